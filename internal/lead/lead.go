@@ -1,0 +1,96 @@
+// Package lead is what leadrelay is all about: an inquiry that a visitor
+// sends, the lead that it becomes once it is valid and on disk, and the states
+// a lead goes through on its way to EasyBroker. It does no I/O.
+package lead
+
+import (
+	"time"
+)
+
+// Field is our name of a field of an inquiry. EasyBroker uses the same words.
+type Field string
+
+// The fields that EasyBroker takes.
+const (
+	PropertyID Field = "property_id"
+	Name       Field = "name"
+	Email      Field = "email"
+	Phone      Field = "phone"
+	Message    Field = "message"
+)
+
+// Inquiry is what a visitor submitted, as it arrived.
+type Inquiry struct {
+	Site       string `json:"-"`
+	PropertyID string `json:"-"`
+	Name       string `json:"name,omitempty"`
+	Email      string `json:"email,omitempty"`
+	Phone      string `json:"phone,omitempty"` // as typed; it becomes E.164 on its way out
+	Message    string `json:"message,omitempty"`
+
+	// Context is what came with the inquiry and stays with us: page_url, utm_*,
+	// consent.
+	Context map[string]string `json:"context,omitempty"`
+}
+
+// Lead is an Inquiry that passed [New]. There is no other way to make one, so
+// code that holds a Lead need not check it again.
+type Lead struct {
+	Inquiry
+
+	// RemoteID is zero until the store has kept the lead.
+	RemoteID RemoteID
+	Source   string // what EasyBroker is told as the inquiry's source
+	State    State
+	Reason   string // why it is in this state, for the operator
+
+	ReceivedAt time.Time
+	// DueAt is when the courier looks at the lead again; zero when nothing is
+	// left to do.
+	DueAt       time.Time
+	DeliveredAt time.Time
+	ConfirmedAt time.Time
+}
+
+// New cleans the inquiry's text and makes a lead of it when it has all that
+// rules ask for. The error is an [*InvalidError] that names every field that
+// is wrong, not only the first.
+func New(q Inquiry, source string, rules Rules, now time.Time) (Lead, error) {
+	wrong := clean(&q)
+	wrong = append(wrong, rules.check(&q, wrong)...)
+	if len(wrong) > 0 {
+		return Lead{}, &InvalidError{Fields: wrong}
+	}
+	return Lead{Inquiry: q, Source: source, State: Queued, ReceivedAt: now, DueAt: now}, nil
+}
+
+// Get returns the value of a field.
+func (q *Inquiry) Get(f Field) string {
+	if p := q.at(f); p != nil {
+		return *p
+	}
+	return ""
+}
+
+// Set gives a field its value; a field that is none of ours is left out.
+func (q *Inquiry) Set(f Field, value string) {
+	if p := q.at(f); p != nil {
+		*p = value
+	}
+}
+
+func (q *Inquiry) at(f Field) *string {
+	switch f {
+	case PropertyID:
+		return &q.PropertyID
+	case Name:
+		return &q.Name
+	case Email:
+		return &q.Email
+	case Phone:
+		return &q.Phone
+	case Message:
+		return &q.Message
+	}
+	return nil
+}

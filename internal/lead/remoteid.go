@@ -1,0 +1,51 @@
+package lead
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// RemoteID is the number of a lead, for EasyBroker and for people (the folio).
+// It is above zero and below 2^53, so that it is exact in JSON and in every
+// browser. The store gives it, once, in the transaction that keeps the lead:
+// max(last + 1, ticks since 2026), so it grows with time and no restart,
+// replica or clock that jumps back can give it twice.
+type RemoteID int64
+
+// maxRemoteID is the first number that JavaScript cannot tell from its neighbor.
+const maxRemoteID = 1 << 53
+
+var errRemoteID = errors.New("a remote_id is a whole number between 1 and 9007199254740991")
+
+// ParseRemoteID reads a remote_id as people write it: spaces between groups of
+// digits are fine.
+func ParseRemoteID(s string) (RemoteID, error) {
+	n, err := strconv.ParseInt(strings.Join(strings.Fields(s), ""), 10, 64)
+	if err != nil || n <= 0 || n >= maxRemoteID {
+		return 0, errRemoteID
+	}
+	return RemoteID(n), nil
+}
+
+func (id RemoteID) String() string { return strconv.FormatInt(int64(id), 10) }
+
+// Tick is what remote ids count.
+type Tick string
+
+const (
+	// Milliseconds is the usual tick.
+	Milliseconds Tick = "ms"
+	// Seconds keeps ids in 32 bits, for a broker that takes no more.
+	Seconds Tick = "s"
+)
+
+// Since returns how many ticks have passed since 2026-01-01T00:00Z.
+func (t Tick) Since(now time.Time) int64 {
+	passed := now.Sub(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	if t == Seconds {
+		return int64(passed / time.Second)
+	}
+	return passed.Milliseconds()
+}

@@ -1,0 +1,114 @@
+package lead
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// longestPhone is how much of a phone field goes on as the phone. What is
+// longer is a sentence; it stays with the lead whole, under phoneTyped.
+const (
+	longestPhone = 40
+	phoneTyped   = "phone_typed"
+)
+
+// clean is the one normaliser in front of all that is stored: every text is
+// valid UTF-8 in NFC without control characters, so that each database takes
+// the same and no log, terminal or page is bent by it. It is strict where a
+// program reads (address, property) and lenient where a person does.
+func clean(q *Inquiry) []FieldError {
+	var wrong []FieldError
+	if strings.ContainsRune(q.Name, 0) {
+		wrong = append(wrong, FieldError{Field: Name, Code: ControlCharacter})
+	}
+	q.Name = Line(q.Name)
+	q.Phone = Line(q.Phone)
+	q.Message = Text(q.Message)
+	q.PropertyID = norm.NFC.String(strings.TrimSpace(q.PropertyID))
+	q.Email = norm.NFC.String(cleanEmail(q.Email))
+	for _, f := range []Field{PropertyID, Email} {
+		if strings.ContainsFunc(q.Get(f), isInvisible) || !utf8.ValidString(q.Get(f)) {
+			wrong = append(wrong, FieldError{Field: f, Code: ControlCharacter})
+		}
+	}
+	if utf8.RuneCountInString(q.Phone) > longestPhone {
+		q.keep(phoneTyped, q.Phone)
+		q.Phone = strings.TrimSpace(cut(q.Phone, longestPhone))
+	}
+	return wrong
+}
+
+func (q *Inquiry) keep(name, value string) {
+	if q.Context == nil {
+		q.Context = map[string]string{}
+	}
+	q.Context[name] = cut(value, 500)
+}
+
+// Line cleans a text of one line: runs of white space become one space.
+func Line(s string) string {
+	if isPlain(s, "") {
+		return strings.TrimSpace(s)
+	}
+	return strings.Join(strings.Fields(Text(s)), " ")
+}
+
+// Text cleans a text of several lines. It composes accents, makes every line
+// end a line feed, and takes out control characters, marks that turn the
+// writing direction, and blanks of no width. Emoji stay whole: their joiner is
+// none of these.
+func Text(s string) string {
+	if isPlain(s, "\n") {
+		return strings.TrimSpace(s)
+	}
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n", "\u0085", "\n").Replace(s)
+	s = strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && isInvisible(r) {
+			return -1
+		}
+		return r
+	}, s)
+	return strings.TrimSpace(norm.NFC.String(s))
+}
+
+// isPlain reports whether s is printable ASCII, or one of also, and has no
+// two blanks in a row: most texts are, and need no work.
+func isPlain(s, also string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < ' ' && strings.IndexByte(also, c) < 0) || c >= 0x7f {
+			return false
+		}
+		if also == "" && i > 0 && s[i] == ' ' && s[i-1] == ' ' {
+			return false
+		}
+	}
+	return true
+}
+
+// isInvisible reports a rune that has no place in a visitor's text: control
+// characters, direction overrides and isolates, zero-width blanks, the byte
+// order mark.
+func isInvisible(r rune) bool {
+	switch {
+	case r == '\u200b', r == '\u2060', r == '\ufeff', r == '\u2028', r == '\u2029':
+		return true
+	case r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
+		return true
+	}
+	return unicode.IsControl(r)
+}
+
+// cut returns the first n runes of s.
+func cut(s string, n int) string {
+	for i := range s {
+		if n == 0 {
+			return s[:i]
+		}
+		n--
+	}
+	return s
+}
