@@ -1,8 +1,16 @@
 package lead
 
 import (
+	"errors"
 	"slices"
 	"time"
+)
+
+var (
+	// ErrNotFound means that there is no such lead.
+	ErrNotFound = errors.New("no such lead")
+	// ErrLost means that the lease ran out and somebody else has the lead.
+	ErrLost = errors.New("the lease ran out")
 )
 
 // State is where a lead is on its way. internal/README.md draws the moves.
@@ -90,4 +98,13 @@ type Settlement struct {
 	// Attempt is how the open attempt ended; nil when the lead was looked up
 	// or never sent.
 	Attempt *Attempt
+}
+
+// Filter says which leads are asked for; its zero values ask for all.
+type Filter struct {
+	Site, PropertyID string
+	State            State
+	After, Before    time.Time // received from, and before
+	Below            RemoteID  // older than this one
+	Limit            int
 }

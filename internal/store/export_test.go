@@ -1,0 +1,43 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/lead"
+)
+
+// Pragma reads a setting of the connection that writes.
+func Pragma(t *testing.T, s *Store, name string) (value string) {
+	t.Helper()
+	require.NoError(t, s.write.QueryRow("PRAGMA "+name).Scan(&value))
+	return value
+}
+
+// Version returns the version of SQLite.
+func Version(t *testing.T, s *Store) (value string) {
+	t.Helper()
+	require.NoError(t, s.write.QueryRow("SELECT sqlite_version()").Scan(&value))
+	return value
+}
+
+// Together commits a lead and a write that fails in one batch.
+func Together(t *testing.T, s *Store, l lead.Lead, fail error) (kept, failed error) {
+	t.Helper()
+	body, err := pack(&l)
+	require.NoError(t, err)
+	good := &job{kept: &keep{lead: l, tick: lead.Milliseconds, body: body}, done: make(chan error, 1)}
+	bad := &job{run: func(*sql.Tx) error { return fail }, done: make(chan error, 1)}
+	hold, release := make(chan struct{}), make(chan struct{})
+	go func() { // keeps the writer busy until both wait
+		_ = s.do(context.Background(), func(*sql.Tx) error { close(hold); <-release; return nil })
+	}()
+	<-hold
+	s.jobs <- good
+	s.jobs <- bad
+	close(release)
+	return <-good.done, <-bad.done
+}

@@ -1,0 +1,93 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"leadrelay/internal/lead"
+)
+
+// Find returns the lead and its attempts, oldest first. The error wraps
+// [lead.ErrNotFound] when there is no such lead.
+func (s *Store) Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.Attempt, error) {
+	l, err := scanLead(s.read.QueryRowContext(ctx, `SELECT `+leadColumns+` FROM leads WHERE remote_id = $1`, int64(id)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return lead.Lead{}, nil, fmt.Errorf("lead %d: %w", id, lead.ErrNotFound)
+	}
+	if err != nil {
+		return lead.Lead{}, nil, fmt.Errorf("find lead: %w", err)
+	}
+	attempts, err := s.attempts(ctx, id)
+	if err != nil {
+		return lead.Lead{}, nil, fmt.Errorf("find attempts: %w", err)
+	}
+	return l, attempts, nil
+}
+
+func (s *Store) attempts(ctx context.Context, id lead.RemoteID) ([]lead.Attempt, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT number, begun_at, ended_at, outcome, status, detail
+		FROM attempts WHERE remote_id = $1 ORDER BY number`, int64(id))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var attempts []lead.Attempt
+	for rows.Next() {
+		var a lead.Attempt
+		var begun, ended sql.NullInt64
+		if err := rows.Scan(&a.Number, &begun, &ended, &a.Outcome, &a.Status, &a.Detail); err != nil {
+			return nil, err
+		}
+		a.BegunAt, a.EndedAt = fromMillis(begun), fromMillis(ended)
+		attempts = append(attempts, a)
+	}
+	return attempts, rows.Err()
+}
+
+// List returns the leads that match, newest first, and whether there are more.
+func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error) {
+	rows, err := s.read.QueryContext(ctx, listSQL, f.Site, string(f.State), f.PropertyID,
+		bound(f.After, 0), bound(f.Before, maxMillis), bound64(int64(f.Below), 1<<62), f.Limit+1)
+	if err != nil {
+		return nil, false, fmt.Errorf("list leads: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		l, err := scanLead(rows)
+		if err != nil {
+			return nil, false, fmt.Errorf("list leads: %w", err)
+		}
+		leads = append(leads, l)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, false, fmt.Errorf("list leads: %w", err)
+	}
+	if len(leads) > f.Limit {
+		return leads[:f.Limit], true, nil
+	}
+	return leads, false, nil
+}
+
+const listSQL = `SELECT ` + leadColumns + ` FROM leads
+	WHERE ($1 = '' OR site = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR property_id = $3)
+	AND received_at >= $4 AND received_at < $5 AND remote_id < $6
+	ORDER BY remote_id DESC LIMIT $7`
+
+const maxMillis = int64(1) << 62
+
+func bound(t time.Time, otherwise int64) int64 {
+	if t.IsZero() {
+		return otherwise
+	}
+	return t.UnixMilli()
+}
+
+func bound64(n, otherwise int64) int64 {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}

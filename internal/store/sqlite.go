@@ -1,0 +1,149 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"modernc.org/sqlite" // registers the driver, too
+)
+
+// SQLite has one writer at a time, so nobody can take the same rows. A BIGINT
+// key would be an index beside the table; an INTEGER one is the table.
+var sqliteDialect = dialect{
+	claim: fmt.Sprintf(claimSQL, ""),
+	ddl:   strings.NewReplacer("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"),
+}
+
+// DamagedError means that the file is no sound database. It was not touched.
+type DamagedError struct {
+	Path string
+	What string
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("%[1]s is damaged (%[2]s) and was not touched. Copy it, and %[1]s-wal if there is one, to another folder; "+
+		"there, run: sqlite3 %[3]s .recover | sqlite3 recovered.db", e.Path, e.What, filepath.Base(e.Path))
+}
+
+func openSQLite(ctx context.Context, path string) (*Store, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := lockFile(abs + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dialect: sqliteDialect, release: unlock}
+	if err := s.openFiles(ctx, abs); err != nil {
+		return nil, errors.Join(err, unlock())
+	}
+	return s, nil
+}
+
+func (s *Store) openFiles(ctx context.Context, path string) error {
+	if err := ownFile(path); err != nil {
+		return err
+	}
+	if err := checkFile(ctx, path); err != nil {
+		return err
+	}
+	// fdatasync leaves out only the time stamps, which nobody reads after a
+	// power cut; a system without it keeps fsync.
+	if _, err := sqlite.Fdatasync(true); err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) {
+		return err
+	}
+	var err error
+	// FULL: in WAL mode NORMAL may forget acknowledged commits when the power
+	// goes. Pragmas stand in the address so that every connection has them.
+	if s.write, err = openDB(path, "_txlock", "immediate", "_pragma", "journal_mode(WAL)", "_pragma", "synchronous(FULL)",
+		"_pragma", "foreign_keys(1)", "_pragma", "busy_timeout(5000)", "_pragma", "journal_size_limit(67108864)"); err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	if err := s.write.PingContext(ctx); err != nil {
+		return errors.Join(fmt.Errorf("open %s: %w", path, err), s.write.Close())
+	}
+	if s.read, err = openDB(path, "_pragma", "query_only(1)", "_pragma", "busy_timeout(5000)"); err != nil {
+		return errors.Join(err, s.write.Close())
+	}
+	s.read.SetMaxOpenConns(4)
+	s.read.SetMaxIdleConns(4)
+	return nil
+}
+
+// openDB takes name and value in turn.
+func openDB(path string, options ...string) (*sql.DB, error) {
+	query := url.Values{}
+	for i := 0; i < len(options); i += 2 {
+		query.Add(options[i], options[i+1])
+	}
+	address := url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}
+	return sql.Open("sqlite", address.String())
+}
+
+// ownFile makes the file when there is none. SQLite gives its -wal and -shm
+// the same mode: they hold personal data, so nobody else may read them.
+func ownFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	return errors.Join(f.Chmod(0o600), f.Close())
+}
+
+// lockFile keeps a second process off the database. The lock goes with the
+// process, however it ends, so there is no stale one to remove.
+func lockFile(path string) (unlock func() error, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s is in use by another leadrelay", strings.TrimSuffix(path, ".lock")), f.Close())
+	}
+	return f.Close, nil
+}
+
+// checkFile looks for damage before anything is written. A large file is not
+// read to its end: the start must not take minutes, and what is damaged there
+// is found when it is read.
+func checkFile(ctx context.Context, path string) error {
+	const longest = 100 * time.Millisecond
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Size() == 0 {
+		if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 {
+			return &DamagedError{Path: path, What: "the file is empty, but there is a write-ahead log"}
+		}
+		return nil
+	}
+	db, err := openDB(path, "mode", "ro", "_pragma", "busy_timeout(5000)")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	var verdict string
+	err = db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil
+	case err != nil:
+		return &DamagedError{Path: path, What: err.Error()}
+	case verdict != "ok":
+		return &DamagedError{Path: path, What: strings.ReplaceAll(verdict, "\n", " ")}
+	}
+	return nil
+}

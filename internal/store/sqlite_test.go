@@ -1,0 +1,207 @@
+package store_test
+
+import (
+	"bytes"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
+	"leadrelay/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(t *testing.T, path string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), path)
+	require.NoError(t, err)
+	return s
+}
+
+func openTemp(t *testing.T) *store.Store {
+	t.Helper()
+	s := open(t, filepath.Join(t.TempDir(), "leads.db"))
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+func TestSQLite(t *testing.T) { storetest.Run(t, openTemp) }
+
+func keep(t *testing.T, s *store.Store, at time.Time) lead.RemoteID {
+	t.Helper()
+	id, err := s.Keep(t.Context(), storetest.Draft(t, at), lead.Milliseconds)
+	require.NoError(t, err)
+	return id
+}
+
+func TestLeadsAndIDsSurviveARestart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leads.db")
+	at := time.Now()
+	var last lead.RemoteID
+	for range 3 {
+		s := open(t, path)
+		id := keep(t, s, at)
+		require.Greater(t, id, last)
+		last = id
+		require.NoError(t, s.Close())
+	}
+	s := open(t, path)
+	leads, _, err := s.List(t.Context(), lead.Filter{Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, leads, 3)
+	require.NoError(t, s.Close())
+}
+
+func TestARestoredBackupGivesNoIDTwice(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leads.db")
+	at := time.Now()
+	s := open(t, path)
+	keep(t, s, at)
+	require.NoError(t, s.Close())
+	backup, err := os.ReadFile(path)
+	require.NoError(t, err)
+
+	s = open(t, path)
+	var last lead.RemoteID
+	for range 500 {
+		last = keep(t, s, at.Add(time.Second))
+	}
+	require.NoError(t, s.Close())
+
+	require.NoError(t, os.WriteFile(path, backup, 0o600))
+	s = open(t, path)
+	require.Greater(t, keep(t, s, at.Add(2*time.Second)), last)
+	require.NoError(t, s.Close())
+}
+
+func TestNobodyElseReadsTheFiles(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, filepath.Join(dir, "leads.db"))
+	keep(t, s, time.Now())
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(files), 3) // the database, its log, its index
+	for _, f := range files {
+		info, err := f.Info()
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), f.Name())
+	}
+	require.NoError(t, s.Close())
+}
+
+func TestCommitsAreSynchronousAndTheEngineIsSafe(t *testing.T) {
+	s := openTemp(t)
+	for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal", "foreign_keys": "1"} {
+		require.Equal(t, want, store.Pragma(t, s, pragma), pragma)
+	}
+	// 3.51.3 is the first version without the race that can lose commits when
+	// a log is reset (sqlite.org/wal.html#walresetbug).
+	var major, minor, patch int
+	_, err := fmt.Sscanf(store.Version(t, s), "%d.%d.%d", &major, &minor, &patch)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, major*1_000_000+minor*1_000+patch, 3_051_003)
+}
+
+func TestASecondProcessOnTheSameFileIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leads.db")
+	s := open(t, path)
+	_, err := store.Open(t.Context(), path)
+	require.ErrorContains(t, err, "in use by another leadrelay")
+	require.NoError(t, s.Close())
+	s = open(t, path)
+	require.NoError(t, s.Close())
+}
+
+func TestANewerSchemaIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leads.db")
+	s := open(t, path)
+	require.NoError(t, s.Close())
+	exec(t, path, `INSERT INTO schema_versions VALUES (999, 0)`)
+
+	_, err := store.Open(t.Context(), path)
+	var newer *store.NewerSchemaError
+	require.ErrorAs(t, err, &newer)
+	require.Equal(t, 999, newer.Has)
+}
+
+func exec(t *testing.T, path, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	_, err = db.Exec(statement)
+	require.NoError(t, errors.Join(err, db.Close()))
+}
+
+func TestAFolderThatIsMissingIsNamed(t *testing.T) {
+	_, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "nowhere", "leads.db"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.NotContains(t, err.Error(), "\n")
+}
+
+func TestADamagedFileStopsTheStartAndIsNotTouched(t *testing.T) {
+	whole := func() []byte {
+		path := filepath.Join(t.TempDir(), "leads.db")
+		s := open(t, path)
+		for range 300 {
+			keep(t, s, time.Now())
+		}
+		require.NoError(t, s.Close())
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		return data
+	}()
+	for name, damage := range map[string]func([]byte) []byte{
+		"zeroed":                 func(b []byte) []byte { return make([]byte, len(b)) },
+		"no database at all":     func([]byte) []byte { return bytes.Repeat([]byte("property\n"), 900) },
+		"garbage in the header":  func(b []byte) []byte { return append([]byte("SQLite format 4\x00"), b[16:]...) },
+		"garbage in the middle":  func(b []byte) []byte { copy(b[len(b)/2:], bytes.Repeat([]byte{0xa5}, 9000)); return b },
+		"cut off in the middle":  func(b []byte) []byte { return b[:len(b)/2] },
+		"empty beside a log":     func([]byte) []byte { return nil },
+		"one page of zeros":      func(b []byte) []byte { copy(b[4096:8192], make([]byte, 4096)); return b },
+		"cut inside of the page": func(b []byte) []byte { return b[:len(b)-1000] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "leads.db")
+			bad := damage(bytes.Clone(whole))
+			require.NoError(t, os.WriteFile(path, bad, 0o600))
+			if len(bad) == 0 {
+				require.NoError(t, os.WriteFile(path+"-wal", []byte("something"), 0o600))
+			}
+			_, err := store.Open(t.Context(), path)
+			var damaged *store.DamagedError
+			require.ErrorAs(t, err, &damaged)
+			require.Contains(t, err.Error(), ".recover")
+			require.False(t, strings.Contains(err.Error(), "\n"), err)
+			after, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(bad, after))
+		})
+	}
+}
+
+func TestAWriteThatFailsCostsItsNeighborsNothing(t *testing.T) {
+	s := openTemp(t)
+	good, bad := store.Together(t, s, storetest.Draft(t, time.Now()), errors.New("bad write"))
+	require.NoError(t, good)
+	require.ErrorContains(t, bad, "bad write")
+	leads, _, err := s.List(t.Context(), lead.Filter{Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, leads, 1)
+}
+
+func TestAClosedStoreTakesNothing(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "leads.db"))
+	require.NoError(t, s.Close())
+	_, err := s.Keep(t.Context(), storetest.Draft(t, time.Now()), lead.Milliseconds)
+	require.ErrorContains(t, err, "closed")
+}

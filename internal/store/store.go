@@ -1,0 +1,130 @@
+// Package store keeps leads until EasyBroker has them, and remembers what was
+// tried. A lead that Keep has answered for is on disk: it survives a killed
+// process and a power cut. The store knows leads and SQL, and nothing of HTTP,
+// sites or EasyBroker.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"leadrelay/internal/lead"
+)
+
+// Store keeps leads in a database. Its methods are safe for concurrent use.
+type Store struct {
+	dialect dialect
+	write   *sql.DB
+	read    *sql.DB
+	release func() error // gives up the lock on the file
+
+	insert *sql.Stmt
+
+	jobs      chan *job
+	quit      chan struct{} // closed to stop the writer
+	done      chan struct{} // closed when the writer has stopped
+	lastWrite atomic.Int64  // when a commit last worked, Unix milliseconds
+}
+
+// dialect is all in which the databases differ.
+type dialect struct {
+	claim string // takes due leads
+	ddl   *strings.Replacer
+}
+
+// Open opens the database, brings its schema up to date and starts the writer.
+// The error says in one line what to do.
+func Open(ctx context.Context, database string) (*Store, error) {
+	if strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://") {
+		return nil, errors.New("PostgreSQL is not supported yet; set LEADRELAY_DATABASE to a file")
+	}
+	s, err := openSQLite(ctx, database)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.closeFiles())
+	}
+	return s, nil
+}
+
+func (s *Store) start(ctx context.Context) error {
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	var err error
+	if s.insert, err = s.write.PrepareContext(ctx, insertLead); err != nil {
+		return fmt.Errorf("prepare: %w", err)
+	}
+	s.jobs = make(chan *job, maxWaiting)
+	s.quit, s.done = make(chan struct{}), make(chan struct{})
+	go s.writeJobs()
+	return nil
+}
+
+// Close lets the writes that wait finish, then closes the database.
+func (s *Store) Close() error {
+	close(s.quit)
+	<-s.done
+	return errors.Join(s.insert.Close(), s.closeFiles())
+}
+
+func (s *Store) closeFiles() error {
+	return errors.Join(s.read.Close(), s.write.Close(), s.release())
+}
+
+// Ready reports whether leads can be kept now. A commit of the last two
+// seconds is proof enough; otherwise it makes one.
+func (s *Store) Ready(ctx context.Context) error {
+	const proof = 2 * time.Second
+	now := time.Now()
+	if since := now.UnixMilli() - s.lastWrite.Load(); since >= 0 && since < proof.Milliseconds() {
+		return nil
+	}
+	return s.do(ctx, func(tx *sql.Tx) error {
+		_, err := tx.Exec(`UPDATE pulse SET beat_at = $1 WHERE id = 1`, now.UnixMilli())
+		return err
+	})
+}
+
+// millis turns a time into what the database holds; zero is NULL.
+func millis(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: t.UnixMilli(), Valid: !t.IsZero()}
+}
+
+func fromMillis(n sql.NullInt64) time.Time {
+	if !n.Valid {
+		return time.Time{}
+	}
+	return time.UnixMilli(n.Int64).UTC()
+}
+
+// leadColumns are read by scanLead, in this order.
+const leadColumns = `remote_id, site, state, property_id, body, received_at, due_at, reason, delivered_at, confirmed_at`
+
+type scanner interface{ Scan(dest ...any) error }
+
+// scanLead reads leadColumns and what more the query selects behind them.
+func scanLead(row scanner, more ...any) (lead.Lead, error) {
+	var (
+		l                                   lead.Lead
+		body                                []byte
+		received, due, delivered, confirmed sql.NullInt64
+	)
+	dest := append([]any{&l.RemoteID, &l.Site, &l.State, &l.PropertyID, &body, &received, &due,
+		&l.Reason, &delivered, &confirmed}, more...)
+	if err := row.Scan(dest...); err != nil {
+		return lead.Lead{}, err
+	}
+	if err := unpack(body, &l); err != nil {
+		return lead.Lead{}, fmt.Errorf("lead %d: %w", l.RemoteID, err)
+	}
+	l.ReceivedAt, l.DueAt = fromMillis(received), fromMillis(due)
+	l.DeliveredAt, l.ConfirmedAt = fromMillis(delivered), fromMillis(confirmed)
+	return l, nil
+}

@@ -1,0 +1,359 @@
+// Package storetest states what a store promises, for every database that
+// leadrelay keeps leads in. Only tests import it.
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
+)
+
+const site = "casas"
+
+// lease is longer than any test.
+const lease = time.Minute
+
+// Run runs the whole suite; open returns an empty store that the test closes.
+func Run(t *testing.T, open func(t *testing.T) *store.Store) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, *store.Store){
+		"a lead that was kept is found again, the same":          foundAgain,
+		"a thousand visitors at once get a thousand ids":         uniqueIDs,
+		"ids grow when the clock jumps back":                     clockJumpsBack,
+		"ids that count seconds and milliseconds never meet":     bothTicks,
+		"a lead is claimed by one courier only":                  oneCourier,
+		"a claimed lead is due again when the lease runs out":    leaseRunsOut,
+		"an attempt that nobody ended makes the lead doubtful":   interrupted,
+		"a settlement after the lease changes nothing":           lateSettlement,
+		"a released lead is due at once, and no attempt counts":  released,
+		"a settled lead is due when the settlement says":         settledLater,
+		"a delivered lead is never claimed again":                delivered,
+		"claims know of no other site":                           otherSite,
+		"claims take the lead that waits longest":                longestFirst,
+		"the time of the next due lead is known":                 nextDue,
+		"a list is newest first, filtered, and pages to the end": listed,
+		"an unknown lead is not found":                           notFound,
+		"a store that takes writes is ready":                     ready,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+// Draft returns a valid lead, received at the given time.
+func Draft(t testing.TB, at time.Time) lead.Lead {
+	t.Helper()
+	l, err := lead.New(lead.Inquiry{
+		Site: site, PropertyID: "EB-XX1234", Name: "María José Ñandú", Email: "mj@ejemplo.mx",
+		Phone: "55 1234 5678", Message: "¿Sigue disponible?\n\"Gracias\" 🏡",
+		Context: map[string]string{"utm_source": "boletín"},
+	}, "casas.mx", lead.DefaultRules(), at)
+	require.NoError(t, err)
+	return l
+}
+
+// now is cut to what a database holds.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+func keep(t *testing.T, s *store.Store, at time.Time) lead.RemoteID {
+	t.Helper()
+	id, err := s.Keep(t.Context(), Draft(t, at), lead.Milliseconds)
+	require.NoError(t, err)
+	return id
+}
+
+func claim(t *testing.T, s *store.Store, at time.Time, n int) []lead.Claim {
+	t.Helper()
+	claims, _, err := s.Claim(t.Context(), site, at, n, lease)
+	require.NoError(t, err)
+	return claims
+}
+
+func claimOne(t *testing.T, s *store.Store, at time.Time) lead.Claim {
+	t.Helper()
+	claims := claim(t, s, at, 1)
+	require.Len(t, claims, 1)
+	return claims[0]
+}
+
+func foundAgain(t *testing.T, s *store.Store) {
+	want := Draft(t, now())
+	id, err := s.Keep(t.Context(), want, lead.Milliseconds)
+	require.NoError(t, err)
+
+	got, attempts, err := s.Find(t.Context(), id)
+	require.NoError(t, err)
+	want.RemoteID = id
+	require.Equal(t, want, got)
+	require.Empty(t, attempts)
+}
+
+func uniqueIDs(t *testing.T, s *store.Store) {
+	const visitors = 1000
+	ids, errs := make([]lead.RemoteID, visitors), make([]error, visitors)
+	l := Draft(t, now())
+	var wg sync.WaitGroup
+	for i := range visitors {
+		wg.Go(func() { ids[i], errs[i] = s.Keep(t.Context(), l, lead.Milliseconds) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		require.NoError(t, err)
+	}
+	slices.Sort(ids)
+	require.Len(t, slices.Compact(ids), visitors)
+	require.GreaterOrEqual(t, int64(ids[0]), lead.Milliseconds.Since(l.ReceivedAt))
+}
+
+func clockJumpsBack(t *testing.T, s *store.Store) {
+	last := keep(t, s, now())
+	for _, back := range []time.Duration{time.Second, 24 * time.Hour, 60 * 365 * 24 * time.Hour} {
+		next := keep(t, s, now().Add(-back))
+		require.Equal(t, last+1, next)
+		last = next
+	}
+	require.Greater(t, keep(t, s, now().Add(time.Hour)), last+1000)
+}
+
+func bothTicks(t *testing.T, s *store.Store) {
+	for _, at := range []time.Time{now(), time.Unix(0, 0).UTC(), now().AddDate(30, 0, 0)} {
+		slow, err := s.Keep(t.Context(), Draft(t, at), lead.Seconds)
+		require.NoError(t, err)
+		require.Positive(t, slow)
+		require.Less(t, int64(slow), int64(1)<<31)
+		require.Greater(t, int64(keep(t, s, at)), int64(1)<<32)
+	}
+}
+
+func oneCourier(t *testing.T, s *store.Store) {
+	const leads, couriers = 60, 6
+	at := now()
+	for range leads {
+		keep(t, s, at)
+	}
+	var mu sync.Mutex
+	held := map[lead.RemoteID]int{}
+	var wg sync.WaitGroup
+	for range couriers {
+		wg.Go(func() {
+			for {
+				claims, _, err := s.Claim(t.Context(), site, at, 7, lease)
+				if err != nil || len(claims) == 0 {
+					return
+				}
+				mu.Lock()
+				for _, c := range claims {
+					held[c.Lead.RemoteID]++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	require.Len(t, held, leads)
+	for id, times := range held {
+		require.Equal(t, 1, times, id)
+	}
+}
+
+func leaseRunsOut(t *testing.T, s *store.Store) {
+	at := now()
+	id := keep(t, s, at)
+	claimOne(t, s, at)
+	require.Empty(t, claim(t, s, at.Add(lease-time.Millisecond), 1))
+	again := claimOne(t, s, at.Add(lease))
+	require.Equal(t, id, again.Lead.RemoteID)
+	require.Equal(t, lead.Queued, again.Lead.State)
+}
+
+func interrupted(t *testing.T, s *store.Store) {
+	at := now()
+	id := keep(t, s, at)
+	number, err := s.Begin(t.Context(), claimOne(t, s, at), at)
+	require.NoError(t, err)
+	require.Equal(t, 1, number)
+
+	c := claimOne(t, s, at.Add(lease))
+	require.Equal(t, lead.Doubtful, c.Lead.State)
+	require.Equal(t, at, c.FirstAttempt)
+	require.Equal(t, at, c.LastAttempt)
+
+	got, attempts, err := s.Find(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, lead.Doubtful, got.State)
+	require.Len(t, attempts, 1)
+	require.Equal(t, lead.OutcomeUnsure, attempts[0].Outcome)
+	require.Equal(t, at.Add(lease), attempts[0].EndedAt)
+}
+
+func lateSettlement(t *testing.T, s *store.Store) {
+	at := now()
+	id := keep(t, s, at)
+	slow := claimOne(t, s, at)
+	claimOne(t, s, at.Add(lease))
+
+	_, err := s.Begin(t.Context(), slow, at)
+	require.ErrorIs(t, err, lead.ErrLost)
+	require.ErrorIs(t, s.Settle(t.Context(), slow, lead.Settlement{State: lead.Delivered, At: at}), lead.ErrLost)
+	require.ErrorIs(t, s.Release(t.Context(), slow, at), lead.ErrLost)
+
+	got, attempts, err := s.Find(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, lead.Queued, got.State)
+	require.Equal(t, at.Add(2*lease), got.DueAt)
+	require.Empty(t, attempts)
+}
+
+func released(t *testing.T, s *store.Store) {
+	at := now()
+	id := keep(t, s, at)
+	require.NoError(t, s.Release(t.Context(), claimOne(t, s, at), at))
+	require.Equal(t, id, claimOne(t, s, at).Lead.RemoteID)
+	_, attempts, err := s.Find(t.Context(), id)
+	require.NoError(t, err)
+	require.Empty(t, attempts)
+}
+
+// settle takes the lead through one attempt.
+func settle(t *testing.T, s *store.Store, at time.Time, to lead.Settlement) lead.Claim {
+	t.Helper()
+	c := claimOne(t, s, at)
+	number, err := s.Begin(t.Context(), c, at)
+	require.NoError(t, err)
+	to.Attempt.Number, to.Attempt.EndedAt = number, at.Add(time.Second)
+	to.At = to.Attempt.EndedAt
+	require.NoError(t, s.Settle(t.Context(), c, to))
+	return c
+}
+
+func settledLater(t *testing.T, s *store.Store) {
+	at := now()
+	id := keep(t, s, at)
+	later := at.Add(time.Hour)
+	settle(t, s, at, lead.Settlement{
+		State: lead.Queued, Reason: "busy", DueAt: later, Tries: 1,
+		Attempt: &lead.Attempt{Outcome: lead.OutcomeDeferred, Status: 429, Detail: "too many"},
+	})
+	got, attempts, err := s.Find(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, "busy", got.Reason)
+	require.Equal(t, later, got.DueAt)
+	require.Equal(t, []lead.Attempt{{
+		Number: 1, BegunAt: at, EndedAt: at.Add(time.Second), Outcome: lead.OutcomeDeferred, Status: 429, Detail: "too many",
+	}}, attempts)
+
+	require.Empty(t, claim(t, s, later.Add(-time.Millisecond), 1))
+	again := settle(t, s, later, lead.Settlement{State: lead.Delivered, Tries: 2, Attempt: &lead.Attempt{Outcome: lead.OutcomeDelivered, Status: 200}})
+	require.Equal(t, 1, again.Tries)
+	got, attempts, err = s.Find(t.Context(), id)
+	require.NoError(t, err)
+	require.Len(t, attempts, 2)
+	require.Equal(t, later.Add(time.Second), got.DeliveredAt)
+}
+
+func delivered(t *testing.T, s *store.Store) {
+	at := now()
+	id := keep(t, s, at)
+	settle(t, s, at, lead.Settlement{State: lead.Delivered, Attempt: &lead.Attempt{Outcome: lead.OutcomeDelivered, Status: 200}})
+	require.Empty(t, claim(t, s, at.AddDate(1, 0, 0), 1))
+	got, _, err := s.Find(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, lead.Delivered, got.State)
+	require.Zero(t, got.DueAt)
+	require.Zero(t, got.ConfirmedAt)
+}
+
+func otherSite(t *testing.T, s *store.Store) {
+	at := now()
+	keep(t, s, at)
+	claims, next, err := s.Claim(t.Context(), "lofts", at, 1, lease)
+	require.NoError(t, err)
+	require.Empty(t, claims)
+	require.Zero(t, next)
+}
+
+func longestFirst(t *testing.T, s *store.Store) {
+	at := now()
+	newer := keep(t, s, at)
+	older := keep(t, s, at.Add(-time.Minute))
+	require.Equal(t, older, claimOne(t, s, at).Lead.RemoteID)
+	require.Equal(t, newer, claimOne(t, s, at).Lead.RemoteID)
+}
+
+func nextDue(t *testing.T, s *store.Store) {
+	at := now()
+	keep(t, s, at.Add(time.Hour))
+	claims, next, err := s.Claim(t.Context(), site, at, 1, lease)
+	require.NoError(t, err)
+	require.Empty(t, claims)
+	require.Equal(t, at.Add(time.Hour), next)
+
+	keep(t, s, at)
+	claims, next, err = s.Claim(t.Context(), site, at, 2, lease)
+	require.NoError(t, err)
+	require.Len(t, claims, 1)
+	require.Equal(t, at.Add(lease), next, "its own lease may run out first")
+}
+
+func listed(t *testing.T, s *store.Store) {
+	const leads = 25
+	at := now()
+	var want []lead.RemoteID
+	for i := range leads {
+		want = append(want, keep(t, s, at.Add(time.Duration(i)*time.Second)))
+	}
+	slices.Reverse(want)
+
+	var got []lead.RemoteID
+	f := lead.Filter{Limit: 10}
+	for more := true; more; {
+		var page []lead.Lead
+		var err error
+		page, more, err = s.List(t.Context(), f)
+		require.NoError(t, err)
+		for _, l := range page {
+			got = append(got, l.RemoteID)
+		}
+		f.Below = got[len(got)-1]
+	}
+	require.Equal(t, want, got)
+
+	for name, test := range map[string]struct {
+		filter lead.Filter
+		want   int
+	}{
+		"its site":         {lead.Filter{Site: site}, leads},
+		"another site":     {lead.Filter{Site: "lofts"}, 0},
+		"its state":        {lead.Filter{State: lead.Queued}, leads},
+		"another state":    {lead.Filter{State: lead.Failed}, 0},
+		"its property":     {lead.Filter{PropertyID: "EB-XX1234"}, leads},
+		"another property": {lead.Filter{PropertyID: "EB-XX123"}, 0},
+		"received from":    {lead.Filter{After: at.Add(20 * time.Second)}, 5},
+		"received before":  {lead.Filter{Before: at.Add(20 * time.Second)}, 20},
+		"a hostile site":   {lead.Filter{Site: "' OR 1=1 --"}, 0},
+	} {
+		test.filter.Limit = 100
+		page, more, err := s.List(t.Context(), test.filter)
+		require.NoError(t, err, name)
+		require.False(t, more, name)
+		require.Len(t, page, test.want, name)
+	}
+}
+
+func notFound(t *testing.T, s *store.Store) {
+	_, _, err := s.Find(t.Context(), 1)
+	require.ErrorIs(t, err, lead.ErrNotFound)
+}
+
+func ready(t *testing.T, s *store.Store) {
+	require.NoError(t, s.Ready(t.Context()))
+	for i := range 3 {
+		require.NoError(t, s.Ready(t.Context()), fmt.Sprint(i))
+	}
+}

@@ -1,0 +1,185 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"leadrelay/internal/lead"
+)
+
+const (
+	// maxBatch is how many writes share one commit. What a commit costs is
+	// the wait for the disk, so those who wait together pay it once.
+	maxBatch = 256
+	// maxWaiting bounds the queue in front of the writer.
+	maxWaiting = 1024
+)
+
+var errClosed = errors.New("the store is closed")
+
+// job is a write that waits for its place in a commit: a lead to keep, or
+// anything else to run.
+type job struct {
+	kept *keep
+	run  func(*sql.Tx) error
+	done chan error
+}
+
+// do runs f in a transaction and returns when it is on disk. f may run twice,
+// when another write of the same commit fails. When ctx ends first, the write
+// may still happen.
+func (s *Store) do(ctx context.Context, f func(*sql.Tx) error) error {
+	return s.await(ctx, &job{run: f, done: make(chan error, 1)})
+}
+
+func (s *Store) await(ctx context.Context, j *job) error {
+	select {
+	case s.jobs <- j:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.quit:
+		return errClosed
+	}
+	select {
+	case err := <-j.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.done: // the writer stopped between the two
+		select {
+		case err := <-j.done:
+			return err
+		default:
+			return errClosed
+		}
+	}
+}
+
+// writeJobs is the one writer. It takes all that wait into one commit.
+func (s *Store) writeJobs() {
+	defer close(s.done)
+	batch := make([]*job, 0, maxBatch)
+	for {
+		batch = batch[:0]
+		select {
+		case j := <-s.jobs:
+			batch = append(batch, j)
+		case <-s.quit:
+		}
+		batch = s.gather(batch)
+		if len(batch) == 0 {
+			return
+		}
+		s.commit(batch)
+	}
+}
+
+func (s *Store) gather(batch []*job) []*job {
+	for len(batch) < maxBatch {
+		select {
+		case j := <-s.jobs:
+			batch = append(batch, j)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// jobError is a failure of one job, which says nothing about its neighbors.
+type jobError struct{ error }
+
+func (e jobError) Unwrap() error { return e.error }
+
+// commit answers every job of the batch. When one of them fails, each gets a
+// transaction of its own, so that a bad write costs nobody else.
+func (s *Store) commit(batch []*job) {
+	err := s.together(batch)
+	var one jobError
+	if errors.As(err, &one) && len(batch) > 1 {
+		for _, j := range batch {
+			s.commit([]*job{j})
+		}
+		return
+	}
+	if err == nil {
+		s.lastWrite.Store(time.Now().UnixMilli())
+	}
+	for _, j := range batch {
+		j.done <- err
+	}
+}
+
+// together writes the batch in one transaction.
+func (s *Store) together(batch []*job) error {
+	// A visitor who leaves must not take the others' leads along, so the
+	// transaction belongs to no request.
+	tx, err := s.write.BeginTx(context.Background(), nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	if err := s.keepAll(tx, batch); err != nil {
+		return err
+	}
+	for _, j := range batch {
+		if j.run == nil {
+			continue
+		}
+		if err := j.run(tx); err != nil {
+			return jobError{err}
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// keepAll inserts the leads of the batch under fresh remote ids.
+func (s *Store) keepAll(tx *sql.Tx, batch []*job) error {
+	next, err := reserve(tx, batch)
+	if err != nil {
+		return err
+	}
+	insert := tx.Stmt(s.insert)
+	defer func() { _ = insert.Close() }()
+	for _, j := range batch {
+		if j.kept == nil {
+			continue
+		}
+		j.kept.id = next[j.kept.tick]
+		next[j.kept.tick]++
+		if _, err := insert.Exec(j.kept.args()...); err != nil {
+			return jobError{fmt.Errorf("insert: %w", err)}
+		}
+	}
+	return nil
+}
+
+// reserve takes as many remote ids as the batch needs and returns the first
+// one for each tick.
+func reserve(tx *sql.Tx, batch []*job) (map[lead.Tick]lead.RemoteID, error) {
+	count, ticks := map[lead.Tick]int64{}, map[lead.Tick]int64{}
+	for _, j := range batch {
+		if k := j.kept; k != nil {
+			count[k.tick]++
+			ticks[k.tick] = max(ticks[k.tick], k.tick.Since(k.lead.ReceivedAt))
+		}
+	}
+	first := make(map[lead.Tick]lead.RemoteID, len(count))
+	for tick, n := range count {
+		var last int64
+		// The first id is max(last + 1, ticks): see lead.RemoteID.
+		err := tx.QueryRow(`UPDATE remote_ids SET last = $1 + CASE WHEN last < $2 THEN $2 ELSE last END
+			WHERE tick = $3 RETURNING last`, n, ticks[tick]-1, string(tick)).Scan(&last)
+		if err != nil {
+			return nil, fmt.Errorf("reserve remote ids: %w", err)
+		}
+		first[tick] = lead.RemoteID(last - n + 1)
+	}
+	return first, nil
+}
