@@ -89,12 +89,12 @@ func recall(tx *sql.Tx, c *lead.Claim, now time.Time) error {
 }
 
 // Begin writes down that an attempt begins, before its first byte leaves, and
-// returns the attempt's number. The error wraps [lead.ErrLost] when the lease
-// ran out and another courier has the lead.
-func (s *Store) Begin(ctx context.Context, c lead.Claim, now time.Time) (int, error) {
+// returns the attempt's number; the lease starts anew. The error wraps
+// [lead.ErrLost] when the lease ran out and another courier has the lead.
+func (s *Store) Begin(ctx context.Context, c lead.Claim, now time.Time, lease time.Duration) (int, error) {
 	var number int // read only after a commit
 	err := s.do(ctx, func(tx *sql.Tx) error {
-		if err := change(tx, c, `state = 'sending'`); err != nil {
+		if err := change(tx, c, `state = 'sending', due_at = $3`, now.Add(lease).UnixMilli()); err != nil {
 			return err
 		}
 		return tx.QueryRow(`INSERT INTO attempts (remote_id, number, begun_at)

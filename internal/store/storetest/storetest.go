@@ -175,7 +175,7 @@ func leaseRunsOut(t *testing.T, s *store.Store) {
 func interrupted(t *testing.T, s *store.Store) {
 	at := now()
 	id := keep(t, s, at)
-	number, err := s.Begin(t.Context(), claimOne(t, s, at), at)
+	number, err := s.Begin(t.Context(), claimOne(t, s, at), at, lease)
 	require.NoError(t, err)
 	require.Equal(t, 1, number)
 
@@ -198,7 +198,7 @@ func lateSettlement(t *testing.T, s *store.Store) {
 	slow := claimOne(t, s, at)
 	claimOne(t, s, at.Add(lease))
 
-	_, err := s.Begin(t.Context(), slow, at)
+	_, err := s.Begin(t.Context(), slow, at, lease)
 	require.ErrorIs(t, err, lead.ErrLost)
 	require.ErrorIs(t, s.Settle(t.Context(), slow, lead.Settlement{State: lead.Delivered, At: at}), lead.ErrLost)
 	require.ErrorIs(t, s.Release(t.Context(), slow, at), lead.ErrLost)
@@ -224,7 +224,7 @@ func released(t *testing.T, s *store.Store) {
 func settle(t *testing.T, s *store.Store, at time.Time, to lead.Settlement) lead.Claim {
 	t.Helper()
 	c := claimOne(t, s, at)
-	number, err := s.Begin(t.Context(), c, at)
+	number, err := s.Begin(t.Context(), c, at, lease)
 	require.NoError(t, err)
 	to.Attempt.Number, to.Attempt.EndedAt = number, at.Add(time.Second)
 	to.At = to.Attempt.EndedAt

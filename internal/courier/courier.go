@@ -1,0 +1,126 @@
+// Package courier carries leads to EasyBroker: every lead, once. It writes down
+// that an attempt begins before the first byte leaves, judges how the attempt
+// ended, and never sends a lead again whose attempt may have been taken before
+// EasyBroker's own list says that it is not there.
+package courier
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+)
+
+// Outbox is the part of the store that a courier needs.
+type Outbox interface {
+	Claim(ctx context.Context, site string, now time.Time, n int, lease time.Duration) (claims []lead.Claim, next time.Time, err error)
+	Begin(ctx context.Context, c lead.Claim, now time.Time, lease time.Duration) (number int, err error)
+	Settle(ctx context.Context, c lead.Claim, to lead.Settlement) error
+	Release(ctx context.Context, c lead.Claim, now time.Time) error
+}
+
+// Broker is the part of the EasyBroker client that a courier needs.
+type Broker interface {
+	Create(ctx context.Context, a easybroker.Account, cr easybroker.ContactRequest) (easybroker.Receipt, error)
+	List(ctx context.Context, a easybroker.Account, q easybroker.Query) (easybroker.Page, error)
+}
+
+// Route says as whom a site's leads go to EasyBroker.
+type Route struct {
+	Site       string
+	Account    easybroker.Account
+	SendSource bool
+}
+
+// Options tune a courier; its zero values are the defaults of the settings.
+type Options struct {
+	Timeout     time.Duration // one attempt, from dial to the end of the answer
+	Settle      time.Duration // how long EasyBroker's list may lag behind
+	Schedule    Schedule      // waits between the attempts for one lead
+	Deadline    time.Duration // a lead that is not delivered by then has failed
+	Rate        float64       // calls per second and credential
+	Concurrency int           // attempts at once per credential
+	Probe       time.Duration // the longest rest of a credential that does not work
+
+	Log     zerolog.Logger
+	Attempt func(lead.Outcome, time.Duration) // told of every attempt; for metrics
+}
+
+func (o Options) withDefaults() Options {
+	o.Timeout = or(o.Timeout, 15*time.Second)
+	o.Settle = or(o.Settle, 5*time.Minute)
+	o.Deadline = or(o.Deadline, 168*time.Hour)
+	o.Probe = or(o.Probe, 30*time.Second)
+	o.Rate = or(o.Rate, 10)
+	o.Concurrency = or(o.Concurrency, 4)
+	if len(o.Schedule) == 0 {
+		o.Schedule = DefaultSchedule()
+	}
+	if o.Attempt == nil {
+		o.Attempt = func(lead.Outcome, time.Duration) {}
+	}
+	return o
+}
+
+func or[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}
+
+// Courier carries the leads of all sites, each credential in a lane of its
+// own, so that one site's trouble delays no other.
+type Courier struct {
+	outbox Outbox
+	broker Broker
+	opt    Options
+	lanes  []*lane
+	bySite map[string]*lane
+}
+
+// New returns a courier for the routes. Sites with the same key share a lane.
+func New(outbox Outbox, broker Broker, routes []Route, opt Options) *Courier {
+	c := &Courier{outbox: outbox, broker: broker, opt: opt.withDefaults(), bySite: map[string]*lane{}}
+	byAccount := map[easybroker.Account]*lane{}
+	routes = slices.SortedFunc(slices.Values(routes), func(a, b Route) int { return strings.Compare(a.Site, b.Site) })
+	for _, r := range routes {
+		l := byAccount[r.Account]
+		if l == nil {
+			l = newLane(c, r.Account)
+			byAccount[r.Account] = l
+			c.lanes = append(c.lanes, l)
+		}
+		l.routes = append(l.routes, r)
+		c.bySite[r.Site] = l
+	}
+	return c
+}
+
+// Run carries leads until ctx ends. Then it gives back the leads that it has
+// not begun with, finishes the attempts that it has, and returns.
+func (c *Courier) Run(ctx context.Context) error {
+	var lanes errgroup.Group
+	for _, l := range c.lanes {
+		lanes.Go(func() error { l.run(ctx); return nil })
+	}
+	return lanes.Wait()
+}
+
+// Wake tells the courier that a lead of the site has just been kept.
+func (c *Courier) Wake(site string) {
+	if l := c.bySite[site]; l != nil {
+		l.wake()
+	}
+}
+
+// lease is how long a claimed lead is ours: an attempt, and time to write down
+// how it ended.
+func (c *Courier) lease() time.Duration { return 2*c.opt.Timeout + 30*time.Second }

@@ -1,0 +1,535 @@
+package courier_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"leadrelay/internal/courier"
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/secret"
+	"leadrelay/internal/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// errReset is what the client says when the connection broke after the
+// request had left.
+var errReset = &easybroker.UnansweredError{Err: errors.New("reset")}
+
+// answer is how the broker takes one call.
+type answer struct {
+	err  error
+	keep bool          // whatever it says, it keeps the request
+	took time.Duration // before it says anything
+}
+
+// broker is EasyBroker without a network: it keeps what it gets.
+type broker struct {
+	mu      sync.Mutex
+	kept    []kept
+	calls   []time.Time // of every POST
+	looks   []time.Time // of every GET
+	lag     time.Duration
+	listErr error
+	answer  func(call int, a easybroker.Account) answer
+}
+
+type kept struct {
+	easybroker.ContactRequest
+	at  time.Time
+	key string
+}
+
+func (b *broker) Create(ctx context.Context, a easybroker.Account, cr easybroker.ContactRequest) (easybroker.Receipt, error) {
+	b.mu.Lock()
+	b.calls = append(b.calls, time.Now())
+	how := answer{keep: true}
+	if b.answer != nil {
+		how = b.answer(len(b.calls), a)
+	}
+	if how.keep {
+		b.kept = append(b.kept, kept{cr, time.Now(), a.Key.Reveal()})
+	}
+	b.mu.Unlock()
+	select {
+	case <-time.After(how.took):
+	case <-ctx.Done():
+		return easybroker.Receipt{}, &easybroker.UnansweredError{Err: ctx.Err()}
+	}
+	return easybroker.Receipt{Status: 200}, how.err
+}
+
+// List shows one lead a page, so that a look-up must turn them.
+func (b *broker) List(_ context.Context, _ easybroker.Account, q easybroker.Query) (easybroker.Page, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.looks = append(b.looks, time.Now())
+	if b.listErr != nil {
+		return easybroker.Page{}, b.listErr
+	}
+	var all []easybroker.Listed
+	for _, k := range b.kept {
+		if k.at.Add(b.lag).After(time.Now()) || k.at.Before(q.After) || k.PropertyID != q.PropertyID {
+			continue
+		}
+		all = append(all, easybroker.Listed{
+			RemoteID: k.RemoteID, PropertyID: k.PropertyID, Name: k.Name, Email: k.Email, Phone: k.Phone,
+			Message: k.Message, HappenedAt: k.at,
+		})
+	}
+	if q.Page > len(all) {
+		return easybroker.Page{Total: len(all)}, nil
+	}
+	return easybroker.Page{Content: all[q.Page-1 : q.Page], Total: len(all), More: q.Page < len(all)}, nil
+}
+
+func (b *broker) timesKept(id lead.RemoteID) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := 0
+	for _, k := range b.kept {
+		if k.RemoteID == int64(id) {
+			n++
+		}
+	}
+	return n
+}
+
+func (b *broker) posts() []time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]time.Time(nil), b.calls...)
+}
+
+// world is a relay without a door: the real store and the real courier.
+type world struct {
+	*testing.T
+	store   *store.Store
+	courier *courier.Courier
+	broker  *broker
+	stop    context.CancelFunc
+	stopped chan error
+}
+
+var account = easybroker.Account{Key: secret.New("k"), Country: "MX", API: easybroker.Partner}
+
+// start opens a world in a bubble, at noon of a day on which remote ids are
+// what they will be.
+func start(t *testing.T, b *broker, opt courier.Options, routes ...courier.Route) *world {
+	t.Helper()
+	if noon := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC); time.Now().Before(noon) {
+		time.Sleep(time.Until(noon))
+	}
+	if len(routes) == 0 {
+		routes = []courier.Route{{Site: "casas", Account: account, SendSource: true}}
+	}
+	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "leads.db"))
+	require.NoError(t, err)
+	w := &world{T: t, store: s, broker: b, stopped: make(chan error, 1)}
+	opt.Log = zerolog.Nop()
+	w.courier = courier.New(s, b, routes, opt)
+	ctx, cancel := context.WithCancel(context.Background())
+	w.stop = cancel
+	go func() { w.stopped <- w.courier.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-w.stopped)
+		require.NoError(t, s.Close())
+	})
+	return w
+}
+
+// post does what the door does.
+func (w *world) post(site string) lead.RemoteID {
+	w.Helper()
+	l, err := lead.New(lead.Inquiry{
+		Site: site, PropertyID: "EB-XX1234", Name: "Ana", Email: "ana@ejemplo.mx", Phone: "55 1234 5678", Message: "Hola",
+	}, "casas.mx", lead.DefaultRules(), time.Now())
+	require.NoError(w, err)
+	id, err := w.store.Keep(w.Context(), l, lead.Milliseconds)
+	require.NoError(w, err)
+	w.courier.Wake(site)
+	return id
+}
+
+func (w *world) find(id lead.RemoteID) (lead.Lead, []lead.Attempt) {
+	w.Helper()
+	l, attempts, err := w.store.Find(w.Context(), id)
+	require.NoError(w, err)
+	return l, attempts
+}
+
+// await lets time pass until the lead is in the state.
+func (w *world) await(id lead.RemoteID, state lead.State, within time.Duration) {
+	w.Helper()
+	for deadline := time.Now().Add(within); ; time.Sleep(within / 100) {
+		l, attempts := w.find(id)
+		if l.State == state {
+			return
+		}
+		require.True(w, time.Now().Before(deadline), "still %s (%s) after %s: %+v", l.State, l.Reason, within, attempts)
+	}
+}
+
+func TestAnInquiryReachesAHealthyBrokerAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, &broker{}, courier.Options{})
+		id := w.post("casas")
+		w.await(id, lead.Delivered, 100*time.Millisecond)
+
+		require.Equal(t, easybroker.ContactRequest{
+			PropertyID: "EB-XX1234", Name: "Ana", Email: "ana@ejemplo.mx", Phone: "+525512345678",
+			Message: "Hola", Source: "casas.mx", RemoteID: int64(id),
+		}, w.broker.kept[0].ContactRequest)
+		l, attempts := w.find(id)
+		require.NotZero(t, l.DeliveredAt)
+		require.Len(t, attempts, 1)
+		require.Equal(t, lead.OutcomeDelivered, attempts[0].Outcome)
+	})
+}
+
+func TestHowTheFirstAttemptEnds(t *testing.T) {
+	status := func(code int) error { return &easybroker.StatusError{Status: code, Reason: "no se pudo"} }
+	for name, test := range map[string]struct {
+		first   answer
+		state   lead.State // right after the attempt
+		outcome lead.Outcome
+		end     lead.State // after an hour
+		kept    int
+	}{
+		"taken":                           {answer{keep: true}, lead.Delivered, lead.OutcomeDelivered, lead.Delivered, 1},
+		"refused":                         {answer{err: status(422)}, lead.Failed, lead.OutcomeRefused, lead.Failed, 0},
+		"an unknown property":             {answer{err: status(404)}, lead.Failed, lead.OutcomeRefused, lead.Failed, 0},
+		"a revoked key":                   {answer{err: status(401)}, lead.Queued, lead.OutcomeDeferred, lead.Delivered, 1},
+		"a plan without the API":          {answer{err: status(403)}, lead.Queued, lead.OutcomeDeferred, lead.Delivered, 1},
+		"too many calls":                  {answer{err: status(429)}, lead.Queued, lead.OutcomeDeferred, lead.Delivered, 1},
+		"nothing left this machine":       {answer{err: &easybroker.NotSentError{Err: errReset}}, lead.Queued, lead.OutcomeDeferred, lead.Delivered, 1},
+		"connection lost before":          {answer{err: errReset}, lead.Doubtful, lead.OutcomeUnsure, lead.Delivered, 1},
+		"taken, but the answer lost":      {answer{err: errReset, keep: true}, lead.Doubtful, lead.OutcomeUnsure, lead.Confirmed, 1},
+		"not taken, and 500 answered":     {answer{err: status(500)}, lead.Doubtful, lead.OutcomeUnsure, lead.Delivered, 1},
+		"taken, but 500 answered":         {answer{err: status(500), keep: true}, lead.Doubtful, lead.OutcomeUnsure, lead.Confirmed, 1},
+		"taken, but 503 answered":         {answer{err: status(503), keep: true}, lead.Doubtful, lead.OutcomeUnsure, lead.Confirmed, 1},
+		"taken, but redirected":           {answer{err: status(302), keep: true}, lead.Doubtful, lead.OutcomeUnsure, lead.Confirmed, 1},
+		"taken, but 409 answered":         {answer{err: status(409), keep: true}, lead.Doubtful, lead.OutcomeUnsure, lead.Confirmed, 1},
+		"taken, but 408 answered":         {answer{err: status(408), keep: true}, lead.Doubtful, lead.OutcomeUnsure, lead.Confirmed, 1},
+		"taken, but nothing readable":     {answer{err: &easybroker.UnreadableError{Status: 200}, keep: true}, lead.Doubtful, lead.OutcomeUnsure, lead.Confirmed, 1},
+		"not taken, and nothing readable": {answer{err: &easybroker.UnreadableError{Status: 204}}, lead.Doubtful, lead.OutcomeUnsure, lead.Delivered, 1},
+		"an error that nobody knows":      {answer{err: errors.New("?"), keep: true}, lead.Doubtful, lead.OutcomeUnsure, lead.Confirmed, 1},
+		"taken, but never answered":       {answer{keep: true, took: time.Hour}, lead.Doubtful, lead.OutcomeUnsure, lead.Confirmed, 1},
+		"never answered":                  {answer{took: time.Hour}, lead.Doubtful, lead.OutcomeUnsure, lead.Delivered, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{lag: 2 * time.Minute, answer: func(call int, _ easybroker.Account) answer {
+					if call == 1 {
+						return test.first
+					}
+					return answer{keep: true}
+				}}
+				w := start(t, b, courier.Options{})
+				id := w.post("casas")
+				w.await(id, test.state, min(test.first.took, 16*time.Second)+500*time.Millisecond)
+				_, attempts := w.find(id)
+				require.Equal(t, test.outcome, attempts[0].Outcome)
+				time.Sleep(time.Hour)
+				l, _ := w.find(id)
+				require.Equal(t, test.end, l.State, l.Reason)
+				require.Equal(t, test.kept, b.timesKept(id))
+			})
+		})
+	}
+}
+
+func TestADoubtfulLeadIsNotSentAgainBeforeTheListHasSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{answer: func(call int, _ easybroker.Account) answer {
+			if call == 1 {
+				return answer{err: errReset}
+			}
+			return answer{keep: true}
+		}}
+		w := start(t, b, courier.Options{})
+		id := w.post("casas")
+		w.await(id, lead.Doubtful, time.Second)
+		w.await(id, lead.Delivered, time.Hour)
+
+		posts := w.broker.posts()
+		require.Len(t, posts, 2)
+		require.GreaterOrEqual(t, posts[1].Sub(posts[0]), 5*time.Minute)
+		require.Less(t, posts[1].Sub(posts[0]), 6*time.Minute)
+		require.Less(t, b.looks[0].Sub(posts[0]), 10*time.Second, "it is looked up early")
+		require.Greater(t, len(b.looks), 4, "and often")
+	})
+}
+
+func TestAListThatLagsHidesNoLead(t *testing.T) {
+	for _, lag := range []time.Duration{0, time.Second, time.Minute, 5 * time.Minute} {
+		t.Run(lag.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{lag: lag, answer: func(int, easybroker.Account) answer { return answer{keep: true, err: errReset} }}
+				w := start(t, b, courier.Options{})
+				var ids []lead.RemoteID
+				for range 30 {
+					ids = append(ids, w.post("casas"))
+				}
+				time.Sleep(time.Hour)
+				for _, id := range ids {
+					w.await(id, lead.Confirmed, time.Minute)
+					require.Equal(t, 1, b.timesKept(id))
+				}
+			})
+		})
+	}
+}
+
+func TestALeadStaysDoubtfulWhileTheListCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{
+			listErr: &easybroker.StatusError{Status: 500},
+			answer:  func(int, easybroker.Account) answer { return answer{keep: true, err: errReset} },
+		}
+		w := start(t, b, courier.Options{})
+		id := w.post("casas")
+		time.Sleep(12 * time.Hour)
+		l, _ := w.find(id)
+		require.Equal(t, lead.Doubtful, l.State)
+		require.Contains(t, l.Reason, "look-up failed")
+		require.Len(t, w.broker.posts(), 1)
+		require.Less(t, len(b.looks), 200, "an outage is no reason to hammer")
+
+		b.mu.Lock()
+		b.listErr = nil
+		b.mu.Unlock()
+		w.await(id, lead.Confirmed, 15*time.Minute)
+	})
+}
+
+func TestARevokedKeyFailsNoLeadAndIsProbedGently(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		revoked := true
+		b := &broker{answer: func(int, easybroker.Account) answer {
+			if revoked {
+				return answer{err: &easybroker.StatusError{Status: 401}}
+			}
+			return answer{keep: true}
+		}}
+		w := start(t, b, courier.Options{})
+		var ids []lead.RemoteID
+		for range 20 {
+			ids = append(ids, w.post("casas"))
+		}
+		const sunday = 24 * time.Hour
+		time.Sleep(sunday)
+		probes := int(sunday / (30 * time.Second))
+		require.LessOrEqual(t, len(w.broker.posts()), probes+4)
+		require.GreaterOrEqual(t, len(w.broker.posts()), probes-4)
+		for _, id := range ids {
+			l, _ := w.find(id)
+			require.Equal(t, lead.Queued, l.State)
+		}
+
+		b.mu.Lock()
+		revoked = false
+		b.mu.Unlock()
+		for _, id := range ids {
+			w.await(id, lead.Delivered, 35*time.Second)
+		}
+	})
+}
+
+func TestALeadThatIsNotDeliveredByItsDeadlineWaitsForAPerson(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: &easybroker.StatusError{Status: 503}} }}
+		w := start(t, b, courier.Options{Schedule: courier.Schedule{time.Minute, time.Hour, 12 * time.Hour}})
+		id := w.post("casas")
+		time.Sleep(8 * 24 * time.Hour)
+		l, attempts := w.find(id)
+		require.Equal(t, lead.Failed, l.State)
+		require.Equal(t, "deadline", l.Reason)
+		require.InDelta(t, 15, len(attempts), 3) // a week of half days
+	})
+}
+
+func TestATroubledSiteDelaysNoOther(t *testing.T) {
+	dead := account
+	dead.Key = secret.New("dead")
+	slow := account
+	slow.Key = secret.New("slow")
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{answer: func(_ int, a easybroker.Account) answer {
+			switch a.Key.Reveal() {
+			case "dead":
+				return answer{err: &easybroker.StatusError{Status: 401}}
+			case "slow":
+				return answer{keep: true, took: 14 * time.Second}
+			}
+			return answer{keep: true}
+		}}
+		w := start(t, b, courier.Options{},
+			courier.Route{Site: "casas", Account: account}, courier.Route{Site: "lofts", Account: dead}, courier.Route{Site: "villas", Account: slow})
+		for range 50 {
+			w.post("lofts")
+			w.post("villas")
+		}
+		for range 20 {
+			w.await(w.post("casas"), lead.Delivered, 200*time.Millisecond)
+		}
+	})
+}
+
+func TestSitesWithOneKeyShareItsPaceInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, &broker{}, courier.Options{},
+			courier.Route{Site: "casas", Account: account}, courier.Route{Site: "lofts", Account: account})
+		for range 300 {
+			w.post("casas")
+		}
+		id := w.post("lofts")
+		w.await(id, lead.Delivered, 3*time.Second)
+		time.Sleep(time.Minute)
+		posts := w.broker.posts()
+		require.Len(t, posts, 301)
+		for i := 20; i < len(posts); i++ {
+			require.GreaterOrEqual(t, posts[i].Sub(posts[i-20]), 900*time.Millisecond, "ten calls a second, and a burst of ten")
+		}
+	})
+}
+
+func TestStoppingFinishesWhatBeganAndGivesBackTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{answer: func(int, easybroker.Account) answer { return answer{keep: true, took: 5 * time.Second} }}
+		w := start(t, b, courier.Options{Concurrency: 2})
+		var ids []lead.RemoteID
+		for range 6 {
+			ids = append(ids, w.post("casas"))
+		}
+		time.Sleep(time.Second)
+		asked := time.Now()
+		w.stop()
+		err := <-w.stopped
+		w.stopped <- err
+		require.NoError(t, err)
+		require.Less(t, time.Since(asked), 5*time.Second)
+
+		states := map[lead.State]int{}
+		for _, id := range ids {
+			l, attempts := w.find(id)
+			states[l.State]++
+			if l.State == lead.Queued {
+				require.Empty(t, attempts)
+				require.False(t, l.DueAt.After(time.Now()), "due at once for the next start")
+			}
+		}
+		require.Equal(t, map[lead.State]int{lead.Delivered: 2, lead.Queued: 4}, states)
+	})
+}
+
+func TestAnAttemptThatACrashCutIsLookedUpBeforeItIsSentAgain(t *testing.T) {
+	for name, arrived := range map[string]bool{"it had arrived": true, "it had not": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{}
+				w := start(t, b, courier.Options{})
+				w.stop()
+				err := <-w.stopped
+				id := w.post("casas")
+				claims, _, claimErr := w.store.Claim(t.Context(), "casas", time.Now(), 1, time.Minute)
+				require.NoError(t, claimErr)
+				_, beginErr := w.store.Begin(t.Context(), claims[0], time.Now(), time.Minute)
+				require.NoError(t, beginErr)
+				if arrived {
+					b.kept = append(b.kept, kept{easybroker.ContactRequest{RemoteID: int64(id), PropertyID: "EB-XX1234"}, time.Now(), "k"})
+				}
+				w.stopped <- err
+
+				ctx, cancel := context.WithCancel(context.Background())
+				again := courier.New(w.store, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Log: zerolog.Nop()})
+				done := make(chan error, 1)
+				go func() { done <- again.Run(ctx) }()
+				time.Sleep(time.Hour)
+				cancel()
+				require.NoError(t, <-done)
+				require.Equal(t, 1, b.timesKept(id))
+				l, _ := w.find(id)
+				require.Equal(t, map[bool]lead.State{true: lead.Confirmed, false: lead.Delivered}[arrived], l.State)
+			})
+		})
+	}
+}
+
+func TestAPlainAccountIsLookedUpByWhatTheVisitorWrote(t *testing.T) {
+	plain := account
+	plain.API = easybroker.Plain
+	for name, test := range map[string]struct {
+		twins int
+		end   lead.State
+	}{
+		"nobody wrote the same":           {0, lead.Confirmed},
+		"somebody wrote the very same":    {1, lead.Failed},
+		"several people wrote the same":   {3, lead.Failed},
+		"nobody wrote anything like that": {-1, lead.Delivered},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{answer: func(call int, _ easybroker.Account) answer {
+					if call == 1 {
+						return answer{keep: test.twins >= 0, err: errReset}
+					}
+					return answer{keep: true}
+				}}
+				w := start(t, b, courier.Options{}, courier.Route{Site: "casas", Account: plain})
+				id := w.post("casas")
+				w.await(id, lead.Doubtful, time.Second)
+				b.mu.Lock()
+				for range test.twins {
+					b.kept = append(b.kept, b.kept[0])
+				}
+				b.mu.Unlock()
+				w.await(id, test.end, time.Hour)
+			})
+		})
+	}
+}
+
+func TestAStoreThatFailsIsAskedAgainGently(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		c := courier.New(brokenOutbox{&asked}, &broker{}, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Log: zerolog.Nop()})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		require.NoError(t, c.Run(ctx))
+		require.InDelta(t, 60, asked, 2)
+	})
+}
+
+type brokenOutbox struct{ asked *int }
+
+var errDisk = errors.New("disk I/O error")
+
+func (o brokenOutbox) Claim(context.Context, string, time.Time, int, time.Duration) ([]lead.Claim, time.Time, error) {
+	*o.asked++
+	return nil, time.Time{}, errDisk
+}
+
+func (brokenOutbox) Begin(context.Context, lead.Claim, time.Time, time.Duration) (int, error) {
+	return 0, errDisk
+}
+func (brokenOutbox) Settle(context.Context, lead.Claim, lead.Settlement) error { return errDisk }
+func (brokenOutbox) Release(context.Context, lead.Claim, time.Time) error      { return errDisk }
+
+func ExampleSchedule_Wait() {
+	s := courier.DefaultSchedule()
+	fmt.Println(s.Wait(0), s.Wait(1), s.Wait(7), s.Wait(100))
+	// Output: 5s 30s 4h0m0s 4h0m0s
+}

@@ -1,0 +1,61 @@
+package courier
+
+import (
+	"strings"
+
+	"github.com/nyaruka/phonenumbers"
+
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+)
+
+// request is the lead in EasyBroker's words.
+func request(l lead.Lead, r Route) easybroker.ContactRequest {
+	cr := easybroker.ContactRequest{
+		PropertyID: l.PropertyID,
+		Name:       l.Name,
+		Email:      l.Email,
+		Phone:      dialable(l.Phone, r.Account.Country),
+		Message:    l.Message,
+		RemoteID:   int64(l.RemoteID),
+	}
+	if r.SendSource {
+		cr.Source = l.Source
+	}
+	return cr
+}
+
+// dialable returns the phone as E.164 where it is a number of the country or
+// names another, and as typed where it is anything else: a person can still
+// read it.
+func dialable(typed, country string) string {
+	if typed == "" {
+		return ""
+	}
+	number, err := phonenumbers.Parse(trunkless(typed, country), country)
+	if err != nil || !phonenumbers.IsValidNumber(number) {
+		return typed
+	}
+	return phonenumbers.Format(number, phonenumbers.E164)
+}
+
+// trunkless drops what people in Mexico dialed before a number until 2019 and
+// still write: 044, 045 and 01, and the 1 behind +52 that WhatsApp kept.
+func trunkless(typed, country string) string {
+	if country != "MX" {
+		return typed
+	}
+	digits := strings.Map(func(r rune) rune {
+		if r == '+' || (r >= '0' && r <= '9') {
+			return r
+		}
+		return -1
+	}, typed)
+	const national = 10
+	for _, prefix := range []string{"044", "045", "01", "+521", "00521", "521", "+52", "0052", "52"} {
+		if rest, ok := strings.CutPrefix(digits, prefix); ok && len(rest) == national {
+			return "+52" + rest
+		}
+	}
+	return typed
+}
