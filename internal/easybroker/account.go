@@ -1,10 +1,17 @@
 package easybroker
 
-import "leadrelay/internal/secret"
+import (
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+
+	"leadrelay/internal/secret"
+)
 
 // DefaultURL is the root of EasyBroker's API; staging lives at
 // https://api.stagingeb.com/v1 and takes other keys.
-// Source: dev.easybroker.com and the staging exchanges of their Ruby gem.
+// Source: page; gem and its staging exchanges (rec).
 const DefaultURL = "https://api.easybroker.com/v1"
 
 // API is the half of EasyBroker's API that a key belongs to.
@@ -12,10 +19,10 @@ type API string
 
 const (
 	// Partner is the integration partners' half:
-	// /integration_partners/contact_requests, with remote_id.
+	// /integration_partners/contact_requests, with remote_id. Source: page, ref.
 	Partner API = "partner"
 	// Plain is the half of an ordinary account: /contact_requests, whose list
-	// has no remote_id.
+	// has no remote_id. Source: ref, rec.
 	Plain API = "account"
 )
 
@@ -25,4 +32,64 @@ type Account struct {
 	Key     secret.Text
 	Country string // two upper-case letters for the Country-Code header
 	API     API
+}
+
+// Check reports what keeps the account from being used at all. The error
+// names the part that is wrong and shows neither the key nor the address.
+func (a Account) Check() error {
+	return errors.Join(a.checkURL(), a.checkKey(), a.checkAPI())
+}
+
+func (a Account) checkURL() error {
+	u, err := url.Parse(a.URL)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "":
+		return errors.New("easybroker: the URL must be https://host/path")
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return errors.New("easybroker: the URL must have no user, query or fragment")
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		return nil
+	}
+	return errors.New("easybroker: the URL must be https, or http on this machine")
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// checkKey refuses what could not stand in a header as it is.
+func (a Account) checkKey() error {
+	key := a.Key.Reveal()
+	if key == "" {
+		return errors.New("easybroker: there is no API key")
+	}
+	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errors.New("easybroker: the API key has a character that no key has, such as a space or a line end")
+	}
+	return nil
+}
+
+// checkAPI asks for a country on the partners' paths alone, since the plain
+// ones take no Country-Code. Source: gem.
+func (a Account) checkAPI() error {
+	switch {
+	case a.API != Partner && a.API != Plain:
+		return errors.New("easybroker: the API must be partner or account")
+	case a.API == Plain && a.Country == "":
+		return nil
+	case len(a.Country) != 2 || strings.Trim(a.Country, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "":
+		return errors.New("easybroker: the country must be two upper-case letters")
+	}
+	return nil
+}
+
+// contactRequests is the address that takes and lists contact requests.
+// Source: page (Partner), ref (Plain).
+func (a Account) contactRequests() string {
+	root := strings.TrimRight(a.URL, "/")
+	if a.API == Partner {
+		return root + "/integration_partners/contact_requests"
+	}
+	return root + "/contact_requests"
 }

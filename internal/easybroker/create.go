@@ -1,0 +1,85 @@
+package easybroker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+)
+
+// ContactRequest is EasyBroker's word for an inquiry. Empty fields are left
+// out, and no other field is ever sent: another of their endpoints answers 422
+// to "unpermitted parameters" (inova).
+//
+// The page requires source and remote_id; the reference has no source.
+type ContactRequest struct {
+	PropertyID string `json:"property_id,omitempty"`
+	Name       string `json:"name,omitempty"`
+	Email      string `json:"email,omitempty"`
+	Phone      string `json:"phone,omitempty"`
+	Message    string `json:"message,omitempty"`
+	Source     string `json:"source,omitempty"`
+	RemoteID   int64  `json:"remote_id,omitempty"` // goes out as a number (page); not sent to a Plain account (rec)
+}
+
+// Receipt is EasyBroker's word that it took a contact request. It is no proof:
+// 200s that never showed up in the list have been seen (byg).
+type Receipt struct {
+	Status    int
+	RequestID string // EasyBroker's X-Request-Id, when it is fit to be logged
+}
+
+// maxRemoteID keeps a remote_id exact in JSON.
+const maxRemoteID = 1<<53 - 1
+
+var errRemoteID = errors.New("easybroker: a partner's contact request needs a remote_id between 1 and 2^53-1")
+
+// Create sends one contact request, once.
+//
+// A good answer is 200 or 201 with a JSON object that has no error in it; the
+// account's is {"status":"successful"} (rec), the partner's is not documented.
+func (c *Client) Create(ctx context.Context, a Account, cr ContactRequest) (Receipt, error) {
+	switch {
+	case a.API == Plain:
+		cr.RemoteID = 0
+	case cr.RemoteID < 1 || cr.RemoteID > maxRemoteID:
+		return Receipt{}, &NotSentError{Err: errRemoteID}
+	}
+	body, err := json.Marshal(cr)
+	if err != nil {
+		return Receipt{}, &NotSentError{Err: err}
+	}
+	got, err := c.do(ctx, a, request{method: http.MethodPost, body: body, cap: answerCap})
+	if err != nil {
+		return Receipt{}, err
+	}
+	if got.status >= http.StatusMultipleChoices {
+		return Receipt{}, refusal(a, got)
+	}
+	if why := got.doubt(); why != "" {
+		return Receipt{}, got.unreadable(why)
+	}
+	return Receipt{Status: got.status, RequestID: got.requestID}, nil
+}
+
+func (a answer) unreadable(why string) error {
+	return &UnreadableError{Status: a.status, RequestID: a.requestID, Why: why}
+}
+
+// doubt says why a 2xx does not count as taken, or nothing.
+func (a answer) doubt() string {
+	switch {
+	case a.status != http.StatusOK && a.status != http.StatusCreated:
+		return "it is neither 200 nor 201"
+	case a.flaw != "":
+		return a.flaw
+	}
+	object, why := readObject(a.body)
+	if why != "" {
+		return why
+	}
+	if readComplaint(object).found {
+		return "there is an error in the answer"
+	}
+	return ""
+}

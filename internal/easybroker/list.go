@@ -1,0 +1,231 @@
+package easybroker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Query narrows a list. Zero fields are left out.
+//
+// Names: page, ref. The limit is 20 when left out; the most for an account is
+// 50, and larger ones are capped in silence (ref).
+type Query struct {
+	After, Before time.Time // of happened_at; whether the ends belong to it is not known
+	PropertyID    string
+	Page, Limit   int // pages count from 1
+}
+
+// encode writes times in UTC and whole seconds, widening the window rather
+// than narrowing it.
+func (q Query) encode() string {
+	v := url.Values{}
+	if !q.After.IsZero() {
+		v.Set("happened_after", q.After.UTC().Format(time.RFC3339))
+	}
+	if !q.Before.IsZero() {
+		v.Set("happened_before", q.Before.Add(time.Second-1).UTC().Format(time.RFC3339))
+	}
+	if q.PropertyID != "" {
+		v.Set("property_id", q.PropertyID)
+	}
+	if q.Page > 0 {
+		v.Set("page", strconv.Itoa(q.Page))
+	}
+	if q.Limit > 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	return v.Encode()
+}
+
+// Listed is one contact request as EasyBroker's list gives it back.
+//
+// The partners' list has remote_id (as a string) and status, and no source
+// (page); the account's list has source and neither of the others (ref).
+type Listed struct {
+	RemoteID                                                int64 // 0 when the list has none, or one that cannot be ours
+	PropertyID, Name, Email, Phone, Message, Source, Status string
+	HappenedAt                                              time.Time // zero when the list has none
+}
+
+// Page is one page of a list.
+type Page struct {
+	Content []Listed
+	Total   int
+	More    bool // there is a next page
+}
+
+// List reads one page. The list lags behind: what was created may be missing
+// for seconds or minutes (inova). Its order is newest first by experience
+// alone (inova), so rely on none.
+func (c *Client) List(ctx context.Context, a Account, q Query) (Page, error) {
+	got, err := c.do(ctx, a, request{method: http.MethodGet, query: q.encode(), cap: listCap})
+	switch {
+	case err != nil:
+		return Page{}, err
+	case got.status >= http.StatusMultipleChoices:
+		return Page{}, refusal(a, got)
+	case got.status != http.StatusOK:
+		return Page{}, got.unreadable("it is not 200")
+	case got.flaw != "":
+		return Page{}, got.unreadable(got.flaw)
+	}
+	page, err := readPage(got.body)
+	if err != nil {
+		return Page{}, got.unreadable(err.Error())
+	}
+	return page, nil
+}
+
+// page is the list's shape. Source: page, ref, rec.
+type page struct {
+	Pagination *struct {
+		Total    *number  `json:"total"`
+		NextPage nextPage `json:"next_page"`
+	} `json:"pagination"`
+	Content []*item `json:"content"`
+}
+
+type item struct {
+	RemoteID   remoteID `json:"remote_id"`
+	PropertyID text     `json:"property_id"`
+	Name       text     `json:"name"`
+	Email      text     `json:"email"`
+	Phone      text     `json:"phone"`
+	Message    text     `json:"message"`
+	Source     text     `json:"source"`
+	Status     text     `json:"status"`
+	HappenedAt moment   `json:"happened_at"`
+}
+
+// errShape quotes nothing, since a list is full of visitors' data.
+var errShape = errors.New("the list has a shape that is not known")
+
+// readPage reads the whole page or nothing: half a list would make a lead
+// that is there look absent.
+func readPage(body []byte) (Page, error) {
+	var p page
+	if err := json.Unmarshal(body, &p); err != nil {
+		return Page{}, errShape
+	}
+	if p.Pagination == nil || p.Pagination.Total == nil || !p.Pagination.NextPage.given || p.Content == nil {
+		return Page{}, errShape
+	}
+	out := Page{Total: int(*p.Pagination.Total), More: p.Pagination.NextPage.more, Content: make([]Listed, 0, len(p.Content))}
+	for _, it := range p.Content {
+		if it == nil {
+			return Page{}, errShape
+		}
+		out.Content = append(out.Content, it.listed())
+	}
+	return out, nil
+}
+
+func (it *item) listed() Listed {
+	return Listed{
+		RemoteID: int64(it.RemoteID), PropertyID: string(it.PropertyID),
+		Name: string(it.Name), Email: string(it.Email), Phone: string(it.Phone), Message: string(it.Message),
+		Source: string(it.Source), Status: string(it.Status), HappenedAt: time.Time(it.HappenedAt),
+	}
+}
+
+// scalar returns what a JSON string or number says; ok is false for any other
+// value but null, which says nothing.
+func scalar(b []byte) (s string, isNull, ok bool) {
+	switch c := b[0]; {
+	case c == '"':
+		err := json.Unmarshal(b, &s)
+		return s, false, err == nil
+	case c == '-' || c >= '0' && c <= '9':
+		return string(b), false, true
+	}
+	isNull = bytes.Equal(b, []byte("null"))
+	return "", isNull, isNull
+}
+
+// text takes a string, a number or null.
+type text string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (t *text) UnmarshalJSON(b []byte) error {
+	s, _, ok := scalar(b)
+	if !ok {
+		return errShape
+	}
+	*t = text(s)
+	return nil
+}
+
+// number takes a count that is not negative, as a number or a string.
+type number int
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (n *number) UnmarshalJSON(b []byte) error {
+	s, _, _ := scalar(b)
+	v, err := strconv.Atoi(s)
+	if err != nil || v < 0 {
+		return errShape
+	}
+	*n = number(v)
+	return nil
+}
+
+// nextPage is an absolute URL or null (page, rec); clients have also seen
+// numbers. It is only asked whether there is one: following it could carry the
+// key to another host.
+type nextPage struct{ given, more bool }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (n *nextPage) UnmarshalJSON(b []byte) error {
+	s, isNull, ok := scalar(b)
+	if !ok {
+		return errShape
+	}
+	*n = nextPage{given: true, more: !isNull && s != ""}
+	return nil
+}
+
+// remoteID goes out as a number and comes back as a string (page). One that is
+// no integer below 2^53 was not made by us and counts as none.
+type remoteID int64
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (id *remoteID) UnmarshalJSON(b []byte) error {
+	s, _, ok := scalar(b)
+	if !ok {
+		return errShape
+	}
+	v, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+	if err != nil || v < 1 || v > maxRemoteID {
+		v = 0
+	}
+	*id = remoteID(v)
+	return nil
+}
+
+// moment takes any offset: Z with milliseconds (page) and -06:00 (rec) have
+// been seen. A time that cannot be read makes the list unreadable, since an
+// account's list is matched by it.
+type moment time.Time
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (m *moment) UnmarshalJSON(b []byte) error {
+	s, isNull, ok := scalar(b)
+	if isNull {
+		return nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05 Z0700", "2006-01-02 15:04:05 UTC"} {
+		at, err := time.Parse(layout, s)
+		if err == nil && ok {
+			*m = moment(at)
+			return nil
+		}
+	}
+	return errShape
+}

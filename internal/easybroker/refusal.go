@@ -1,0 +1,144 @@
+package easybroker
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	longestWait   = 15 * time.Minute
+	longestReason = 1 << 10
+)
+
+// refusal turns an answer that is no success into its error.
+func refusal(a Account, got answer) error {
+	object, _ := readObject(got.body)
+	c := readComplaint(object)
+	return &StatusError{
+		Status:        got.status,
+		RetryAfter:    retryAfter(got.header, time.Now()),
+		Reason:        readable(strings.ReplaceAll(c.text(), a.Key.Reveal(), a.Key.String())),
+		NamesRemoteID: c.namesRemoteID,
+		RequestID:     got.requestID,
+	}
+}
+
+// readObject reads a body that must be one JSON object, and says why it is not.
+func readObject(body []byte) (object map[string]any, why string) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, "the answer is empty"
+	}
+	if !json.Valid(body) {
+		return nil, "the answer is not JSON"
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if err := d.Decode(&object); err != nil || object == nil {
+		return nil, "the answer is not a JSON object"
+	}
+	return object, ""
+}
+
+// complaint is what an answer says is wrong. Both shapes have been seen:
+// `error` with a text, `errors` with an array (ref, inova); an object from
+// field to texts is taken as well.
+type complaint struct {
+	found         bool
+	texts         []string
+	namesRemoteID bool
+}
+
+func readComplaint(object map[string]any) complaint {
+	var c complaint
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		if !strings.EqualFold(key, "error") && !strings.EqualFold(key, "errors") {
+			continue
+		}
+		if value, err := json.Marshal(object[key]); err != nil || !saysNothing[string(value)] {
+			c.found = true
+		}
+		c.collect("", object[key])
+	}
+	return c
+}
+
+// saysNothing are the values that are no error.
+var saysNothing = map[string]bool{"null": true, "false": true, `""`: true, "[]": true, "{}": true}
+
+func (c *complaint) collect(field string, v any) {
+	switch v := v.(type) {
+	case nil, bool:
+	case []any:
+		for _, item := range v {
+			c.collect(field, item)
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			c.collect(key, v[key])
+		}
+	default:
+		text := fmt.Sprint(v)
+		if field != "" {
+			text = field + ": " + text
+		}
+		c.namesRemoteID = c.namesRemoteID || remoteIDName.MatchString(text)
+		c.texts = append(c.texts, text)
+	}
+}
+
+func (c *complaint) text() string { return strings.Join(c.texts, "; ") }
+
+// remoteIDName finds the field's name and not words about it, since the texts
+// change with the language (ref). Rails, which answers there, writes the name
+// as "Remote" in its full messages.
+var remoteIDName = regexp.MustCompile(`(?i)\bremote([ _-]?id)?\b`)
+
+// readable makes a stranger's text fit for an operator's screen: one line, no
+// control characters, at most 1 KiB, cut between two runes.
+func readable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	if len(s) <= longestReason {
+		return s
+	}
+	end := longestReason
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
+}
+
+// retryAfter reads Retry-After as seconds or as a date. A date is measured
+// against the answer's own Date, so that two clocks need not agree. Whether
+// EasyBroker sends the header at all is not known.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	if seconds, err := strconv.Atoi(value); err == nil {
+		return time.Duration(min(max(seconds, 0), int(longestWait/time.Second))) * time.Second
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return min(max(at.Sub(now), 0), longestWait)
+}
