@@ -1,0 +1,112 @@
+package web
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"io/fs"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+const assetPrefix = "/assets/"
+
+// kinds are the files that a browser may ask for by name.
+var kinds = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+	".svg": "image/svg+xml",
+}
+
+// asset is a file with all that its answer says, made once at the start.
+type asset struct {
+	folder, name, kind, query, etag string
+	body                            []byte
+}
+
+var assets = readAssets(Files)
+
+// AssetURL is the address of an asset: "page.css" of static, or
+// "demo/property.css" of another folder. It changes with the contents, so a
+// browser may keep what it got forever.
+func AssetURL(name string) string {
+	a, ok := assets[name]
+	if !ok {
+		return assetPrefix + name
+	}
+	return assetPrefix + name + "?" + a.query
+}
+
+// Assets serves the style sheets, scripts and drawings of static, and of the
+// given folders too.
+func Assets(folders ...string) http.Handler {
+	served := make(map[string]asset)
+	for name, a := range assets {
+		if a.folder == "static" || slices.Contains(folders, a.folder) {
+			served[assetPrefix+name] = a
+		}
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a, ok := served[r.URL.Path]
+		switch {
+		case !ok:
+			http.NotFound(w, r)
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		default:
+			a.serve(w, r)
+		}
+	})
+}
+
+// DemoAssets serves what the sample property page needs.
+func DemoAssets() http.Handler { return Assets("demo") }
+
+func (a asset) serve(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", a.kind)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("ETag", a.etag)
+	// An address of another build must not pin our contents to its name.
+	h.Set("Cache-Control", "no-cache")
+	if r.URL.RawQuery == a.query {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	http.ServeContent(w, r, a.name, time.Time{}, bytes.NewReader(a.body))
+}
+
+func readAssets(files fs.FS) map[string]asset {
+	found := make(map[string]asset)
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		kind, ok := kinds[path.Ext(name)]
+		if err != nil || !ok {
+			return err
+		}
+		body, err := fs.ReadFile(files, name)
+		a := newAsset(name, kind, body)
+		found[a.name] = a
+		return err
+	})
+	if err != nil {
+		panic("web: " + err.Error()) // the files are part of the program
+	}
+	return found
+}
+
+func newAsset(name, kind string, body []byte) asset {
+	sum := sha256.Sum256(body)
+	version := hex.EncodeToString(sum[:8])
+	folder, _, _ := strings.Cut(name, "/")
+	return asset{
+		folder: folder,
+		name:   strings.TrimPrefix(name, "static/"),
+		kind:   kind,
+		query:  "v=" + version,
+		etag:   `"` + version + `"`,
+		body:   body,
+	}
+}

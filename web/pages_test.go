@@ -1,0 +1,235 @@
+package web
+
+import (
+	"bytes"
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
+
+	"leadrelay/internal/locale"
+)
+
+var update = flag.Bool("update", false, "write the golden pages anew")
+
+var version = regexp.MustCompile(`\?v=[0-9a-f]{16}`)
+
+func TestGoldenPages(t *testing.T) {
+	for _, l := range []locale.Lang{locale.ES, locale.EN} {
+		blank, wrong := sampleForm(l), wrongForm(l)
+		pages := map[string]func(*bytes.Buffer) error{
+			"form":        func(b *bytes.Buffer) error { return RenderForm(b, blank) },
+			"form-wrong":  func(b *bytes.Buffer) error { return RenderForm(b, wrong) },
+			"thanks":      func(b *bytes.Buffer) error { return RenderThanks(b, sampleThanks(l)) },
+			"problem":     func(b *bytes.Buffer) error { return RenderProblem(b, sampleProblem(l, "not_found", 404)) },
+			"problem-try": func(b *bytes.Buffer) error { return RenderProblem(b, retriableProblem(l)) },
+		}
+		for name, render := range pages {
+			t.Run(name+" in "+string(l), func(t *testing.T) { golden(t, name+"."+string(l)+".html", render) })
+		}
+	}
+	t.Run("property", func(t *testing.T) {
+		golden(t, "property.html", func(b *bytes.Buffer) error { return RenderProperty(b, sampleProperty()) })
+	})
+}
+
+func golden(t *testing.T, name string, render func(*bytes.Buffer) error) {
+	var b bytes.Buffer
+	require.NoError(t, render(&b))
+	got := version.ReplaceAllString(b.String(), "?v=hash") // a new style is not a new page
+	file := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got)
+}
+
+func TestFormShowsWhatIsWrong(t *testing.T) {
+	page := parse(t, func(b *bytes.Buffer) error { return RenderForm(b, wrongForm(locale.ES)) })
+
+	focused := page.all(func(n *html.Node) bool { return has(n, "autofocus") })
+	require.Len(t, focused, 1, "one field takes the focus")
+	require.Equal(t, "correo", attr(focused[0], "name"), "the first wrong one")
+
+	for _, n := range page.all(func(n *html.Node) bool { return attr(n, "aria-invalid") == "true" }) {
+		require.Len(t, page.byID(attr(n, "aria-describedby")), 1, "its error is on the page")
+	}
+	for _, n := range page.all(func(n *html.Node) bool { return n.Data == "a" || n.Data == "label" }) {
+		target := strings.TrimPrefix(attr(n, "href"), "#") + attr(n, "for")
+		require.Len(t, page.byID(target), 1, "a link or label leads to its field")
+	}
+}
+
+func TestFormKeepsEverythingThatWasPosted(t *testing.T) {
+	p := wrongForm(locale.ES)
+	page := parse(t, func(b *bytes.Buffer) error { return RenderForm(b, p) })
+	posted := page.posts()
+	for _, f := range p.Fields {
+		require.Contains(t, posted, Pair{f.Name, f.Value})
+	}
+	for _, pair := range p.Hidden {
+		require.Contains(t, posted, pair)
+	}
+	require.Len(t, posted, len(p.Fields)+len(p.Hidden))
+	require.Len(t, p.Hidden, 2, "the caller's own list is left alone")
+}
+
+func TestPropertyFieldIsSeenOnlyWhenItNeedsTheVisitor(t *testing.T) {
+	tests := map[string]struct {
+		field Field
+		want  string
+	}{
+		"a known property travels unseen":  {Field{Key: "property_id", Name: "p", Value: "EB-1"}, "hidden"},
+		"an unknown one is asked for":      {Field{Key: "property_id", Name: "p"}, "text"},
+		"a wrong one is shown to be fixed": {Field{Key: "property_id", Name: "p", Value: "?", Error: "x"}, "text"},
+	}
+	for sentence, tt := range tests {
+		t.Run(sentence, func(t *testing.T) {
+			page := parse(t, func(b *bytes.Buffer) error {
+				return RenderForm(b, FormPage{Lang: locale.EN, Fields: []Field{tt.field}})
+			})
+			found := page.all(func(n *html.Node) bool { return attr(n, "name") == "p" })
+			require.Len(t, found, 1)
+			require.Equal(t, tt.want, attr(found[0], "type"))
+		})
+	}
+}
+
+func TestHostileValuesComeOutWholeAndHarmless(t *testing.T) {
+	values := map[string]string{
+		"markup":             `"><script>alert(1)</script>`,
+		"an attribute":       `" onfocus="alert(1)" x="`,
+		"the end of a field": `</textarea></form><img src=x onerror=alert(1)>`,
+		"a template":         `{{7*7}} ${7*7} <%= 7 %>`,
+		"emoji":              "👩‍👩‍👧 ¿Sigue disponible? 🏡",
+		"right to left":      "مرحبا \u202eabc\u202c",
+		"a leading newline":  "\n\nHola\n",
+		"entities":           `&amp; &lt; &#34; '`,
+	}
+	for sentence, value := range values {
+		t.Run(sentence, func(t *testing.T) {
+			for name, render := range hostilePages(value) {
+				page := parse(t, render)
+				require.Empty(t, page.all(runsScript), name)
+				for _, pair := range page.posts() {
+					require.Equal(t, value, pair.Value, "%s: %s", name, pair.Name)
+				}
+				require.Contains(t, page.text(), strings.TrimSpace(value), name)
+			}
+		})
+	}
+}
+
+func hostilePages(v string) map[string]func(*bytes.Buffer) error {
+	hidden := []Pair{{v, v}}
+	fields := []Field{{Key: "email", Name: v, Value: v, Error: v}, {Key: "message", Name: v, Value: v}, {Key: "color", Name: v, Value: v}}
+	return map[string]func(*bytes.Buffer) error{
+		"form": func(b *bytes.Buffer) error {
+			return RenderForm(b, FormPage{SiteName: v, Action: "/f/x", PropertyID: v, Fields: fields, Hidden: hidden})
+		},
+		"thanks": func(b *bytes.Buffer) error { return RenderThanks(b, ThanksPage{SiteName: v, Back: "javascript:" + v}) },
+		"problem": func(b *bytes.Buffer) error {
+			return RenderProblem(b, ProblemPage{Title: v, Detail: v, Next: v, RequestID: v, Action: "javascript:" + v, Hidden: hidden})
+		},
+	}
+}
+
+func TestFolio(t *testing.T) {
+	tests := map[string]struct {
+		id   int64
+		want string
+	}{
+		"one digit":                  {7, "7"},
+		"three stay together":        {123, "123"},
+		"a fourth stands apart":      {1234, "1 234"},
+		"six make two groups":        {123456, "123 456"},
+		"a real one":                 {28252880123, "28 252 880 123"},
+		"the largest that is exact":  {1<<53 - 1, "9 007 199 254 740 991"},
+		"zero, though there is none": {0, "0"},
+	}
+	for sentence, tt := range tests {
+		t.Run(sentence, func(t *testing.T) { require.Equal(t, tt.want, Folio(tt.id)) })
+	}
+}
+
+// A strict CSP holds only if nothing in the sources leans on what it forbids.
+func TestSourcesHaveNothingInlineAndNothingFromElsewhere(t *testing.T) {
+	forbidden := map[string]*regexp.Regexp{
+		"a style attribute":    regexp.MustCompile(`(?i)\sstyle\s*=`),
+		"a style element":      regexp.MustCompile(`(?i)<style`),
+		"an inline script":     regexp.MustCompile(`(?i)<script(?:\s+(?:type="module"|defer))*\s*>`),
+		"an event attribute":   regexp.MustCompile(`(?i)\son[a-z]+\s*=\s*["']`),
+		"a script URL":         regexp.MustCompile(`(?i)javascript:`),
+		"an address elsewhere": regexp.MustCompile(`(?i)(?:https?:)?//[a-z0-9]`),
+		"an import":            regexp.MustCompile(`@import|\burl\((?:[^#]|$)`),
+		"code from text":       regexp.MustCompile(`\beval\(|innerHTML|\.style\b`),
+	}
+	for _, folder := range []string{"static", "pages", "demo"} {
+		require.NoError(t, fs.WalkDir(Files, folder, func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			source, err := fs.ReadFile(Files, name)
+			text := strings.ReplaceAll(string(source), `xmlns="http://www.w3.org/2000/svg"`, "") // a name, not an address
+			for what, pattern := range forbidden {
+				require.Empty(t, pattern.FindString(text), "%s has %s", name, what)
+			}
+			return err
+		}))
+	}
+}
+
+func sampleForm(l locale.Lang) FormPage {
+	return FormPage{
+		Lang: l, SiteName: "casas.mx", Action: "/f/casas", PropertyID: "EB-AB1234",
+		Fields: []Field{
+			{Key: "name", Name: "nombre", Max: 120},
+			{Key: "email", Name: "correo", Required: true, Max: 254},
+			{Key: "phone", Name: "telefono", Max: 32},
+			{Key: "message", Name: "mensaje", Required: true, Max: 4000, Value: locale.Text(l, "form.message.sample")},
+			{Key: "property_id", Name: "property_id", Value: "EB-AB1234", Required: true},
+		},
+	}
+}
+
+func wrongForm(l locale.Lang) FormPage {
+	p := sampleForm(l)
+	p.Fields[0].Value = "María José Ñ."
+	p.Fields[1].Value = "mj@correo"
+	p.Fields[1].Error = locale.FieldText(l, "TYPE_EMAIL", "email")
+	p.Fields[3].Value = ""
+	p.Fields[3].Error = locale.FieldText(l, "REQUIRED_FIELD_EMPTY", "message")
+	p.Hidden = []Pair{{"_next", "/gracias"}, {"utm_source", "anuncio"}}
+	return p
+}
+
+func sampleThanks(l locale.Lang) ThanksPage {
+	return ThanksPage{Lang: l, SiteName: "casas.mx", Folio: 28252880123, Back: "https://casas.mx/"}
+}
+
+func sampleProblem(l locale.Lang, code string, status int) ProblemPage {
+	return ProblemPage{
+		Lang: l, Status: status, RequestID: "01jd7q3w9k",
+		Title:  locale.Text(l, "problem."+code+".title"),
+		Detail: locale.Text(l, "problem."+code+".detail"),
+		Next:   locale.Text(l, "problem."+code+".next"),
+	}
+}
+
+func retriableProblem(l locale.Lang) ProblemPage {
+	p := sampleProblem(l, "try_again", 503)
+	p.Action, p.Hidden = "/f/casas", []Pair{{"correo", "mj@correo.mx"}, {"mensaje", "Hola"}}
+	return p
+}
+
+func sampleProperty() PropertyPage {
+	return PropertyPage{FormAction: "http://127.0.0.1:8080/f/casas", BrokerURL: "http://127.0.0.1:8081/"}
+}
