@@ -1,0 +1,193 @@
+package fakebroker_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/fakebroker"
+	"leadrelay/internal/fakebroker/fault"
+)
+
+func TestFaultsAreReadStrictly(t *testing.T) {
+	tests := map[string]struct {
+		text string
+		want string // part of the error; empty: none
+	}{
+		"nothing":                {`{}`, ""},
+		"much":                   {`{"list_lag":"5m","answer":"broken","trouble":[{"on":"POST","next":2,"do":"hang","after":true}]}`, ""},
+		"hours":                  {`{"list_lag":"2h","clock_skew":"-1h30m"}`, ""},
+		"for ever":               {`{"list_lag":"forever"}`, ""},
+		"an unknown name":        {`{"lag":"5m"}`, `unknown field "lag"`},
+		"an unknown inner name":  {`{"trouble":[{"when":"now"}]}`, `unknown field "when"`},
+		"an unknown word":        {`{"repeat":"maybe"}`, `repeat is "maybe", not one of double, ignore`},
+		"an unknown deed":        {`{"trouble":[{"do":"dance"}]}`, `do is "dance"`},
+		"a duration of a number": {`{"list_lag":5}`, "list_lag"},
+		"no duration":            {`{"list_lag":"soon"}`, `"soon" is no duration`},
+		"below zero":             {`{"swallow_every":-1}`, "below zero"},
+		"too likely":             {`{"trouble":[{"chance":2}]}`, "out of range"},
+		"a status of one":        {`{"trouble":[{"status":1}]}`, "status 1"},
+		"a zone by name":         {`{"zone":"America/Mexico_City"}`, `zone "America/Mexico_City"`},
+		"two values":             {`{}{}`, "behind"},
+		"not JSON":               {`slow`, "invalid"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := fakebroker.New(fakebroker.Options{})
+			w := call(b, "PUT", "/_control/faults", tt.text)
+			if tt.want == "" {
+				require.Equal(t, 200, w.Code)
+				require.JSONEq(t, tt.text, w.Body.String(), "what goes in comes out")
+				require.JSONEq(t, tt.text, call(b, "GET", "/_control/faults", "").Body.String())
+				return
+			}
+			require.Equal(t, 422, w.Code)
+			var got struct{ Error string }
+			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &got))
+			require.Contains(t, got.Error, tt.want)
+			require.Zero(t, b.Faults(), "nothing changed")
+		})
+	}
+}
+
+func TestWrongFaultsInCodeAreAPanic(t *testing.T) {
+	require.Panics(t, func() { fakebroker.New(fakebroker.Options{Faults: fakebroker.Faults{Order: "up"}}) })
+}
+
+func TestPatchKeepsTheRestAndPutDoesNot(t *testing.T) {
+	b := fakebroker.New(fakebroker.Options{Faults: fakebroker.Faults{Order: "asc", Properties: []string{"EB-1", "EB-2"}}})
+	held := b.Faults()
+	require.Equal(t, 200, call(b, "PATCH", "/_control/faults", `{"answer":"204","properties":["EB-3"]}`).Code)
+	require.Equal(t, fakebroker.Faults{Order: "asc", Answer: "204", Properties: []string{"EB-3"}}, b.Faults())
+	require.Equal(t, []string{"EB-1", "EB-2"}, held.Properties, "nobody else's copy changed")
+	require.Equal(t, 200, call(b, "PUT", "/_control/faults", `{"answer":"204"}`).Code)
+	require.Equal(t, fakebroker.Faults{Answer: "204"}, b.Faults())
+	require.Equal(t, 413, call(b, "PUT", "/_control/faults", strings.Repeat(" ", 64<<10+1)).Code)
+}
+
+func TestTheBookTellsHowOften(t *testing.T) {
+	b := newBench(t, fakebroker.Faults{})
+	for _, id := range []int64{7, 8, 7} {
+		require.NoError(t, b.post(id))
+	}
+	var got struct {
+		Kept  []fakebroker.Kept
+		Times map[int64]int
+	}
+	require.NoError(t, json.Unmarshal(call(b.Broker, "GET", "/_control/book", "").Body.Bytes(), &got))
+	require.Equal(t, map[int64]int{7: 2, 8: 1}, got.Times)
+	require.Len(t, got.Kept, 3)
+	require.Equal(t, "Me interesa", got.Kept[0].Message)
+	require.Equal(t, 204, call(b.Broker, "DELETE", "/_control/book", "").Code)
+	require.Empty(t, b.Book())
+}
+
+func TestAStrangersPageCannotUseTheControls(t *testing.T) {
+	b := fakebroker.New(fakebroker.Options{})
+	form := "Content-Type: application/x-www-form-urlencoded"
+	for name, header := range map[string]string{"another site": "Sec-Fetch-Site: cross-site", "another origin": "Origin: https://evil.example"} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, 403, call(b, "POST", "/", "preset=down", form, header).Code)
+			require.Equal(t, 403, call(b, "PUT", "/_control/faults", `{"order":"asc"}`, header).Code)
+			require.Equal(t, 403, call(b, "DELETE", "/_control/book", "", header).Code)
+			require.Zero(t, b.Faults())
+		})
+	}
+	require.Equal(t, 303, call(b, "POST", "/?lang=en", "preset=down", form, "Sec-Fetch-Site: same-origin").Code)
+	require.NotZero(t, b.Faults())
+}
+
+func TestEachPresetOfThePage(t *testing.T) {
+	want := map[string]string{"healthy": "taken", "slow": "unanswered", "down": "503", "hang": "unanswered", "401": "401", "429": "429"}
+	require.Len(t, fault.Presets(), len(want))
+	for _, p := range fault.Presets() {
+		t.Run(p.Name, func(t *testing.T) {
+			t.Parallel()
+			f, err := fakebroker.Faults{Order: "asc"}.WithPreset(p.Name)
+			require.NoError(t, err)
+			b := newBench(t, f)
+			require.Equal(t, want[p.Name], ending(b.post(1)))
+			b.Close()
+		})
+	}
+	_, err := fakebroker.Faults{}.WithPreset("party")
+	require.ErrorContains(t, err, "party")
+	b := fakebroker.New(fakebroker.Options{})
+	require.Equal(t, 422, call(b, "POST", "/", "preset=party", "Content-Type: application/x-www-form-urlencoded").Code)
+}
+
+func TestThePageShowsWhatArrived(t *testing.T) {
+	b := newBench(t, fakebroker.Faults{})
+	empty := call(b.Broker, "GET", "http://127.0.0.1:9999/", "").Body.String()
+	require.Contains(t, empty, "Todavía no llega nada.")
+	require.Contains(t, empty, "EASYBROKER_URL=http://127.0.0.1:9999/v1")
+
+	cr := inquiry(28252880123)
+	cr.Name, cr.Message = `<script>alert("x")</script>`, "¿Sigue disponible?"
+	for range 2 {
+		_, err := b.client.Create(t.Context(), b.partner, cr)
+		require.NoError(t, err)
+	}
+	b.Misbehave(fakebroker.Faults{ListLag: fakebroker.Duration(time.Minute), Trouble: []fakebroker.Trouble{{Do: "status", Status: 503}}})
+	w := call(b.Broker, "GET", "/?lang=en", "")
+	page := w.Body.String()
+	for _, want := range []string{"28\u00a0252\u00a0880\u00a0123", "EB-XXXX01", "ana@ejemplo.mx", "5559090909", "¿Sigue disponible?", "casas.mx", "repeated", "It fails on purpose", "list_lag 1m", "do status, status 503"} {
+		require.Contains(t, page, want)
+	}
+	require.NotContains(t, page, "<script>alert")
+	require.NotContains(t, page, "<style")
+	require.NotContains(t, page, "style=")
+	require.Contains(t, page, `value="down" aria-pressed="true"`)
+	csp := w.Header().Get("Content-Security-Policy")
+	require.Contains(t, csp, "default-src 'none'")
+	require.NotContains(t, csp, "unsafe")
+	for _, file := range []string{"tokens.css", "page.css", "page.js"} {
+		require.Contains(t, page, "/_static/"+file)
+		require.Equal(t, 200, call(b.Broker, "GET", "/_static/"+file, "").Code)
+	}
+	require.Equal(t, 404, call(b.Broker, "GET", "/nowhere", "").Code)
+}
+
+func TestThePageSpeaksTheVisitorsLanguage(t *testing.T) {
+	b := fakebroker.New(fakebroker.Options{})
+	for name, tt := range map[string]struct{ target, accept, want string }{
+		"Spanish by itself":          {"/", "", "es"},
+		"English by the browser":     {"/", "en-GB,en;q=0.9", "en"},
+		"Mexican Spanish":            {"/", "es-MX,en;q=0.9", "es"},
+		"the address is stronger":    {"/?lang=es", "en", "es"},
+		"a language that it has not": {"/?lang=fr", "", "es"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Contains(t, call(b, "GET", tt.target, "", "Accept-Language: "+tt.accept).Body.String(), `<html lang="`+tt.want+`">`)
+		})
+	}
+}
+
+func TestAWatchingPageHearsOfEveryChange(t *testing.T) {
+	b := newBench(t, fakebroker.Faults{})
+	r, err := http.NewRequestWithContext(t.Context(), "GET", strings.TrimSuffix(b.partner.URL, "/v1")+"/_events", nil)
+	require.NoError(t, err)
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	require.NoError(t, err)
+	defer func() { _ = resp.Body.Close() }()
+	require.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
+	lines := bufio.NewScanner(resp.Body)
+	next := func() string {
+		for lines.Scan() {
+			if lines.Text() != "" {
+				return lines.Text()
+			}
+		}
+		return "end"
+	}
+	require.Equal(t, ": hello", next())
+	require.NoError(t, b.post(1))
+	require.Equal(t, "data: changed", next())
+	b.Close()
+	require.Equal(t, "end", next())
+}

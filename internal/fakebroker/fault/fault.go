@@ -1,0 +1,224 @@
+// Package fault says, as data, how the pretend EasyBroker misbehaves, and
+// decides for each call what befalls it. It does none of it itself.
+package fault
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Faults say how the pretend EasyBroker misbehaves. The zero value is a
+// healthy one. The JSON names are the ones of the control address and of the
+// command line.
+type Faults struct {
+	// Trouble befalls single calls; the first that applies to a call wins.
+	Trouble []Trouble `json:"trouble,omitempty"`
+
+	// ListLag is how long the list does not show what was taken, or "forever".
+	ListLag Duration `json:"list_lag,omitempty"`
+	// ListLagCalls is for how many list calls it is not shown.
+	ListLagCalls int `json:"list_lag_calls,omitempty"`
+	// SwallowEvery answers every n-th contact request with 200 and never lists it.
+	SwallowEvery int `json:"swallow_every,omitempty"`
+	// SwallowProperties does so for these properties.
+	SwallowProperties []string `json:"swallow_properties,omitempty"`
+	// Repeat is what a repeated remote_id does: double (stored again, as when
+	// empty), ignore, update, refuse_409 or refuse_422.
+	Repeat string `json:"repeat,omitempty"`
+	// Merge makes the account's half update what the same person sent about
+	// the same property.
+	Merge bool `json:"merge,omitempty"`
+
+	// Order of the list: desc (newest first, as when empty), asc or shuffled.
+	Order string `json:"order,omitempty"`
+	// MovePages lets items at the edge of two pages trade places at random.
+	MovePages bool `json:"move_pages,omitempty"`
+	// Window says whether happened_after and happened_before belong to their
+	// window: inclusive (as when empty) or exclusive.
+	Window string `json:"window,omitempty"`
+	// ClockSkew is how far its clock is ahead.
+	ClockSkew Duration `json:"clock_skew,omitempty"`
+	// Zone of happened_at: Z (as when empty) or an offset such as -06:00.
+	Zone string `json:"zone,omitempty"`
+	// Status in the partners' list: processed (as when empty), pending, failed
+	// or absent.
+	Status string `json:"status,omitempty"`
+	// RemoteIDAs is remote_id in the list: string (as when empty), number or absent.
+	RemoteIDAs string `json:"remote_id_as,omitempty"`
+
+	// RatePerSecond refuses more calls than that with 429.
+	RatePerSecond int `json:"rate_per_second,omitempty"`
+	// RetryAfter goes with 429 and 503: none (as when empty), seconds, date or
+	// absurd (a year).
+	RetryAfter string `json:"retry_after,omitempty"`
+	// MaxRemoteID is the highest remote_id that is taken.
+	MaxRemoteID int64 `json:"max_remote_id,omitempty"`
+	// Properties are the known ones; empty: all.
+	Properties []string `json:"properties,omitempty"`
+	// Require lists fields that must be there besides the usual ones.
+	Require []string `json:"require,omitempty"`
+	// MaxLength is the most characters of a field, by its name.
+	MaxLength map[string]int `json:"max_length,omitempty"`
+	// Countries are the ones where the integration is active; empty: all.
+	Countries []string `json:"countries,omitempty"`
+	// Answer to a contact request that was taken: usual (as when empty), 201,
+	// empty, 204, html, broken or error (an error inside a 200).
+	Answer string `json:"answer,omitempty"`
+
+	// Seed of everything that happens at random.
+	Seed uint64 `json:"seed,omitempty"`
+}
+
+// Trouble is what befalls a call.
+type Trouble struct {
+	// On is the method, POST or GET; both when empty.
+	On string `json:"on,omitempty"`
+	// Next is for how many calls; 0: until changed.
+	Next int `json:"next,omitempty"`
+	// Every n-th call alone; 0: every call.
+	Every int `json:"every,omitempty"`
+	// Chance between 0 and 1 for each call; 0: always.
+	Chance float64 `json:"chance,omitempty"`
+
+	// Delay before anything else happens.
+	Delay Duration `json:"delay,omitempty"`
+	// Do is status, hang, reset, redirect or huge (a body of 5 MiB); nothing
+	// but the delay when empty.
+	Do string `json:"do,omitempty"`
+	// After lets it happen after the call took effect rather than instead.
+	After bool `json:"after,omitempty"`
+	// Status to answer; 500 when 0, 302 for a redirect.
+	Status int `json:"status,omitempty"`
+	// Body to answer with; an error in JSON, or HTML from 500 on, when empty.
+	Body string `json:"body,omitempty"`
+	// Location of the redirect.
+	Location string `json:"location,omitempty"`
+
+	calls int // so far
+}
+
+// Duration is a [time.Duration] that reads and writes itself as "5s".
+type Duration time.Duration
+
+// Forever never ends.
+const Forever = Duration(math.MaxInt64)
+
+// MarshalText implements [encoding.TextMarshaler].
+func (d Duration) MarshalText() ([]byte, error) {
+	if d == Forever {
+		return []byte("forever"), nil
+	}
+	text := time.Duration(d).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return []byte(text), nil
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (d *Duration) UnmarshalText(text []byte) error {
+	if string(text) == "forever" {
+		*d = Forever
+		return nil
+	}
+	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no duration such as 5s, nor forever", text)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// Parse reads JSON over a copy of base. An unknown name or word is an
+// error that says which.
+func Parse(base Faults, data []byte) (Faults, error) {
+	f := base.Clone()
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
+		return Faults{}, fmt.Errorf("faults: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return Faults{}, errors.New("faults: there is something behind the JSON object")
+	}
+	return f, f.Check()
+}
+
+// Check reports every word and number that cannot be.
+func (f Faults) Check() error {
+	errs := []error{
+		word("repeat", f.Repeat, "double", "ignore", "update", "refuse_409", "refuse_422"),
+		word("order", f.Order, "desc", "asc", "shuffled"),
+		word("window", f.Window, "inclusive", "exclusive"),
+		word("status", f.Status, "processed", "pending", "failed", "absent"),
+		word("remote_id_as", f.RemoteIDAs, "string", "number", "absent"),
+		word("retry_after", f.RetryAfter, "none", "seconds", "date", "absurd"),
+		word("answer", f.Answer, "usual", "201", "empty", "204", "html", "broken", "error"),
+	}
+	if f.ListLag < 0 || f.ListLagCalls < 0 || f.SwallowEvery < 0 || f.RatePerSecond < 0 || f.MaxRemoteID < 0 {
+		errs = append(errs, errors.New("faults: a number is below zero"))
+	}
+	if _, err := f.Location(); err != nil {
+		errs = append(errs, fmt.Errorf("faults: zone %q is neither Z nor an offset such as -06:00", f.Zone))
+	}
+	for _, t := range f.Trouble {
+		errs = append(errs, t.check())
+	}
+	return errors.Join(errs...)
+}
+
+func (t Trouble) check() error {
+	errs := []error{
+		word("on", t.On, "POST", "GET"),
+		word("do", t.Do, "status", "hang", "reset", "redirect", "huge"),
+	}
+	if t.Next < 0 || t.Every < 0 || t.Delay < 0 || t.Chance < 0 || t.Chance > 1 {
+		errs = append(errs, errors.New("faults: a trouble's number is out of range"))
+	}
+	if t.Status != 0 && (t.Status < 200 || t.Status > 999) {
+		errs = append(errs, fmt.Errorf("faults: status %d is not between 200 and 999", t.Status))
+	}
+	return errors.Join(errs...)
+}
+
+func word(name, got string, allowed ...string) error {
+	if got == "" || slices.Contains(allowed, got) {
+		return nil
+	}
+	return fmt.Errorf("faults: %s is %q, not one of %s", name, got, strings.Join(allowed, ", "))
+}
+
+// Location is the zone of happened_at.
+func (f Faults) Location() (*time.Location, error) {
+	if f.Zone == "" {
+		return time.UTC, nil
+	}
+	at, err := time.Parse("Z07:00", f.Zone)
+	if err != nil {
+		return nil, err
+	}
+	return at.Location(), nil
+}
+
+// Clone shares nothing with f.
+func (f Faults) Clone() Faults {
+	data, err := json.Marshal(f)
+	var out Faults
+	if err == nil {
+		err = json.Unmarshal(data, &out)
+	}
+	if err != nil {
+		panic(err) // Check lets nothing through that JSON cannot hold
+	}
+	return out
+}

@@ -1,0 +1,84 @@
+package fault
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Preset is a fault that is known by a name, with its words in Spanish and English.
+type Preset struct{ Name, ES, EN string }
+
+// Presets are the most useful ones, the healthy state first.
+func Presets() []Preset {
+	return []Preset{
+		{"healthy", "Funciona", "Healthy"},
+		{"slow", "Lento, 5 s", "Slow, 5 s"},
+		{"down", "Caído, 503", "Down, 503"},
+		{"hang", "Guarda y calla", "Keeps, then hangs"},
+		{"401", "Clave rechazada, 401", "Key refused, 401"},
+		{"429", "Demasiadas llamadas, 429", "Too many calls, 429"},
+	}
+}
+
+// WithPreset returns f with the trouble of the named preset; "healthy" takes
+// every fault away.
+func (f Faults) WithPreset(name string) (Faults, error) {
+	const slow = 5 * time.Second
+	trouble, ok := map[string]Trouble{
+		"healthy": {},
+		"slow":    {Delay: Duration(slow)},
+		"down":    {Do: "status", Status: http.StatusServiceUnavailable},
+		"hang":    {On: http.MethodPost, Do: "hang", After: true},
+		"401":     {Do: "status", Status: http.StatusUnauthorized},
+		"429":     {Do: "status", Status: http.StatusTooManyRequests},
+	}[name]
+	if !ok {
+		return Faults{}, fmt.Errorf("faults: there is no preset %q", name)
+	}
+	if name == "healthy" {
+		return Faults{}, nil
+	}
+	f.Trouble = []Trouble{trouble}
+	return f, nil
+}
+
+// Words are the faults that are on, as the control address names them.
+func (f Faults) Words() []string {
+	var lines []string
+	rest := f
+	rest.Trouble = nil
+	for _, t := range f.Trouble {
+		lines = append(lines, compact(t))
+	}
+	if line := compact(rest); line != "" {
+		lines = append(lines, strings.Split(line, ", ")...)
+	}
+	return lines
+}
+
+// compact writes a struct's JSON without its braces and quotes.
+func compact(v any) string {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return strings.NewReplacer("{", "", "}", "", `"`, "", ":", " ", ",", ", ").Replace(string(data))
+}
+
+// RetryAfterHeader is the header that goes with "too many" and "not now".
+func (f Faults) RetryAfterHeader(now time.Time) string {
+	const wait = 2 * time.Second
+	switch f.RetryAfter {
+	case "seconds":
+		return strconv.Itoa(int(wait / time.Second))
+	case "date":
+		return now.Add(wait).UTC().Format(http.TimeFormat)
+	case "absurd":
+		return "31536000"
+	}
+	return ""
+}
