@@ -1,0 +1,234 @@
+// Package deploy holds what is needed to run the relay in production. Its test
+// checks that the files fit each other, since each repeats what another says:
+// ports, paths, users, addresses and times.
+package deploy
+
+import (
+	"net/netip"
+	"os"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+type composeFile struct {
+	Services map[string]service `yaml:"services"`
+	Networks map[string]struct {
+		IPAM struct {
+			Config []struct {
+				Subnet string `yaml:"subnet"`
+			} `yaml:"config"`
+		} `yaml:"ipam"`
+	} `yaml:"networks"`
+	Volumes map[string]any `yaml:"volumes"`
+	Secrets map[string]struct {
+		File string `yaml:"file"`
+	} `yaml:"secrets"`
+}
+
+type service struct {
+	Environment map[string]string `yaml:"environment"`
+	Secrets     []string          `yaml:"secrets"`
+	Volumes     []string          `yaml:"volumes"`
+	Ports       []string          `yaml:"ports"`
+	User        string            `yaml:"user"`
+	Networks    map[string]struct {
+		Address string `yaml:"ipv4_address"`
+	} `yaml:"networks"`
+	GracePeriod string   `yaml:"stop_grace_period"`
+	Restart     string   `yaml:"restart"`
+	ReadOnly    bool     `yaml:"read_only"`
+	CapDrop     []string `yaml:"cap_drop"`
+	CapAdd      []string `yaml:"cap_add"`
+	SecurityOpt []string `yaml:"security_opt"`
+	Healthcheck any      `yaml:"healthcheck"`
+}
+
+func TestComposeConfinesBothServices(t *testing.T) {
+	for name, s := range compose(t).Services {
+		assert.True(t, s.ReadOnly, name)
+		assert.Equal(t, []string{"ALL"}, s.CapDrop, name)
+		assert.Equal(t, []string{"no-new-privileges:true"}, s.SecurityOpt, name)
+		assert.Equal(t, "unless-stopped", s.Restart, name)
+	}
+}
+
+func TestComposeKeepsTheImagesUserAndHealthCheck(t *testing.T) {
+	relay := compose(t).Services["relay"]
+	assert.Empty(t, relay.User)
+	assert.Nil(t, relay.Healthcheck)
+	assert.Empty(t, relay.CapAdd)
+}
+
+func TestComposePublishesOnlyCaddy(t *testing.T) {
+	c := compose(t)
+	assert.Empty(t, c.Services["relay"].Ports)
+	assert.NotContains(t, c.Services["relay"].Environment, "LEADRELAY_OPERATOR_ADDR")
+	assert.Equal(t, []string{"80:80", "443:443", "443:443/udp"}, c.Services["caddy"].Ports)
+}
+
+func TestComposeTrustsOnlyCaddysAddress(t *testing.T) {
+	c := compose(t)
+	caddy := netip.MustParseAddr(c.Services["caddy"].Networks["web"].Address)
+	relay := netip.MustParseAddr(c.Services["relay"].Networks["web"].Address)
+	subnet := netip.MustParsePrefix(c.Networks["web"].IPAM.Config[0].Subnet)
+
+	assert.Equal(t, caddy.String()+"/32", c.Services["relay"].Environment["LEADRELAY_TRUSTED_PROXIES"])
+	assert.True(t, subnet.Contains(caddy))
+	assert.True(t, subnet.Contains(relay))
+	assert.NotEqual(t, caddy, relay)
+}
+
+func TestComposeGivesTheKeyAsAFile(t *testing.T) {
+	c := compose(t)
+	relay := c.Services["relay"]
+	require.Len(t, relay.Secrets, 1)
+	secret := relay.Secrets[0]
+	assert.Equal(t, "/run/secrets/"+secret, relay.Environment["EASYBROKER_API_KEY_FILE"])
+	assert.NotContains(t, relay.Environment, "EASYBROKER_API_KEY")
+
+	file := strings.TrimPrefix(c.Secrets[secret].File, ".")
+	assert.Contains(t, strings.Split(read(t, ".gitignore"), "\n"), file)
+	user := first(t, read(t, "../Dockerfile"), `(?m)^USER (\d+):\d+$`)
+	assert.Contains(t, read(t, "README.md"), "-o "+user+" -m 0400 ", "the README makes the key's file for another user")
+}
+
+func TestDatabaseIsInTheVolume(t *testing.T) {
+	c := compose(t)
+	dockerfile := read(t, "../Dockerfile")
+	volume := first(t, dockerfile, `(?m)^VOLUME (\S+)$`)
+	assert.Equal(t, volume, path.Dir(first(t, dockerfile, `LEADRELAY_DATABASE=(\S+)`)))
+	assert.Equal(t, []string{"data:" + volume}, c.Services["relay"].Volumes)
+	assert.Contains(t, c.Volumes, "data")
+	assert.NotContains(t, c.Services["relay"].Environment, "LEADRELAY_DATABASE")
+}
+
+func TestOnePublicPort(t *testing.T) {
+	port := first(t, read(t, "../Dockerfile"), `(?m)^EXPOSE (\d+)$`)
+	c := compose(t)
+	assert.Equal(t, "relay:"+port, c.Services["caddy"].Environment["LEADRELAY_UPSTREAM"])
+	assert.NotContains(t, c.Services["relay"].Environment, "LEADRELAY_ADDR")
+	assert.Equal(t, "127.0.0.1:"+port, first(t, read(t, "Caddyfile"), `\{\$LEADRELAY_UPSTREAM:(\S+)\}`))
+	assert.Equal(t, "127.0.0.1:"+port, unitEnvironment(t)["LEADRELAY_ADDR"])
+}
+
+func TestStoppingHasTimeForTheDrainAndOneAttempt(t *testing.T) {
+	c := compose(t)
+	for name, tc := range map[string]struct {
+		env   map[string]string
+		grace string
+	}{
+		"compose": {c.Services["relay"].Environment, c.Services["relay"].GracePeriod},
+		"systemd": {unitEnvironment(t), unit(t)["TimeoutStopSec"][0]},
+	} {
+		drain := duration(t, tc.env["LEADRELAY_DRAIN"])
+		attempt := duration(t, tc.env["LEADRELAY_COURIER_TIMEOUT"])
+		grace := duration(t, tc.grace)
+		assert.Greater(t, grace, drain+attempt, name)
+
+		caddyfile := read(t, "Caddyfile")
+		hold := duration(t, first(t, caddyfile, `lb_try_duration (\S+)`))
+		assert.GreaterOrEqual(t, hold, grace, "%s: Caddy gives up before the relay is back", name)
+		probe := duration(t, first(t, caddyfile, `health_interval (\S+)`))
+		assert.Less(t, 2*probe, drain, "%s: Caddy learns too late that the relay drains", name)
+	}
+	assert.Equal(t, "/readyz", first(t, read(t, "Caddyfile"), `health_uri (\S+)`))
+}
+
+func TestUnitIsConfined(t *testing.T) {
+	u := unit(t)
+	for name, want := range map[string]string{
+		"Type":                    "exec",
+		"DynamicUser":             "yes",
+		"StateDirectoryMode":      "0700",
+		"UMask":                   "0077",
+		"Restart":                 "always",
+		"AmbientCapabilities":     "",
+		"CapabilityBoundingSet":   "",
+		"NoNewPrivileges":         "yes",
+		"ProtectSystem":           "strict",
+		"ProtectHome":             "yes",
+		"MemoryDenyWriteExecute":  "yes",
+		"RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX",
+		"SystemCallArchitectures": "native",
+	} {
+		assert.Equal(t, []string{want}, u[name], name)
+	}
+	assert.Equal(t, []string{"@system-service", "~@privileged @resources"}, u["SystemCallFilter"])
+}
+
+func TestUnitPaths(t *testing.T) {
+	u, env := unit(t), unitEnvironment(t)
+	state := u["StateDirectory"][0]
+	assert.Equal(t, "%S/"+state+"/leadrelay.db", env["LEADRELAY_DATABASE"])
+	assert.Equal(t, "%S/"+state, u["WorkingDirectory"][0])
+
+	credential, file, _ := strings.Cut(u["LoadCredential"][0], ":")
+	assert.Equal(t, "%d/"+credential, env["EASYBROKER_API_KEY_FILE"])
+	assert.NotContains(t, env, "EASYBROKER_API_KEY")
+	for _, p := range []string{file, u["EnvironmentFile"][0], strings.Fields(u["ExecStart"][0])[0]} {
+		assert.Contains(t, read(t, "README.md"), p)
+	}
+}
+
+func compose(t *testing.T) composeFile {
+	t.Helper()
+	var c composeFile
+	require.NoError(t, yaml.Unmarshal([]byte(read(t, "compose.yaml")), &c))
+	require.Len(t, c.Services, 2)
+	require.Contains(t, c.Services, "relay")
+	require.Contains(t, c.Services, "caddy")
+	return c
+}
+
+// unit is what leadrelay.service sets, each name with all its values in order.
+func unit(t *testing.T) map[string][]string {
+	t.Helper()
+	set := map[string][]string{}
+	for line := range strings.Lines(read(t, "leadrelay.service")) {
+		line = strings.TrimSpace(line)
+		if name, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
+			set[name] = append(set[name], value)
+		}
+	}
+	return set
+}
+
+func unitEnvironment(t *testing.T) map[string]string {
+	t.Helper()
+	env := map[string]string{}
+	for _, line := range unit(t)["Environment"] {
+		name, value, _ := strings.Cut(line, "=")
+		env[name] = value
+	}
+	return env
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return string(content)
+}
+
+// first is the first group of the pattern's only match.
+func first(t *testing.T, text, pattern string) string {
+	t.Helper()
+	found := regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1)
+	require.Len(t, found, 1, strconv.Quote(pattern))
+	return found[0][1]
+}
+
+func duration(t *testing.T, text string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(text)
+	require.NoError(t, err)
+	return d
+}
