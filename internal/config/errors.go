@@ -1,0 +1,95 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Place is where a setting was written: a variable, or a line of the file.
+type Place struct {
+	Name         string // the variable, or the file
+	Line, Column int    // zero for a variable
+}
+
+// String writes the place as compilers do, so that editors can jump to it.
+func (p Place) String() string {
+	if p.Line == 0 {
+		return p.Name
+	}
+	return fmt.Sprintf("%s:%d:%d", p.Name, p.Line, p.Column)
+}
+
+// Problem is one thing that is wrong. Its text is one line and holds no value
+// from the settings, so that it can be logged.
+type Problem struct {
+	Place Place
+	Text  string
+
+	// Missing tells that nothing is written there, but serve needs it.
+	Missing bool
+}
+
+func (p *Problem) Error() string { return p.Place.String() + ": " + p.Text }
+
+// Errors is everything that is wrong, the environment first and then the file
+// from top to bottom.
+type Errors struct{ Problems []*Problem }
+
+// Error returns one line per problem.
+func (e *Errors) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap lets [errors.As] find each [*Problem].
+func (e *Errors) Unwrap() []error {
+	all := make([]error, len(e.Problems))
+	for i, p := range e.Problems {
+		all[i] = p
+	}
+	return all
+}
+
+// OnlyMissing reports whether all that is written is right, and only what
+// serve requires is absent. Commands that need the database alone can go on
+// with the [Config] that came along.
+func (e *Errors) OnlyMissing() bool {
+	return !slices.ContainsFunc(e.Problems, func(p *Problem) bool { return !p.Missing })
+}
+
+// problems collects what is wrong. A value that several sites share is read
+// once for each, so the same problem may be added again.
+type problems struct {
+	list []*Problem
+	seen map[Problem]bool
+}
+
+func (p *problems) add(at Place, format string, args ...any) {
+	p.put(Problem{Place: at, Text: fmt.Sprintf(format, args...)})
+}
+
+func (p *problems) put(x Problem) {
+	if p.seen[x] {
+		return
+	}
+	if p.seen == nil {
+		p.seen = map[Problem]bool{}
+	}
+	p.seen[x] = true
+	p.list = append(p.list, &x)
+}
+
+func (p *problems) err() error {
+	if len(p.list) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(p.list, func(a, b *Problem) int {
+		return cmp.Or(cmp.Compare(a.Place.Line, b.Place.Line), cmp.Compare(a.Place.Column, b.Place.Column))
+	})
+	return &Errors{Problems: p.list}
+}

@@ -1,0 +1,358 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// document is what the file says.
+type document struct {
+	top   layer
+	sites map[string]section
+}
+
+// section is what the file says of one site.
+type section struct {
+	place Place
+	layer layer
+}
+
+// document walks the tree by hand rather than decoding it: a decoder stops at
+// its first error, and its errors repeat lines of the file.
+func (l *loader) document(name string) document {
+	doc := document{top: layer{}, sites: map[string]section{}}
+	if name == "" {
+		return doc
+	}
+	variable := Place{Name: "LEADRELAY_CONFIG"}
+	c := l.read(name)
+	if c.err != nil {
+		l.unread = true
+		l.add(variable, "cannot read the file: %v", c.err)
+		return doc
+	}
+	w := &walker{loader: l, name: name, doc: &doc}
+	w.file(c.data)
+	if w.holdsSecret && c.mode.Perm()&othersRead != 0 {
+		l.warn(variable, "the file holds a secret, and others on this machine can read it; chmod 600 it")
+	}
+	return doc
+}
+
+// walker goes through one file.
+type walker struct {
+	*loader
+	name        string
+	doc         *document
+	holdsSecret bool
+}
+
+func (w *walker) at(t *token.Token) Place {
+	if t == nil {
+		return Place{Name: w.name}
+	}
+	return Place{Name: w.name, Line: t.Position.Line, Column: t.Position.Column}
+}
+
+func (w *walker) file(data []byte) {
+	body, bad := parse(data)
+	if bad != nil {
+		w.unread = true
+		w.add(w.at(bad.token), "%s", bad.text)
+		return
+	}
+	if body != nil {
+		w.section(w.doc.top, entry{place: w.at(body.GetToken()), node: body}, "")
+	}
+}
+
+// fault is why a file cannot be read as a whole.
+type fault struct {
+	token *token.Token // nil: nowhere in particular
+	text  string
+}
+
+// parse returns the file's one document, or nil when there is nothing in it.
+// It turns a panic of the parser into a fault: a strange file must not take
+// the process down.
+func parse(data []byte) (body ast.Node, bad *fault) {
+	defer func() {
+		if recover() != nil {
+			body, bad = nil, &fault{text: "cannot be read as YAML"}
+		}
+	}()
+	if !utf8.Valid(data) {
+		return nil, &fault{text: "is not UTF-8 text"}
+	}
+	tokens := lexer.Tokenize(string(bytes.TrimPrefix(data, []byte("\ufeff"))))
+	if bad := crowded(tokens); bad != nil {
+		return nil, bad
+	}
+	f, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		return nil, syntaxFault(err)
+	}
+	for _, d := range f.Docs {
+		switch {
+		case d.Body == nil:
+		case body != nil:
+			return nil, &fault{d.Body.GetToken(), "one document, without directives, is all that is read"}
+		default:
+			body = d.Body
+		}
+	}
+	return body, nil
+}
+
+// syntaxFault takes the parser's words without what they quote of the file.
+func syntaxFault(err error) *fault {
+	var bad yaml.Error
+	if !errors.As(err, &bad) {
+		return &fault{text: "cannot be read as YAML"}
+	}
+	if strings.Contains(bad.GetMessage(), "'\t'") {
+		return &fault{bad.GetToken(), "a tab; YAML indents with spaces"}
+	}
+	text, _, _ := strings.Cut(bad.GetMessage(), `"`)
+	return &fault{bad.GetToken(), "not YAML: " + strings.TrimRight(text, ": ")}
+}
+
+// crowded refuses what no settings need and the parser, which goes one call
+// deeper with each key of a mapping and each level, would choke on.
+func crowded(tokens token.Tokens) *fault {
+	const deepest, longest = 20, 10_000
+	type level struct{ column, entries int }
+	var blocks []level
+	flows := 0
+	for _, t := range tokens {
+		column := t.Position.Column
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			flows++
+		case token.SequenceEndType, token.MappingEndType:
+			flows = max(0, flows-1)
+		case token.MappingValueType, token.SequenceEntryType, token.MappingKeyType:
+			if flows > 0 {
+				continue
+			}
+			if t.Type == token.MappingValueType && t.Prev != nil {
+				column = t.Prev.Position.Column
+			}
+			for len(blocks) > 0 && blocks[len(blocks)-1].column > column {
+				blocks = blocks[:len(blocks)-1]
+			}
+			if len(blocks) == 0 || blocks[len(blocks)-1].column < column {
+				blocks = append(blocks, level{column: column})
+			}
+			blocks[len(blocks)-1].entries++
+		}
+		if len(blocks)+flows > deepest {
+			return &fault{t, "is nested too deeply"}
+		}
+		if len(blocks) > 0 && blocks[len(blocks)-1].entries > longest {
+			return &fault{t, "has too many entries"}
+		}
+	}
+	return nil
+}
+
+// entry is one key of a mapping with its value.
+type entry struct {
+	name  string
+	place Place // of the key
+	node  ast.Node
+}
+
+// entries returns what stands in a mapping; a section without anything in it
+// is an empty one.
+func (w *walker) entries(e entry) []entry {
+	var all []entry
+	switch n := w.plain(e).(type) {
+	case nil, *ast.NullNode:
+	case *ast.MappingNode:
+		seen := map[string]Place{}
+		for _, v := range n.Values {
+			next := entry{name: v.Key.GetToken().Value, place: w.at(v.Key.GetToken()), node: v.Value}
+			first, twice := seen[next.name]
+			switch {
+			case !isWord(v.Key):
+				w.add(next.place, "wants a plain key")
+			case twice:
+				w.add(next.place, "is a duplicate of line %d", first.Line)
+			default:
+				seen[next.name] = next.place
+				all = append(all, next)
+			}
+		}
+	default:
+		w.add(e.place, "wants a mapping: lines of key: value")
+	}
+	return all
+}
+
+func isWord(key ast.MapKeyNode) bool {
+	switch key.(type) {
+	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode:
+		return true
+	}
+	return false
+}
+
+// plain returns the node itself. Anchors, aliases and tags are refused: sites
+// share values by way of the sections at the top, and nothing can explode.
+func (w *walker) plain(e entry) ast.Node {
+	switch n := e.node.(type) {
+	case *ast.AnchorNode:
+		w.add(w.at(n.GetToken()), "anchors and aliases are not read here; easybroker: at the top is for all sites")
+		return w.plain(entry{node: n.Value})
+	case *ast.AliasNode:
+		w.add(w.at(n.GetToken()), "anchors and aliases are not read here; easybroker: at the top is for all sites")
+		return nil
+	case *ast.TagNode:
+		w.add(w.at(n.GetToken()), "tags are not read here")
+		return nil
+	}
+	return e.node
+}
+
+// section reads the settings whose keys begin with prefix.
+func (w *walker) section(into layer, e entry, prefix string) {
+	for _, e := range w.entries(e) {
+		s, isFile := lookUp(prefix, e.name)
+		switch {
+		case s != nil:
+			w.setting(into, e, s, isFile)
+		case prefix == "" && e.name == "sites":
+			w.sites(e)
+		case slices.Contains(sections(prefix), e.name):
+			w.section(into, e, e.name+".")
+		default:
+			w.unknown(e, prefix)
+		}
+	}
+}
+
+func (w *walker) sites(e entry) {
+	for _, e := range w.entries(e) {
+		own := section{place: e.place, layer: layer{}}
+		w.section(own.layer, e, perSite)
+		w.doc.sites[e.name] = own
+	}
+}
+
+func (w *walker) setting(into layer, e entry, s *setting, isFile bool) {
+	if _, both := into[s.key]; both {
+		w.add(e.place, "the secret and its file are both set; keep one")
+		return
+	}
+	v, ok := w.value(e)
+	if !ok {
+		return
+	}
+	v.isFile = isFile
+	into[s.key] = v
+	w.holdsSecret = w.holdsSecret || s.secret && !isFile
+}
+
+// lookUp finds a setting by its key, and by the key of the file that holds it.
+func lookUp(prefix, name string) (s *setting, isFile bool) {
+	for i := range settings {
+		s := &settings[i]
+		known, ok := s.below(prefix)
+		switch {
+		case ok && name == known:
+			return s, false
+		case ok && s.secret && name == known+"_file":
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+func sections(prefix string) []string {
+	switch prefix {
+	case "":
+		return []string{"easybroker", "courier"}
+	case perSite:
+		return []string{"easybroker"}
+	}
+	return nil
+}
+
+// unknown tells what would be known. It repeats a short key only: a longer one
+// may be a secret with its colon in the wrong place.
+func (w *walker) unknown(e entry, prefix string) {
+	var known []string
+	for _, s := range settings {
+		if name, ok := s.below(prefix); ok {
+			known = append(known, name)
+		}
+	}
+	known = append(known, sections(prefix)...)
+	if prefix == "" {
+		known = append(known, "sites")
+	}
+	w.add(e.place, "unknown key%s; known here: %s", quoted(e.name), strings.Join(known, ", "))
+}
+
+func quoted(key string) string {
+	const longest = 20
+	if len(key) > longest || !isPlain(key) {
+		return ""
+	}
+	return fmt.Sprintf(" %q", key)
+}
+
+// value reads what stands behind a setting's key.
+func (w *walker) value(e entry) (value, bool) {
+	v := value{place: e.place}
+	switch n := w.plain(e).(type) {
+	case nil:
+		return v, false
+	case *ast.SequenceNode:
+		v.kind = list
+		for _, x := range n.Values {
+			v.items = w.item(v.items, entry{place: e.place, node: x})
+		}
+	case *ast.MappingNode:
+		v.kind = mapping
+		for _, x := range w.entries(e) {
+			v.items = w.item(v.items, x)
+		}
+	default:
+		v.items = w.item(v.items, e)
+	}
+	return v, v.kind != scalar || len(v.items) == 1
+}
+
+// item adds one text to the list.
+func (w *walker) item(to []item, e entry) []item {
+	x := item{name: strings.TrimSpace(e.name), place: e.place}
+	switch n := w.plain(e).(type) {
+	case nil:
+		return to
+	case *ast.LiteralNode:
+		x.text = n.Value.Value
+	case *ast.NullNode:
+	case ast.ScalarNode:
+		x.text, x.place = n.GetToken().Value, w.at(n.GetToken())
+	default:
+		w.add(e.place, "wants plain values inside")
+		return to
+	}
+	if x.text = strings.TrimSpace(x.text); x.text == "" {
+		w.add(x.place, "has no value; take the key out for the default")
+		return to
+	}
+	return append(to, x)
+}

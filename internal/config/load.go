@@ -1,0 +1,228 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"leadrelay/internal/site"
+)
+
+// biggest is the most that is read of a file. A thousand sites need less.
+const biggest = 1 << 20
+
+// layer is what one source says, by key. Layers are asked in turn, and the
+// first one that knows a setting decides.
+type layer map[string]value
+
+// Open opens files of this machine for [Load].
+func Open(name string) (fs.File, error) { return os.Open(name) } //nolint:gosec // the operator names the file
+
+// Load reads the environment and the files that it names. The error is an
+// [*Errors] with everything that is wrong; the Config then holds what is right.
+func Load(getenv func(string) string, open func(name string) (fs.File, error)) (Config, error) {
+	l := &loader{open: open, files: map[string]content{}}
+	env := l.environment(getenv)
+	doc := l.document(strings.TrimSpace(getenv("LEADRELAY_CONFIG")))
+
+	var c Config
+	l.fill(target{conf: &c}, env, doc.top, defaults())
+	l.sites(&c, env, doc)
+	c.Warnings = l.warnings
+	return c, l.err()
+}
+
+// loader is the state of one Load.
+type loader struct {
+	problems
+	warnings []string
+	open     func(string) (fs.File, error)
+	files    map[string]content // a pipe can be read only once
+	unread   bool               // the file could not be read, so nobody knows what is missing
+}
+
+func (l *loader) missing(at Place, text string) {
+	if !l.unread {
+		l.put(Problem{Place: at, Text: text, Missing: true})
+	}
+}
+
+func (l *loader) warn(at Place, text string) {
+	if w := at.String() + ": " + text; !slices.Contains(l.warnings, w) {
+		l.warnings = append(l.warnings, w)
+	}
+}
+
+// environment takes a blank variable for an absent one, as compose files and
+// charts write them.
+func (l *loader) environment(getenv func(string) string) layer {
+	env := layer{}
+	for _, s := range settings {
+		if s.env == "" || s.key == "" {
+			continue
+		}
+		if text := strings.TrimSpace(getenv(s.env)); text != "" {
+			env[s.key] = textAt(Place{Name: s.env}, text)
+		}
+		if s.secret {
+			l.environmentFile(env, s, strings.TrimSpace(getenv(s.env+"_FILE")))
+		}
+	}
+	return env
+}
+
+func (l *loader) environmentFile(env layer, s setting, name string) {
+	if name == "" {
+		return
+	}
+	at := Place{Name: s.env + "_FILE"}
+	if _, both := env[s.key]; both {
+		l.add(at, "and %s are both set; keep one", s.env)
+		return
+	}
+	v := textAt(at, name)
+	v.isFile = true
+	env[s.key] = v
+}
+
+func defaults() layer {
+	all := layer{}
+	for _, s := range settings {
+		if s.def != "" {
+			all[s.key] = textAt(Place{Name: cmp.Or(s.env, s.key)}, s.def)
+		}
+	}
+	return all
+}
+
+// fill sets what belongs to the target.
+func (l *loader) fill(t target, layers ...layer) {
+	for _, s := range settings {
+		if s.key == "" || s.ofSite() != (t.site != nil) {
+			continue
+		}
+		if v, ok := find(s.key, layers...); ok {
+			s.read(l, t, v)
+		}
+	}
+}
+
+func find(key string, layers ...layer) (value, bool) {
+	for _, from := range layers {
+		if v, ok := from[key]; ok {
+			return v, true
+		}
+	}
+	return value{}, false
+}
+
+// sites makes the sites. The environment describes the site default; of what
+// it says of EasyBroker, the others take what they have not said themselves.
+func (l *loader) sites(c *Config, env layer, doc document) {
+	if source, ok := env[perSite+"source"]; ok {
+		if _, ok := doc.sites[site.Default]; !ok {
+			doc.sites[site.Default] = section{place: source.place}
+		}
+	}
+	if len(doc.sites) == 0 {
+		l.missing(Place{Name: "LEADRELAY_SOURCE"}, "is required, or sites in the file")
+		return
+	}
+	_, hasDefault := doc.sites[site.Default]
+	shared := maps.Clone(env)
+	maps.DeleteFunc(shared, func(key string, v value) bool {
+		if strings.HasPrefix(key, broker) {
+			return false
+		}
+		if strings.HasPrefix(key, perSite) && !hasDefault {
+			l.add(v.place, "describes the site default, which LEADRELAY_SOURCE makes; set that too")
+		}
+		return true
+	})
+	std := defaults()
+	for _, id := range slices.Sorted(maps.Keys(doc.sites)) {
+		own := doc.sites[id]
+		layers := []layer{own.layer, shared, doc.top, std}
+		if id == site.Default {
+			layers = []layer{env, own.layer, doc.top, std}
+		}
+		c.Sites = append(c.Sites, l.site(id, own.place, layers))
+	}
+}
+
+func (l *loader) site(id string, at Place, layers []layer) Site {
+	s := Site{Site: site.Site{ID: id}}
+	if !siteID.MatchString(id) {
+		l.add(at, "a site's id has lower-case letters, digits and dashes, at most 63, and begins with no dash")
+	}
+	l.fill(target{site: &s}, layers...)
+	if _, ok := find(perSite+"source", layers...); !ok {
+		l.missing(at, "this site wants a source")
+	}
+	if _, ok := find(broker+"api_key", layers...); !ok {
+		if at.Line == 0 {
+			l.missing(Place{Name: "EASYBROKER_API_KEY"}, "is required")
+		} else {
+			l.missing(at, "this site wants a key: easybroker: api_key or api_key_file, here or for all sites, or EASYBROKER_API_KEY")
+		}
+	}
+	return s
+}
+
+// content is a file that was read.
+type content struct {
+	data []byte
+	mode fs.FileMode
+	err  error
+}
+
+// read reads a whole file. Its errors leave the name out: people put the key
+// itself where the name of its file belongs.
+func (l *loader) read(name string) content {
+	if c, ok := l.files[name]; ok {
+		return c
+	}
+	c := readFile(l.open, name)
+	var path *fs.PathError
+	if errors.As(c.err, &path) {
+		c.err = path.Err
+	}
+	l.files[name] = c
+	return c
+}
+
+func readFile(open func(string) (fs.File, error), name string) content {
+	f, err := open(name)
+	if err != nil {
+		return content{err: err}
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	info, err := f.Stat()
+	if err != nil {
+		return content{err: err}
+	}
+	data, err := io.ReadAll(io.LimitReader(f, biggest+1))
+	if err == nil && len(data) > biggest {
+		err = errors.New("it has more than 1 MiB")
+	}
+	return content{data: data, mode: info.Mode(), err: err}
+}
+
+const othersRead = 0o044
+
+func (l *loader) secretFile(name item) (string, bool) {
+	c := l.read(name.text)
+	if c.err != nil {
+		l.add(name.place, "cannot read the file: %v", c.err)
+		return "", false
+	}
+	if c.mode.Perm()&othersRead != 0 {
+		l.warn(name.place, "others on this machine can read the file; chmod 600 it")
+	}
+	return string(c.data), true
+}

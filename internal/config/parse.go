@@ -1,0 +1,249 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/rs/zerolog"
+
+	"leadrelay/internal/lead"
+	"leadrelay/internal/secret"
+	"leadrelay/internal/site"
+)
+
+// The functions here read one text each. Their errors say what is wanted, and
+// never what was there.
+
+// longestWait keeps sums of waits far from the end of a time.Duration.
+const longestWait = 366 * 24 * time.Hour
+
+var (
+	countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
+	siteID      = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+)
+
+func line(s string) (string, error) {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+		return "", errors.New("wants one line of text, without control characters")
+	}
+	return s, nil
+}
+
+func flag(s string) (bool, error) {
+	if s != "true" && s != "false" {
+		return false, errors.New("wants true or false")
+	}
+	return s == "true", nil
+}
+
+// oneOf reads a word out of a closed set.
+func oneOf[T ~string](words ...T) func(string) (T, error) {
+	return func(s string) (T, error) {
+		if !slices.Contains(words, T(s)) {
+			return "", fmt.Errorf("wants one of %v", words)
+		}
+		return T(s), nil
+	}
+}
+
+func level(s string) (zerolog.Level, error) {
+	known := []string{"trace", "debug", "info", "warn", "error"}
+	if !slices.Contains(known, s) { // zerolog would also take numbers and ""
+		return 0, fmt.Errorf("wants one of %v", known)
+	}
+	return zerolog.ParseLevel(s)
+}
+
+func address(s string) (string, error) {
+	host, port, err := net.SplitHostPort(s)
+	_, portErr := strconv.ParseUint(port, 10, 16)
+	if err != nil || portErr != nil || strings.ContainsFunc(host, isOdd) {
+		return "", errors.New("wants host:port, such as :8080 or 127.0.0.1:9090")
+	}
+	return s, nil
+}
+
+func network(s string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return p, errors.New("wants networks such as 10.0.0.0/8 or fd00::/8; one address is 192.0.2.1/32")
+	}
+	return p.Masked(), nil
+}
+
+// wait reads a duration that may be zero.
+func wait(s string) (time.Duration, error) {
+	if _, err := strconv.ParseFloat(s, 64); err == nil && s != "0" {
+		return 0, errors.New("has no unit; write 15s, 5m or 168h")
+	}
+	d, err := time.ParseDuration(s)
+	switch {
+	case err != nil:
+		return 0, errors.New("wants a duration such as 15s, 5m or 168h")
+	case d < 0:
+		return 0, errors.New("is below zero")
+	case d > longestWait:
+		return 0, errors.New("is longer than a year")
+	}
+	return d, nil
+}
+
+func someTime(s string) (time.Duration, error) {
+	d, err := wait(s)
+	if err == nil && d == 0 {
+		return 0, errors.New("must be longer than nothing")
+	}
+	return d, err
+}
+
+// durationText writes d as people do: 168h and not 168h0m0s.
+func durationText(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+func limit(s string) (Limit, error) {
+	if s == "off" {
+		return Limit{}, nil
+	}
+	count, unit, _ := strings.Cut(s, "/")
+	n, err := strconv.ParseInt(count, 10, 32)
+	per := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
+	if err != nil || n < 1 || per == 0 {
+		return Limit{}, errors.New("wants a count per s, m or h, such as 60/m, or off")
+	}
+	return Limit{N: int(n), Per: per}, nil
+}
+
+func rate(s string) (float64, error) {
+	r, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsNaN(r) || math.IsInf(r, 0) || r <= 0 {
+		return 0, errors.New("wants a number above zero, such as 10 or 0.5")
+	}
+	return r, nil
+}
+
+func count(s string) (int, error) {
+	n, err := strconv.ParseInt(s, 10, 16)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("wants a whole number from 1 to %d", math.MaxInt16)
+	}
+	return int(n), nil
+}
+
+func country(s string) (string, error) {
+	if !countryCode.MatchString(s) {
+		return "", errors.New("wants two upper-case letters, such as MX")
+	}
+	return s, nil
+}
+
+// key reads an API key or a token. It goes into a header, so it has only
+// printable ASCII.
+func key(s string) (secret.Text, error) {
+	switch {
+	case s == "":
+		return secret.Text{}, errors.New("is empty")
+	case strings.EqualFold(s, "changeme"):
+		return secret.Text{}, errors.New("still is the example's; put your own")
+	case strings.ContainsFunc(s, unicode.IsSpace):
+		return secret.Text{}, errors.New("has blanks inside")
+	case strings.Contains(s, dots):
+		return secret.Text{}, errors.New(dots + " stands for a secret that was hidden; put the secret itself, or the name of its file")
+	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return secret.Text{}, errors.New("has characters that no key has")
+	}
+	return secret.New(s), nil
+}
+
+// root reads the address of an API, without a slash at its end.
+func root(s string) (string, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil, u.Opaque != "", u.Hostname() == "", strings.ContainsFunc(s, isOdd):
+		return "", errors.New("wants an address such as https://api.easybroker.com/v1")
+	case u.User != nil:
+		return "", errors.New("holds a user or a password; the key has its own setting")
+	case strings.ContainsAny(s, "?#"):
+		return "", errors.New("wants no query and no fragment")
+	case slices.Contains(strings.Split(u.Path, "/"), ".."):
+		return "", errors.New("wants no .. in its path")
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+		return "", errors.New("wants https; http is for this machine only")
+	}
+	return strings.TrimRight(s, "/"), nil
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && ip.IsLoopback())
+}
+
+// thanks reads where a visitor goes after an inquiry: a page anywhere, or a
+// path on the relay's own site.
+func thanks(s string) (string, error) {
+	if strings.HasPrefix(s, "/") && new(site.Site).Redirect(s) != "" {
+		return s, nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil ||
+		strings.ContainsFunc(s, isOdd) {
+		return "", errors.New("wants an address such as https://casas.mx/gracias, or a path such as /gracias")
+	}
+	return s, nil
+}
+
+// isOdd reports what no address needs raw and browsers bend.
+func isOdd(r rune) bool { return r <= ' ' || r == '\\' || r >= 0x7f }
+
+func origins(list []string) (site.Origins, error) {
+	if len(list) == 0 {
+		return site.Origins{}, nil
+	}
+	o, err := site.ParseOrigins(list)
+	if err != nil { // its text repeats the entry
+		return o, errors.New("wants origins: https://host or https://*.host, with a port where it has one and nothing behind it")
+	}
+	return o, nil
+}
+
+func rules(entries []string) (lead.Rules, error) {
+	r, err := lead.ParseRules(entries)
+	if err != nil { // its text repeats the entry
+		return r, fmt.Errorf("wants entries of %v, or several of them as email|phone", ourFields())
+	}
+	return r, nil
+}
+
+func ruleTexts(r lead.Rules) []string {
+	texts := make([]string, len(r.Require))
+	for i, either := range r.Require {
+		words := make([]string, len(either))
+		for j, f := range either {
+			words[j] = string(f)
+		}
+		texts[i] = strings.Join(words, "|")
+	}
+	return texts
+}
+
+func ourFields() []lead.Field {
+	return []lead.Field{lead.PropertyID, lead.Name, lead.Email, lead.Phone, lead.Message}
+}

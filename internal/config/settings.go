@@ -1,0 +1,132 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/secret"
+	"leadrelay/internal/site"
+)
+
+// setting is one row of the table that everything else reads: the loader, the
+// check for unknown keys, print and the reference.
+type setting struct {
+	env   string // the variable; empty for what only the file can say
+	key   string // where it stands in the file; empty for what only a variable can say
+	def   string // the default, as the variable would say it
+	about string
+	field
+}
+
+// The sections of the file. What is in perSite stands under each site;
+// broker stands at the top, for all sites, and under a site, for that one.
+const (
+	broker  = "easybroker."
+	courier = "courier."
+	perSite = "sites."
+)
+
+var settings = []setting{
+	{"LEADRELAY_CONFIG", "", "", "a YAML file with more settings and sites", field{}},
+	{"LEADRELAY_ADDR", "addr", ":8080", "the public door",
+		one(address, func(t target) *string { return &t.conf.Addr })},
+	{"LEADRELAY_OPERATOR_ADDR", "operator_addr", "127.0.0.1:9090", "console, operator API and metrics",
+		one(address, func(t target) *string { return &t.conf.OperatorAddr })},
+	{"LEADRELAY_OPERATOR_TOKEN", "operator_token", "", "opens the operator's door; without one, the first start makes it",
+		hidden(func(t target) *secret.Text { return &t.conf.OperatorToken })},
+	{"LEADRELAY_DATABASE", "database", "leadrelay.db", "path of a SQLite file, or `postgres://…`",
+		one(database, func(t target) *Database { return &t.conf.Database })},
+	{"LEADRELAY_TRUSTED_PROXIES", "trusted_proxies", "", "networks (CIDR) of the proxies in front, separated by commas",
+		many(0, network, func(t target) *[]netip.Prefix { return &t.conf.TrustedProxies })},
+	{"LEADRELAY_LOG_LEVEL", "log_level", "info", "`trace`, `debug`, `info`, `warn` or `error`",
+		one(level, func(t target) *zerolog.Level { return &t.conf.LogLevel })},
+	{"LEADRELAY_LIMIT_ADDRESS", "limit_address", "60/m", "posts from one address (IPv6: one /64), or `off`",
+		one(limit, func(t target) *Limit { return &t.conf.LimitAddress })},
+	{"LEADRELAY_LIMIT_SITE", "limit_site", "1200/m", "posts to one site, or `off`",
+		one(limit, func(t target) *Limit { return &t.conf.LimitSite })},
+	{"LEADRELAY_DRAIN", "drain", "5s", "after SIGTERM: not ready, but still taking inquiries for this long",
+		one(wait, func(t target) *time.Duration { return &t.conf.Drain })},
+
+	{"LEADRELAY_COURIER_TIMEOUT", courier + "timeout", "15s", "one attempt, from dial to the end of the answer",
+		one(someTime, func(t target) *time.Duration { return &t.conf.Courier.Timeout })},
+	{"LEADRELAY_COURIER_SETTLE", courier + "settle", "5m", "how long EasyBroker's list may lag behind",
+		one(someTime, func(t target) *time.Duration { return &t.conf.Courier.Settle })},
+	{"LEADRELAY_COURIER_SCHEDULE", courier + "schedule", "5s,30s,2m,10m,30m,1h,2h,4h", "waits between attempts; the last one repeats",
+		many(1, someTime, func(t target) *[]time.Duration { return &t.conf.Courier.Schedule })},
+	{"LEADRELAY_COURIER_DEADLINE", courier + "deadline", "168h", "a lead not delivered by then is `failed`",
+		one(someTime, func(t target) *time.Duration { return &t.conf.Courier.Deadline })},
+	{"LEADRELAY_COURIER_RATE", courier + "rate", "10", "calls per second per credential, look-ups included",
+		one(rate, func(t target) *float64 { return &t.conf.Courier.Rate })},
+	{"LEADRELAY_COURIER_CONCURRENCY", courier + "concurrency", "4", "attempts at once per credential",
+		one(count, func(t target) *int { return &t.conf.Courier.Concurrency })},
+	{"LEADRELAY_COURIER_PROBE", courier + "probe", "30s", "how often a held credential, or a broker that is down, is tried",
+		one(someTime, func(t target) *time.Duration { return &t.conf.Courier.Probe })},
+
+	{"LEADRELAY_SOURCE", perSite + "source", "", "what EasyBroker is told as the source, such as `casas.mx`; required, or sites in the file",
+		one(line, func(t target) *string { return &t.site.Source })},
+	{"LEADRELAY_ORIGINS", perSite + "origins", "", "origins that browsers may post from, separated by commas; `https://*.casas.mx` is any subdomain",
+		whole(0, origins, site.Origins.List, func(t target) *site.Origins { return &t.site.Origins })},
+	{"LEADRELAY_THANKS_URL", perSite + "thanks_url", "", "where a plain form goes after an inquiry; without one, our own page",
+		one(thanks, func(t target) *string { return &t.site.ThanksURL })},
+	{"LEADRELAY_LOCALE", perSite + "locale", "es", "`es`, `en`, or `auto` (by Accept-Language)",
+		one(oneOf("es", "en", "auto"), func(t target) *string { return &t.site.Locale })},
+	{"", perSite + "require", "property_id,email,message", "what an inquiry must have; `email|phone` is either",
+		whole(1, rules, ruleTexts, func(t target) *lead.Rules { return &t.site.Rules })},
+	{"", perSite + "fields", "", "the form's names of our fields: `{your-name: name}`", fieldNames()},
+
+	{"EASYBROKER_API_KEY", broker + "api_key", "", "the key; required where a site has none of its own",
+		hidden(func(t target) *secret.Text { return &t.site.EasyBroker.Key })},
+	{"EASYBROKER_COUNTRY_CODE", broker + "country_code", "MX", "the country of the account",
+		one(country, func(t target) *string { return &t.site.EasyBroker.Country })},
+	{"EASYBROKER_URL", broker + "url", easybroker.DefaultURL, "root of the API: https, or http on this machine",
+		one(root, func(t target) *string { return &t.site.EasyBroker.URL })},
+	{"EASYBROKER_API", broker + "api", string(easybroker.Partner), "`partner` or `account`",
+		one(oneOf(easybroker.Partner, easybroker.Plain), func(t target) *easybroker.API { return &t.site.EasyBroker.API })},
+	{"EASYBROKER_REMOTE_ID", broker + "remote_id", string(lead.Milliseconds), "what remote ids count: `ms`, or `s` where they must fit in 32 bits",
+		one(oneOf(lead.Milliseconds, lead.Seconds), func(t target) *lead.Tick { return &t.site.Tick })},
+	{"EASYBROKER_SEND_SOURCE", broker + "send_source", "true", "`false` leaves `source` out",
+		one(flag, func(t target) *bool { return &t.site.SendSource })},
+}
+
+// ofSite reports whether each site has its own value.
+func (s setting) ofSite() bool {
+	return strings.HasPrefix(s.key, perSite) || strings.HasPrefix(s.key, broker)
+}
+
+// below returns the name that the setting has right under a section.
+func (s setting) below(section string) (string, bool) {
+	name, ok := strings.CutPrefix(s.key, section)
+	return name, ok && name != "" && !strings.Contains(name, ".")
+}
+
+// Reference returns all settings as a Markdown table, for the README.
+func Reference() string {
+	var b strings.Builder
+	b.WriteString("| variable | in the file | default | |\n|---|---|---|---|\n")
+	for _, s := range settings {
+		about := s.about
+		if s.secret {
+			about += " (secret; also as `" + s.env + "_FILE`)"
+		}
+		path := s.key
+		if rest, ok := strings.CutPrefix(path, perSite); ok {
+			path = "sites.<id>." + rest
+		}
+		row := []string{code(s.env), code(path), code(s.def), strings.ReplaceAll(about, "|", `\|`)}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
+	}
+	return b.String()
+}
+
+func code(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return "`" + s + "`"
+}
