@@ -3,7 +3,9 @@ package site
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -33,24 +35,30 @@ func ParseOrigins(list []string) (Origins, error) {
 
 func (o *Origins) add(entry string) error {
 	u, err := url.Parse(entry)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
-		(u.Path != "" && u.Path != "/") || (u.Scheme != "https" && u.Scheme != "http") {
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || strings.ContainsAny(entry, "?#") ||
+		(u.Path != "" && u.Path != "/") || !hasFinePort(u) {
 		return errOrigin
 	}
-	host := strings.ToLower(u.Host)
-	if rest, ok := strings.CutPrefix(host, "*."); ok {
-		if rest == "" || strings.Contains(rest, "*") || !strings.Contains(u.Hostname()[2:], ".") {
+	name := strings.ToLower(u.Hostname())
+	host := withoutDefaultPort(u.Scheme, strings.ToLower(u.Host))
+	if domain, ok := strings.CutPrefix(name, "*."); ok {
+		if !isLabels(domain) || !strings.Contains(domain, ".") {
 			return errOrigin
 		}
-		o.suffixes = append(o.suffixes, suffix{u.Scheme, "." + withoutDefaultPort(u.Scheme, rest)})
+		o.suffixes = append(o.suffixes, suffix{u.Scheme, host[1:]})
 	} else {
-		if strings.Contains(host, "*") {
+		if _, err := netip.ParseAddr(name); err != nil && !isLabels(name) {
 			return errOrigin
 		}
-		o.exact[u.Scheme+"://"+withoutDefaultPort(u.Scheme, host)] = true
+		o.exact[u.Scheme+"://"+host] = true
 	}
 	o.written = append(o.written, entry)
 	return nil
+}
+
+func hasFinePort(u *url.URL) bool {
+	_, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil || (u.Port() == "" && !strings.HasSuffix(u.Host, ":"))
 }
 
 // withoutDefaultPort writes the host as browsers do in an Origin header.
@@ -63,8 +71,8 @@ func withoutDefaultPort(scheme, host string) string {
 
 // Allow reports whether origin, as a browser writes it, is on the list.
 func (o Origins) Allow(origin string) bool {
-	const longest = 300 // a host has at most 253 bytes
-	if len(origin) > longest {
+	const longest = 300                              // a host has at most 253 bytes
+	if len(origin) > longest || hasOddByte(origin) { // lower case makes a k of the Kelvin sign
 		return false
 	}
 	scheme, host, ok := strings.Cut(strings.ToLower(origin), "://")

@@ -1,0 +1,141 @@
+package site_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/site"
+)
+
+func TestAllow(t *testing.T) {
+	list := []string{
+		"https://ok.mx", "https://*.casas.mx", "http://localhost:3000", "https://puerto.mx:8443",
+		"https://*.puerto.mx:8443", "HTTPS://Grande.MX/", "https://largo.mx:443", "http://claro.mx:80", "https://[2001:db8::1]:8443",
+	}
+	o, err := site.ParseOrigins(list)
+	require.NoError(t, err)
+	require.Equal(t, list, o.List(), "as they were written")
+
+	tests := map[string]struct {
+		origin string
+		want   bool
+	}{
+		"the origin itself":                        {"https://ok.mx", true},
+		"in upper case":                            {"HTTPS://OK.MX", true},
+		"its port written out":                     {"https://ok.mx:443", true},
+		"written in upper case in the settings":    {"https://grande.mx", true},
+		"written with its port in the settings":    {"https://largo.mx", true},
+		"plain http, with its port in the list":    {"http://claro.mx", true},
+		"another port than 443":                    {"https://puerto.mx:8443", true},
+		"IPv6":                                     {"https://[2001:db8::1]:8443", true},
+		"a subdomain":                              {"https://www.casas.mx", true},
+		"a subdomain of a subdomain":               {"https://a.b.c.casas.mx", true},
+		"a subdomain with a dash and a digit":      {"https://a-1.casas.mx", true},
+		"a subdomain on its port":                  {"https://www.puerto.mx:8443", true},
+		"this machine":                             {"http://localhost:3000", true},
+		"the domain of a wildcard":                 {"https://casas.mx", false},
+		"http for https":                           {"http://ok.mx", false},
+		"https for http":                           {"https://claro.mx", false},
+		"http for https, with 443":                 {"http://ok.mx:443", false},
+		"http below a wildcard":                    {"http://www.casas.mx", false},
+		"another port":                             {"https://ok.mx:8443", false},
+		"another port below a wildcard":            {"https://www.casas.mx:8443", false},
+		"no port where the list has one":           {"https://puerto.mx", false},
+		"a look-alike that begins with it":         {"https://ok.mx.evil.mx", false},
+		"a look-alike that ends with it":           {"https://evilok.mx", false},
+		"a look-alike that ends with the wildcard": {"https://evilcasas.mx", false},
+		"the wildcard in the middle":               {"https://www.casas.mx.evil.mx", false},
+		"a subdomain of no wildcard":               {"https://www.ok.mx", false},
+		"an empty label":                           {"https://.casas.mx", false},
+		"two dots":                                 {"https://a..casas.mx", false},
+		"the wildcard itself":                      {"https://*.casas.mx", false},
+		"a dot at the end":                         {"https://ok.mx.", false},
+		"a dot at the end of a subdomain":          {"https://www.casas.mx.", false},
+		"null":                                     {"null", false},
+		"nothing":                                  {"", false},
+		"no scheme":                                {"ok.mx", false},
+		"no host":                                  {"https://", false},
+		"a scheme that is not the web's":           {"chrome-extension://ok.mx", false},
+		"a path":                                   {"https://ok.mx/", false},
+		"another host behind a slash":              {"https://evil.mx/.casas.mx", false},
+		"another host behind a backslash":          {`https://evil.mx\.casas.mx`, false},
+		"another host behind a question mark":      {"https://evil.mx?.casas.mx", false},
+		"another host behind a number sign":        {"https://evil.mx#.casas.mx", false},
+		"another host behind a user":               {"https://www.casas.mx@evil.mx", false},
+		"a user in front of a subdomain":           {"https://evil.mx@www.casas.mx", false},
+		"another host's port":                      {"https://evil.mx:80.casas.mx", false},
+		"an escape":                                {"https://evil.mx%2f.casas.mx", false},
+		"a blank":                                  {"https://evil.mx .casas.mx", false},
+		"a line end":                               {"https://evil.mx\n.casas.mx", false},
+		"a zero byte":                              {"https://ok.mx\x00.casas.mx", false},
+		"two origins":                              {"https://ok.mx https://ok.mx", false},
+		"a letter that lower case makes a k":       {"https://o\u212a.mx", false},
+		"8 KiB of labels":                          {"https://" + strings.Repeat("a.", 4096) + "casas.mx", false},
+		"8 KiB of one label":                       {"https://" + strings.Repeat("a", 8192) + ".casas.mx", false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) { require.Equal(t, test.want, o.Allow(test.origin)) })
+	}
+}
+
+func TestAnEmptyListAllowsNobody(t *testing.T) {
+	o, err := site.ParseOrigins(nil)
+	require.NoError(t, err)
+	for _, list := range []site.Origins{o, {}} {
+		require.False(t, list.Allow("https://ok.mx"))
+		require.False(t, list.Allow("://"))
+		require.False(t, list.Allow(""))
+	}
+}
+
+func TestAMalformedOriginIsRefused(t *testing.T) {
+	tests := map[string]string{
+		"a host alone":                  "casas.mx",
+		"nothing":                       "",
+		"a star alone":                  "*",
+		"any host":                      "https://*",
+		"a whole top-level domain":      "https://*.mx",
+		"a top-level domain and a port": "https://*.mx:8443",
+		"a star that is no label":       "https://*casas.mx",
+		"a star in the middle":          "https://www.*.casas.mx",
+		"two stars":                     "https://*.*.casas.mx",
+		"a star and two dots":           "https://*..mx",
+		"null":                          "null",
+		"a path":                        "https://casas.mx/contacto",
+		"a query":                       "https://casas.mx?x",
+		"an empty query":                "https://casas.mx?",
+		"a fragment":                    "https://casas.mx#x",
+		"an empty fragment":             "https://casas.mx#",
+		"a user":                        "https://u@casas.mx",
+		"another scheme":                "ftp://casas.mx",
+		"no scheme":                     "//casas.mx",
+		"no host":                       "https://",
+		"a port alone":                  "https://:443",
+		"a colon without a port":        "https://casas.mx:",
+		"a port that is a word":         "https://casas.mx:https",
+		"a port that no machine has":    "https://casas.mx:70000",
+		"a blank":                       "https://casas .mx",
+		"an escape":                     "https://casas%2emx",
+		"letters that browsers rewrite": "https://cañada.mx",
+		"an escape of such letters":     "https://ca%C3%B1ada.mx",
+		"an empty label":                "https://casas..mx",
+		"a list in one entry":           "https://casas.mx,https://otra.mx",
+		"a list with a semicolon":       "https://casas.mx;https://otra.mx",
+	}
+	for name, entry := range tests {
+		t.Run(name, func(t *testing.T) {
+			o, err := site.ParseOrigins([]string{"https://ok.mx", entry})
+			require.ErrorContains(t, err, "an origin is https://host")
+			require.Equal(t, []string{"https://ok.mx"}, o.List())
+		})
+	}
+}
+
+func TestEveryWrongOriginIsNamed(t *testing.T) {
+	_, err := site.ParseOrigins([]string{"uno.mx", "https://ok.mx", "dos.mx"})
+	require.ErrorContains(t, err, `"uno.mx"`)
+	require.ErrorContains(t, err, `"dos.mx"`)
+	require.NotContains(t, err.Error(), "ok.mx")
+}

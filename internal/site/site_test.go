@@ -1,0 +1,145 @@
+package site_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"leadrelay/internal/site"
+)
+
+func visited(t require.TestingT) *site.Site {
+	o, err := site.ParseOrigins([]string{"https://ok.mx", "https://*.casas.mx", "http://local.mx:8080"})
+	require.NoError(t, err)
+	return &site.Site{Origins: o}
+}
+
+func TestRedirectGoesWhereItMay(t *testing.T) {
+	for target, want := range map[string]string{
+		"/":                                "/",
+		"/gracias":                         "/gracias",
+		"/gracias?a=1&b=2#fin":             "/gracias?a=1&b=2#fin",
+		"/a/../gracias":                    "/a/../gracias",
+		"/gracias?next=//evil.mx":          "/gracias?next=//evil.mx",
+		"/buscar:todo":                     "/buscar:todo",
+		"/@evil.mx":                        "/@evil.mx",
+		"/%0d%0aSet-Cookie:x":              "/%0d%0aSet-Cookie:x",
+		"https://ok.mx":                    "https://ok.mx",
+		"https://ok.mx/gracias":            "https://ok.mx/gracias",
+		"https://ok.mx:443/gracias":        "https://ok.mx:443/gracias",
+		"HTTPS://OK.MX/Gracias":            "https://OK.MX/Gracias",
+		"https://ok.mx/?u=https://evil.mx": "https://ok.mx/?u=https://evil.mx",
+		"https://ok.mx//evil.mx":           "https://ok.mx//evil.mx",
+		"https://www.casas.mx/a%20b":       "https://www.casas.mx/a%20b",
+		"http://local.mx:8080/x":           "http://local.mx:8080/x",
+	} {
+		require.Equal(t, want, visited(t).Redirect(target), "%q", target)
+	}
+}
+
+// tricks are what people try to leave a site with.
+func tricks() []string {
+	return []string{
+		"", " ", "evil.mx", "gracias", "./gracias", "../gracias", "?next=x", "#x", ".evil.mx", "@evil.mx", ":80", ":",
+		"//evil.mx", "///evil.mx", "////evil.mx", "//evil.mx/%2f..", "//evil.mx@ok.mx", "//ok.mx", "//ok.mx@evil.mx", "//", "///",
+		`/\evil.mx`, `\/evil.mx`, `\\evil.mx`, `\/\/evil.mx`, `/\/evil.mx`, `/\\evil.mx`, `\evil.mx`, `/x\..\\evil.mx`,
+		"https:evil.mx", "https:/evil.mx", "https:///evil.mx", "https:////evil.mx", `https:\\evil.mx`, `https:/\evil.mx`,
+		"http:evil.mx", "https:ok.mx", "https:/ok.mx", "https:///ok.mx", "https:", "https:/", "https://", "https:?x",
+		"javascript:alert(1)", "JaVaScRiPt:alert(1)", "java\tscript:alert(1)", "javascript://ok.mx/%0aalert(1)",
+		" javascript:alert(1)", "\x01javascript:alert(1)", "vbscript:x", "data:text/html,<script>alert(1)</script>",
+		"data:text/html;base64,PHNjcmlwdD4=", "blob:https://ok.mx/x", "file:///etc/passwd", "ftp://ok.mx", "view-source:https://ok.mx",
+		"mailto:a@ok.mx", "tel:+525512345678", "intent://ok.mx#Intent;end", "filesystem:https://ok.mx/x", "about:blank", "ws://ok.mx",
+		"https://evil.mx", "http://ok.mx", "https://ok.mx:8443", "https://ok.mx.evil.mx", "https://evilok.mx", "https://casas.mx",
+		"https://ok.mx@evil.mx", "https://ok.mx:443@evil.mx", "https://u:p@ok.mx", "https://@ok.mx", "https://ok.mx%40evil.mx",
+		"https://evil.mx#@ok.mx", "https://evil.mx?@ok.mx", "https://evil.mx/.casas.mx", "https://evil.mx?.casas.mx", "https://evil.mx#.casas.mx",
+		`https://evil.mx\.casas.mx`, `https://evil.mx\@ok.mx`, "https://evil.mx;.casas.mx", "https://evil.mx,.casas.mx", "https://evil.mx'.casas.mx",
+		"https://evil.mx:80.casas.mx", "https://evil.mx%2f.casas.mx", "https://evil.mx%5c.casas.mx", "https://evil.mx%23.casas.mx", "https://evil.mx%00.casas.mx",
+		"https://evil.mx%E3%80%82casas.mx", "https://evil.mx%EF%BC%8F.casas.mx", "https://o%E2%84%AA.mx", "https://ok%2emx", "https://evil.mx!.casas.mx",
+		"https://[ok.mx]", "https://[::1]", "https://[evil.mx].casas.mx", "https://127.0.0.1", "https://0x7f.1", "https://ok.mx.", "https://ok.mx:",
+		"/\t/evil.mx", "/\n/evil.mx", "/\r/evil.mx", "\t//evil.mx", "\n//evil.mx", " //evil.mx", "//evil.mx\n", "/\x00/evil.mx", "/\v/evil.mx", "/\f/evil.mx",
+		"ht\ntps://evil.mx", "https\t://evil.mx", "https://e\nvil.mx", "https://ok.mx\n.evil.mx", "https://ok.mx\x00.evil.mx", "/x\r\nLocation: https://evil.mx",
+		"/\u2215evil.mx", "/\uff0fevil.mx", "\uff0f\uff0fevil.mx", "/\u2044/evil.mx", "/\u29f8evil.mx", "/\u00a0/evil.mx", "/\u200b/evil.mx", "/\ufeff/evil.mx", "/\u2028/evil.mx",
+		"https://ok\u3002mx", "https://evil\u3002casas.mx", "https://\uff4fk.mx", "https://ok.mx\u2215.evil.mx", "/\u202e/evil.mx", "/\xff/evil.mx",
+		"/%", "/%zz", "https://ok.mx/%zz", "https://ok.mx:port", "https://ok.mx:80:443", "http://[", "//[", "https://ok .mx",
+		"/" + strings.Repeat("a", 2048), "https://ok.mx/" + strings.Repeat("a", 8192),
+	}
+}
+
+func TestRedirectRefusesTricks(t *testing.T) {
+	for _, target := range tricks() {
+		require.Empty(t, visited(t).Redirect(target), "%q", target)
+	}
+}
+
+// These are plain paths on the relay's own site, however they look.
+func TestRedirectKeepsPathsOnTheRelay(t *testing.T) {
+	for _, target := range []string{
+		"/%09/evil.mx", "/%0a/evil.mx", "/%2f/evil.mx", "/%2fevil.mx", "/%5cevil.mx", "/%5c/evil.mx", "/..//evil.mx", "/.//evil.mx",
+		"/../..//evil.mx", "/x//evil.mx", "/x/..//evil.mx", "/;//evil.mx", "/.evil.mx", "/%2e%2e//evil.mx", "/?//evil.mx", "/#//evil.mx", "/%20//evil.mx",
+	} {
+		got := visited(t).Redirect(target)
+		require.NotEmpty(t, got, "%q", target)
+		require.Equal(t, "relay.mx", browserHost(got), "%q", target)
+	}
+}
+
+func TestWhereverRedirectGoesABrowserStaysOnTheList(t *testing.T) {
+	s := visited(t)
+	pieces := []string{
+		"/", "/", "\\", ":", "@", "?", "#", ".", "..", "%2f", "%5c", "%09", "%40", "%00", "\t", "\n", " ", "\x00", "https:", "http:", "https://", "//",
+		"javascript:", "ok.mx", "evil.mx", "www.casas.mx", ".casas.mx", "casas.mx", "local.mx", "8080", "443", ";", "&", "=", "[", "]", "*", "%", "\u3002", "\uff0f", "é", "\xff",
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		target := strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 9).Draw(t, "target"), "")
+		got := s.Redirect(target)
+		if got == "" {
+			return
+		}
+		host := browserHost(got)
+		fine := host == "relay.mx" || host == "ok.mx" || host == "ok.mx:443" || host == "local.mx:8080" ||
+			strings.HasSuffix(strings.TrimSuffix(host, ":443"), ".casas.mx")
+		require.True(t, fine, "%q became %q, on %q", target, got, host)
+
+		answer := httptest.NewRecorder()
+		http.Redirect(answer, httptest.NewRequest(http.MethodPost, "https://relay.mx/f/casas", nil), got, http.StatusSeeOther)
+		require.Equal(t, host, browserHost(answer.Header().Get("Location")), "net/http must not bend %q", got)
+	})
+}
+
+// browserHost is where a browser on https://relay.mx/f/casas goes, by the URL
+// standard's rules that matter here, and written apart from net/url: blanks at
+// the ends and line ends anywhere are dropped, \ is /, and any number of
+// slashes behind http: and https: begins a host.
+func browserHost(target string) string {
+	s := strings.TrimFunc(target, func(r rune) bool { return r <= ' ' })
+	s = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(s)
+	scheme, rest, hasScheme := strings.Cut(s, ":")
+	if hasScheme && strings.ContainsAny(scheme, `/\?#`) {
+		hasScheme = false
+	}
+	if hasScheme {
+		if scheme = strings.ToLower(scheme); scheme != "http" && scheme != "https" {
+			return scheme + ":" // not the web
+		}
+		if scheme == "http" || strings.HasPrefix(strings.ReplaceAll(rest, `\`, "/"), "//") {
+			return authority(rest)
+		}
+		s = rest // https:path is relative to a page of the same scheme
+	}
+	if strings.HasPrefix(strings.ReplaceAll(s, `\`, "/"), "//") {
+		return authority(s)
+	}
+	return "relay.mx"
+}
+
+func authority(s string) string {
+	s = strings.TrimLeft(s, `/\`)
+	if end := strings.IndexAny(s, `/\?#`); end >= 0 {
+		s = s[:end]
+	}
+	return strings.ToLower(s[strings.LastIndexByte(s, '@')+1:])
+}
