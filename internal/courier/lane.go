@@ -172,7 +172,7 @@ func (l *lane) carry(ctx context.Context, c lead.Claim) {
 		if errors.Is(err, lead.ErrLost) {
 			level = l.courier.opt.Log.Warn()
 		}
-		level.Str("site", c.Lead.Site).Stringer("remote_id", c.Lead.RemoteID).Err(err).Msg("lead not settled")
+		level.Str("site", c.Lead.Site).Int64("remote_id", int64(c.Lead.RemoteID)).Err(err).Msg("lead not settled")
 	}
 }
 

@@ -49,8 +49,8 @@ func (l *lane) lookUp(ctx context.Context, c lead.Claim) error {
 			to.DueAt = due
 		}
 	}
-	l.courier.opt.Log.Info().Stringer("remote_id", c.Lead.RemoteID).Str("site", c.Lead.Site).Int("found", found).
-		AnErr("cause", err).Str("state", string(to.State)).Time("next", to.DueAt).Msg("look-up")
+	next(l.courier.opt.Log.Info(), to.DueAt).Int64("remote_id", int64(c.Lead.RemoteID)).Str("site", c.Lead.Site).Int("found", found).
+		AnErr("cause", err).Str("state", string(to.State)).Msg("look-up")
 	return l.settle(ctx, c, to)
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
 )
@@ -81,8 +83,16 @@ func (l *lane) logAttempt(c lead.Claim, to lead.Settlement, v verdict) {
 	if v.outcome != lead.OutcomeDelivered {
 		event = l.courier.opt.Log.Warn()
 	}
-	event.Stringer("remote_id", c.Lead.RemoteID).Str("site", c.Lead.Site).Int("attempt", a.Number).
+	next(event, to.DueAt).Int64("remote_id", int64(c.Lead.RemoteID)).Str("site", c.Lead.Site).Int("attempt", a.Number).
 		Str("outcome", string(v.outcome)).Int("status", v.status).Str("detail", v.detail).
 		Str("state", string(to.State)).Dur("took", a.EndedAt.Sub(a.BegunAt)).
-		Dur("age", a.EndedAt.Sub(c.Lead.ReceivedAt)).Time("next", to.DueAt).Msg("attempt")
+		Dur("age", a.EndedAt.Sub(c.Lead.ReceivedAt)).Msg("attempt")
+}
+
+// next says when the lead is looked at again, if ever.
+func next(e *zerolog.Event, at time.Time) *zerolog.Event {
+	if at.IsZero() {
+		return e
+	}
+	return e.Time("next", at)
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"leadrelay/internal/lead"
@@ -50,7 +51,7 @@ func (s *Store) attempts(ctx context.Context, id lead.RemoteID) ([]lead.Attempt,
 // List returns the leads that match, newest first, and whether there are more.
 func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error) {
 	rows, err := s.read.QueryContext(ctx, listSQL, f.Site, string(f.State), f.PropertyID,
-		bound(f.After, 0), bound(f.Before, maxMillis), bound64(int64(f.Below), 1<<62), f.Limit+1)
+		bound(f.After, 0), bound(f.Before, maxMillis), bound64(int64(f.Below), 1<<62), f.Limit+1, pattern(f.Text))
 	if err != nil {
 		return nil, false, fmt.Errorf("list leads: %w", err)
 	}
@@ -74,7 +75,19 @@ func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, mor
 const listSQL = `SELECT ` + leadColumns + ` FROM leads
 	WHERE ($1 = '' OR site = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR property_id = $3)
 	AND received_at >= $4 AND received_at < $5 AND remote_id < $6
+	AND ($8 = '' OR lower(remote_id || ' ' || property_id || ' ' || body) LIKE $8 ESCAPE '!')
 	ORDER BY remote_id DESC LIMIT $7`
+
+// pattern finds a text anywhere. A folio is found in groups of digits, too.
+func pattern(text string) string {
+	if text == "" {
+		return ""
+	}
+	if id, err := lead.ParseRemoteID(text); err == nil {
+		text = id.String()
+	}
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(text)) + "%"
+}
 
 const maxMillis = int64(1) << 62
 

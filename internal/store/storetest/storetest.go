@@ -336,6 +336,11 @@ func listed(t *testing.T, s *store.Store) {
 		"another property": {lead.Filter{PropertyID: "EB-XX123"}, 0},
 		"received from":    {lead.Filter{After: at.Add(20 * time.Second)}, 5},
 		"received before":  {lead.Filter{Before: at.Add(20 * time.Second)}, 20},
+		"part of a name":   {lead.Filter{Text: "josé"}, leads},
+		"an e-mail":        {lead.Filter{Text: "MJ@ejemplo"}, leads},
+		"a folio":          {lead.Filter{Text: want[3].String()}, 1},
+		"nobody's name":    {lead.Filter{Text: "pedro"}, 0},
+		"a wild card":      {lead.Filter{Text: "m%j"}, 0},
 		"a hostile site":   {lead.Filter{Site: "' OR 1=1 --"}, 0},
 	} {
 		test.filter.Limit = 100

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"leadrelay/internal/config"
+	"leadrelay/internal/fakebroker"
+	"leadrelay/internal/server"
+	"leadrelay/web"
+)
+
+type demoCmd struct {
+	Verbose bool `short:"v" help:"Print the relay's log, too."`
+}
+
+// Run shows the whole way of an inquiry on this machine, and keeps nothing.
+func (c demoCmd) Run(p *program) (err error) {
+	dir, err := os.MkdirTemp("", "leadrelay-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	broker := fakebroker.New(fakebroker.Options{})
+	brokerDoor, err := listenNear(p.ctx, "127.0.0.1:8001", broker.Handler())
+	if err != nil {
+		return err
+	}
+	page := new(sample)
+	pageDoor, err := listenNear(p.ctx, "127.0.0.1:8000", page)
+	if err != nil {
+		return errors.Join(err, brokerDoor.Close())
+	}
+	cfg, err := demoConfig(dir, brokerDoor.Addr(), pageDoor.Addr())
+	if err != nil {
+		return errors.Join(err, brokerDoor.Close(), pageDoor.Close())
+	}
+	log := zerolog.Nop()
+	if c.Verbose {
+		var flush func()
+		log, flush = server.NewLog(p.stdout, cfg.LogLevel)
+		defer flush()
+	}
+	parts, ctx := errgroup.WithContext(p.ctx)
+	parts.Go(func() error {
+		return serve(ctx, cfg, log, func(r relay) {
+			page.show("http://"+r.public.Addr(), "http://"+brokerDoor.Addr())
+			p.printf(welcome, pageDoor.Addr(), brokerDoor.Addr(), r.public.Addr(), r.operator.Addr())
+			parts.Go(func() error { return serveUntil(ctx, broker.Close, brokerDoor, pageDoor) })
+		})
+	})
+	return parts.Wait()
+}
+
+const welcome = `
+leadrelay demo: everything on this machine, and gone when you stop it.
+
+  1. The property page     http://%s/
+     Fill in the form: it goes to the relay, which keeps it and answers.
+  2. What arrives          http://%s/
+     The pretend EasyBroker, live. Let it fail there, and watch nothing get lost.
+
+  The relay                http://%s/f/default
+  The operator's door      http://%s/api/v1/leads
+
+Stop with Ctrl-C.
+`
+
+// demoConfig is what an operator would set for one site.
+func demoConfig(dir, broker, page string) (config.Config, error) {
+	settings := map[string]string{
+		"EASYBROKER_API_KEY":      "demo-key",
+		"EASYBROKER_URL":          "http://" + broker + "/v1",
+		"LEADRELAY_ADDR":          near("127.0.0.1:8080"),
+		"LEADRELAY_OPERATOR_ADDR": near("127.0.0.1:9090"),
+		"LEADRELAY_DATABASE":      filepath.Join(dir, "leadrelay.db"),
+		"LEADRELAY_SOURCE":        "casas.example",
+		"LEADRELAY_ORIGINS":       "http://" + page,
+		"LEADRELAY_DRAIN":         "0s",
+	}
+	return config.Load(func(name string) string { return settings[name] }, config.Open)
+}
+
+// near returns the address, or one on any free port when it is taken.
+func near(addr string) string {
+	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	_ = ln.Close()
+	return addr
+}
+
+func listenNear(ctx context.Context, addr string, h http.Handler) (*server.Door, error) {
+	return server.Listen(ctx, near(addr), h)
+}
+
+// sample is the site of an agency: one property page.
+type sample struct{ handler http.Handler }
+
+// show sets where the page's form posts to, before the page is served.
+func (s *sample) show(relay, broker string) {
+	mux := http.NewServeMux()
+	mux.Handle("/assets/", web.DemoAssets())
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src "+
+			relay+"; form-action "+relay+"; base-uri 'none'; frame-ancestors 'none'")
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_ = web.RenderProperty(w, web.PropertyPage{FormAction: relay + "/f/default", BrokerURL: broker})
+	})
+	s.handler = mux
+}
+
+func (s *sample) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"leadrelay/internal/config"
+	"leadrelay/internal/console"
+	"leadrelay/internal/courier"
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/intake"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/server"
+	"leadrelay/internal/site"
+	"leadrelay/internal/store"
+	"leadrelay/web"
+)
+
+type serveCmd struct{}
+
+// Run starts the relay and returns when it has stopped.
+func (serveCmd) Run(p *program) error {
+	cfg, err := p.config()
+	if err != nil {
+		return err
+	}
+	log, flush := server.NewLog(p.stdout, cfg.LogLevel)
+	defer flush()
+	for _, w := range cfg.Warnings {
+		log.Warn().Msg(w)
+	}
+	return serve(p.ctx, cfg, log, func(relay) {})
+}
+
+// relay is all parts of a running relay.
+type relay struct {
+	store            *store.Store
+	courier          *courier.Courier
+	public, operator *server.Door
+	drain            *server.Drain
+}
+
+// serve runs the relay until ctx ends; opened is called when both doors are.
+func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opened func(relay)) (err error) {
+	begun := time.Now()
+	r := relay{drain: new(server.Drain)}
+	if r.store, err = store.Open(ctx, string(cfg.Database)); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.store.Close()) }()
+	token, err := operatorToken(cfg)
+	if err != nil {
+		return err
+	}
+	metrics := server.NewMetrics(version())
+	r.courier = newCourier(cfg, r.store, metrics, log)
+
+	if r.public, err = server.Listen(ctx, cfg.Addr, publicDoor(cfg, r, metrics, log)); err != nil {
+		return err
+	}
+	operator := operatorDoor(console.New(r.store, token, metrics.Handler()), r, metrics, log)
+	if r.operator, err = server.Listen(ctx, cfg.OperatorAddr, operator); err != nil {
+		return errors.Join(err, r.public.Close())
+	}
+	log.Info().Str("version", version()).Str("public", r.public.Addr()).Str("operator", r.operator.Addr()).
+		Stringer("database", cfg.Database).Int("sites", len(cfg.Sites)).Dur("took", time.Since(begun)).Msg("started")
+	opened(r)
+	err = r.run(ctx, cfg.Drain)
+	log.Info().Err(err).Msg("stopped")
+	return err
+}
+
+// run runs the parts, and stops them in order when ctx ends or one of them
+// dies: unready at once but still taking, then no new request and no new
+// attempt, then the end of what began.
+func (r relay) run(ctx context.Context, drain time.Duration) error {
+	carry, stopCarrying := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopCarrying()
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(r.public.Serve)
+	parts.Go(r.operator.Serve)
+	parts.Go(func() error { return r.courier.Run(carry) })
+	died := context.Canceled
+	parts.Go(func() error {
+		<-ctx.Done()
+		r.drain.Begin()
+		if errors.Is(context.Cause(ctx), died) { // it was asked to stop
+			time.Sleep(drain)
+		}
+		stopCarrying()
+		return errors.Join(r.public.Close(), r.operator.Close())
+	})
+	return parts.Wait()
+}
+
+func newCourier(cfg config.Config, s *store.Store, metrics *server.Metrics, log zerolog.Logger) *courier.Courier {
+	routes := make([]courier.Route, len(cfg.Sites))
+	for i, s := range cfg.Sites {
+		routes[i] = courier.Route{Site: s.ID, Account: s.EasyBroker, SendSource: s.SendSource}
+	}
+	client := easybroker.New(easybroker.Options{Timeout: cfg.Courier.Timeout, UserAgent: "leadrelay/" + version()})
+	return courier.New(s, client, routes, courier.Options{
+		Timeout: cfg.Courier.Timeout, Settle: cfg.Courier.Settle, Schedule: cfg.Courier.Schedule, Deadline: cfg.Courier.Deadline,
+		Rate: cfg.Courier.Rate, Concurrency: cfg.Courier.Concurrency, Probe: cfg.Courier.Probe, Log: log,
+		Attempt: func(o lead.Outcome, took time.Duration) { metrics.Attempt(string(o), took) },
+	})
+}
+
+// publicDoor is what the world can reach, and nothing else.
+func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog.Logger) http.Handler {
+	sites := make([]site.Site, len(cfg.Sites))
+	for i, s := range cfg.Sites {
+		sites[i] = s.Site
+	}
+	limits := server.NewLimits(cfg.TrustedProxies, server.Limit(cfg.LimitAddress), server.Limit(cfg.LimitSite))
+	forms := intake.New(sites, r.store, intake.Options{
+		Accepted: func(id string) { metrics.Accepted(id); r.courier.Wake(id) },
+		Limit:    limits.Wait,
+	})
+	mux := door("public", r, metrics, log)
+	assets := web.Assets()
+	mux.Method(http.MethodGet, "/assets/*", assets)
+	mux.Method(http.MethodHead, "/assets/*", assets)
+	mux.Mount("/", forms)
+	return mux
+}
+
+func operatorDoor(api http.Handler, r relay, metrics *server.Metrics, log zerolog.Logger) http.Handler {
+	mux := door("operator", r, metrics, log)
+	mux.Mount("/", api)
+	return mux
+}
+
+// door is what both doors have.
+func door(name string, r relay, metrics *server.Metrics, log zerolog.Logger) *chi.Mux {
+	mux := chi.NewRouter()
+	mux.Use(server.AccessLog(log, metrics, name), server.Recover, r.drain.Middleware)
+	ready := server.Readyz(r.store.Ready, r.drain)
+	mux.Get(server.HealthzPath, server.Healthz)
+	mux.Head(server.HealthzPath, server.Healthz)
+	mux.Get(server.ReadyzPath, ready)
+	mux.Head(server.ReadyzPath, ready)
+	return mux
+}

@@ -1,0 +1,88 @@
+package console
+
+import (
+	"time"
+
+	"leadrelay/internal/lead"
+)
+
+// Page is a list of leads, newest first. NextCursor is null on the last page.
+type Page struct {
+	Leads      []Lead  `json:"leads"`
+	NextCursor *string `json:"next_cursor"`
+}
+
+// Lead is a lead as programs see it. What is absent is null.
+type Lead struct {
+	RemoteID      lead.RemoteID `json:"remote_id"`
+	Site          string        `json:"site"`
+	State         lead.State    `json:"state"`
+	Reason        *string       `json:"reason"`
+	PropertyID    *string       `json:"property_id"`
+	Name          *string       `json:"name"`
+	Email         *string       `json:"email"`
+	Phone         *string       `json:"phone"`
+	Message       *string       `json:"message"`
+	Source        *string       `json:"source"`
+	ReceivedAt    *time.Time    `json:"received_at"`
+	NextAttemptAt *time.Time    `json:"next_attempt_at"`
+	DeliveredAt   *time.Time    `json:"delivered_at"`
+	ConfirmedAt   *time.Time    `json:"confirmed_at"`
+}
+
+// Story is a lead with its attempts, oldest first.
+type Story struct {
+	Lead
+	Attempts []Attempt `json:"attempts"`
+}
+
+// Attempt is one POST to EasyBroker.
+type Attempt struct {
+	Number  int        `json:"number"`
+	BegunAt *time.Time `json:"begun_at"`
+	EndedAt *time.Time `json:"ended_at"`
+	Outcome *string    `json:"outcome"`
+	Status  *int       `json:"status"`
+	Detail  *string    `json:"detail"`
+}
+
+func view(l lead.Lead) Lead {
+	v := Lead{
+		RemoteID: l.RemoteID, Site: l.Site, State: l.State, Reason: orNull(l.Reason),
+		PropertyID: orNull(l.PropertyID), Name: orNull(l.Name), Email: orNull(l.Email), Phone: orNull(l.Phone),
+		Message: orNull(l.Message), Source: orNull(l.Source),
+		ReceivedAt: timeOrNull(l.ReceivedAt), DeliveredAt: timeOrNull(l.DeliveredAt), ConfirmedAt: timeOrNull(l.ConfirmedAt),
+	}
+	// While a lead is being sent, DueAt is the end of its lease.
+	if l.State == lead.Queued || l.State == lead.Doubtful {
+		v.NextAttemptAt = timeOrNull(l.DueAt)
+	}
+	return v
+}
+
+func viewAttempts(attempts []lead.Attempt) []Attempt {
+	views := make([]Attempt, len(attempts))
+	for i, a := range attempts {
+		views[i] = Attempt{
+			Number: a.Number, BegunAt: timeOrNull(a.BegunAt), EndedAt: timeOrNull(a.EndedAt),
+			Outcome: orNull(string(a.Outcome)), Status: orNull(a.Status), Detail: orNull(a.Detail),
+		}
+	}
+	return views
+}
+
+func orNull[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+func timeOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

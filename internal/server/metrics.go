@@ -1,0 +1,72 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics counts what happens. Labels are closed sets: no personal data and
+// nothing that a client writes can become one.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	took     *prometheus.HistogramVec
+	accepted *prometheus.CounterVec
+	attempts *prometheus.CounterVec
+	attempt  prometheus.Histogram
+}
+
+// NewMetrics returns metrics of their own, so that two relays in one process
+// do not meet.
+func NewMetrics(version string) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "leadrelay_http_requests_total", Help: "Requests answered, by door, route, method and status.",
+		}, []string{"door", "route", "method", "status"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "leadrelay_http_request_seconds", Help: "Time from a request's headers to the end of its answer.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
+		}, []string{"door"}),
+		accepted: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "leadrelay_leads_accepted_total", Help: "Leads on disk, by site.",
+		}, []string{"site"}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "leadrelay_attempts_total", Help: "Attempts to deliver a lead, by outcome.",
+		}, []string{"outcome"}),
+		attempt: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "leadrelay_attempt_seconds", Help: "Time of an attempt, from its intent to its end.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 30},
+		}),
+	}
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "leadrelay_build_info", Help: "Always 1; the version is the label."}, []string{"version"})
+	build.WithLabelValues(version).Set(1)
+	m.registry.MustRegister(m.requests, m.took, m.accepted, m.attempts, m.attempt, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Accepted counts a lead that is on disk.
+func (m *Metrics) Accepted(site string) { m.accepted.WithLabelValues(site).Inc() }
+
+// Attempt counts an attempt that ended.
+func (m *Metrics) Attempt(outcome string, took time.Duration) {
+	m.attempts.WithLabelValues(outcome).Inc()
+	m.attempt.Observe(took.Seconds())
+}
+
+// request counts a request that was answered.
+func (m *Metrics) request(door, route, method string, status int, took time.Duration) {
+	m.requests.WithLabelValues(door, route, method, strconv.Itoa(status)).Inc()
+	m.took.WithLabelValues(door).Observe(took.Seconds())
+}
+
+// Handler shows the metrics to Prometheus.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}

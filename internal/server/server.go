@@ -1,0 +1,102 @@
+// Package server is what stands around the handlers: listeners with limits,
+// the order of the middleware, the access log, health, metrics, and the order
+// of stopping. It knows nothing of leads.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/netutil"
+)
+
+const (
+	// mostConnections caps each door. There is no cap for each address: many
+	// visitors share one.
+	mostConnections = 2048
+	maxHeaderBytes  = 16 << 10
+
+	headerTime = 10 * time.Second
+	bodyTime   = 30 * time.Second
+	answerTime = 30 * time.Second
+	idleTime   = 60 * time.Second
+
+	// finishTime is how long begun answers may take once the drain is over.
+	finishTime = 10 * time.Second
+)
+
+// Door is one listener and what answers there.
+type Door struct {
+	listener net.Listener
+	http     *http.Server
+}
+
+// Listen opens a door. The error names the setting's address.
+func Listen(ctx context.Context, addr string, h http.Handler) (*Door, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return &Door{
+		listener: netutil.LimitListener(ln, mostConnections),
+		http: &http.Server{
+			Handler:           h,
+			ReadHeaderTimeout: headerTime,
+			ReadTimeout:       headerTime + bodyTime,
+			WriteTimeout:      bodyTime + answerTime, // counts from the end of the headers
+			IdleTimeout:       idleTime,
+			MaxHeaderBytes:    maxHeaderBytes,
+			// What net/http has to say is about broken clients, and may quote them.
+			ErrorLog: log.New(io.Discard, "", 0),
+		},
+	}, nil
+}
+
+// Addr is where the door really listens.
+func (d *Door) Addr() string { return d.listener.Addr().String() }
+
+// Serve answers until the door is closed; then it returns nil.
+func (d *Door) Serve() error {
+	if err := d.http.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", d.Addr(), err)
+	}
+	return nil
+}
+
+// Close takes no new connection, waits for the answers that are being made,
+// and gives up on those that take too long.
+func (d *Door) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), finishTime)
+	defer cancel()
+	if err := d.http.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("close %s: %w", d.Addr(), err), d.http.Close())
+	}
+	return nil
+}
+
+// Drain tells load balancers and clients that this process is about to stop.
+type Drain struct{ begun atomic.Bool }
+
+// Begin makes the process unready at once; it still answers everything.
+func (d *Drain) Begin() { d.begun.Store(true) }
+
+// Begun reports whether the process is about to stop.
+func (d *Drain) Begun() bool { return d.begun.Load() }
+
+// Middleware asks clients not to send another request on a connection that is
+// about to close.
+func (d *Drain) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d.Begun() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
