@@ -13,7 +13,7 @@ ARG VERSION=dev
 ARG TARGETOS
 ARG TARGETARCH
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build \
-      -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$VERSION" \
+      -trimpath -buildvcs=false -ldflags "-s -w -X main.release=$VERSION" \
       -o /out/leadrelay ./cmd/leadrelay
 # The bundle may be a symbolic link, so it is copied as a file. The last stage
 # has no mkdir, so the volume's folder is made here.

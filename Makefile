@@ -1,0 +1,53 @@
+# Each target says what it does; `make` alone lists them.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
+
+.PHONY: help build demo run test deps lint fmt vuln fuzz bench cover image clean
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the static binary, bin/leadrelay.
+	$(BUILD) -o bin/leadrelay ./cmd/leadrelay
+
+demo: build ## Run the relay, a property page and a pretend EasyBroker on this machine.
+	bin/leadrelay demo
+
+run: build ## Run the relay with the settings of the environment.
+	bin/leadrelay serve
+
+test: deps ## Run every test, with the race detector; installs what they need.
+	$(GO) test -race -shuffle=on -timeout 20m ./...
+
+deps: ## Install a C compiler (for -race), a browser, and an image builder, where they are missing.
+	@deploy/test-deps.sh
+
+lint: ## Check formatting, go vet, staticcheck and go.mod.
+	@test -z "$$(gofmt -l .)" || { echo "Not formatted:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+vuln: ## Look for known vulnerabilities in what the binary is made of; VULNDB=file:///… works offline.
+	$(GO) tool govulncheck $(if $(VULNDB),-db $(VULNDB)) -scan package ./cmd/...
+
+fmt: ## Format the code.
+	gofmt -w .
+
+fuzz: ## Fuzz each parser for a while; FUZZTIME=5m for longer.
+	@deploy/fuzz.sh $(or $(FUZZTIME),30s)
+
+bench: build ## Measure: accepts, memory, start, size, cost of a claim. Wants an idle machine.
+	$(GO) run ./internal/bench
+
+cover: ## Show how much of the code the tests reach.
+	$(GO) test -coverprofile=cover.out ./... && $(GO) tool cover -func=cover.out | tail -1
+
+image: ## Build the container image with docker or buildah.
+	$$(command -v docker || command -v buildah) build --build-arg VERSION=$(VERSION) -t leadrelay:$(VERSION) .
+
+clean: ## Remove what was built.
+	rm -rf bin cover.out

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Installs what the tests need beyond Go, where it is missing: a C compiler for
+# the race detector, Chromium for the pages, buildah and crun for the image.
+set -eu
+
+missing=''
+need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
+
+need gcc 'gcc libc6-dev'
+need chromium chromium
+need buildah buildah
+need crun crun
+[ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+	echo "The tests need:$missing. Install them with your package manager." >&2
+	exit 1
+fi
+sudo=''
+[ "$(id -u)" = 0 ] || sudo=sudo
+echo "Installing for the tests:$missing"
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -qq
+# shellcheck disable=SC2086 # the words are packages
+$sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
