@@ -54,6 +54,9 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opened fu
 		return err
 	}
 	defer func() { err = errors.Join(err, r.store.Close()) }()
+	if err := warnOfStrays(ctx, cfg, r.store, log); err != nil {
+		return err
+	}
 	token, err := operatorToken(cfg)
 	if err != nil {
 		return err
@@ -97,6 +100,19 @@ func (r relay) run(ctx context.Context, drain time.Duration) error {
 		return errors.Join(r.public.Close(), r.operator.Close())
 	})
 	return parts.Wait()
+}
+
+// warnOfStrays tells of leads that nobody will carry, because their site has
+// gone from the settings.
+func warnOfStrays(ctx context.Context, cfg config.Config, s *store.Store, log zerolog.Logger) error {
+	waiting, err := s.Waiting(ctx)
+	for _, known := range cfg.Sites {
+		delete(waiting, known.ID)
+	}
+	for id, n := range waiting {
+		log.Warn().Str("site", id).Int("leads", n).Msg("leads wait, but their site is not in the settings")
+	}
+	return err
 }
 
 func newCourier(cfg config.Config, s *store.Store, metrics *server.Metrics, log zerolog.Logger) *courier.Courier {

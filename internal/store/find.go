@@ -48,6 +48,26 @@ func (s *Store) attempts(ctx context.Context, id lead.RemoteID) ([]lead.Attempt,
 	return attempts, rows.Err()
 }
 
+// Waiting counts, for each site, the leads that the courier still has to look
+// at.
+func (s *Store) Waiting(ctx context.Context) (map[string]int, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT site, count(*) FROM leads WHERE due_at IS NOT NULL GROUP BY site`)
+	if err != nil {
+		return nil, fmt.Errorf("count waiting leads: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	waiting := map[string]int{}
+	for rows.Next() {
+		var site string
+		var n int
+		if err := rows.Scan(&site, &n); err != nil {
+			return nil, fmt.Errorf("count waiting leads: %w", err)
+		}
+		waiting[site] = n
+	}
+	return waiting, rows.Err()
+}
+
 // List returns the leads that match, newest first, and whether there are more.
 func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error) {
 	rows, err := s.read.QueryContext(ctx, listSQL, f.Site, string(f.State), f.PropertyID,

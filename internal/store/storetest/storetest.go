@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"claims take the lead that waits longest":                longestFirst,
 		"the time of the next due lead is known":                 nextDue,
 		"a list is newest first, filtered, and pages to the end": listed,
+		"leads that wait are counted by site":                    waiting,
 		"an unknown lead is not found":                           notFound,
 		"a store that takes writes is ready":                     ready,
 	} {
@@ -47,14 +48,14 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 }
 
 // Draft returns a valid lead, received at the given time.
-func Draft(t testing.TB, at time.Time) lead.Lead {
-	t.Helper()
+func Draft(tb testing.TB, at time.Time) lead.Lead {
+	tb.Helper()
 	l, err := lead.New(lead.Inquiry{
 		Site: site, PropertyID: "EB-XX1234", Name: "María José Ñandú", Email: "mj@ejemplo.mx",
 		Phone: "55 1234 5678", Message: "¿Sigue disponible?\n\"Gracias\" 🏡",
 		Context: map[string]string{"utm_source": "boletín"},
 	}, "casas.mx", lead.DefaultRules(), at)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return l
 }
 
@@ -83,6 +84,7 @@ func claimOne(t *testing.T, s *store.Store, at time.Time) lead.Claim {
 }
 
 func foundAgain(t *testing.T, s *store.Store) {
+	t.Helper()
 	want := Draft(t, now())
 	id, err := s.Keep(t.Context(), want, lead.Milliseconds)
 	require.NoError(t, err)
@@ -95,6 +97,7 @@ func foundAgain(t *testing.T, s *store.Store) {
 }
 
 func uniqueIDs(t *testing.T, s *store.Store) {
+	t.Helper()
 	const visitors = 1000
 	ids, errs := make([]lead.RemoteID, visitors), make([]error, visitors)
 	l := Draft(t, now())
@@ -112,6 +115,7 @@ func uniqueIDs(t *testing.T, s *store.Store) {
 }
 
 func clockJumpsBack(t *testing.T, s *store.Store) {
+	t.Helper()
 	last := keep(t, s, now())
 	for _, back := range []time.Duration{time.Second, 24 * time.Hour, 60 * 365 * 24 * time.Hour} {
 		next := keep(t, s, now().Add(-back))
@@ -122,6 +126,7 @@ func clockJumpsBack(t *testing.T, s *store.Store) {
 }
 
 func bothTicks(t *testing.T, s *store.Store) {
+	t.Helper()
 	for _, at := range []time.Time{now(), time.Unix(0, 0).UTC(), now().AddDate(30, 0, 0)} {
 		slow, err := s.Keep(t.Context(), Draft(t, at), lead.Seconds)
 		require.NoError(t, err)
@@ -132,6 +137,7 @@ func bothTicks(t *testing.T, s *store.Store) {
 }
 
 func oneCourier(t *testing.T, s *store.Store) {
+	t.Helper()
 	const leads, couriers = 60, 6
 	at := now()
 	for range leads {
@@ -163,6 +169,7 @@ func oneCourier(t *testing.T, s *store.Store) {
 }
 
 func leaseRunsOut(t *testing.T, s *store.Store) {
+	t.Helper()
 	at := now()
 	id := keep(t, s, at)
 	claimOne(t, s, at)
@@ -173,6 +180,7 @@ func leaseRunsOut(t *testing.T, s *store.Store) {
 }
 
 func interrupted(t *testing.T, s *store.Store) {
+	t.Helper()
 	at := now()
 	id := keep(t, s, at)
 	number, err := s.Begin(t.Context(), claimOne(t, s, at), at, lease)
@@ -193,6 +201,7 @@ func interrupted(t *testing.T, s *store.Store) {
 }
 
 func lateSettlement(t *testing.T, s *store.Store) {
+	t.Helper()
 	at := now()
 	id := keep(t, s, at)
 	slow := claimOne(t, s, at)
@@ -211,6 +220,7 @@ func lateSettlement(t *testing.T, s *store.Store) {
 }
 
 func released(t *testing.T, s *store.Store) {
+	t.Helper()
 	at := now()
 	id := keep(t, s, at)
 	require.NoError(t, s.Release(t.Context(), claimOne(t, s, at), at))
@@ -233,6 +243,7 @@ func settle(t *testing.T, s *store.Store, at time.Time, to lead.Settlement) lead
 }
 
 func settledLater(t *testing.T, s *store.Store) {
+	t.Helper()
 	at := now()
 	id := keep(t, s, at)
 	later := at.Add(time.Hour)
@@ -258,6 +269,7 @@ func settledLater(t *testing.T, s *store.Store) {
 }
 
 func delivered(t *testing.T, s *store.Store) {
+	t.Helper()
 	at := now()
 	id := keep(t, s, at)
 	settle(t, s, at, lead.Settlement{State: lead.Delivered, Attempt: &lead.Attempt{Outcome: lead.OutcomeDelivered, Status: 200}})
@@ -270,6 +282,7 @@ func delivered(t *testing.T, s *store.Store) {
 }
 
 func otherSite(t *testing.T, s *store.Store) {
+	t.Helper()
 	at := now()
 	keep(t, s, at)
 	claims, next, err := s.Claim(t.Context(), "lofts", at, 1, lease)
@@ -279,6 +292,7 @@ func otherSite(t *testing.T, s *store.Store) {
 }
 
 func longestFirst(t *testing.T, s *store.Store) {
+	t.Helper()
 	at := now()
 	newer := keep(t, s, at)
 	older := keep(t, s, at.Add(-time.Minute))
@@ -287,6 +301,7 @@ func longestFirst(t *testing.T, s *store.Store) {
 }
 
 func nextDue(t *testing.T, s *store.Store) {
+	t.Helper()
 	at := now()
 	keep(t, s, at.Add(time.Hour))
 	claims, next, err := s.Claim(t.Context(), site, at, 1, lease)
@@ -302,6 +317,7 @@ func nextDue(t *testing.T, s *store.Store) {
 }
 
 func listed(t *testing.T, s *store.Store) {
+	t.Helper()
 	const leads = 25
 	at := now()
 	var want []lead.RemoteID
@@ -351,12 +367,25 @@ func listed(t *testing.T, s *store.Store) {
 	}
 }
 
+func waiting(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now()
+	keep(t, s, at)
+	keep(t, s, at)
+	settle(t, s, at, lead.Settlement{State: lead.Delivered, Attempt: &lead.Attempt{Outcome: lead.OutcomeDelivered, Status: 200}})
+	got, err := s.Waiting(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{site: 1}, got)
+}
+
 func notFound(t *testing.T, s *store.Store) {
+	t.Helper()
 	_, _, err := s.Find(t.Context(), 1)
 	require.ErrorIs(t, err, lead.ErrNotFound)
 }
 
 func ready(t *testing.T, s *store.Store) {
+	t.Helper()
 	require.NoError(t, s.Ready(t.Context()))
 	for i := range 3 {
 		require.NoError(t, s.Ready(t.Context()), fmt.Sprint(i))

@@ -1,0 +1,29 @@
+package config_test
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/config"
+)
+
+var update = flag.Bool("update", false, "write the table of settings into the README")
+
+func TestTheReadmeHasTheSettings(t *testing.T) {
+	const readme, begin, end = "../../README.md", "<!-- settings -->\n", "<!-- /settings -->"
+	data, err := os.ReadFile(readme)
+	require.NoError(t, err)
+	before, rest, ok := strings.Cut(string(data), begin)
+	require.True(t, ok, "the README has lost its mark")
+	table, after, ok := strings.Cut(rest, end)
+	require.True(t, ok, "the README has lost its mark")
+	if *update {
+		require.NoError(t, os.WriteFile(readme, []byte(before+begin+config.Reference()+end+after), 0o600))
+		return
+	}
+	require.Equal(t, config.Reference(), table, "run: go test ./internal/config -update")
+}
