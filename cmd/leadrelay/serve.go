@@ -144,12 +144,15 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	mux.Method(http.MethodGet, "/assets/*", assets)
 	mux.Method(http.MethodHead, "/assets/*", assets)
 	mux.Mount("/", forms)
+	mux.NotFound(forms.ServeHTTP)
+	mux.MethodNotAllowed(forms.ServeHTTP) // a method that nobody has heard of
 	return mux
 }
 
 func operatorDoor(api http.Handler, r relay, metrics *server.Metrics, log zerolog.Logger) http.Handler {
 	mux := door("operator", r, metrics, log)
 	mux.Mount("/", api)
+	mux.MethodNotAllowed(api.ServeHTTP)
 	return mux
 }
 

@@ -65,13 +65,13 @@ func isLabel(s string) bool {
 // and writes its domain in lower case. The local part is the owner's business.
 func cleanEmail(s string) string {
 	s = strings.TrimSpace(s)
-	if open := strings.LastIndexByte(s, '<'); open >= 0 && strings.HasSuffix(s, ">") {
-		s = s[open+1 : len(s)-1] // Ana <ana@x.mx>
+	if open := strings.IndexByte(s, '<'); open >= 0 && strings.HasSuffix(s, ">") && strings.Count(s, "<") == 1 {
+		s = s[open+1 : len(s)-1] // Ana <ana@x.mx>; of two owners neither is meant
 	}
 	if len(s) > 7 && strings.EqualFold(s[:7], "mailto:") {
 		s = s[7:]
 	}
-	s = strings.TrimRight(strings.TrimSpace(s), ".,;")
+	s = strings.TrimRight(strings.TrimSpace(s), ".,; ")
 	if at := strings.LastIndexByte(s, '@'); at >= 0 {
 		s = s[:at] + strings.ToLower(s[at:])
 	}

@@ -14,16 +14,16 @@ import (
 // replica or clock that jumps back can give it twice.
 type RemoteID int64
 
-// maxRemoteID is the first number that JavaScript cannot tell from its neighbor.
-const maxRemoteID = 1 << 53
+// remoteIDBits is how much of a number JavaScript can tell from its neighbor.
+const remoteIDBits = 53
 
 var errRemoteID = errors.New("a remote_id is a whole number between 1 and 9007199254740991")
 
 // ParseRemoteID reads a remote_id as people write it: spaces between groups of
 // digits are fine.
 func ParseRemoteID(s string) (RemoteID, error) {
-	n, err := strconv.ParseInt(strings.Join(strings.Fields(s), ""), 10, 64)
-	if err != nil || n <= 0 || n >= maxRemoteID {
+	n, err := strconv.ParseUint(strings.Join(strings.Fields(s), ""), 10, remoteIDBits)
+	if err != nil || n == 0 {
 		return 0, errRemoteID
 	}
 	return RemoteID(n), nil

@@ -106,5 +106,6 @@ type Filter struct {
 	State            State
 	After, Before    time.Time // received from, and before
 	Below            RemoteID  // older than this one
+	Text             string    // stands in the folio, the property or what the visitor wrote
 	Limit            int
 }

@@ -11,8 +11,9 @@ import (
 // longestPhone is how much of a phone field goes on as the phone. What is
 // longer is a sentence; it stays with the lead whole, under phoneTyped.
 const (
-	longestPhone = 40
-	phoneTyped   = "phone_typed"
+	longestPhone   = 40
+	longestContext = 500
+	phoneTyped     = "phone_typed"
 )
 
 // clean is the one normaliser in front of all that is stored: every text is
@@ -27,6 +28,7 @@ func clean(q *Inquiry) []FieldError {
 	q.Name = Line(q.Name)
 	q.Phone = Line(q.Phone)
 	q.Message = Text(q.Message)
+	q.Context = cleanContext(q.Context)
 	q.PropertyID = norm.NFC.String(strings.TrimSpace(q.PropertyID))
 	q.Email = norm.NFC.String(cleanEmail(q.Email))
 	for _, f := range []Field{PropertyID, Email} {
@@ -45,7 +47,23 @@ func (q *Inquiry) keep(name, value string) {
 	if q.Context == nil {
 		q.Context = map[string]string{}
 	}
-	q.Context[name] = cut(value, 500)
+	q.Context[name] = cut(value, longestContext)
+}
+
+// cleanContext makes a map of its own, so that the caller's stays as it was.
+func cleanContext(context map[string]string) map[string]string {
+	var clean map[string]string
+	for name, value := range context {
+		value = strings.TrimSpace(cut(Line(value), longestContext))
+		if value == "" {
+			continue
+		}
+		if clean == nil {
+			clean = make(map[string]string, len(context))
+		}
+		clean[name] = value
+	}
+	return clean
 }
 
 // Line cleans a text of one line: runs of white space become one space.

@@ -1,0 +1,49 @@
+package intake_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"leadrelay/internal/intake"
+	"leadrelay/internal/lead"
+)
+
+type nowhere struct{}
+
+func (nowhere) Keep(context.Context, lead.Lead, lead.Tick) (lead.RemoteID, error) { return 1, nil }
+
+// BenchmarkSubmit is the door alone: the keeper stores nothing.
+func BenchmarkSubmit(b *testing.B) {
+	door := intake.New(sites(b), nowhere{}, intake.Options{})
+	accent := strings.Replace(wholeJSON, "Hola", "¿Sigue disponible?\\nMe gustaría visitarla el sábado.", 1)
+	for name, c := range map[string]struct{ contentType, accept, body string }{
+		"form":      {formType, "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", wholeForm},
+		"JSON":      {jsonType, "application/json", wholeJSON},
+		"Spanish":   {jsonType, "application/json", accent},
+		"multipart": {multiType, "*/*", wholeParts()},
+	} {
+		b.Run(name, func(b *testing.B) {
+			header := http.Header{"Content-Type": {c.contentType}, "Accept": {c.accept}, "Origin": {"https://casas.mx"}}
+			b.ReportAllocs()
+			for b.Loop() {
+				r := httptest.NewRequest(http.MethodPost, "/f/casas", strings.NewReader(c.body))
+				r.Header = header
+				w := httptest.NewRecorder()
+				door.ServeHTTP(w, r)
+				if w.Code != 202 && w.Code != 303 {
+					b.Fatal(w.Code, w.Body)
+				}
+			}
+		})
+	}
+	b.Run("the request and recorder alone", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_ = httptest.NewRequest(http.MethodPost, "/f/casas", strings.NewReader(wholeForm))
+			_ = httptest.NewRecorder()
+		}
+	})
+}

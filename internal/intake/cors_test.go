@@ -1,0 +1,236 @@
+package intake_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const corsAllow = "Access-Control-Allow-Origin"
+
+func TestOrigins(t *testing.T) {
+	tests := map[string]struct {
+		origin  string
+		allowed bool // by the site's list, so that the page may read the answer
+		status  int
+	}{
+		"the site":                         {"https://casas.mx", true, 202},
+		"the site in capitals":             {"HTTPS://Casas.MX", true, 202},
+		"the site with its usual port":     {"https://casas.mx:443", true, 202},
+		"a subdomain":                      {"https://www.casas.mx", true, 202},
+		"a deep subdomain":                 {"https://a.b.casas.mx", true, 202},
+		"no origin":                        {"", false, 202},
+		"another scheme":                   {"http://casas.mx", false, 403},
+		"another port":                     {"https://casas.mx:8443", false, 403},
+		"another site":                     {"https://evil.mx", false, 403},
+		"another site of ours":             {"https://homes.example", false, 403},
+		"a look-alike before":              {"https://evilcasas.mx", false, 403},
+		"a look-alike behind":              {"https://casas.mx.evil.mx", false, 403},
+		"a dot behind":                     {"https://casas.mx.", false, 403},
+		"a dot before":                     {"https://.casas.mx", false, 403},
+		"someone in front of it":           {"https://evil.mx@casas.mx", false, 403},
+		"a path behind it":                 {"https://casas.mx/", false, 403},
+		"a list":                           {"https://casas.mx, https://evil.mx", false, 403},
+		"a star":                           {"*", false, 403},
+		"a wildcard":                       {"https://*.casas.mx", false, 403},
+		"null":                             {"null", false, 403},
+		"null in capitals":                 {"NULL", false, 403},
+		"a scheme alone":                   {"https://", false, 403},
+		"a file":                           {"file://", false, 403},
+		"an extension":                     {"chrome-extension://abcdef", false, 403},
+		"very long":                        {"https://" + strings.Repeat("a.", 4000) + "casas.mx", false, 403},
+		"the relay":                        {"http://example.com", false, 202},
+		"the relay behind a proxy's https": {"https://example.com", false, 202},
+		"the relay on another port":        {"http://example.com:81", false, 403},
+		"a subdomain of the relay":         {"http://a.example.com", false, 403},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			d := newRelay(t)
+			w := d.post(jsonType, wholeJSON, "Origin", tt.origin)
+			require.Equal(t, tt.status, w.Code)
+			requireOrigin(t, w.Header(), tt.origin, tt.allowed)
+			require.Equal(t, tt.status == 202, len(d.shelf.leads) == 1)
+
+			w = d.ask("OPTIONS", "/f/casas", "", "Origin", tt.origin, "Access-Control-Request-Method", "POST")
+			require.Equal(t, 204, w.Code)
+			requireOrigin(t, w.Header(), tt.origin, tt.allowed)
+			require.Equal(t, tt.allowed, w.Header().Get("Access-Control-Allow-Methods") != "")
+		})
+	}
+}
+
+func requireOrigin(t *testing.T, h map[string][]string, origin string, allowed bool) {
+	t.Helper()
+	if allowed {
+		require.Equal(t, []string{origin}, h[corsAllow])
+		require.Equal(t, []string{"Retry-After, X-Request-Id"}, h["Access-Control-Expose-Headers"])
+	} else {
+		require.NotContains(t, h, corsAllow)
+	}
+	require.NotContains(t, h, "Access-Control-Allow-Credentials")
+}
+
+func TestAnOwnPageIsKnownBehindAProxyThatChangesTheHost(t *testing.T) {
+	d := newRelay(t)
+	require.Equal(t, 303, d.post(formType, wholeForm, "Origin", "https://relay.mx", "Sec-Fetch-Site", "same-origin").Code)
+	require.Equal(t, 403, d.post(formType, wholeForm, "Origin", "https://relay.mx", "Sec-Fetch-Site", "same-site").Code)
+	require.Equal(t, 403, d.post(formType, wholeForm, "Origin", "https://relay.mx", "Sec-Fetch-Site", "cross-site").Code)
+}
+
+func TestAnEmptyListTakesOwnPagesOnly(t *testing.T) {
+	d := newRelay(t)
+	for origin, status := range map[string]int{"": 202, "http://example.com": 202, "https://casas.mx": 403, "https://": 403} {
+		require.Equal(t, status, d.ask("POST", "/f", wholeJSON, "Content-Type", jsonType, "Origin", origin).Code, origin)
+	}
+}
+
+func TestOriginNull(t *testing.T) {
+	tests := map[string]struct {
+		contentType string
+		headers     []string
+		taken       bool
+	}{
+		"a form's navigation":               {formType, []string{"Sec-Fetch-Mode", "navigate", "Accept", "text/html,*/*;q=0.8"}, true},
+		"a multipart form's navigation":     {multiType, []string{"Sec-Fetch-Mode", "navigate", "Accept", "text/html,*/*;q=0.8"}, true},
+		"an old browser's form":             {formType, []string{"Accept", "text/html,*/*;q=0.8"}, true},
+		"an old browser's form, anything":   {formType, []string{"Accept", "*/*"}, true},
+		"a fetch":                           {formType, []string{"Sec-Fetch-Mode", "cors", "Accept", "text/html"}, false},
+		"a fetch without CORS":              {formType, []string{"Sec-Fetch-Mode", "no-cors"}, false},
+		"an old script's request":           {formType, []string{"X-Requested-With", "XMLHttpRequest"}, false},
+		"a script that asks for JSON":       {formType, []string{"Accept", "application/json"}, false},
+		"JSON":                              {jsonType, []string{"Accept", "text/html"}, false},
+		"JSON that says it is a navigation": {jsonType, []string{"Sec-Fetch-Mode", "navigate"}, false},
+		"a form that is plain text":         {"text/plain", []string{"Sec-Fetch-Mode", "navigate"}, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			d := newRelay(t)
+			body := map[string]string{formType: wholeForm, multiType: wholeParts()}[tt.contentType]
+			if body == "" {
+				body = wholeJSON
+			}
+			w := d.post(tt.contentType, body, append(tt.headers, "Origin", "null")...)
+			require.NotContains(t, w.Header(), corsAllow)
+			if tt.taken {
+				require.Equal(t, 303, w.Code)
+			} else {
+				require.Equal(t, 403, w.Code)
+			}
+		})
+	}
+}
+
+func TestABeaconHasAnOriginToo(t *testing.T) {
+	d := newRelay(t)
+	require.Equal(t, 403, d.post("text/plain;charset=UTF-8", wholeJSON, "Origin", "https://evil.mx").Code)
+	require.Equal(t, 202, d.post("text/plain;charset=UTF-8", wholeJSON, "Origin", "https://casas.mx").Code)
+}
+
+func TestPreflight(t *testing.T) {
+	d := newRelay(t)
+	asked := strings.ToLower("Accept,Content-Type,X-Requested-With,Idempotency-Key,Formspree-Client,Formspree-Session-Data")
+	w := d.ask("OPTIONS", "/f/casas", "", "Origin", "https://casas.mx", "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", asked)
+	require.Equal(t, 204, w.Code)
+	require.Empty(t, w.Body.String())
+	require.Equal(t, "https://casas.mx", w.Header().Get(corsAllow))
+	require.Equal(t, "POST, OPTIONS", w.Header().Get("Access-Control-Allow-Methods"))
+	require.Equal(t, asked, strings.ToLower(strings.ReplaceAll(w.Header().Get("Access-Control-Allow-Headers"), " ", "")))
+	require.Equal(t, "7200", w.Header().Get("Access-Control-Max-Age"))
+	require.Equal(t, "Accept, Origin", w.Header().Get("Vary"))
+	require.Empty(t, d.shelf.leads)
+
+	w = d.ask("OPTIONS", "/f/casas", "", "Origin", "https://casas.mx", "Access-Control-Request-Method", "POST",
+		"Access-Control-Request-Headers", strings.Repeat("x-unknown,", 300))
+	require.Equal(t, 204, w.Code)
+	for name := range w.Header() {
+		require.NotContains(t, name, "Access-Control")
+	}
+
+	w = d.ask("OPTIONS", "/f/nobody", "", "Origin", "https://casas.mx", "Access-Control-Request-Method", "POST")
+	require.Equal(t, 404, w.Code)
+	require.NotContains(t, w.Header(), corsAllow)
+
+	w = d.ask("OPTIONS", "/f/casas", "")
+	require.Equal(t, 204, w.Code)
+	require.Equal(t, "GET, HEAD, OPTIONS, POST", w.Header().Get("Allow"))
+}
+
+// A page of the site can read every answer, so that a script can tell what
+// went wrong.
+func TestEveryAnswerCanBeRead(t *testing.T) {
+	const origin = "https://casas.mx"
+	d := newRelay(t)
+	type call struct{ method, path, contentType, body string }
+	for status, c := range map[int]call{
+		202: {"POST", "/f/casas", jsonType, wholeJSON},
+		200: {"GET", "/f/casas", "", ""},
+		303: {"POST", "/f/casas", formType, wholeForm},
+		400: {"POST", "/f/casas", jsonType, "{"},
+		404: {"POST", "/f/casas/more", jsonType, wholeJSON},
+		405: {"PUT", "/f/casas", jsonType, wholeJSON},
+		413: {"POST", "/f/casas", jsonType, strings.Repeat(" ", 64<<10+1)},
+		415: {"POST", "/f/casas", "text/xml", "<a/>"},
+		422: {"POST", "/f/casas", jsonType, "{}"},
+	} {
+		w := d.ask(c.method, c.path, c.body, "Content-Type", c.contentType, "Origin", origin)
+		require.Equal(t, status, w.Code, w.Body.String())
+		requireOrigin(t, w.Header(), origin, true)
+	}
+	d.wait = time.Second
+	w := d.post(jsonType, wholeJSON, "Origin", origin)
+	require.Equal(t, 429, w.Code)
+	requireOrigin(t, w.Header(), origin, true)
+	d.wait, d.shelf.fails = 0, errors.New("disk full")
+	w = d.post(jsonType, wholeJSON, "Origin", origin)
+	require.Equal(t, 503, w.Code)
+	requireOrigin(t, w.Header(), origin, true)
+}
+
+// logLines are the log's lines with a message.
+func (d *relay) logLines(t *testing.T, message string) []map[string]any {
+	t.Helper()
+	var found []map[string]any
+	for line := range strings.Lines(d.log.String()) {
+		var fields map[string]any
+		require.NoError(t, json.Unmarshal([]byte(line), &fields), line)
+		if fields["message"] == message {
+			found = append(found, fields)
+		}
+	}
+	return found
+}
+
+func TestARefusedOriginIsReportedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newRelay(t)
+		for i := range 120 {
+			d.post(jsonType, wholeJSON, "Origin", "https://new"+strings.Repeat("w", i)+".mx")
+			time.Sleep(time.Second)
+		}
+		d.ask("POST", "/f", wholeJSON, "Content-Type", jsonType, "Origin", "https://inicio.mx")
+		lines := d.logLines(t, "origin refused")
+		require.Len(t, lines, 3)
+		require.Equal(t, "casas", lines[0]["site"])
+		require.Equal(t, "https://new.mx", lines[0]["origin"])
+		require.Equal(t, "sites.casas.origins: [https://casas.mx, https://*.casas.mx, https://new.mx]", lines[0]["allow_with"])
+		require.Equal(t, "default", lines[2]["site"], "another site is not held up")
+		require.Equal(t, "LEADRELAY_ORIGINS=https://inicio.mx", lines[2]["allow_with"])
+	})
+}
+
+func TestAnOddOriginIsNotWrittenToTheLog(t *testing.T) {
+	for _, origin := range []string{"null", "https://\x1b[31m.mx", "javascript:alert(1)", "https://a b", "https://" + strings.Repeat("a", 400)} {
+		d := newRelay(t)
+		require.Equal(t, 403, d.post(jsonType, wholeJSON, "Origin", origin).Code)
+		lines := d.logLines(t, "origin refused")
+		require.Len(t, lines, 1)
+		require.Equal(t, "null or unreadable", lines[0]["origin"])
+		require.NotContains(t, lines[0], "allow_with")
+	}
+}

@@ -1,0 +1,69 @@
+package intake
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"leadrelay/internal/locale"
+	"leadrelay/internal/site"
+)
+
+// desk is a site with all that the door works out once for it.
+type desk struct {
+	site.Site
+	path   string             // where its forms post to
+	words  map[string]meaning // what its forms' names mean
+	policy string             // what its pages may load, and where their form may lead
+
+	reported atomic.Int64 // when a refused origin was last written to the log
+}
+
+func newDesk(s site.Site) *desk {
+	return &desk{Site: s, path: "/f/" + s.ID, words: vocabulary(s.Fields), policy: policy(formTargets(s)...)}
+}
+
+// language is what the site speaks, or with "auto" what the browser asks for.
+func (k *desk) language(r *http.Request) locale.Lang {
+	switch {
+	case k == nil || k.Locale == "auto":
+		return locale.Match(r.Header.Get("Accept-Language"))
+	case k.Locale == string(locale.EN):
+		return locale.EN
+	}
+	return locale.ES
+}
+
+// policy lets a page load nothing but our own files.
+func policy(formTargets ...string) string {
+	return "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action " +
+		strings.Join(append([]string{"'self'"}, formTargets...), " ") + "; base-uri 'none'; frame-ancestors 'none'"
+}
+
+// formTargets are the site's own origins: our form may end on its thank-you
+// page, and browsers hold form-action against that redirect too.
+func formTargets(s site.Site) []string {
+	var targets []string
+	for _, address := range append([]string{s.ThanksURL}, s.Origins.List()...) {
+		if source := cspSource(address); source != "" {
+			targets = append(targets, source)
+		}
+	}
+	return targets
+}
+
+// cspSource cuts an address down to scheme, host and port.
+func cspSource(address string) string {
+	scheme, rest, ok := strings.Cut(address, "://")
+	host := rest
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		host = rest[:end]
+	}
+	odd := func(r rune) bool {
+		return !strings.ContainsRune("*.-:[]_", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}
+	if !ok || host == "" || strings.ContainsFunc(host, odd) {
+		return ""
+	}
+	return scheme + "://" + host
+}

@@ -1,0 +1,203 @@
+// Package intake is the public door: it takes inquiries from web pages, for
+// people (forms, pages) and for programs (JSON), and thanks only once the
+// [Keeper] has the lead on disk. It knows nothing of how leads are stored or
+// carried on, and writes no personal data into a log.
+package intake
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/rs/zerolog"
+
+	"leadrelay/internal/intake/body"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/locale"
+	"leadrelay/internal/problem"
+	"leadrelay/internal/site"
+)
+
+const (
+	// keepWithin bounds the wait for the disk, so that the answer still leaves
+	// within the time that the server gives it.
+	keepWithin  = 10 * time.Second
+	formMethods = "GET, HEAD, OPTIONS, POST"
+	// comeBack is what a client hears when nothing could be written.
+	comeBack = 30 * time.Second
+)
+
+// Keeper puts a lead on disk and gives it its number. It returns once the lead
+// is safe from a power cut. After an error nothing is acknowledged; the error's
+// text goes to the log, so it must hold no personal data.
+type Keeper interface {
+	Keep(ctx context.Context, l lead.Lead, tick lead.Tick) (lead.RemoteID, error)
+}
+
+// Options are what the door can do without.
+type Options struct {
+	// Accepted hears of every kept lead; it must not wait.
+	Accepted func(siteID string)
+	// Limit says how long the sender must wait before this post may be taken;
+	// zero lets it in. It is asked before the body is read.
+	Limit func(r *http.Request, siteID string) time.Duration
+}
+
+// New makes the handler of everything below /f. Whatever else it is asked for
+// is answered with a problem, so a router in front can leave all that it has no
+// route or method for to it.
+func New(sites []site.Site, keep Keeper, opt Options) http.Handler {
+	d := &door{desks: make(map[string]*desk, len(sites)), keep: keep, opt: opt}
+	for _, s := range sites {
+		d.desks[s.ID] = newDesk(s)
+	}
+	mux := chi.NewRouter()
+	for _, path := range []string{"/f", "/f/{site}"} {
+		mux.Post(path, d.serve(d.submit))
+		mux.Get(path, d.serve(d.showForm))
+		mux.Head(path, d.serve(d.showForm))
+		mux.Options(path, d.serve(d.preflight))
+	}
+	mux.Get("/f/{site}/thanks", d.serve(d.showThanks))
+	mux.Head("/f/{site}/thanks", d.serve(d.showThanks))
+	mux.NotFound(d.serve(d.stray))
+	mux.MethodNotAllowed(d.serve(d.stray))
+	return mux
+}
+
+type door struct {
+	desks map[string]*desk
+	keep  Keeper
+	opt   Options
+}
+
+// visit is one request, and what is known of it so far.
+type visit struct {
+	desk   *desk        // nil when there is no such site
+	media  body.Media   // what the Content-Type says
+	json   bool         // the answer is for a program
+	lang   locale.Lang  // the answer's language
+	origin string       // the page's origin, when it is on the site's list
+	posted []body.Field // the fields, once they are read
+	draft  *draft       // the same, sorted
+	next   string       // where the form sends the visitor, checked
+}
+
+type handler func(w http.ResponseWriter, r *http.Request, v *visit) error
+
+// serve adapts a handler: it looks at the visitor first, so that every answer,
+// an error too, has its CORS headers, form and language.
+func (d *door) serve(h handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v := d.meet(w.Header(), r)
+		if err := h(w, r, v); err != nil {
+			v.explain(w, r, err)
+		}
+	}
+}
+
+func (d *door) meet(h http.Header, r *http.Request) *visit {
+	v := &visit{desk: d.at(r.URL.Path), media: body.ParseMedia(r.Header.Get("Content-Type"))}
+	v.json = wantsJSON(r, v.media)
+	v.lang = v.desk.language(r)
+	problem.Guard(h)
+	h.Add("Vary", "Accept, Origin")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin") // a page may post without CORS, and need not see the answer
+	if v.desk != nil {
+		v.origin = v.desk.cors(h, r)
+		note(r, func(c zerolog.Context) zerolog.Context { return c.Str("site", v.desk.ID) })
+	}
+	return v
+}
+
+// at finds the site that a path belongs to.
+func (d *door) at(path string) *desk {
+	rest, ok := strings.CutPrefix(path, "/f")
+	switch {
+	case !ok:
+		return nil
+	case rest == "":
+		return d.desks[site.Default]
+	case rest[0] != '/':
+		return nil
+	}
+	id, _, _ := strings.Cut(rest[1:], "/")
+	return d.desks[id]
+}
+
+// submit takes an inquiry: who posts, what is in it, is it whole, keep it,
+// thank for it.
+func (d *door) submit(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := d.admit(r, v); err != nil {
+		return err
+	}
+	if err := v.read(w, r); err != nil {
+		return err
+	}
+	l, err := v.lead(time.Now())
+	if err != nil {
+		return err
+	}
+	id, err := d.store(r.Context(), l, v.desk.Tick)
+	if err != nil {
+		return problem.NewTryAgain(comeBack, err)
+	}
+	note(r, func(c zerolog.Context) zerolog.Context { return c.Int64("remote_id", int64(id)) })
+	v.thank(w, r, id)
+	return nil
+}
+
+// admit decides who may post, before a byte of the body is read.
+func (d *door) admit(r *http.Request, v *visit) error {
+	if v.desk == nil {
+		return unknownSite()
+	}
+	if !v.fromKnownPage(r) {
+		v.desk.reportOrigin(r)
+		return problem.New(problem.OriginNotAllowed, nil)
+	}
+	if d.opt.Limit == nil {
+		return nil
+	}
+	if wait := d.opt.Limit(r, v.desk.ID); wait > 0 {
+		return problem.NewTooMany(wait)
+	}
+	return nil
+}
+
+// store keeps the lead even if the client hangs up now: the inquiry is whole,
+// and a page that is being closed wants it delivered all the same.
+func (d *door) store(ctx context.Context, l lead.Lead, tick lead.Tick) (lead.RemoteID, error) {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), keepWithin)
+	defer stop()
+	id, err := d.keep.Keep(ctx, l, tick)
+	if err == nil && d.opt.Accepted != nil {
+		d.opt.Accepted(l.Site)
+	}
+	return id, err
+}
+
+// stray answers what has no route: a wrong method where there is a page, and
+// no page anywhere else.
+func (d *door) stray(_ http.ResponseWriter, r *http.Request, v *visit) error {
+	depth := strings.Count(r.URL.Path, "/")
+	switch {
+	case r.URL.Path != "/f" && !strings.HasPrefix(r.URL.Path, "/f/"):
+	case depth <= 2 && v.desk == nil:
+		return unknownSite()
+	case depth <= 2:
+		return problem.NewMethodNotAllowed(formMethods)
+	case depth == 3 && strings.HasSuffix(r.URL.Path, "/thanks"):
+		return problem.NewMethodNotAllowed("GET, HEAD")
+	}
+	return problem.New(problem.NotFound, nil)
+}
+
+func unknownSite() error { return problem.New(problem.UnknownSite, nil) }
+
+// note adds to the request's line in the access log, which the server writes.
+func note(r *http.Request, update func(zerolog.Context) zerolog.Context) {
+	zerolog.Ctx(r.Context()).UpdateContext(update)
+}

@@ -1,0 +1,179 @@
+package intake_test
+
+import (
+	"errors"
+	"html"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	inputTag = regexp.MustCompile(`<input ([^>]*)>`)
+	areaTag  = regexp.MustCompile(`(?s)<textarea ([^>]*)>\n(.*?)</textarea>`)
+	nameAttr = regexp.MustCompile(`\bname="([^"]*)"`)
+	value    = regexp.MustCompile(`\bvalue="([^"]*)"`)
+)
+
+// formOf is what a browser would post from the page's form.
+func formOf(t *testing.T, w *httptest.ResponseRecorder) url.Values {
+	t.Helper()
+	form := url.Values{}
+	attr := func(re *regexp.Regexp, tag string) string {
+		m := re.FindStringSubmatch(tag)
+		if m == nil {
+			return ""
+		}
+		return html.UnescapeString(m[1])
+	}
+	for _, tag := range inputTag.FindAllStringSubmatch(w.Body.String(), -1) {
+		form.Add(attr(nameAttr, tag[1]), attr(value, tag[1]))
+	}
+	for _, tag := range areaTag.FindAllStringSubmatch(w.Body.String(), -1) {
+		form.Add(attr(nameAttr, tag[1]), html.UnescapeString(tag[2]))
+	}
+	require.Contains(t, w.Body.String(), `method="post" action="/f/casas"`)
+	return form
+}
+
+func TestHostedForm(t *testing.T) {
+	d := newRelay(t)
+	w := d.ask("GET", "/f/casas?property_id=EB-AB1234&email=canary%40x.mx", "")
+	require.Equal(t, 200, w.Code)
+	requireHeaders(t, w)
+	requirePolicy(t, w)
+	require.NotContains(t, w.Body.String(), "canary")
+	form := formOf(t, w)
+	require.Equal(t, url.Values{"property_id": {"EB-AB1234"}, "name": {""}, "email": {""}, "phone": {""}, "message": {""}}, form)
+
+	form.Set("email", "ana@casas.mx")
+	form.Set("message", "Hola")
+	w = d.post(formType, form.Encode(), "Origin", "http://example.com", "Referer", "http://example.com/f/casas")
+	require.Equal(t, 303, w.Code)
+	require.Equal(t, "EB-AB1234", d.one(t).PropertyID)
+}
+
+func TestHostedFormRefusesAPropertyAtOnce(t *testing.T) {
+	for property, shown := range map[string]bool{
+		"": true, "EB-1": true, " EB-1 ": true, "../x": false, "<script>": false, "EB\x00": false, strings.Repeat("a", 65): false, "\xff": false,
+	} {
+		w := newRelay(t).ask("GET", "/f/casas?property_id="+url.QueryEscape(property), "")
+		require.Equal(t, 200, w.Code)
+		require.Equal(t, shown, !strings.Contains(w.Body.String(), `aria-invalid="true"`), "%q", property)
+		require.NotContains(t, w.Body.String(), "<script>")
+	}
+}
+
+func TestHostedFormSpeaksTheAskedLanguage(t *testing.T) {
+	d := newRelay(t)
+	w := d.ask("GET", "/f/casas?_language=en", "")
+	require.Contains(t, w.Body.String(), `<html lang="en"`)
+	require.Equal(t, "en", formOf(t, w).Get("_language"))
+}
+
+// The wrong fields are marked, and nothing that was typed is lost.
+func TestFormAgain(t *testing.T) {
+	posted := url.Values{
+		"clave": {"EB-AB1234"}, "your-name": {"Ana \"<b>\" O'Neill"}, "correo": {"ana@casas"}, "teléfono": {"55 1234 5678"},
+		"Tu Pregunta": {"\n  línea uno\nlínea dos & más </textarea>"},
+		"_next":       {"/gracias"}, "_gotcha": {""}, "cf-turnstile-response": {"token"}, "utm_source": {"feria"}, "color": {"azul", "rojo"},
+	}
+	d := newRelay(t)
+	w := d.post(formType, posted.Encode(), "Origin", "https://www.casas.mx")
+	require.Equal(t, 422, w.Code)
+	requireHeaders(t, w)
+	requirePolicy(t, w)
+	require.Contains(t, w.Body.String(), "Escribe el correo completo")
+	require.Equal(t, 1, strings.Count(w.Body.String(), `aria-invalid="true"`))
+	require.NotContains(t, w.Body.String(), "<b>")
+
+	form := formOf(t, w)
+	posted.Set("_next", "https://www.casas.mx/gracias") // a path would mean the relay's own from here
+	require.Equal(t, posted, form)
+
+	form.Set("correo", "ana@casas.mx")
+	w = d.post(formType, form.Encode(), "Origin", "http://example.com")
+	require.Equal(t, 303, w.Code)
+	require.Equal(t, "https://www.casas.mx/gracias", w.Header().Get("Location"))
+	l := d.one(t)
+	require.Equal(t, "55 1234 5678", l.Phone)
+	require.Equal(t, "línea uno\nlínea dos & más </textarea>", l.Message)
+	require.Equal(t, "feria", l.Context["utm_source"])
+}
+
+func TestFormAgainDoesNotLetAnOldValueWin(t *testing.T) {
+	d := newRelay(t)
+	w := d.post(formType, "clave=EB-1&mensaje=Hola&correo=ana%40casas&email=otra%40casas")
+	form := formOf(t, w)
+	form.Set("correo", "ana@casas.mx")
+	require.Equal(t, 303, d.post(formType, form.Encode()).Code)
+	require.Equal(t, "ana@casas.mx", d.one(t).Email)
+}
+
+func TestFormAgainInTheVisitorsLanguage(t *testing.T) {
+	w := newRelay(t).post(formType, "email=a%40b&_language=en")
+	require.Equal(t, 422, w.Code)
+	require.Contains(t, w.Body.String(), `<html lang="en"`)
+	require.Equal(t, "en", formOf(t, w).Get("_language"))
+}
+
+func TestFormAgainAfterJSON(t *testing.T) {
+	w := newRelay(t).post(jsonType, `{"email":"a@b","name":{"a":1},"n":42,"x":{"y":1},"_gotcha":"z"}`, "Accept", "text/html")
+	require.Equal(t, 422, w.Code)
+	form := formOf(t, w)
+	require.Equal(t, "a@b", form.Get("email"))
+	require.Equal(t, "42", form.Get("n"))
+	require.Equal(t, "z", form.Get("_gotcha"))
+	require.False(t, form.Has("x"))
+}
+
+// A page that says "try again" has the button for it, with all that was typed.
+func TestTryAgainKeepsWhatWasTyped(t *testing.T) {
+	d := newRelay(t)
+	d.shelf.fails = errors.New("disk full")
+	w := d.post(formType, wholeForm+"&_gotcha=&utm_source=feria")
+	require.Equal(t, 503, w.Code)
+	require.Equal(t, "30", w.Header().Get("Retry-After"))
+	requirePolicy(t, w)
+	form := formOf(t, w)
+	require.Equal(t, "feria", form.Get("utm_source"))
+	d.shelf.fails = nil
+	require.Equal(t, 303, d.post(formType, form.Encode()).Code)
+	require.Equal(t, "ana@casas.mx", d.one(t).Email)
+}
+
+// Browsers hold a page's form-action against the redirect behind the post.
+func TestPolicyLetsTheFormEndOnTheSite(t *testing.T) {
+	d := newRelay(t)
+	policy := d.ask("GET", "/f/casas", "").Header().Get("Content-Security-Policy")
+	require.Contains(t, policy, "form-action 'self' https://casas.mx https://*.casas.mx;")
+	policy = d.ask("GET", "/f/homes", "").Header().Get("Content-Security-Policy")
+	require.Contains(t, policy, "form-action 'self' https://homes.example https://homes.example;")
+	policy = d.ask("GET", "/other", "", "Accept", "text/html").Header().Get("Content-Security-Policy")
+	require.Contains(t, policy, "form-action 'self';")
+}
+
+func TestThanks(t *testing.T) {
+	d := newRelay(t)
+	w := d.ask("GET", "/f/casas/thanks?folio=28339200001", "", "Referer", "https://www.casas.mx/p/1")
+	require.Equal(t, 200, w.Code)
+	requireHeaders(t, w)
+	requirePolicy(t, w)
+	require.Contains(t, w.Body.String(), "Recibimos tu mensaje")
+	require.Regexp(t, `28\S{1,6}339\S{1,6}200\S{1,6}001`, strings.ReplaceAll(w.Body.String(), " ", "&nbsp;"))
+	require.Contains(t, w.Body.String(), `href="https://www.casas.mx/p/1"`)
+
+	w = d.ask("GET", "/f/casas/thanks?folio=1", "", "Referer", "https://evil.mx/")
+	require.Contains(t, w.Body.String(), `href="https://casas.mx"`)
+	require.NotContains(t, w.Body.String(), "evil")
+
+	for _, folio := range []string{"", "0", "-1", "x", "1.5", "9007199254740992", "<script>", "1%00", "1&folio=2x"} {
+		w = d.ask("GET", "/f/casas/thanks?folio="+url.QueryEscape(folio), "")
+		require.Equal(t, 404, w.Code, folio)
+		require.NotContains(t, w.Body.String(), "<script>")
+	}
+}

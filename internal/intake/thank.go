@@ -1,0 +1,117 @@
+package intake
+
+import (
+	"cmp"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"leadrelay/internal/lead"
+	"leadrelay/internal/locale"
+	"leadrelay/internal/problem"
+	"leadrelay/web"
+)
+
+// accepted is the answer to a program whose inquiry is on disk.
+type accepted struct {
+	OK       bool          `json:"ok"`
+	RemoteID lead.RemoteID `json:"remote_id"`
+	Next     string        `json:"next"`
+	Message  string        `json:"message"`
+}
+
+// thank answers an inquiry that is on disk.
+func (v *visit) thank(w http.ResponseWriter, r *http.Request, id lead.RemoteID) {
+	next := cmp.Or(v.next, v.desk.ThanksURL)
+	if !v.json {
+		if next == "" {
+			next = v.thanksPath(r, id)
+		}
+		w.Header().Set("Location", next)
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
+	if next == "" {
+		next = ownOrigin(r) + v.thanksPath(r, id)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusAccepted)
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false) // an address is easier to read with a plain &
+	_ = out.Encode(accepted{OK: true, RemoteID: id, Next: next, Message: locale.Text(v.lang, "accepted.message")})
+}
+
+// thanksPath is our own thank-you page, in the language that the form asked for.
+func (v *visit) thanksPath(r *http.Request, id lead.RemoteID) string {
+	path := v.desk.path + "/thanks?folio=" + id.String()
+	if v.lang != v.desk.language(r) {
+		path += "&_language=" + string(v.lang)
+	}
+	return path
+}
+
+// ownOrigin is the relay's origin as the client knows it: a page elsewhere has
+// no use for a bare path. These headers are taken from anybody, for who forges
+// them bends only the answer to himself.
+func ownOrigin(r *http.Request) string {
+	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	switch {
+	case r.Host == "": // HTTP/1.0
+		return ""
+	case r.TLS != nil || strings.EqualFold(proto, "https"):
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+// landing is where the form sends the visitor, if it may. A path means one on
+// the origin that posted it; where that is unknown, so is the path.
+func (v *visit) landing(r *http.Request) string {
+	checked := v.desk.Redirect(v.draft.next)
+	if !strings.HasPrefix(checked, "/") {
+		return checked
+	}
+	if origin := cmp.Or(v.origin, v.desk.refererOrigin(r)); origin != "" {
+		return origin + checked
+	}
+	return ""
+}
+
+func (k *desk) refererOrigin(r *http.Request) string {
+	u, err := url.Parse(r.Referer())
+	if err != nil || !k.Origins.Allow(u.Scheme+"://"+u.Host) {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// showThanks is our thank-you page. The number in its address is only a
+// number: it opens nothing.
+func (d *door) showThanks(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if v.desk == nil {
+		return unknownSite()
+	}
+	query := r.URL.Query()
+	folio, err := lead.ParseRemoteID(query.Get("folio"))
+	if err != nil {
+		return problem.New(problem.NotFound, err)
+	}
+	v.lang = spoken(query.Get("_language"), v.lang)
+	page := web.ThanksPage{Lang: v.lang, SiteName: v.desk.Source, Folio: int64(folio), Back: v.desk.back(r)}
+	return v.page(w, http.StatusOK, func(out io.Writer) error { return web.RenderThanks(out, page) })
+}
+
+// back is the page that the visitor came from, or the site's first origin.
+func (k *desk) back(r *http.Request) string {
+	if from := k.Redirect(r.Referer()); strings.Contains(from, "://") {
+		return from
+	}
+	for _, origin := range k.Origins.List() {
+		if !strings.Contains(origin, "*") {
+			return origin
+		}
+	}
+	return ""
+}

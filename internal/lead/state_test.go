@@ -1,0 +1,30 @@
+package lead_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/lead"
+)
+
+func TestCanBecome(t *testing.T) {
+	moves := map[lead.State][]lead.State{
+		lead.Quarantined: {lead.Queued, lead.Discarded},
+		lead.Queued:      {lead.Sending, lead.Failed}, // failed: its deadline passed
+		lead.Sending:     {lead.Delivered, lead.Queued, lead.Doubtful, lead.Failed},
+		lead.Doubtful:    {lead.Confirmed, lead.Queued},
+		lead.Delivered:   {lead.Confirmed},
+		lead.Confirmed:   {},
+		lead.Failed:      {lead.Queued, lead.Discarded},
+		lead.Discarded:   {lead.Queued},
+	}
+	require.Len(t, lead.States(), len(moves))
+	for _, from := range lead.States() {
+		for _, to := range append(lead.States(), "", "unknown") {
+			require.Equal(t, slices.Contains(moves[from], to), from.CanBecome(to), "%s to %s", from, to)
+		}
+	}
+	require.False(t, lead.State("unknown").CanBecome(lead.Queued))
+}

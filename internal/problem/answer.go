@@ -1,0 +1,64 @@
+package problem
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"leadrelay/internal/locale"
+)
+
+// Document is an Error in words: the members of RFC 9457 and ours.
+type Document struct {
+	Type      string  `json:"type"`
+	Title     string  `json:"title"`
+	Status    int     `json:"status"`
+	Detail    string  `json:"detail"`
+	Code      Code    `json:"code"`
+	RequestID string  `json:"request_id,omitempty"`
+	Errors    []Field `json:"errors,omitempty"`
+	Next      string  `json:"-"` // what the visitor can do now, for pages
+}
+
+// Document puts the error into words. The request's id is the one that the
+// server's middleware has set on the answer already.
+func (e *Error) Document(h http.Header, lang locale.Lang) Document {
+	key := "problem." + string(e.Code)
+	return Document{
+		Type:      "urn:leadrelay:problem:" + string(e.Code),
+		Title:     locale.Text(lang, key+".title"),
+		Status:    e.Status,
+		Detail:    locale.Text(lang, key+".detail"),
+		Code:      e.Code,
+		RequestID: RequestID(h),
+		Errors:    e.Fields,
+		Next:      locale.Text(lang, key+".next"),
+	}
+}
+
+// RequestID is the id that the answer carries to its reader.
+func RequestID(h http.Header) string { return h.Get("X-Request-Id") }
+
+// WriteJSON answers with application/problem+json.
+func WriteJSON(w http.ResponseWriter, e *Error, lang locale.Lang) {
+	h := w.Header()
+	e.WriteHeaders(h)
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Language", string(lang))
+	w.WriteHeader(e.Status)
+	_ = json.NewEncoder(w).Encode(e.Document(h, lang)) // the client has gone; nobody is left to tell
+}
+
+// HandlerFunc is a handler that returns its error instead of writing it.
+type HandlerFunc func(w http.ResponseWriter, r *http.Request) error
+
+// ServeHTTP answers the handler's error as JSON, in the language that the
+// request prefers, and notes it for the log.
+func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	err := f(w, r)
+	if err == nil {
+		return
+	}
+	e := From(err)
+	e.Log(r.Context())
+	WriteJSON(w, e, locale.Match(r.Header.Get("Accept-Language")))
+}
