@@ -91,10 +91,19 @@ func (c leadsShowCmd) Run(p *program) error {
 	}
 	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	for _, row := range [][2]string{
-		{"folio", web.Folio(int64(s.RemoteID))}, {"state", string(s.State)}, {"reason", plain(s.Reason)}, {"site", s.Site},
-		{"property", plain(s.PropertyID)}, {"name", plain(s.Name)}, {"e-mail", plain(s.Email)}, {"phone", plain(s.Phone)},
-		{"message", plain(s.Message)}, {"received", local(s.ReceivedAt)}, {"next attempt", local(s.NextAttemptAt)},
-		{"delivered", local(s.DeliveredAt)}, {"confirmed", local(s.ConfirmedAt)},
+		{"folio", web.Folio(int64(s.RemoteID))},
+		{"state", string(s.State)},
+		{"reason", plain(s.Reason)},
+		{"site", s.Site},
+		{"property", plain(s.PropertyID)},
+		{"name", plain(s.Name)},
+		{"e-mail", plain(s.Email)},
+		{"phone", plain(s.Phone)},
+		{"message", plain(s.Message)},
+		{"received", local(s.ReceivedAt)},
+		{"next attempt", local(s.NextAttemptAt)},
+		{"delivered", local(s.DeliveredAt)},
+		{"confirmed", local(s.ConfirmedAt)},
 	} {
 		if row[1] != "" {
 			_, _ = fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
@@ -154,9 +163,8 @@ func (o operator) get(ctx context.Context, path string, into any) error {
 	req.Header.Set("Accept-Language", "en")
 	resp, err := (&http.Client{Transport: &http.Transport{}}).Do(req)
 	if err != nil {
-		var failed *url.Error // its text would repeat the query
-		if errors.As(err, &failed) {
-			err = failed.Err
+		if failed, ok := errors.AsType[*url.Error](err); ok {
+			err = failed.Err // its own text would repeat the query
 		}
 		return fmt.Errorf("is the relay running? operator's door %s: %w", o.root, err)
 	}

@@ -21,7 +21,7 @@ const biggest = 1 << 20
 type layer map[string]value
 
 // Open opens files of this machine for [Load].
-func Open(name string) (fs.File, error) { return os.Open(name) } //nolint:gosec // the operator names the file
+func Open(name string) (fs.File, error) { return os.Open(name) }
 
 // Load reads the environment and the files that it names. The error is an
 // [*Errors] with everything that is wrong; the Config then holds what is right.

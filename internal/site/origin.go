@@ -94,7 +94,7 @@ func (o Origins) Allow(origin string) bool {
 // isLabels reports whether s is one or more host labels, and not something
 // that smuggles another host in front of the suffix.
 func isLabels(s string) bool {
-	for _, label := range strings.Split(s, ".") {
+	for label := range strings.SplitSeq(s, ".") {
 		if label == "" {
 			return false
 		}

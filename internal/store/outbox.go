@@ -112,16 +112,9 @@ func (s *Store) Begin(ctx context.Context, c lead.Claim, now time.Time, lease ti
 // settlement then changes nothing.
 func (s *Store) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) error {
 	err := s.do(ctx, func(tx *sql.Tx) error {
-		var delivered, confirmed sql.NullInt64
-		switch to.State {
-		case lead.Delivered:
-			delivered = millis(to.At)
-		case lead.Confirmed:
-			confirmed = millis(to.At)
-		}
 		err := change(tx, c, `state = $3, reason = $4, due_at = $5, tries = $6,
 			delivered_at = COALESCE(delivered_at, $7), confirmed_at = COALESCE(confirmed_at, $8)`,
-			string(to.State), to.Reason, millis(to.DueAt), to.Tries, delivered, confirmed)
+			string(to.State), to.Reason, millis(to.DueAt), to.Tries, when(to, lead.Delivered), when(to, lead.Confirmed))
 		if err != nil || to.Attempt == nil {
 			return err
 		}
@@ -137,6 +130,14 @@ func (s *Store) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) er
 	return nil
 }
 
+// when is the time of the settlement, if it is the one that leads to the state.
+func when(to lead.Settlement, state lead.State) sql.NullInt64 {
+	if to.State != state {
+		return sql.NullInt64{}
+	}
+	return millis(to.At)
+}
+
 // Release gives a claimed lead back untried: it is due at once.
 func (s *Store) Release(ctx context.Context, c lead.Claim, now time.Time) error {
 	err := s.do(ctx, func(tx *sql.Tx) error { return change(tx, c, `due_at = $3`, now.UnixMilli()) })
@@ -150,7 +151,7 @@ func (s *Store) Release(ctx context.Context, c lead.Claim, now time.Time) error 
 // from $3.
 func change(tx *sql.Tx, c lead.Claim, set string, args ...any) error {
 	args = append([]any{int64(c.Lead.RemoteID), c.Fence}, args...)
-	res, err := tx.Exec(`UPDATE leads SET `+set+` WHERE remote_id = $1 AND fence = $2`, args...)
+	res, err := tx.Exec(`UPDATE leads SET `+set+` WHERE remote_id = $1 AND fence = $2`, args...) //nolint:gosec // set is one of the three texts above
 	if err != nil {
 		return err
 	}

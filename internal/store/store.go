@@ -116,8 +116,10 @@ func scanLead(row scanner, more ...any) (lead.Lead, error) {
 		body                                []byte
 		received, due, delivered, confirmed sql.NullInt64
 	)
-	dest := append([]any{&l.RemoteID, &l.Site, &l.State, &l.PropertyID, &body, &received, &due,
-		&l.Reason, &delivered, &confirmed}, more...)
+	dest := append([]any{
+		&l.RemoteID, &l.Site, &l.State, &l.PropertyID, &body, &received, &due,
+		&l.Reason, &delivered, &confirmed,
+	}, more...)
 	if err := row.Scan(dest...); err != nil {
 		return lead.Lead{}, err
 	}
