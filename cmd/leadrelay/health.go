@@ -16,8 +16,10 @@ type healthcheckCmd struct{}
 // Run asks the public door of the relay with these settings.
 func (healthcheckCmd) Run(p *program) error {
 	const patience = 3 * time.Second
-	cfg, err := p.operatorConfig()
-	if err != nil {
+	// The relay that runs has checked its settings; only the address matters
+	// here, and a probe may not be allowed to read the key.
+	cfg, err := p.config()
+	if cfg.Addr == "" {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, patience)

@@ -47,7 +47,7 @@ func testServe(t *testing.T, img image) {
 
 	testConfined(t, c.pid())
 	testListeners(t, c.pid())
-	out, err := c.crun(append([]string{"exec", c.id}, img.config.Healthcheck.Test[1:]...)...).CombinedOutput()
+	out, err := c.crun(append([]string{"exec", "--user", img.config.User, c.id}, img.config.Healthcheck.Test[1:]...)...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
 	const inquiry = `{"property_id":"EB-B5678","email":"ana@example.com","message":"¿Sigue disponible?"}`
