@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -14,31 +15,44 @@ type Proxies []netip.Prefix
 // what stands left of the first untrusted address anybody may have written.
 // IPv6 clients count by their /64. It is the zero address when unknown.
 func (p Proxies) Client(r *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
+	client, ok := parseHop(r.RemoteAddr)
+	if !ok || !p.trusts(client) {
+		return network(client)
 	}
-	client := peer.Addr().Unmap()
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && p.trusts(client); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
+	for _, text := range slices.Backward(hops) {
+		hop, ok := parseHop(strings.TrimSpace(text))
+		if !ok {
+			break // whoever wrote this counts as the client
+		}
+		if client = hop; !p.trusts(client) {
 			break
 		}
-		client = hop.Unmap().WithZone("")
 	}
-	if client.Is6() {
-		prefix, _ := client.Prefix(64)
-		return prefix.Addr()
+	return network(client)
+}
+
+// parseHop reads an address, with or without a port: some proxies add one.
+func parseHop(s string) (addr netip.Addr, ok bool) {
+	addr, err := netip.ParseAddr(s)
+	if err != nil {
+		var withPort netip.AddrPort
+		withPort, err = netip.ParseAddrPort(s)
+		addr = withPort.Addr()
 	}
-	return client
+	return addr.Unmap().WithZone(""), err == nil
+}
+
+// network is what shares a limit with the address: one customer has a whole
+// /64 of IPv6.
+func network(a netip.Addr) netip.Addr {
+	if !a.Is6() {
+		return a
+	}
+	prefix, _ := a.Prefix(64) // fits every IPv6 address
+	return prefix.Addr()
 }
 
 func (p Proxies) trusts(a netip.Addr) bool {
-	for _, prefix := range p {
-		if prefix.Contains(a) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(a) })
 }

@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // Limit is the size of a token bucket: N at once, then N in each Per. Its zero
@@ -16,14 +14,9 @@ type Limit struct {
 	Per time.Duration
 }
 
-func (l Limit) off() bool { return l.N == 0 }
-
-func (l Limit) bucket() *rate.Limiter {
-	return rate.NewLimiter(rate.Every(l.Per/time.Duration(l.N)), l.N)
-}
-
 // Limits keeps floods out, by address and by site.
 type Limits struct {
+	begun   time.Time
 	proxies Proxies
 	address buckets[netip.Addr]
 	site    buckets[string]
@@ -31,55 +24,63 @@ type Limits struct {
 
 // NewLimits returns limits for each address and each site.
 func NewLimits(proxies Proxies, address, site Limit) *Limits {
-	return &Limits{proxies: proxies, address: buckets[netip.Addr]{limit: address}, site: buckets[string]{limit: site}}
+	return &Limits{
+		begun:   time.Now(),
+		proxies: proxies,
+		address: buckets[netip.Addr]{limit: address},
+		site:    buckets[string]{limit: site},
+	}
 }
 
 // Wait returns how long the sender of a post must wait; zero lets it pass. An
 // address that is over its own limit costs the site nothing.
 func (l *Limits) Wait(r *http.Request, site string) time.Duration {
-	now := time.Now()
-	if wait := l.address.wait(l.proxies.Client(r), now); wait > 0 {
+	now := time.Since(l.begun) // a jump of the clock changes nothing
+	if wait := l.address.take(l.proxies.Client(r), now); wait > 0 {
 		return wait
 	}
-	return l.site.wait(site, now)
+	return l.site.take(site, now)
 }
 
-// mostBuckets bounds a generation of buckets: about 8 MiB.
+// mostBuckets bounds a generation of buckets; both together stay below 8 MiB.
 const mostBuckets = 50_000
 
 // buckets holds one bucket a key, in two generations: when the young one is
 // full, the old one is forgotten. So memory is bounded however many addresses
-// there are, and only a flood of them makes it forget one early.
+// there are, and only a flood of them makes it forget one early. All that a
+// bucket is, is the time at which it will be full again.
 type buckets[K comparable] struct {
 	limit      Limit
 	mu         sync.Mutex
-	young, old map[K]*rate.Limiter
+	young, old map[K]time.Duration
 }
 
-func (b *buckets[K]) wait(key K, now time.Time) time.Duration {
-	if b.limit.off() {
+// take takes a token, or returns how long it takes until there is one.
+func (b *buckets[K]) take(key K, now time.Duration) (wait time.Duration) {
+	if b.limit.N == 0 {
 		return 0
 	}
 	b.mu.Lock()
-	bucket := b.get(key)
-	b.mu.Unlock()
-	if bucket.AllowN(now, 1) {
-		return 0
+	defer b.mu.Unlock()
+	token := b.limit.Per / time.Duration(b.limit.N) // takes this long to grow
+	full := max(b.full(key), now)
+	if wait = full + token - now - b.limit.Per; wait <= 0 {
+		full, wait = full+token, 0
 	}
-	return b.limit.Per / time.Duration(b.limit.N)
+	b.put(key, full)
+	return wait
 }
 
-func (b *buckets[K]) get(key K) *rate.Limiter {
-	if bucket, ok := b.young[key]; ok {
-		return bucket
+func (b *buckets[K]) full(key K) time.Duration {
+	if full, ok := b.young[key]; ok {
+		return full
 	}
+	return b.old[key]
+}
+
+func (b *buckets[K]) put(key K, full time.Duration) {
 	if b.young == nil || len(b.young) >= mostBuckets {
-		b.young, b.old = make(map[K]*rate.Limiter), b.young
+		b.young, b.old = make(map[K]time.Duration), b.young
 	}
-	bucket, ok := b.old[key]
-	if !ok {
-		bucket = b.limit.bucket()
-	}
-	b.young[key] = bucket
-	return bucket
+	b.young[key] = full
 }

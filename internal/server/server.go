@@ -17,41 +17,51 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-const (
-	// mostConnections caps each door. There is no cap for each address: many
-	// visitors share one.
-	mostConnections = 2048
-	maxHeaderBytes  = 16 << 10
+const maxHeaderBytes = 16 << 10
 
-	headerTime = 10 * time.Second
-	bodyTime   = 30 * time.Second
-	answerTime = 30 * time.Second
-	idleTime   = 60 * time.Second
+// bounds are what clients may take of a door, in number and in time.
+type bounds struct {
+	connections                 int
+	headers, body, answer, idle time.Duration
+	finish                      time.Duration
+}
 
-	// finishTime is how long begun answers may take once the drain is over.
-	finishTime = 10 * time.Second
-)
+// usual are the bounds of every door that is no test's.
+var usual = bounds{
+	connections: 2048, // none for each address: many visitors share one
+	headers:     10 * time.Second,
+	body:        30 * time.Second,
+	answer:      30 * time.Second,
+	idle:        60 * time.Second,
+	finish:      10 * time.Second, // for begun answers, once the drain is over
+}
 
 // Door is one listener and what answers there.
 type Door struct {
 	listener net.Listener
 	http     *http.Server
+	finish   time.Duration
 }
 
 // Listen opens a door. The error names the setting's address.
 func Listen(ctx context.Context, addr string, h http.Handler) (*Door, error) {
+	return listen(ctx, addr, h, usual)
+}
+
+func listen(ctx context.Context, addr string, h http.Handler, b bounds) (*Door, error) {
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	return &Door{
-		listener: netutil.LimitListener(ln, mostConnections),
+		listener: netutil.LimitListener(ln, b.connections),
+		finish:   b.finish,
 		http: &http.Server{
 			Handler:           h,
-			ReadHeaderTimeout: headerTime,
-			ReadTimeout:       headerTime + bodyTime,
-			WriteTimeout:      bodyTime + answerTime, // counts from the end of the headers
-			IdleTimeout:       idleTime,
+			ReadHeaderTimeout: b.headers,
+			ReadTimeout:       b.headers + b.body,
+			WriteTimeout:      b.body + b.answer, // counts from the end of the headers
+			IdleTimeout:       b.idle,
 			MaxHeaderBytes:    maxHeaderBytes,
 			// What net/http has to say is about broken clients, and may quote them.
 			ErrorLog: log.New(io.Discard, "", 0),
@@ -73,8 +83,9 @@ func (d *Door) Serve() error {
 // Close takes no new connection, waits for the answers that are being made,
 // and gives up on those that take too long.
 func (d *Door) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), finishTime)
+	ctx, cancel := context.WithTimeout(context.Background(), d.finish)
 	defer cancel()
+	defer func() { _ = d.listener.Close() }() // open still when nobody has served it
 	if err := d.http.Shutdown(ctx); err != nil {
 		return errors.Join(fmt.Errorf("close %s: %w", d.Addr(), err), d.http.Close())
 	}

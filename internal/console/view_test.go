@@ -1,0 +1,115 @@
+package console_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/lead"
+)
+
+const atNoon = `"2026-11-24T12:00:00.123Z"`
+
+// leadJSON is a lead of the tests as programs see it, from its first member to
+// its last.
+func leadJSON(id lead.RemoteID, state, reason, next, delivered, confirmed string) string {
+	return fmt.Sprintf(`"remote_id":%d,"site":"casas","state":"%s","reason":%s,"property_id":"EB-AB1234","name":null,"email":"ana@ejemplo.mx",`+
+		`"phone":null,"message":"Hola","source":"casas.mx","received_at":%s,"next_attempt_at":%s,"delivered_at":%s,"confirmed_at":%s`,
+		id, state, reason, atNoon, next, delivered, confirmed)
+}
+
+const (
+	began    = `"number":1,"begun_at":"2026-11-24T12:00:01.123Z"`
+	ended    = `"2026-11-24T12:00:03.123Z"`
+	inAnHour = `"2026-11-24T13:00:00.123Z"`
+)
+
+func TestALeadInEachState(t *testing.T) {
+	end := noon.Add(3 * time.Second)
+	attempt := func(o lead.Outcome, status int, detail string) *lead.Attempt {
+		return &lead.Attempt{Number: 1, EndedAt: end, Outcome: o, Status: status, Detail: detail}
+	}
+	tests := map[string]struct {
+		state, reason, next, delivered, confirmed string
+		attempts                                  string
+		settle                                    *lead.Settlement // nil: the attempt goes on
+	}{
+		"sending, until nobody knows when": {
+			"sending", "null", "null", "null", "null",
+			`{` + began + `,"ended_at":null,"outcome":null,"status":null,"detail":null}`, nil,
+		},
+		"queued again": {
+			"queued", "null", inAnHour, "null", "null",
+			`{` + began + `,"ended_at":` + ended + `,"outcome":"deferred","status":429,"detail":"too many"}`,
+			&lead.Settlement{State: lead.Queued, DueAt: noon.Add(time.Hour), Attempt: attempt(lead.OutcomeDeferred, 429, "too many")},
+		},
+		"doubtful": {
+			"doubtful", `"unanswered"`, inAnHour, "null", "null",
+			`{` + began + `,"ended_at":` + ended + `,"outcome":"unsure","status":null,"detail":"unanswered"}`,
+			&lead.Settlement{State: lead.Doubtful, Reason: "unanswered", DueAt: noon.Add(time.Hour), Attempt: attempt(lead.OutcomeUnsure, 0, "unanswered")},
+		},
+		"delivered": {
+			"delivered", "null", "null", ended, "null",
+			`{` + began + `,"ended_at":` + ended + `,"outcome":"delivered","status":200,"detail":"accepted"}`,
+			&lead.Settlement{State: lead.Delivered, At: end, Attempt: attempt(lead.OutcomeDelivered, 200, "accepted")},
+		},
+		// To find a delivered lead in the list is no attempt.
+		"delivered, and still to be looked for": {
+			"delivered", "null", "null", ended, "null",
+			`{` + began + `,"ended_at":` + ended + `,"outcome":"delivered","status":201,"detail":"accepted"}`,
+			&lead.Settlement{State: lead.Delivered, At: end, DueAt: noon.Add(time.Hour), Attempt: attempt(lead.OutcomeDelivered, 201, "accepted")},
+		},
+		"confirmed": {
+			"confirmed", "null", "null", "null", ended,
+			`{` + began + `,"ended_at":null,"outcome":null,"status":null,"detail":null}`,
+			&lead.Settlement{State: lead.Confirmed, At: end},
+		},
+		"failed": {
+			"failed", `"the \"property\" is <unknown>"`, "null", "null", "null",
+			`{` + began + `,"ended_at":` + ended + `,"outcome":"refused","status":422,"detail":"property_id"}`,
+			&lead.Settlement{State: lead.Failed, Reason: `the "property" is <unknown>`, Attempt: attempt(lead.OutcomeRefused, 422, "property_id")},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			id := d.keep(0, lead.Inquiry{})
+			claim := d.begin()
+			if tt.settle != nil {
+				d.settle(claim, *tt.settle)
+			}
+			members := leadJSON(id, tt.state, tt.reason, tt.next, tt.delivered, tt.confirmed)
+			requireJSON(t, `{`+members+`,"attempts":[`+tt.attempts+`]}`, d.get("/api/v1/leads/"+id.String()).Body.String())
+			requireJSON(t, `{"leads":[{`+members+`}],"next_cursor":null}`, d.get("/api/v1/leads").Body.String())
+		})
+	}
+}
+
+func TestALeadBeforeItsFirstAttempt(t *testing.T) {
+	d := newDesk(t)
+	id := d.keep(0, lead.Inquiry{})
+	requireJSON(t, `{`+leadJSON(id, "queued", "null", atNoon, "null", "null")+`,"attempts":[]}`, d.get("/api/v1/leads/"+id.String()).Body.String())
+}
+
+func TestAnEmptyList(t *testing.T) {
+	d := newDesk(t)
+	requireJSON(t, `{"leads":[],"next_cursor":null}`, d.get("/api/v1/leads").Body.String())
+}
+
+func TestWhatAVisitorWroteIsDataAndNoMarkup(t *testing.T) {
+	d := newDesk(t)
+	id := d.keep(0, lead.Inquiry{Name: `María "Mayo" <script>`, Phone: "55 1234 5678", Message: "¿Sigue?\nGracias 🏡"})
+	got := d.get("/api/v1/leads/" + id.String()).Body.String()
+	require.Contains(t, got, `"name":"María \"Mayo\" \u003cscript\u003e","email":"ana@ejemplo.mx","phone":"55 1234 5678","message":"¿Sigue?\nGracias 🏡"`)
+}
+
+// requireJSON compares the text: programs may lean on the order of the members,
+// and each stands there once.
+func requireJSON(t *testing.T, want, got string) {
+	t.Helper()
+	inAPage := strings.NewReplacer("<", `\u003c`, ">", `\u003e`) // harmless there, too
+	require.Equal(t, inAPage.Replace(want)+"\n", got)
+}

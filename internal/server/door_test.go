@@ -1,0 +1,385 @@
+package server_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/server"
+)
+
+// patience is the deadline of every condition that a test waits for.
+const patience = 10 * time.Second
+
+// quick are bounds that no test reaches by accident.
+func quick() server.Bounds {
+	const long = time.Minute
+	return server.Bounds{Connections: 64, Headers: long, Body: long, Answer: long, Idle: long, Finish: patience}
+}
+
+// door is one that is being served.
+type door struct {
+	*server.Door
+	served chan error
+	once   sync.Once
+	client *http.Client
+}
+
+func open(t *testing.T, h http.Handler, b server.Bounds) *door {
+	t.Helper()
+	opened, err := server.ListenWithin(t.Context(), h, b)
+	require.NoError(t, err)
+	transport := &http.Transport{}
+	d := &door{Door: opened, served: make(chan error, 1), client: &http.Client{Transport: transport, Timeout: patience}}
+	go func() { d.served <- d.Serve() }()
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		d.close(t)
+	})
+	return d
+}
+
+// close closes the door once, and wants it to have served without an error.
+func (d *door) close(t *testing.T) {
+	t.Helper()
+	d.once.Do(func() {
+		require.NoError(t, d.Close())
+		require.NoError(t, <-d.served)
+	})
+}
+
+func (d *door) get(t *testing.T, method, path string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+d.Addr()+path, nil)
+	require.NoError(t, err)
+	resp, err := d.client.Do(req)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	return resp
+}
+
+// conn is a client that speaks bytes.
+type conn struct {
+	net.Conn
+	t  *testing.T
+	in *bufio.Reader
+}
+
+func dial(t *testing.T, addr string) *conn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
+	return &conn{Conn: c, t: t, in: bufio.NewReader(c)}
+}
+
+func (c *conn) send(s string) {
+	c.t.Helper()
+	_, err := io.WriteString(c, s)
+	require.NoError(c.t, err)
+}
+
+// answer reads one answer, and leaves the connection to the next.
+func (c *conn) answer() *http.Response {
+	c.t.Helper()
+	resp, err := http.ReadResponse(c.in, nil)
+	require.NoError(c.t, err)
+	_, err = io.Copy(io.Discard, resp.Body)
+	require.NoError(c.t, err)
+	return resp
+}
+
+// rest reads until the server hangs up; a reset ends it, too.
+func (c *conn) rest() string {
+	c.t.Helper()
+	all, err := io.ReadAll(c.in)
+	require.False(c.t, isTimeout(err), "the server does not hang up")
+	return string(all)
+}
+
+// drip sends a byte of s at a time, over and over, until the server hangs up.
+func (c *conn) drip(s string) {
+	c.t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); s = s[1:] + s[:1] {
+		if _, err := io.WriteString(c, s[:1]); err != nil {
+			return
+		}
+		require.NoError(c.t, c.SetReadDeadline(time.Now().Add(2*time.Millisecond)))
+		if _, err := io.ReadAll(c.in); !isTimeout(err) {
+			return
+		}
+	}
+	require.Fail(c.t, "the server does not hang up")
+}
+
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
+}
+
+// say sends bytes as they are and returns all that comes back.
+func say(t *testing.T, addr, request string) string {
+	t.Helper()
+	c := dial(t, addr)
+	c.send(request)
+	return c.rest()
+}
+
+const getOK = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+func ok(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }
+
+func TestASlowClientIsHungUpOn(t *testing.T) {
+	const short = 50 * time.Millisecond
+	flood := make([]byte, 1<<20)
+	tests := map[string]struct {
+		bounds  func(b *server.Bounds)
+		handler http.HandlerFunc
+		client  func(c *conn)
+	}{
+		"it connects and says nothing": {
+			func(b *server.Bounds) { b.Headers = short }, ok,
+			func(c *conn) { require.Empty(c.t, c.rest()) },
+		},
+		"headers that never end": {
+			func(b *server.Bounds) { b.Headers = short }, ok,
+			func(c *conn) { c.send("GET / HTTP/1.1\r\nX-Slow: "); require.NotContains(c.t, c.rest(), " 200 ") },
+		},
+		"headers byte by byte": {
+			func(b *server.Bounds) { b.Headers = short }, ok,
+			func(c *conn) { c.send("GET / HTTP/1.1\r\nX-Slow: "); c.drip("a") },
+		},
+		"the headers of a second request": {
+			func(b *server.Bounds) { b.Headers = short }, ok,
+			func(c *conn) { c.send(getOK); c.answer(); c.send("GET / HTTP/1.1\r\n"); c.drip("a") },
+		},
+		"a body that never comes": {
+			func(b *server.Bounds) { b.Headers, b.Body = short, short }, readAll,
+			func(c *conn) {
+				c.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
+				require.Contains(c.t, c.rest(), "HTTP/1.1 408 ")
+			},
+		},
+		"a body byte by byte": {
+			func(b *server.Bounds) { b.Headers, b.Body = short, short }, readAll,
+			func(c *conn) { c.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"); c.drip("a") },
+		},
+		"a body in chunks without end": {
+			func(b *server.Bounds) { b.Headers, b.Body = short, short }, readAll,
+			func(c *conn) {
+				c.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+				c.drip("1\r\na\r\n")
+			},
+		},
+		"an answer that nobody reads": {
+			func(b *server.Bounds) { b.Body, b.Answer = short, short },
+			func(w http.ResponseWriter, _ *http.Request) {
+				for {
+					if _, err := w.Write(flood); err != nil {
+						return
+					}
+				}
+			},
+			func(c *conn) {
+				c.send(getOK)
+				_, err := c.in.ReadByte() // only the begin
+				require.NoError(c.t, err)
+			},
+		},
+		"a connection that is kept and not used": {
+			func(b *server.Bounds) { b.Idle = short }, ok,
+			func(c *conn) { c.send(getOK); c.answer(); require.Empty(c.t, c.rest()) },
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := quick()
+			tt.bounds(&b)
+			d := open(t, tt.handler, b)
+			tt.client(dial(t, d.Addr()))
+			d.close(t) // waits for the handler: it must not hang
+		})
+	}
+}
+
+// readAll answers 408 to a body that does not come in time.
+func readAll(w http.ResponseWriter, r *http.Request) {
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		w.WriteHeader(http.StatusRequestTimeout)
+	}
+}
+
+// The bounds that PRODUCT promises: 10 s for the headers, 30 s for the body,
+// 30 s for the answer, 60 s idle.
+func TestUsualBounds(t *testing.T) {
+	const s = time.Second
+	require.Equal(t, server.Bounds{Connections: 2048, Headers: 10 * s, Body: 30 * s, Answer: 30 * s, Idle: 60 * s, Finish: 10 * s}, server.Usual())
+}
+
+func TestHeadersTooLarge(t *testing.T) {
+	d := open(t, http.HandlerFunc(ok), quick())
+	for name, request := range map[string]string{
+		"one long header": "GET / HTTP/1.1\r\nHost: x\r\nCookie: " + strings.Repeat("a", 1<<20) + "\r\n\r\n",
+		"many headers":    "GET / HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X-A: aaaaaaaaaaaaaaaaaaaaaaaa\r\n", 1000) + "\r\n",
+		"a long target":   "GET /" + strings.Repeat("a", 64<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits until its bytes are through
+			c := dial(t, d.Addr())
+			go func() { _, _ = io.WriteString(c, request) }() // the server stops reading before the end
+			require.Contains(t, c.rest(), "HTTP/1.1 431 ")
+			require.Equal(t, 200, d.get(t, "GET", "/").StatusCode)
+		})
+	}
+}
+
+// Nothing but HTTP/1 is spoken here, and garbage gets an answer or none.
+func TestGarbage(t *testing.T) {
+	d := open(t, http.HandlerFunc(ok), quick())
+	for name, request := range map[string]string{
+		"TLS":               "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+		"the PROXY preface": "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n\r\n",
+		"line feeds":        "GET / HTTP/1.1\nHost: x\nHost: y\n\n",
+	} {
+		require.NotContains(t, say(t, d.Addr(), request), " 200 ", name)
+	}
+	for name, request := range map[string]string{
+		"HTTP/2 at once":       "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
+		"an upgrade to HTTP/2": "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
+	} {
+		require.Regexp(t, `^HTTP/1\.1 [24]`, say(t, d.Addr(), request), name)
+	}
+}
+
+func TestConnectionsBeyondTheCapWaitAndAreServed(t *testing.T) {
+	const most, clients = 4, 40
+	b := quick()
+	b.Connections, b.Headers = most, 200*time.Millisecond
+	begun := time.Now()
+	var early atomic.Bool
+	d := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if time.Since(begun) < b.Headers { // while those before still had their time
+			early.Store(true)
+		}
+		ok(w, r)
+	}), b)
+	for range most {
+		dial(t, d.Addr()) // and say nothing
+	}
+	answers := make(chan string, clients)
+	for range clients {
+		c := dial(t, d.Addr())
+		go func() {
+			_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			answer, _ := io.ReadAll(c.in)
+			answers <- string(answer)
+		}()
+	}
+	for range clients {
+		require.Contains(t, <-answers, "HTTP/1.1 200 OK")
+	}
+	require.False(t, early.Load(), "more are served than the cap allows")
+}
+
+// stuck is a handler that waits until it is let go, or its client is cut off.
+type stuck struct{ entered, release chan struct{} }
+
+func newStuck() *stuck {
+	return &stuck{entered: make(chan struct{}, 1), release: make(chan struct{})}
+}
+
+func (s *stuck) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.entered <- struct{}{}
+	select {
+	case <-s.release:
+		ok(w, r)
+	case <-r.Context().Done():
+	}
+}
+
+func TestCloseWaitsForWhatHasBegun(t *testing.T) {
+	s := newStuck()
+	d := open(t, s, quick())
+	c := dial(t, d.Addr())
+	c.send(getOK)
+	<-s.entered
+	closed := make(chan error, 1)
+	go func() { closed <- d.Close() }()
+	require.Eventually(t, func() bool { // nobody new gets in
+		other, err := net.Dial("tcp", d.Addr())
+		if err == nil {
+			_ = other.Close()
+		}
+		return err != nil
+	}, patience, time.Millisecond)
+	require.Empty(t, closed, "it waits")
+	close(s.release)
+	require.Contains(t, c.rest(), "\r\n\r\nok")
+	require.NoError(t, <-closed)
+}
+
+func TestCloseGivesUpOnWhatTakesTooLong(t *testing.T) {
+	s := newStuck()
+	b := quick()
+	b.Finish = 50 * time.Millisecond
+	opened, err := server.ListenWithin(t.Context(), s, b)
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- opened.Serve() }()
+	c := dial(t, opened.Addr())
+	c.send(getOK)
+	<-s.entered
+	err = opened.Close()
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, "close "+opened.Addr())
+	require.NotContains(t, err.Error(), "\n")
+	require.Empty(t, c.rest())
+	require.NoError(t, <-served)
+}
+
+func TestAPortInUseIsOneClearLine(t *testing.T) {
+	d := open(t, http.HandlerFunc(ok), quick())
+	_, err := server.Listen(t.Context(), d.Addr(), http.HandlerFunc(ok))
+	require.ErrorIs(t, err, syscall.EADDRINUSE)
+	require.ErrorContains(t, err, d.Addr())
+	require.ErrorContains(t, err, "address already in use")
+	require.NotContains(t, err.Error(), "\n")
+}
+
+func TestAnAddressThatIsNone(t *testing.T) {
+	for _, addr := range []string{"127.0.0.1", "127.0.0.1:port", "127.0.0.1:99999", "nowhere.invalid:0"} {
+		_, err := server.Listen(t.Context(), addr, http.HandlerFunc(ok))
+		require.Error(t, err, addr)
+	}
+}
+
+// The port of a door that was opened and never served is free again: the other
+// door may have been refused.
+func TestADoorThatWasNeverServedCloses(t *testing.T) {
+	d, err := server.Listen(t.Context(), "127.0.0.1:0", http.HandlerFunc(ok))
+	require.NoError(t, err)
+	require.NoError(t, d.Close())
+	again, err := server.Listen(t.Context(), d.Addr(), http.HandlerFunc(ok))
+	require.NoError(t, err)
+	require.NoError(t, again.Close())
+	require.NoError(t, again.Serve(), "a closed door serves nobody")
+}
+
+func TestAListenerThatDiesIsAnError(t *testing.T) {
+	d, err := server.ListenWithin(t.Context(), http.HandlerFunc(ok), quick())
+	require.NoError(t, err)
+	require.NoError(t, server.BreakListener(d))
+	require.ErrorContains(t, d.Serve(), "serve "+d.Addr())
+}

@@ -1,0 +1,117 @@
+package server_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"leadrelay/internal/server"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// stage is a door with all that stands around its handlers.
+type stage struct {
+	*chi.Mux
+	log     *lines
+	metrics *server.Metrics
+	drain   *server.Drain
+}
+
+func newStage(level zerolog.Level) *stage {
+	s := &stage{Mux: chi.NewRouter(), log: new(lines), metrics: server.NewMetrics("v1.2.3"), drain: new(server.Drain)}
+	s.Use(server.AccessLog(zerolog.New(s.log).Level(level), s.metrics, "public"), server.Recover, s.drain.Middleware)
+	return s
+}
+
+// ask makes a request; the headers are name and value in turn.
+func (s *stage) ask(method, target string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, nil)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w
+}
+
+// series returns the lines of a metric.
+func (s *stage) series(t *testing.T, name string) (found []string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	s.metrics.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	require.Equal(t, http.StatusOK, w.Code)
+	for line := range strings.Lines(w.Body.String()) {
+		if strings.HasPrefix(line, name+"{") || strings.HasPrefix(line, name+" ") {
+			found = append(found, strings.TrimSpace(line))
+		}
+	}
+	return found
+}
+
+// lines is a log that may be read at any time.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// all reads the log; every line must be one object with no name twice.
+func (l *lines) all(t *testing.T) (read []map[string]any) {
+	t.Helper()
+	for line := range strings.Lines(l.String()) {
+		read = append(read, readLine(t, line))
+	}
+	return read
+}
+
+// only is the one line of the log.
+func (l *lines) only(t *testing.T) map[string]any {
+	t.Helper()
+	all := l.all(t)
+	require.Len(t, all, 1)
+	return all[0]
+}
+
+func readLine(t *testing.T, line string) map[string]any {
+	t.Helper()
+	in := json.NewDecoder(strings.NewReader(line))
+	token, err := in.Token()
+	require.NoError(t, err, line)
+	require.Equal(t, json.Delim('{'), token)
+	read := map[string]any{}
+	for in.More() {
+		name, err := in.Token()
+		require.NoError(t, err, line)
+		require.NotContains(t, read, name, "twice in %s", line)
+		var value any
+		require.NoError(t, in.Decode(&value), line)
+		read[name.(string)] = value
+	}
+	_, err = in.Token()
+	require.NoError(t, err, line)
+	_, err = in.Token()
+	require.ErrorIs(t, err, io.EOF, line)
+	return read
+}
