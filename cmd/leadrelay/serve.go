@@ -49,14 +49,12 @@ type relay struct {
 // serve runs the relay until ctx ends; opened is called when both doors are.
 func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opened func(relay)) (err error) {
 	begun := time.Now()
+	server.TuneMemory()
 	r := relay{drain: new(server.Drain)}
 	if r.store, err = store.Open(ctx, string(cfg.Database)); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.store.Close()) }()
-	if err := warnOfStrays(ctx, cfg, r.store, log); err != nil {
-		return err
-	}
 	token, err := operatorToken(cfg)
 	if err != nil {
 		return err
@@ -74,6 +72,7 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opened fu
 	log.Info().Str("version", version()).Str("public", r.public.Addr()).Str("operator", r.operator.Addr()).
 		Stringer("database", cfg.Database).Int("sites", len(cfg.Sites)).Dur("took", time.Since(begun)).Msg("started")
 	opened(r)
+	go warnOfStrays(ctx, cfg, r.store, log)
 	err = r.run(ctx, cfg.Drain)
 	log.Info().Err(err).Msg("stopped")
 	return err
@@ -97,22 +96,27 @@ func (r relay) run(ctx context.Context, drain time.Duration) error {
 			time.Sleep(drain)
 		}
 		stopCarrying()
-		return errors.Join(r.public.Close(), r.operator.Close())
+		var closing errgroup.Group
+		closing.Go(r.public.Close)
+		closing.Go(r.operator.Close)
+		return closing.Wait()
 	})
 	return parts.Wait()
 }
 
 // warnOfStrays tells of leads that nobody will carry, because their site has
-// gone from the settings.
-func warnOfStrays(ctx context.Context, cfg config.Config, s *store.Store, log zerolog.Logger) error {
+// gone from the settings. Counting may take a while, and nobody waits for it.
+func warnOfStrays(ctx context.Context, cfg config.Config, s *store.Store, log zerolog.Logger) {
 	waiting, err := s.Waiting(ctx)
+	if err != nil && ctx.Err() == nil {
+		log.Error().Err(err).Msg("leads of forgotten sites not counted")
+	}
 	for _, known := range cfg.Sites {
 		delete(waiting, known.ID)
 	}
 	for id, n := range waiting {
 		log.Warn().Str("site", id).Int("leads", n).Msg("leads wait, but their site is not in the settings")
 	}
-	return err
 }
 
 func newCourier(cfg config.Config, s *store.Store, metrics *server.Metrics, log zerolog.Logger) *courier.Courier {

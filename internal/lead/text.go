@@ -74,6 +74,9 @@ func Line(s string) string {
 	return strings.Join(strings.Fields(Text(s)), " ")
 }
 
+// lineEnds are all that end a line somewhere.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n", "\u0085", "\n")
+
 // Text cleans a text of several lines. It composes accents, makes every line
 // end a line feed, and takes out control characters, marks that turn the
 // writing direction, and blanks of no width. Emoji stay whole: their joiner is
@@ -83,7 +86,7 @@ func Text(s string) string {
 		return strings.TrimSpace(s)
 	}
 	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n", "\u0085", "\n").Replace(s)
+	s = lineEnds.Replace(s)
 	s = strings.Map(func(r rune) rune {
 		if r != '\n' && r != '\t' && isInvisible(r) {
 			return -1

@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -341,10 +340,9 @@ func TestCloseGivesUpOnWhatTakesTooLong(t *testing.T) {
 	c := dial(t, opened.Addr())
 	c.send(getOK)
 	<-s.entered
-	err = opened.Close()
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.ErrorContains(t, err, "close "+opened.Addr())
-	require.NotContains(t, err.Error(), "\n")
+	begun := time.Now()
+	require.NoError(t, opened.Close(), "a slow client is no failure of the stop")
+	require.GreaterOrEqual(t, time.Since(begun), b.Finish)
 	require.Empty(t, c.rest())
 	require.NoError(t, <-served)
 }

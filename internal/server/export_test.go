@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// MostLines is how many lines wait for a slow reader of the log.
-const MostLines = mostLines
+// MostLines is how many lines of 128 bytes wait for a slow reader of the log.
+const MostLines = mostBytes / 128
 
 // MostBuckets is how many buckets of one generation are remembered.
 const MostBuckets = mostBuckets

@@ -4,21 +4,20 @@ import (
 	"bytes"
 	"io"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 )
 
-// mostLines bounds what waits for a reader that does not keep up.
-const mostLines = 4096
+// mostBytes bounds what waits for a reader that does not keep up.
+const mostBytes = 1 << 20
 
 // NewLog returns a logger that neither a full nor a closed pipe can stop, and
 // a function that writes what is left. While the reader does not keep up, lines
 // are dropped; their number is logged when it reads again.
 func NewLog(w io.Writer, level zerolog.Level) (logger zerolog.Logger, flush func()) {
 	const patience = time.Second
-	q := &queue{lines: make(chan []byte, mostLines), stop: make(chan struct{})}
+	q := &queue{more: make(chan struct{}, 1), stop: make(chan struct{})}
 	done := make(chan struct{})
 	go func() { defer close(done); q.writeTo(w) }()
 	logger = zerolog.New(q).Level(level).With().Timestamp().Logger()
@@ -33,45 +32,58 @@ func NewLog(w io.Writer, level zerolog.Level) (logger zerolog.Logger, flush func
 
 // queue stands between those who log and a writer that may block.
 type queue struct {
-	lines   chan []byte
-	stop    chan struct{} // closed when no more than what waits is to be written
-	dropped atomic.Int64
+	mu      sync.Mutex
+	lines   []byte // that wait
+	dropped int64
+
+	more chan struct{} // holds a token while lines wait
+	stop chan struct{} // closed when no more than what waits is to be written
 }
 
-// Write takes a line, or counts it as dropped. It never waits.
+// Write takes a line, or counts it as dropped. It never waits for the writer.
 func (q *queue) Write(line []byte) (int, error) {
+	q.mu.Lock()
+	if len(q.lines)+len(line) > mostBytes {
+		q.dropped++
+	} else {
+		q.lines = append(q.lines, line...)
+	}
+	q.mu.Unlock()
 	select {
-	case q.lines <- bytes.Clone(line): // the logger uses its own again
+	case q.more <- struct{}{}:
 	default:
-		q.dropped.Add(1)
 	}
 	return len(line), nil
 }
 
-// writeTo writes until the stop. A line is only dropped while others wait, so
-// the next one to be written is the place to say so.
+// writeTo writes all that waits, as often as something does, until the stop. A
+// log that cannot be written has nowhere to say so.
 func (q *queue) writeTo(w io.Writer) {
-	for line, ok := q.next(); ok; line, ok = q.next() {
-		if n := q.dropped.Swap(0); n > 0 {
-			_, _ = w.Write(loss(n))
+	var lines []byte
+	for stopped := false; !stopped; {
+		select {
+		case <-q.more:
+		case <-q.stop:
+			stopped = true
 		}
-		_, _ = w.Write(line) // a log that cannot be written has nowhere to say so
+		var dropped int64
+		lines, dropped = q.swap(lines[:0])
+		if dropped > 0 { // while these waited, so it stands behind them
+			lines = append(lines, loss(dropped)...)
+		}
+		if len(lines) > 0 {
+			_, _ = w.Write(lines)
+		}
 	}
 }
 
-// next waits for a line; after the stop it returns false when there is none.
-func (q *queue) next() (line []byte, ok bool) {
-	select {
-	case line = <-q.lines:
-		return line, true
-	case <-q.stop:
-	}
-	select {
-	case line = <-q.lines:
-		return line, true
-	default:
-		return nil, false
-	}
+// swap takes what waits and leaves an empty buffer.
+func (q *queue) swap(empty []byte) (lines []byte, dropped int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	lines, dropped = q.lines, q.dropped
+	q.lines, q.dropped = empty, 0
+	return lines, dropped
 }
 
 func loss(n int64) []byte {

@@ -6,9 +6,9 @@ import (
 )
 
 // TuneMemory trades memory that a small relay has for processor time that it
-// wants: collect half as often while the heap is small, and never let it grow
-// past what a 64 MB machine can spare. GOGC and GOMEMLIMIT win where they are
-// set.
+// wants: collect half as often while the heap is small, and more often as it
+// nears what a machine of 64 MB can spare. GOGC and GOMEMLIMIT win where they
+// are set.
 func TuneMemory() {
 	const percent, limit = 200, 40 << 20
 	if os.Getenv("GOGC") == "" {

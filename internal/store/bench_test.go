@@ -1,12 +1,14 @@
 package store_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"leadrelay/internal/bench/stock"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/store"
 	"leadrelay/internal/store/storetest"
@@ -15,9 +17,7 @@ import (
 // BenchmarkKeep is what the disk and the database cost for each lead when 64
 // visitors come at once.
 func BenchmarkKeep(b *testing.B) {
-	s, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "leads.db"))
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, s.Close()) })
+	s := openBench(b, filepath.Join(b.TempDir(), "leads.db"))
 	l := storetest.Draft(b, time.Now())
 	b.SetParallelism(32)
 	b.ReportAllocs()
@@ -29,4 +29,59 @@ func BenchmarkKeep(b *testing.B) {
 			}
 		}
 	})
+}
+
+// size is a database and how many of its leads are on their way.
+type size struct{ leads, due int }
+
+func (s size) String() string { return fmt.Sprintf("%d leads, %d due", s.leads, s.due) }
+
+// sizes are compared: what a lead costs must not grow with what has arrived,
+// nor with what waits during an outage.
+func sizes() []size {
+	return []size{{10, 10}, {1_000_000, 10}, {1_000_000, 1_000_000}}
+}
+
+// BenchmarkCarry is one lead's way from its claim to its settlement: three
+// commits.
+func BenchmarkCarry(b *testing.B) {
+	for _, size := range sizes() {
+		b.Run(size.String(), func(b *testing.B) {
+			s := filled(b, size)
+			for b.Loop() {
+				if err := stock.Carry(b.Context(), s); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkKeepOne is one visitor's lead, with a commit of its own.
+func BenchmarkKeepOne(b *testing.B) {
+	for _, size := range sizes() {
+		b.Run(size.String(), func(b *testing.B) {
+			s := filled(b, size)
+			for b.Loop() {
+				if err := stock.Keep(b.Context(), s); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func openBench(b *testing.B, path string) *store.Store {
+	b.Helper()
+	s, err := store.Open(b.Context(), path)
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, s.Close()) })
+	return s
+}
+
+func filled(b *testing.B, s size) *store.Store {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "leads.db")
+	require.NoError(b, stock.Fill(b.Context(), path, s.leads, s.due))
+	return openBench(b, path)
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"leadrelay/internal/lead"
@@ -70,45 +69,40 @@ func (s *Store) Waiting(ctx context.Context) (map[string]int, error) {
 
 // List returns the leads that match, newest first, and whether there are more.
 func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error) {
+	most := int64(f.Limit) + 1
+	if f.Text != "" {
+		most = maxMillis // the text is looked for here, where accents and JSON are understood
+	}
 	rows, err := s.read.QueryContext(ctx, listSQL, f.Site, string(f.State), f.PropertyID,
-		bound(f.After, 0), bound(f.Before, maxMillis), bound64(int64(f.Below), 1<<62), f.Limit+1, pattern(f.Text))
+		bound(f.After, 0), bound(f.Before, maxMillis), bound64(int64(f.Below), maxMillis), most)
 	if err != nil {
 		return nil, false, fmt.Errorf("list leads: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	for !more && rows.Next() {
 		l, err := scanLead(rows)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, false, fmt.Errorf("list leads: %w", err)
+		case !l.Mentions(f.Text):
+		case len(leads) == f.Limit:
+			more = true
+		default:
+			leads = append(leads, l)
 		}
-		leads = append(leads, l)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, false, fmt.Errorf("list leads: %w", err)
 	}
-	if len(leads) > f.Limit {
-		return leads[:f.Limit], true, nil
-	}
-	return leads, false, nil
+	return leads, more, nil
 }
 
 const listSQL = `SELECT ` + leadColumns + ` FROM leads
 	WHERE ($1 = '' OR site = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR property_id = $3)
 	AND received_at >= $4 AND received_at < $5 AND remote_id < $6
-	AND ($8 = '' OR lower(remote_id || ' ' || property_id || ' ' || body) LIKE $8 ESCAPE '!')
 	ORDER BY remote_id DESC LIMIT $7`
 
-// pattern finds a text anywhere. A folio is found in groups of digits, too.
-func pattern(text string) string {
-	if text == "" {
-		return ""
-	}
-	if id, err := lead.ParseRemoteID(text); err == nil {
-		text = id.String()
-	}
-	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(text)) + "%"
-}
-
+// maxMillis is later than any time, and more than any number of leads.
 const maxMillis = int64(1) << 62
 
 func bound(t time.Time, otherwise int64) int64 {

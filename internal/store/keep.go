@@ -4,14 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"leadrelay/internal/lead"
 )
-
-// patience is how long a visitor waits for the disk before being asked to try
-// again.
-const patience = 10 * time.Second
 
 const insertLead = `INSERT INTO leads (remote_id, site, state, property_id, body, received_at, due_at)
 	VALUES ($1, $2, $3, $4, $5, $6, $7)`
@@ -30,14 +25,13 @@ func (k *keep) args() []any {
 }
 
 // Keep gives the lead its remote id and writes it down. It returns after the
-// lead is safely on disk; on an error nothing may be acknowledged.
+// lead is safely on disk; on an error nothing may be acknowledged. ctx bounds the
+// wait: when it ends first, the lead may still be kept.
 func (s *Store) Keep(ctx context.Context, l lead.Lead, tick lead.Tick) (lead.RemoteID, error) {
 	body, err := pack(&l)
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	k := &keep{lead: l, tick: tick, body: body}
 	if err := s.await(ctx, &job{kept: k, done: make(chan error, 1)}); err != nil {
 		return 0, fmt.Errorf("keep lead: %w", err)

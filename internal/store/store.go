@@ -23,7 +23,7 @@ type Store struct {
 	read    *sql.DB
 	release func() error // gives up the lock on the file
 
-	insert *sql.Stmt
+	insert, reserve *sql.Stmt
 
 	jobs      chan *job
 	quit      chan struct{} // closed to stop the writer
@@ -61,6 +61,9 @@ func (s *Store) start(ctx context.Context) error {
 	if s.insert, err = s.write.PrepareContext(ctx, insertLead); err != nil {
 		return fmt.Errorf("prepare: %w", err)
 	}
+	if s.reserve, err = s.write.PrepareContext(ctx, reserve); err != nil {
+		return fmt.Errorf("prepare: %w", err)
+	}
 	s.jobs = make(chan *job, maxWaiting)
 	s.quit, s.done = make(chan struct{}), make(chan struct{})
 	go s.writeJobs()
@@ -71,7 +74,7 @@ func (s *Store) start(ctx context.Context) error {
 func (s *Store) Close() error {
 	close(s.quit)
 	<-s.done
-	return errors.Join(s.insert.Close(), s.closeFiles())
+	return errors.Join(s.insert.Close(), s.reserve.Close(), s.closeFiles())
 }
 
 func (s *Store) closeFiles() error {

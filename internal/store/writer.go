@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"leadrelay/internal/lead"
@@ -69,6 +70,10 @@ func (s *Store) writeJobs() {
 			batch = append(batch, j)
 		case <-s.quit:
 		}
+		// Whoever is ready to run may be about to write, and then shares this
+		// commit. With nobody there it costs nothing.
+		runtime.Gosched()
+		runtime.Gosched()
 		batch = s.gather(batch)
 		if len(batch) == 0 {
 			return
@@ -141,7 +146,7 @@ func (s *Store) together(batch []*job) error {
 
 // keepAll inserts the leads of the batch under fresh remote ids.
 func (s *Store) keepAll(tx *sql.Tx, batch []*job) error {
-	next, err := reserve(tx, batch)
+	next, err := s.reserveIDs(tx, batch)
 	if err != nil {
 		return err
 	}
@@ -160,9 +165,14 @@ func (s *Store) keepAll(tx *sql.Tx, batch []*job) error {
 	return nil
 }
 
-// reserve takes as many remote ids as the batch needs and returns the first
+// reserve takes n remote ids at once. The first is max(last + 1, ticks): see
+// [lead.RemoteID].
+const reserve = `UPDATE remote_ids SET last = $1 + CASE WHEN last < $2 THEN $2 ELSE last END
+	WHERE tick = $3 RETURNING last`
+
+// reserveIDs takes as many remote ids as the batch needs and returns the first
 // one for each tick.
-func reserve(tx *sql.Tx, batch []*job) (map[lead.Tick]lead.RemoteID, error) {
+func (s *Store) reserveIDs(tx *sql.Tx, batch []*job) (map[lead.Tick]lead.RemoteID, error) {
 	count, ticks := map[lead.Tick]int64{}, map[lead.Tick]int64{}
 	for _, j := range batch {
 		if k := j.kept; k != nil {
@@ -171,12 +181,11 @@ func reserve(tx *sql.Tx, batch []*job) (map[lead.Tick]lead.RemoteID, error) {
 		}
 	}
 	first := make(map[lead.Tick]lead.RemoteID, len(count))
+	stmt := tx.Stmt(s.reserve)
+	defer func() { _ = stmt.Close() }()
 	for tick, n := range count {
 		var last int64
-		// The first id is max(last + 1, ticks): see lead.RemoteID.
-		err := tx.QueryRow(`UPDATE remote_ids SET last = $1 + CASE WHEN last < $2 THEN $2 ELSE last END
-			WHERE tick = $3 RETURNING last`, n, ticks[tick]-1, string(tick)).Scan(&last)
-		if err != nil {
+		if err := stmt.QueryRow(n, ticks[tick]-1, string(tick)).Scan(&last); err != nil {
 			return nil, fmt.Errorf("reserve remote ids: %w", err)
 		}
 		first[tick] = lead.RemoteID(last - n + 1)

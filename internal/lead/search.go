@@ -1,0 +1,52 @@
+package lead
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Mentions reports whether the text stands in the folio, the property or what
+// the visitor wrote, whatever the case and the accents, and however a number
+// is grouped. Every lead mentions the empty text.
+func (l *Lead) Mentions(text string) bool {
+	if text == "" {
+		return true
+	}
+	const fewest = 4 // digits that tell one number from another
+	if n := digits(text); len(n) >= fewest && n == ungrouped(text) &&
+		(strings.Contains(l.RemoteID.String(), n) || strings.Contains(digits(l.Phone), n)) {
+		return true
+	}
+	want := fold(text)
+	for _, f := range []Field{PropertyID, Name, Email, Phone, Message} {
+		if strings.Contains(fold(l.Get(f)), want) {
+			return true
+		}
+	}
+	return false
+}
+
+// fold takes away case and accents: most people search without.
+func fold(s string) string {
+	return strings.ToLower(only(norm.NFD.String(s), func(r rune) bool { return !unicode.Is(unicode.Mn, r) }))
+}
+
+func digits(s string) string {
+	return only(s, func(r rune) bool { return r >= '0' && r <= '9' })
+}
+
+// ungrouped leaves out what only groups the digits of a number.
+func ungrouped(s string) string {
+	return only(s, func(r rune) bool { return !strings.ContainsRune(" -.()+", r) })
+}
+
+func only(s string, wanted func(rune) bool) string {
+	return strings.Map(func(r rune) rune {
+		if wanted(r) {
+			return r
+		}
+		return -1
+	}, s)
+}
