@@ -86,13 +86,14 @@ func Text(s string) string {
 		return strings.TrimSpace(s)
 	}
 	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = lineEnds.Replace(s)
-	s = strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && isInvisible(r) {
-			return -1
-		}
-		return r
-	}, s)
+	if strings.ContainsFunc(s, isUnwanted) { // few are; accents alone go on as they are
+		s = strings.Map(func(r rune) rune {
+			if isUnwanted(r) {
+				return -1
+			}
+			return r
+		}, lineEnds.Replace(s))
+	}
 	return strings.TrimSpace(norm.NFC.String(s))
 }
 
@@ -122,6 +123,9 @@ func isInvisible(r rune) bool {
 	}
 	return unicode.IsControl(r)
 }
+
+// isUnwanted reports an invisible rune that does not lay out lines.
+func isUnwanted(r rune) bool { return r != '\n' && r != '\t' && isInvisible(r) }
 
 // cut returns the first n runes of s.
 func cut(s string, n int) string {
