@@ -1,0 +1,129 @@
+// Command bench measures leadrelay and says whether it is fast and small
+// enough. What depends on the machine is measured against something else on
+// the same machine, in turns, so that the figures that count are ratios.
+//
+// The servers, the load and the program itself are processes of their own:
+// none hides in another's memory or processor time.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// connections is how many visitors post at once.
+const connections = 64
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// bench is one run of the program.
+type bench struct {
+	binary  string // the leadrelay that is measured
+	dir     string // where databases lie; gone afterwards
+	profile string // where a processor profile goes, if anywhere
+	largest string // a database that the claims leave behind
+	scale   scale
+	table   table
+}
+
+// scale is how much is measured.
+type scale struct {
+	rounds   int           // of each accepting stack
+	round    time.Duration // the length of one
+	saturate time.Duration // how long memory is watched
+	starts   int
+	leads    int // in the large database
+	carries  int // claims measured in each database
+	arrivals int
+}
+
+func fullScale() scale {
+	return scale{rounds: 7, round: 2 * time.Second, saturate: 15 * time.Second, starts: 10, leads: 1_000_000, carries: 500, arrivals: 100}
+}
+
+func shortScale() scale {
+	return scale{rounds: 3, round: 700 * time.Millisecond, saturate: 3 * time.Second, starts: 5, leads: 50_000, carries: 100, arrivals: 20}
+}
+
+// run is main without the parts that a test cannot have. It returns the exit
+// code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if words := os.Getenv(partVariable); words != "" {
+		return report(play(ctx, words, stdout), stderr)
+	}
+	b := bench{scale: fullScale()}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&b.binary, "binary", "bin/leadrelay", "the leadrelay to measure")
+	flags.StringVar(&b.profile, "profile", "", "write a processor profile of the durable stack to this `file`")
+	dir := flags.String("dir", "bin", "where the databases lie for the time being; a disk, not tmpfs")
+	short := flags.Bool("short", false, "measure less, in less than 20 s")
+	asJSON := flags.Bool("json", false, "print the figures for programs")
+	strict := flags.Bool("strict", false, "fail when a target is missed")
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return 0
+	} else if err != nil {
+		return 2
+	}
+	if *short {
+		b.scale = shortScale()
+	}
+	if err := b.measure(ctx, *dir, stderr); err != nil {
+		return report(err, stderr)
+	}
+	if err := b.table.print(stdout, *asJSON); err != nil {
+		return report(err, stderr)
+	}
+	if missed := b.table.missed(); *strict && missed > 0 {
+		return report(fmt.Errorf("targets missed: %d", missed), stderr)
+	}
+	return 0
+}
+
+func report(err error, stderr io.Writer) int {
+	if err == nil {
+		return 0
+	}
+	_, _ = fmt.Fprintf(stderr, "bench: %v\n", err)
+	return 1
+}
+
+// measure fills the table.
+func (b *bench) measure(ctx context.Context, dir string, progress io.Writer) (err error) {
+	if b.dir, err = os.MkdirTemp(dir, "bench-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	if b.table.Machine, err = describe(b.dir); err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"accepts", b.accepts},
+		{"memory", b.memory},
+		{"arrival", b.arrival},
+		{"size", b.size},
+		{"claims", b.claims},
+		{"start", b.start},
+	} {
+		_, _ = fmt.Fprintf(progress, "measuring %s\n", step.name)
+		if err := step.run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	return nil
+}
