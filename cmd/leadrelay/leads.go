@@ -34,11 +34,16 @@ type leadsListCmd struct {
 	JSON     bool   `name:"json" help:"Print JSON."`
 }
 
-// Run prints a table, or JSON.
-func (c leadsListCmd) Run(p *program) error {
+// Validate is asked while the command line is read.
+func (c leadsListCmd) Validate() error {
 	if c.Limit < 1 {
 		return errors.New("--limit wants a number above zero")
 	}
+	return nil
+}
+
+// Run prints a table, or JSON.
+func (c leadsListCmd) Run(p *program) error {
 	op, err := p.operator()
 	if err != nil {
 		return err
@@ -70,6 +75,12 @@ func (c leadsListCmd) Run(p *program) error {
 type leadsShowCmd struct {
 	RemoteID string `arg:"" name:"remote_id" help:"The folio; spaces between its digits are fine in quotes."`
 	JSON     bool   `name:"json" help:"Print JSON."`
+}
+
+// Validate is asked while the command line is read.
+func (c leadsShowCmd) Validate() error {
+	_, err := lead.ParseRemoteID(c.RemoteID)
+	return err
 }
 
 // Run prints what is known of one lead.

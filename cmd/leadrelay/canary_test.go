@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/fakebroker"
+)
+
+// The canaries are found again wherever they fly to: no word that leadrelay
+// itself writes holds the letters. Addresses and numbers have a look of their
+// own.
+const (
+	canary      = "kanarienvogel"
+	canaryPhone = "+52 55 9393 9393"
+)
+
+// canaries are how personal data and secrets would look in a log.
+var canaries = []string{canary, "9393", url.QueryEscape(canaryPhone), strings.ToUpper(canary), strings.ToUpper(canary[:1]) + canary[1:]}
+
+func requireNoCanary(t *testing.T, where, text string) {
+	t.Helper()
+	for _, c := range canaries {
+		if i := strings.Index(text, c); i >= 0 {
+			require.Fail(t, "a canary in "+where, "%s", text[max(0, i-300):min(len(text), i+300)])
+		}
+	}
+}
+
+// canarySettings put one into every secret.
+func canarySettings(t *testing.T, broker string) map[string]string {
+	t.Helper()
+	env := settings(t, broker)
+	key := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(key, []byte("key-"+canary+"\n"), 0o600))
+	env["EASYBROKER_API_KEY"], env["EASYBROKER_API_KEY_FILE"] = "", key
+	env["LEADRELAY_OPERATOR_TOKEN"] = "token-" + canary
+	env["LEADRELAY_LOG_LEVEL"] = "trace"
+	env["LEADRELAY_ORIGINS"] = "https://casas.mx"
+	return env
+}
+
+// No secret and no personal data is in what the relay writes, whatever
+// happens: into its log, its metrics, its addresses and its error answers.
+func TestNoCanaryEscapes(t *testing.T) {
+	broker, address := startBroker(t)
+	env := canarySettings(t, address)
+	p := start(t, env, "serve").started()
+	for name, send := range canaryRequests(t) {
+		answer := send(p)
+		require.NotEmpty(t, answer, name)
+		requireNoCanary(t, "the answer to "+name, answer)
+	}
+	p.settled()
+	require.NotEmpty(t, broker.Book())
+	for _, m := range canaryMishaps() {
+		broker.Misbehave(fakebroker.Faults{Trouble: []fakebroker.Trouble{m.trouble}})
+		before := len(p.out.String())
+		requireNoCanary(t, "an answer", say(t, p.public, http.MethodPost, "/f", nil, canaryForm().Encode()))
+		eventually(t, m.told, func() bool { return strings.Contains(p.out.String()[before:], m.told) })
+	}
+	p.ask("/metrics", func(body io.Reader) {
+		text, err := io.ReadAll(body)
+		require.NoError(t, err)
+		requireNoCanary(t, "the metrics", string(text))
+	})
+	p.kill()
+	<-p.done
+	requireNoCanary(t, "the log", p.output())
+	require.NotContains(t, p.output(), "panic")
+
+	broker.Misbehave(fakebroker.Faults{})
+	restarted := start(t, env, "serve").started()
+	restarted.end(syscall.SIGTERM, 0)
+	requireNoCanary(t, "the log after a restart", restarted.output())
+	for _, args := range [][]string{{"config", "check"}, {"config", "print"}, {"leads", "list", "--q", canary}, {"healthcheck"}} {
+		cmd := start(t, env, args...)
+		<-cmd.done
+		requireNoCanary(t, strings.Join(args, " "), cmd.output())
+	}
+}
+
+// mishapTold is what EasyBroker does, and what the log then says.
+type mishapTold struct {
+	trouble fakebroker.Trouble
+	told    string
+}
+
+// canaryMishaps are EasyBroker's ways to refuse; it repeats what it was sent.
+func canaryMishaps() []mishapTold {
+	echo := fmt.Sprintf(`{"error":"%[1]s@ejemplo.mx is no e-mail","errors":["%[1]s","%[2]s","key-%[1]s"]}`, canary, canaryPhone)
+	all := []mishapTold{
+		{fakebroker.Trouble{On: "POST", Do: "redirect", Location: "https://" + canary + ".example/?email=" + canary}, `"status":302`},
+		{fakebroker.Trouble{On: "POST", Do: "reset", After: true}, `"detail":"easybroker: unanswered`},
+		{fakebroker.Trouble{On: "POST", Do: "huge"}, `"outcome":"unsure"`},
+		{fakebroker.Trouble{On: "GET", Do: "status", Status: 500, Body: echo}, `"cause":"easybroker: status 500"`},
+		{fakebroker.Trouble{On: "GET", Do: "status", Status: 200, Body: echo}, `"cause":"easybroker: status 200, but unreadable`},
+	}
+	for _, status := range []int{200, 400, 401, 403, 404, 409, 422, 429, 500, 502} {
+		all = append(all, mishapTold{fakebroker.Trouble{On: "POST", Do: "status", Status: status, Body: echo}, fmt.Sprintf(`"status":%d,"detail"`, status)})
+	}
+	return all
+}
+
+// canaryForm has one in every field that a visitor, a form or a robot fills in.
+func canaryForm() url.Values {
+	form := url.Values{
+		"property_id": {"EB-1"}, "name": {canary}, "email": {canary + "@ejemplo.mx"}, "phone": {canaryPhone}, "message": {"Hola, soy " + canary},
+		"page_url": {"https://casas.mx/?email=" + canary}, "utm_source": {canary}, "utm_" + canary: {canary}, "consent": {canary},
+		"remote_id": {canary}, "source": {canary}, "status": {canary}, canary: {canary}, "_subject": {canary}, "_submission_id": {canary},
+		"_next": {"https://" + canary + ".example/"}, "_language": {canary},
+	}
+	for _, control := range []string{"_gotcha", "_honey", "botcheck", "bot-field", "cf-turnstile-response", "h-captcha-response", "g-recaptcha-response", "altcha"} {
+		form.Set(control, canary)
+	}
+	return form
+}
+
+// canaryRequests are requests that carry canaries in every place there is, by
+// what is wrong with them.
+func canaryRequests(t *testing.T) map[string]func(*process) string {
+	form := func(change ...string) string {
+		f := canaryForm()
+		for i := 0; i < len(change); i += 2 {
+			f.Set(change[i], change[i+1])
+		}
+		return f.Encode()
+	}
+	post := func(path, body string, header ...string) func(*process) string {
+		return func(p *process) string { return say(t, p.public, http.MethodPost, path, header, body) }
+	}
+	secret := "?email=" + canary + "&token=" + canary
+	return map[string]func(*process) string{
+		"a good form":               post("/f"+secret, form()),
+		"a good form of a browser":  post("/f"+secret, form(), "Accept: text/html"),
+		"JSON":                      post("/f", `{"property_id":"EB-1","email":"`+canary+`@ejemplo.mx","message":"`+canary+`","`+canary+`":1}`, "Content-Type: application/json"),
+		"wrong fields":              post("/f"+secret, form("email", canary, "message", "", "property_id", canary+"!")),
+		"fields that are too long":  post("/f", form("name", strings.Repeat(canary, 100), "message", strings.Repeat(canary, 1000))),
+		"control characters":        post("/f", form("name", canary+"\x00", "email", canary+"@ejemplo.mx\r\nBcc: x@y.mx")),
+		"fields that are no text":   post("/f", `{"email":{"a":"`+canary+`"},"name":["`+canary+`"]}`, "Content-Type: application/json"),
+		"broken JSON":               post("/f"+secret, `{"email":"`+canary+`",,}`, "Content-Type: application/json"),
+		"broken escapes":            post("/f", "email="+canary+"%zz"),
+		"a broken multipart":        post("/f", "--"+canary+"\r\nX-"+canary+": "+canary+"\r\n\r\n"+canary, "Content-Type: multipart/form-data; boundary="+canary),
+		"a file":                    post("/f", "--x\r\nContent-Disposition: form-data; name=\""+canary+"\"; filename=\""+canary+".jpg\"\r\n\r\n"+canary+"\r\n--x--\r\n", "Content-Type: multipart/form-data; boundary=x"),
+		"a type that is none":       post("/f", canary, "Content-Type: text/"+canary+"; charset="+canary),
+		"a charset that is none":    post("/f", canary, "Content-Type: application/json; charset="+canary),
+		"a coding that is none":     post("/f", canary, "Content-Encoding: "+canary),
+		"a body that is too large":  post("/f", "message="+strings.Repeat(canary, 6000)),
+		"a body that ends early":    post("/f", "email="+canary, "Content-Length: 1000"),
+		"a foreign page":            post("/f", form(), "Origin: https://user:"+canary+"@otra.mx"),
+		"a page of no site":         post("/f", form(), "Origin: null", "Accept: application/json"),
+		"an unknown site":           post("/f/"+canary+secret, form()),
+		"a path that is none":       post("/"+canary+"/"+canary+secret, form()),
+		"a method that is none":     func(p *process) string { return say(t, p.public, strings.ToUpper(canary), "/f"+secret, nil, "") },
+		"a page":                    func(p *process) string { return say(t, p.public, http.MethodGet, "/healthz"+secret, nil, "") },
+		"an address that is broken": func(p *process) string { return say(t, p.public, http.MethodGet, "/%zz"+canary, nil, "") },
+		"headers that are too many": func(p *process) string {
+			return say(t, p.public, http.MethodGet, "/f", []string{"X-" + canary + ": " + strings.Repeat(canary, 5000)}, "")
+		},
+		"no HTTP at all": func(p *process) string { return say(t, p.public, canary, canary, nil, canary) },
+		"a wrong token":  func(p *process) string { return say(t, p.operator, http.MethodGet, "/api/v1/leads"+secret, nil, "") },
+		"a token in the query": func(p *process) string {
+			return say(t, p.operator, http.MethodGet, "/metrics?token=token-"+canary, nil, "")
+		},
+		"a wrong query": func(p *process) string {
+			return say(t, p.operator, http.MethodGet, "/api/v1/leads?state="+canary+"&after="+canary+"&cursor="+canary, []string{"Authorization: Bearer token-" + canary}, "")
+		},
+		"a lead that is none": func(p *process) string {
+			return say(t, p.operator, http.MethodGet, "/api/v1/leads/"+canary+secret, []string{"Authorization: Bearer token-" + canary}, "")
+		},
+	}
+}
+
+// say writes a request as it stands and returns the whole answer, whatever it
+// is.
+func say(t *testing.T, door, method, path string, header []string, body string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", door)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", method, path, door)
+	lower := strings.ToLower(strings.Join(header, "\n"))
+	for name, usual := range map[string]string{
+		"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded", "Content-Length": fmt.Sprint(len(body)),
+		"Referer": "https://casas.mx/?email=" + canary, "User-Agent": canary, "Cookie": "session=" + canary, "Authorization": "Basic " + canary,
+		"X-Forwarded-For": canary, "X-Real-Ip": "93.93.93.93", "Idempotency-Key": canary, "X-Request-Id": canary + "@ejemplo.mx", "Accept-Language": canary,
+	} {
+		if !strings.Contains("\n"+lower, "\n"+strings.ToLower(name)+":") {
+			fmt.Fprintf(&b, "%s: %s\r\n", name, usual)
+		}
+	}
+	for _, line := range header {
+		fmt.Fprintf(&b, "%s\r\n", line)
+	}
+	fmt.Fprintf(&b, "\r\n%s", body)
+	_, _ = conn.Write(b.Bytes()) // the relay may have hung up already
+	_ = conn.(*net.TCPConn).CloseWrite()
+	answer, _ := io.ReadAll(conn)
+	return string(answer)
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/fakebroker"
+)
+
+// fullDisk is where a relay keeps its database, and how that gets full.
+type fullDisk struct {
+	p          *process
+	database   string // as this process sees it
+	fill, free func()
+}
+
+func TestAFullDisk(t *testing.T) {
+	tests := map[string]func(*testing.T, map[string]string) fullDisk{
+		"a file system without space":   smallFileSystem,
+		"a limit on the size of a file": fileSizeLimit,
+	}
+	for name, open := range tests {
+		t.Run(name, func(t *testing.T) {
+			broker, address := startBroker(t)
+			// The courier rests, so that only inquiries write.
+			broker.Misbehave(fakebroker.Faults{Trouble: []fakebroker.Trouble{{Do: "status", Status: http.StatusUnauthorized}}})
+			env := settings(t, address)
+			env["LEADRELAY_COURIER_PROBE"] = "1h"
+			requireToSurvive(t, open(t, env))
+		})
+	}
+}
+
+// requireToSurvive fills the disk and makes room again.
+func requireToSurvive(t *testing.T, d fullDisk) {
+	t.Helper()
+	acknowledged := map[int64]string{}
+	post := func(n int) (status int, h http.Header) {
+		message := strconv.Itoa(n)
+		status, answer, h := inquire(d.p.client, d.p.public, "EB-1", message)
+		if status == http.StatusAccepted {
+			require.NotContains(t, acknowledged, answer.RemoteID)
+			acknowledged[answer.RemoteID] = message
+		}
+		return status, h
+	}
+	for n := range 50 {
+		status, _ := post(n)
+		require.Equal(t, http.StatusAccepted, status)
+	}
+
+	d.fill()
+	refused := 0
+	eventually(t, "the disk is full", func() bool {
+		status, h := post(1000 + len(acknowledged) + refused)
+		if status == http.StatusAccepted {
+			return false
+		}
+		require.Equal(t, http.StatusServiceUnavailable, status)
+		require.Equal(t, "30", h.Get("Retry-After"))
+		refused++
+		return refused == 20
+	})
+	eventually(t, "it is not ready", func() bool { return status(t, d.p, "/readyz") == http.StatusServiceUnavailable })
+	require.Equal(t, http.StatusOK, status(t, d.p, "/healthz"))
+	require.Subset(t, allLeads(d.p), acknowledged, "what is there can still be read")
+
+	d.free()
+	eventually(t, "it is ready again, by itself", d.p.isReady)
+	for n := range 50 {
+		status, _ := post(100_000 + n)
+		require.Equal(t, http.StatusAccepted, status)
+	}
+	require.Equal(t, acknowledged, allLeads(d.p))
+
+	db, err := sql.Open("sqlite", d.database)
+	require.NoError(t, err)
+	var sound string
+	require.NoError(t, db.QueryRow("PRAGMA integrity_check").Scan(&sound))
+	require.Equal(t, "ok", sound)
+	require.NoError(t, db.Close())
+	d.p.end(os.Interrupt, 0)
+}
+
+func status(t *testing.T, p *process, path string) int {
+	t.Helper()
+	resp, err := p.client.Get("http://" + p.public + path)
+	require.NoError(t, err)
+	_, _ = io.Copy(io.Discard, resp.Body)
+	require.NoError(t, resp.Body.Close())
+	return resp.StatusCode
+}
+
+// allLeads are the messages of all leads that the operator's door shows.
+func allLeads(p *process) map[int64]string {
+	p.t.Helper()
+	all := map[int64]string{}
+	for query := "limit=500"; ; {
+		page := p.leads(query)
+		for _, l := range page.Leads {
+			all[int64(l.RemoteID)] = *l.Message
+		}
+		if page.NextCursor == nil {
+			return all
+		}
+		query = "limit=500&cursor=" + *page.NextCursor
+	}
+}
+
+const (
+	// smallDisk is leadrelay on a file system of its own, which goes when the
+	// process does.
+	smallDisk     = "leadrelay-on-a-small-disk"
+	smallDiskSize = 2 << 20 // bytes
+	cannotMount   = 77      // its exit code where that is not allowed
+)
+
+// mainOnASmallDisk runs in a mount namespace of its own.
+func mainOnASmallDisk() {
+	runtime.LockOSThread()
+	dir := filepath.Dir(os.Getenv("LEADRELAY_DATABASE"))
+	err := syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
+	if err == nil {
+		err = syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(smallDiskSize))
+	}
+	if err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, err)
+		os.Exit(cannotMount)
+	}
+	main()
+}
+
+// smallFileSystem mounts one, as root or in a user namespace; where neither is
+// allowed, the limit on files has to do.
+func smallFileSystem(t *testing.T, env map[string]string) fullDisk {
+	t.Helper()
+	p := command(t, smallDisk, env, "serve")
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+	if os.Getuid() != 0 {
+		p.cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		p.cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+		p.cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	if err := p.cmd.Start(); errors.Is(err, syscall.EPERM) {
+		t.Skipf("nothing can be mounted here: %v", err)
+	} else {
+		require.NoError(t, err)
+	}
+	p.watch()
+	if p.public, p.operator = p.out.started(t, p.done); p.public == "" && p.cmd.ProcessState.ExitCode() == cannotMount {
+		t.Skipf("nothing can be mounted here: %s", p.output())
+	}
+	require.NotEmpty(t, p.public, p.output())
+	database := "/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/root" + env["LEADRELAY_DATABASE"]
+	filler := filepath.Join(filepath.Dir(database), "filler")
+	return fullDisk{p: p, database: database, fill: func() {
+		require.ErrorIs(t, os.WriteFile(filler, make([]byte, smallDiskSize), 0o600), syscall.ENOSPC)
+	}, free: func() { require.NoError(t, os.Remove(filler)) }}
+}
+
+// fileSizeLimit lets no file of the relay grow.
+func fileSizeLimit(t *testing.T, env map[string]string) fullDisk {
+	t.Helper()
+	p := start(t, env, "serve").started()
+	limit := func(most uint64) {
+		was := syscall.Rlimit{}
+		setFileLimit(t, p.cmd.Process.Pid, nil, &was)
+		setFileLimit(t, p.cmd.Process.Pid, &syscall.Rlimit{Cur: most, Max: was.Max}, nil)
+	}
+	return fullDisk{p: p, database: env["LEADRELAY_DATABASE"], fill: func() {
+		info, err := os.Stat(env["LEADRELAY_DATABASE"] + "-wal")
+		require.NoError(t, err)
+		limit(uint64(info.Size()))
+	}, free: func() { limit(1 << 40) }}
+}
+
+// setFileLimit reads or sets the limit of another process.
+func setFileLimit(t *testing.T, pid int, to, was *syscall.Rlimit) {
+	t.Helper()
+	_, _, failed := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, uintptr(pid), syscall.RLIMIT_FSIZE,
+		uintptr(unsafe.Pointer(to)), uintptr(unsafe.Pointer(was)), 0, 0)
+	require.Zero(t, failed)
+}
+
+// Another program that holds the database for longer than anybody waits is as
+// good as a full disk; one that holds it for a moment is not even noticed.
+func TestADatabaseThatSomebodyElseHolds(t *testing.T) {
+	_, address := startBroker(t)
+	env := settings(t, address)
+	p := start(t, env, "serve").started()
+	db, err := sql.Open("sqlite", env["LEADRELAY_DATABASE"]+"?_txlock=immediate&_pragma=busy_timeout(5000)")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+
+	hold, err := db.Begin()
+	require.NoError(t, err)
+	const moment = 300 * time.Millisecond
+	timer := time.AfterFunc(moment, func() { _ = hold.Rollback() })
+	defer timer.Stop()
+	code, _, _ := inquire(p.client, p.public, "EB-1", "a moment")
+	require.Equal(t, http.StatusAccepted, code)
+
+	hold, err = db.Begin()
+	require.NoError(t, err)
+	code, _, h := inquire(p.client, p.public, "EB-1", "too long")
+	require.Equal(t, http.StatusServiceUnavailable, code)
+	require.Equal(t, "30", h.Get("Retry-After"))
+	require.NoError(t, hold.Rollback())
+
+	code, _, _ = inquire(p.client, p.public, "EB-1", "after that")
+	require.Equal(t, http.StatusAccepted, code)
+	p.settled()
+	p.end(os.Interrupt, 0)
+}

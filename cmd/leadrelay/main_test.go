@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// TestMain lets the test binary be leadrelay itself, when it is called by that
+// name.
+func TestMain(m *testing.M) {
+	testscript.Main(leakChecked{m}, map[string]func(){"leadrelay": main, smallDisk: mainOnASmallDisk})
+}
+
+// leakChecked fails a run that leaves goroutines behind.
+type leakChecked struct{ *testing.M }
+
+func (m leakChecked) Run() int {
+	code := m.M.Run()
+	if code != 0 {
+		return code
+	}
+	if err := goleak.Find(); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// runHere runs leadrelay in this process.
+func runHere(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	code = run(t.Context(), args, func(name string) string { return env[name] }, &out, &err)
+	return code, out.String(), err.String()
+}
+
+func TestExitCodes(t *testing.T) {
+	dir := t.TempDir()
+	good := func(more ...string) map[string]string {
+		env := map[string]string{
+			"EASYBROKER_API_KEY": "any-key", "LEADRELAY_SOURCE": "casas.mx", "LEADRELAY_DATABASE": filepath.Join(dir, "leadrelay.db"),
+			"LEADRELAY_ADDR": "127.0.0.1:0", "LEADRELAY_OPERATOR_ADDR": "127.0.0.1:0",
+		}
+		for i := 0; i < len(more); i += 2 {
+			env[more[i]] = more[i+1]
+		}
+		return env
+	}
+	tests := map[string]struct {
+		env    map[string]string
+		args   []string
+		code   int
+		stderr string
+	}{
+		"nothing asked is a wish for help":        {nil, nil, 0, ""},
+		"help":                                    {nil, []string{"--help"}, 0, ""},
+		"help for a verb":                         {nil, []string{"leads", "list", "--help"}, 0, ""},
+		"the version":                             {nil, []string{"version"}, 0, ""},
+		"a verb that nobody knows":                {nil, []string{"serv"}, 64, "unexpected argument serv"},
+		"half a verb":                             {nil, []string{"leads"}, 64, "expected one of"},
+		"a flag that nobody knows":                {good(), []string{"serve", "--fast"}, 64, "unknown flag --fast"},
+		"a flag that wants a number":              {good(), []string{"leads", "list", "--limit", "many"}, 64, "--limit"},
+		"a flag below its least":                  {good(), []string{"leads", "list", "--limit", "0"}, 64, "--limit wants a number above zero"},
+		"no settings at all":                      {nil, []string{"serve"}, 78, "LEADRELAY_SOURCE"},
+		"a wrong setting":                         {good("LEADRELAY_DRAIN", "5"), []string{"config", "check"}, 78, "LEADRELAY_DRAIN"},
+		"good settings":                           {good(), []string{"config", "check"}, 0, ""},
+		"a folder that is not there":              {good("LEADRELAY_DATABASE", filepath.Join(dir, "no", "x.db")), []string{"serve"}, 78, "no such file or directory"},
+		"a database that is a folder":             {good("LEADRELAY_DATABASE", dir), []string{"serve"}, 1, "is a directory"},
+		"a server that is not supported yet":      {good("LEADRELAY_DATABASE", "postgres://db/leads"), []string{"serve"}, 1, "not supported yet"},
+		"an address that is not ours":             {good("LEADRELAY_ADDR", "192.0.2.1:80"), []string{"serve"}, 1, "192.0.2.1:80"},
+		"a relay that is not there":               {good("LEADRELAY_ADDR", freeAddr(t)), []string{"healthcheck"}, 1, "refused"},
+		"no token yet":                            {good("LEADRELAY_DATABASE", filepath.Join(t.TempDir(), "x.db")), []string{"leads", "list"}, 78, "operator-token"},
+		"a folio that is none":                    {good(), []string{"leads", "show", "twelve"}, 64, "a remote_id is a whole number"},
+		"faults that are no JSON":                 {nil, []string{"fakebroker", "--faults", "down"}, 1, "faults"},
+		"a file of faults that is not there":      {nil, []string{"fakebroker", "--faults", "@nowhere"}, 78, "nowhere"},
+		"a file of settings that is not there":    {good("LEADRELAY_CONFIG", filepath.Join(dir, "no.yaml")), []string{"serve"}, 78, "LEADRELAY_CONFIG"},
+		"an empty token file":                     {good("LEADRELAY_DATABASE", emptyToken(t)), []string{"serve"}, 1, "operator-token is empty"},
+		"settings for leads may lack what it can": {map[string]string{"LEADRELAY_DATABASE": filepath.Join(t.TempDir(), "x.db")}, []string{"leads", "list"}, 78, "operator-token"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			code, _, stderr := runHere(t, tt.env, tt.args...)
+			require.Equal(t, tt.code, code, stderr)
+			if tt.stderr == "" {
+				require.Empty(t, stderr)
+				return
+			}
+			require.Contains(t, stderr, tt.stderr)
+			for line := range strings.Lines(stderr) {
+				require.Regexp(t, `^(leadrelay: .*|Try leadrelay --help\.)\n$`, line)
+			}
+		})
+	}
+}
+
+// emptyToken returns a database beside which the token's file is empty.
+func emptyToken(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "operator-token"), nil, 0o600))
+	return filepath.Join(dir, "leadrelay.db")
+}
+
+func TestTheTokenIsMadeOnceForItsOwnerAlone(t *testing.T) {
+	env := settings(t, "127.0.0.1:1")
+	env["LEADRELAY_OPERATOR_TOKEN"] = ""
+	file := filepath.Join(filepath.Dir(env["LEADRELAY_DATABASE"]), "operator-token")
+	var made []byte
+	for range 2 {
+		p := start(t, env, "serve").started()
+		now, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Regexp(t, `^[A-Z2-7]{26}\n$`, string(now))
+		if made != nil {
+			require.Equal(t, made, now)
+		}
+		made = now
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+		require.NotContains(t, p.output(), strings.TrimSpace(string(made)))
+		p.end(os.Interrupt, 0)
+	}
+}
+
+// A stopped relay has ended all that it began, also within the process.
+func TestServeLeavesNoGoroutine(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	env := settings(t, "127.0.0.1:1")
+	ctx, stop := context.WithCancel(t.Context())
+	var out lines
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, []string{"serve"}, func(name string) string { return env[name] }, &out, &out) }()
+	public, _ := out.started(t, nil)
+	resp, err := newClient(t).Get("http://" + public + "/readyz")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	stop()
+	select {
+	case got := <-code:
+		require.Zero(t, got, out.String())
+	case <-time.After(patience):
+		require.Fail(t, "it does not stop")
+	}
+	goleak.VerifyNone(t, before)
+}

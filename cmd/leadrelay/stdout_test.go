@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Whoever reads the log may go away, or stop reading: the relay neither dies
+// nor waits for him.
+func TestNobodyReadsTheLog(t *testing.T) {
+	tests := map[string]func(reader *os.File) error{
+		"because the reader has gone":  (*os.File).Close,
+		"because the reader is frozen": func(*os.File) error { return nil },
+	}
+	for name, afterStart := range tests {
+		t.Run(name, func(t *testing.T) {
+			broker, address := startBroker(t)
+			env := settings(t, address)
+			env["LEADRELAY_LOG_LEVEL"] = "debug"
+			env["LEADRELAY_ADDR"], env["LEADRELAY_OPERATOR_ADDR"] = freeAddr(t), freeAddr(t)
+			reader, writer, err := os.Pipe()
+			require.NoError(t, err)
+			defer func() { _ = reader.Close() }()
+			p := command(t, "leadrelay", env, "serve")
+			p.public, p.operator = env["LEADRELAY_ADDR"], env["LEADRELAY_OPERATOR_ADDR"]
+			p.cmd.Stdout, p.cmd.Stderr = writer, writer
+			p.run()
+			require.NoError(t, writer.Close())
+			require.NoError(t, afterStart(reader))
+			eventually(t, "it is ready", p.isReady)
+
+			require.Equal(t, int64(manyRequests), flood(p, manyRequests))
+			require.True(t, p.isReady())
+			eventually(t, "the courier works, too", func() bool { return len(broker.Book()) > 0 })
+			p.end(syscall.SIGTERM, 0)
+		})
+	}
+}
+
+const manyRequests = 5000
+
+// flood posts from many connections and counts what is acknowledged.
+func flood(p *process, requests int) int64 {
+	const connections = 32
+	var next, kept atomic.Int64
+	var all sync.WaitGroup
+	for range connections {
+		all.Go(func() {
+			for n := next.Add(1); n <= int64(requests); n = next.Add(1) {
+				if status, _, _ := inquire(p.client, p.public, fmt.Sprintf("EB-%d", n), "Hola"); status == http.StatusAccepted {
+					kept.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return kept.Load()
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/fakebroker"
+)
+
+// A load balancer that goes by /readyz sees no error when the relay is told to
+// stop in the middle of the day, and nothing that was acknowledged is lost.
+func TestStoppingUnderLoad(t *testing.T) {
+	broker, address := startBroker(t)
+	env := settings(t, address)
+	env["LEADRELAY_DRAIN"] = "1s"
+	p := start(t, env, "serve").started()
+	seen := &witness{acknowledged: map[int64]string{}}
+
+	const visitors = 8
+	var visits sync.WaitGroup
+	var unready atomic.Bool
+	for visitor := range visitors {
+		visits.Go(func() {
+			for n := 0; !unready.Load() && seen.note(p, fmt.Sprintf("EB-%d-%d", visitor, n)); n++ {
+			}
+		})
+	}
+	visits.Go(func() {
+		defer unready.Store(true)
+		_ = poll(func() bool { return !p.isReady() })
+	})
+	eventually(t, "there is some load", func() bool { return seen.count() > 200 })
+	told := time.Now()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	visits.Wait()
+	require.Less(t, time.Since(told), time.Second, "it is unready at once")
+	require.Empty(t, seen.wrong)
+	require.Zero(t, seen.unanswered)
+
+	p.ended(0)
+	require.GreaterOrEqual(t, time.Since(told), time.Second, "it goes on for the drain time")
+	require.Empty(t, p.err.String())
+	p = start(t, env, "serve").started()
+	p.settled()
+	p.end(syscall.SIGTERM, 0)
+	seen.compare(t, broker, env["LEADRELAY_DATABASE"])
+}
+
+// Who presses Ctrl-C twice does not want to wait.
+func TestASecondSignalEndsTheDrain(t *testing.T) {
+	env := settings(t, "127.0.0.1:1")
+	env["LEADRELAY_DRAIN"] = "1h"
+	p := start(t, env, "serve").started()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGINT))
+	eventually(t, "it drains", func() bool { return status(t, p, "/readyz") == http.StatusServiceUnavailable })
+	p.end(syscall.SIGINT, -1)
+	require.True(t, p.cmd.ProcessState.Sys().(syscall.WaitStatus).Signaled())
+}
+
+// An attempt that has begun is finished and written down before the relay
+// stops, even when EasyBroker takes its time.
+func TestStoppingFinishesTheAttempt(t *testing.T) {
+	broker, address := startBroker(t)
+	slow := fakebroker.Trouble{On: "POST", Delay: fakebroker.Duration(500 * time.Millisecond)}
+	broker.Misbehave(fakebroker.Faults{Trouble: []fakebroker.Trouble{slow}})
+	env := settings(t, address)
+	p := start(t, env, "serve").started()
+	code, answer, _ := inquire(p.client, p.public, "EB-1", "Hola")
+	require.Equal(t, http.StatusAccepted, code)
+	eventually(t, "the attempt has begun", func() bool { return len(p.leads("state=sending").Leads) == 1 })
+	p.end(syscall.SIGTERM, 0)
+	require.Contains(t, p.out.String(), `"outcome":"delivered"`)
+	require.Len(t, broker.Book(), 1)
+	require.Equal(t, answer.RemoteID, broker.Book()[0].RemoteID)
+}
