@@ -129,9 +129,9 @@ func (l *loader) sites(c *Config, env layer, doc document) {
 			doc.sites[site.Default] = section{place: source.place}
 		}
 	}
-	if len(doc.sites) == 0 {
-		l.missing(Place{Name: "LEADRELAY_SOURCE"}, "is required, or sites in the file")
-		return
+	if len(doc.sites) == 0 { // read what is there all the same, to tell all that is missing
+		doc.sites[site.Default] = section{place: Place{Name: "LEADRELAY_SOURCE"}}
+		defer func() { c.Sites = nil }()
 	}
 	_, hasDefault := doc.sites[site.Default]
 	shared := maps.Clone(env)
@@ -162,7 +162,11 @@ func (l *loader) site(id string, at Place, layers []layer) Site {
 	}
 	l.fill(target{site: &s}, layers...)
 	if _, ok := find(perSite+"source", layers...); !ok {
-		l.missing(at, "this site wants a source")
+		if at.Line == 0 {
+			l.missing(at, "is required, or sites in the file")
+		} else {
+			l.missing(at, "this site wants a source")
+		}
 	}
 	if _, ok := find(broker+"api_key", layers...); !ok {
 		if at.Line == 0 {

@@ -249,10 +249,10 @@ func TestWithoutASiteOrAKeySomethingIsMissing(t *testing.T) {
 		env  vars
 		want []string
 	}{
-		"nothing at all":  {nil, []string{"LEADRELAY_SOURCE: is required, or sites in the file"}},
-		"blanks only":     {vars{"LEADRELAY_SOURCE": "  "}, []string{"LEADRELAY_SOURCE: is required, or sites in the file"}},
+		"nothing at all":  {nil, []string{"LEADRELAY_SOURCE: is required, or sites in the file", "EASYBROKER_API_KEY: is required"}},
+		"blanks only":     {vars{"LEADRELAY_SOURCE": "  "}, []string{"LEADRELAY_SOURCE: is required, or sites in the file", "EASYBROKER_API_KEY: is required"}},
 		"no key":          {vars{"LEADRELAY_SOURCE": "casas.mx"}, []string{"EASYBROKER_API_KEY: is required"}},
-		"origins of none": {vars{"LEADRELAY_ORIGINS": "https://casas.mx"}, []string{"LEADRELAY_SOURCE: is required, or sites in the file"}},
+		"origins of none": {vars{"LEADRELAY_ORIGINS": "https://casas.mx"}, []string{"LEADRELAY_SOURCE: is required, or sites in the file", "EASYBROKER_API_KEY: is required"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
