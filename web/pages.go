@@ -4,6 +4,7 @@ import (
 	"html/template"
 	"io"
 	"path"
+	"slices"
 	"strconv"
 
 	"leadrelay/internal/locale"
@@ -110,7 +111,7 @@ func lookAt(p FormPage) formView {
 	wrong := 0
 	for _, f := range p.Fields {
 		if f.Key == "property_id" && f.Value != "" && f.Error == "" {
-			v.Hidden = append(v.Hidden[:len(v.Hidden):len(v.Hidden)], Pair{f.Name, f.Value})
+			v.Hidden = append(slices.Clip(v.Hidden), Pair{f.Name, f.Value})
 			continue
 		}
 		if f.Error != "" {

@@ -355,7 +355,7 @@ func TestNoSecretIsEverShown(t *testing.T) {
 	require.Contains(t, printed(t, c), `database: "postgres://user:•••@db:5432/leads?sslmode=disable"`)
 	show(c, err)
 
-	for _, row := range strings.Split(config.Reference(), "\n") {
+	for row := range strings.SplitSeq(config.Reference(), "\n") {
 		name, _, _ := strings.Cut(strings.TrimPrefix(row, "| `"), "`")
 		switch name {
 		case "LEADRELAY_SOURCE", "LEADRELAY_DATABASE": // any text is one, and shows

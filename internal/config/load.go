@@ -192,8 +192,7 @@ func (l *loader) read(name string) content {
 		return c
 	}
 	c := readFile(l.open, name)
-	var path *fs.PathError
-	if errors.As(c.err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](c.err); ok {
 		c.err = path.Err
 	}
 	l.files[name] = c

@@ -1,8 +1,8 @@
 package config_test
 
 import (
-	"errors"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"strings"
 	"testing"
@@ -23,9 +23,7 @@ type vars map[string]string
 // enough is what serve needs at least.
 func enough(more vars) vars {
 	all := vars{"LEADRELAY_SOURCE": "casas.mx", "EASYBROKER_API_KEY": "k3y"}
-	for name, text := range more {
-		all[name] = text
-	}
+	maps.Copy(all, more)
 	return all
 }
 
@@ -328,7 +326,7 @@ func TestOpenReadsThisMachine(t *testing.T) {
 	env := enough(vars{"LEADRELAY_CONFIG": t.TempDir()})
 	_, err = config.Load(func(name string) string { return env[name] }, config.Open)
 	require.Equal(t, []string{"LEADRELAY_CONFIG: cannot read the file: is a directory"}, complaints(err))
-	require.False(t, errors.Is(err, fs.ErrNotExist))
+	require.NotErrorIs(t, err, fs.ErrNotExist)
 }
 
 func TestTheReferenceHasEveryVariable(t *testing.T) {

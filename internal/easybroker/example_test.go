@@ -34,8 +34,7 @@ func ExampleClient() {
 
 	account.Key = secret.New("an-old-key")
 	_, err = client.Create(context.Background(), account, inquiry)
-	var refused *easybroker.StatusError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*easybroker.StatusError](err); ok {
 		fmt.Println("refused with", refused.Status)
 	}
 

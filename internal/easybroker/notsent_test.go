@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -322,5 +321,5 @@ func TestTheCauseOfAnEndCanBeAsked(t *testing.T) {
 	time.AfterFunc(50*time.Millisecond, cancel)
 	_, err := client(t, easybroker.Options{}).Create(ctx, account(server.url), inquiry)
 	require.Equal(t, "unanswered", kind(err))
-	require.True(t, errors.Is(err, context.Canceled))
+	require.ErrorIs(t, err, context.Canceled)
 }

@@ -36,8 +36,7 @@ func TestARepeatedRemoteID(t *testing.T) {
 			cr.Message = "dos"
 			_, err = b.client.Create(t.Context(), b.partner, cr)
 			require.Equal(t, tt.want, ending(err))
-			var se *easybroker.StatusError
-			if errors.As(err, &se) {
+			if se, ok := errors.AsType[*easybroker.StatusError](err); ok {
 				require.True(t, se.NamesRemoteID)
 			}
 			var messages, posts []string

@@ -59,8 +59,9 @@ func (e *entry) take(p body.Field, digits bool) {
 	if e.name == "" {
 		e.name = p.Name
 	}
+	isText := p.Kind == body.Text || (digits && p.Kind == body.Number && isDigits(p.Value))
 	switch {
-	case p.Kind != body.Text && !(digits && p.Kind == body.Number && isDigits(p.Value)):
+	case !isText:
 		e.wrong = true
 	case e.value == "" && strings.TrimSpace(p.Value) != "":
 		e.name, e.value = p.Name, p.Value

@@ -37,8 +37,7 @@ func (d *door) showForm(w http.ResponseWriter, r *http.Request, v *visit) error 
 func (v *visit) checkProperty() []problem.Field {
 	asked := &v.draft.fields[asProperty]
 	l, err := lead.New(lead.Inquiry{PropertyID: asked.value}, "", lead.Rules{}, time.Time{})
-	var invalid *lead.InvalidError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*lead.InvalidError](err); ok {
 		return problem.From(v.invalid(invalid.Fields)).Fields
 	}
 	asked.value = l.PropertyID

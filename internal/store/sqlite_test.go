@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -181,7 +180,7 @@ func TestADamagedFileStopsTheStartAndIsNotTouched(t *testing.T) {
 			var damaged *store.DamagedError
 			require.ErrorAs(t, err, &damaged)
 			require.Contains(t, err.Error(), ".recover")
-			require.False(t, strings.Contains(err.Error(), "\n"), err)
+			require.NotContains(t, err.Error(), "\n", err)
 			after, err := os.ReadFile(path)
 			require.NoError(t, err)
 			require.True(t, bytes.Equal(bad, after))

@@ -13,7 +13,7 @@ type Plan struct {
 
 // NewPlan starts the counters and the dice of f.
 func NewPlan(f Faults) *Plan {
-	//nolint:gosec // dice, not secrets
+
 	return &Plan{faults: f.Clone(), dice: rand.New(rand.NewPCG(f.Seed, f.Seed))}
 }
 
