@@ -31,13 +31,21 @@ func Together(t *testing.T, s *Store, l lead.Lead, fail error) (kept, failed err
 	require.NoError(t, err)
 	good := &job{kept: &keep{lead: l, tick: lead.Milliseconds, body: body}, done: make(chan error, 1)}
 	bad := &job{run: func(*sql.Tx) error { return fail }, done: make(chan error, 1)}
-	hold, release := make(chan struct{}), make(chan struct{})
-	go func() { // keeps the writer busy until both wait
-		_ = s.do(context.Background(), func(*sql.Tx) error { close(hold); <-release; return nil })
-	}()
-	<-hold
+	release := Occupy(s)
 	s.jobs <- good
 	s.jobs <- bad
-	close(release)
+	release()
 	return <-good.done, <-bad.done
+}
+
+// Occupy keeps the writer busy until it is released.
+func Occupy(s *Store) (release func()) {
+	begun, end := make(chan struct{}), make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.do(context.Background(), func(*sql.Tx) error { close(begun); <-end; return nil })
+	}()
+	<-begun
+	return func() { close(end); <-done }
 }

@@ -26,7 +26,7 @@ func (k *keep) args() []any {
 
 // Keep gives the lead its remote id and writes it down. It returns after the
 // lead is safely on disk; on an error nothing may be acknowledged. ctx bounds the
-// wait: when it ends first, the lead may still be kept.
+// wait: when it ends first, the lead is kept only if its transaction had begun.
 func (s *Store) Keep(ctx context.Context, l lead.Lead, tick lead.Tick) (lead.RemoteID, error) {
 	body, err := pack(&l)
 	if err != nil {

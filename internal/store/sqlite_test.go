@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -196,6 +197,21 @@ func TestAWriteThatFailsCostsItsNeighborsNothing(t *testing.T) {
 	leads, _, err := s.List(t.Context(), lead.Filter{Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, leads, 1)
+}
+
+func TestALeadThatNobodyWaitsForAnyMoreIsNotKept(t *testing.T) {
+	s := openTemp(t)
+	release := store.Occupy(s)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	_, err := s.Keep(ctx, storetest.Draft(t, time.Now()), lead.Milliseconds)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	release()
+	last := keep(t, s, time.Now())
+	leads, _, err := s.List(t.Context(), lead.Filter{Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, leads, 1, "whoever was asked to try again is kept once")
+	require.Equal(t, last, leads[0].RemoteID)
 }
 
 func TestAClosedStoreTakesNothing(t *testing.T) {

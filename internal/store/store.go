@@ -26,6 +26,7 @@ type Store struct {
 	insert, reserve *sql.Stmt
 
 	jobs      chan *job
+	live      []*job        // the writer's: the jobs of the transaction
 	quit      chan struct{} // closed to stop the writer
 	done      chan struct{} // closed when the writer has stopped
 	lastWrite atomic.Int64  // when a commit last worked, Unix milliseconds

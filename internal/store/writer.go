@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"leadrelay/internal/lead"
@@ -24,14 +25,27 @@ var errClosed = errors.New("the store is closed")
 // job is a write that waits for its place in a commit: a lead to keep, or
 // anything else to run.
 type job struct {
-	kept *keep
-	run  func(*sql.Tx) error
-	done chan error
+	kept  *keep
+	run   func(*sql.Tx) error
+	done  chan error
+	stage atomic.Int32
+}
+
+// The stages of a job.
+const (
+	waiting   = iota // for the writer
+	taken            // into a transaction that has begun
+	abandoned        // by who waited for it, so it must not happen
+)
+
+// take reports whether the job belongs into the transaction.
+func (j *job) take() bool {
+	return j.stage.CompareAndSwap(waiting, taken) || j.stage.Load() == taken
 }
 
 // do runs f in a transaction and returns when it is on disk. f may run twice,
 // when another write of the same commit fails. When ctx ends first, the write
-// may still happen.
+// happens only if its transaction had begun.
 func (s *Store) do(ctx context.Context, f func(*sql.Tx) error) error {
 	return s.await(ctx, &job{run: f, done: make(chan error, 1)})
 }
@@ -48,6 +62,7 @@ func (s *Store) await(ctx context.Context, j *job) error {
 	case err := <-j.done:
 		return err
 	case <-ctx.Done():
+		j.stage.CompareAndSwap(waiting, abandoned)
 		return ctx.Err()
 	case <-s.done: // the writer stopped between the two
 		select {
@@ -127,6 +142,7 @@ func (s *Store) together(batch []*job) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	batch = s.taken(batch)
 	if err := s.keepAll(tx, batch); err != nil {
 		return err
 	}
@@ -142,6 +158,18 @@ func (s *Store) together(batch []*job) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
+}
+
+// taken leaves out the jobs that nobody waits for any more: a visitor who was
+// asked to try again must not be kept twice.
+func (s *Store) taken(batch []*job) []*job {
+	s.live = s.live[:0]
+	for _, j := range batch {
+		if j.take() {
+			s.live = append(s.live, j)
+		}
+	}
+	return s.live
 }
 
 // keepAll inserts the leads of the batch under fresh remote ids.
