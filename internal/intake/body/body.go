@@ -167,9 +167,10 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-// tooLarge also ends the connection: what is still to come is of no use.
+// tooLarge leaves the connection to net/http, which reads a little more of the
+// body, so that the answer is not lost to a reset, and then closes.
 func tooLarge(cause error) *problem.Error {
-	return problem.New(problem.TooLarge, cause).With("Connection", "close")
+	return problem.New(problem.TooLarge, cause)
 }
 
 func unsupported(cause error) *problem.Error {
