@@ -59,6 +59,10 @@ func (l *lane) run(ctx context.Context) {
 		if free == 0 {
 			return
 		}
+		if l.restsUntil().After(time.Now()) { // since it began to wait for a slot
+			l.giveSlots(free)
+			continue
+		}
 		claims, next := l.claim(ctx, free)
 		l.giveSlots(free - len(claims))
 		carried := make(chan struct{}, free)
@@ -141,9 +145,7 @@ func (l *lane) sleep(ctx context.Context, until time.Time) {
 // ended.
 func (l *lane) awaitRest(ctx context.Context) bool {
 	for ctx.Err() == nil {
-		l.mu.Lock()
-		until := l.rest
-		l.mu.Unlock()
+		until := l.restsUntil()
 		if !until.After(time.Now()) {
 			return true
 		}
@@ -184,6 +186,12 @@ func (l *lane) route(site string) Route {
 		}
 	}
 	return Route{}
+}
+
+func (l *lane) restsUntil() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rest
 }
 
 // inTrouble reports whether the last call failed for the credential as a whole.
