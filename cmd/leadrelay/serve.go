@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -72,7 +73,9 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opened fu
 	log.Info().Str("version", version()).Str("public", r.public.Addr()).Str("operator", r.operator.Addr()).
 		Stringer("database", cfg.Database).Int("sites", len(cfg.Sites)).Dur("took", time.Since(begun)).Msg("started")
 	opened(r)
-	go warnOfStrays(ctx, cfg, r.store, log)
+	var counting sync.WaitGroup
+	defer counting.Wait() // before the store closes
+	counting.Go(func() { warnOfStrays(ctx, cfg, r.store, log) })
 	err = r.run(ctx, cfg.Drain)
 	log.Info().Err(err).Msg("stopped")
 	return err

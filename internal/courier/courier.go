@@ -5,6 +5,7 @@
 package courier
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -53,12 +54,12 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.Timeout = or(o.Timeout, 15*time.Second)
-	o.Settle = or(o.Settle, 5*time.Minute)
-	o.Deadline = or(o.Deadline, 168*time.Hour)
-	o.Probe = or(o.Probe, 30*time.Second)
-	o.Rate = or(o.Rate, 10)
-	o.Concurrency = or(o.Concurrency, 4)
+	o.Timeout = cmp.Or(o.Timeout, 15*time.Second)
+	o.Settle = cmp.Or(o.Settle, 5*time.Minute)
+	o.Deadline = cmp.Or(o.Deadline, 168*time.Hour)
+	o.Probe = cmp.Or(o.Probe, 30*time.Second)
+	o.Rate = cmp.Or(o.Rate, 10)
+	o.Concurrency = cmp.Or(o.Concurrency, 4)
 	if len(o.Schedule) == 0 {
 		o.Schedule = DefaultSchedule()
 	}
@@ -66,14 +67,6 @@ func (o Options) withDefaults() Options {
 		o.Attempt = func(lead.Outcome, time.Duration) {}
 	}
 	return o
-}
-
-func or[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
 }
 
 // Courier carries the leads of all sites, each credential in a lane of its

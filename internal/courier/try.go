@@ -1,6 +1,7 @@
 package courier
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -67,7 +68,7 @@ func (l *lane) after(c lead.Claim, v verdict, now time.Time) lead.Settlement {
 		to.State = lead.Delivered
 	case lead.OutcomeRefused:
 		l.recovered()
-		to.State, to.Reason = lead.Failed, or(v.reason, v.detail)
+		to.State, to.Reason = lead.Failed, cmp.Or(v.reason, v.detail)
 	case lead.OutcomeUnsure:
 		to.State, to.Reason = lead.Doubtful, v.detail
 		to.DueAt = nextLook(now, now, now.Add(l.courier.opt.Settle))

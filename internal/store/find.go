@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -74,7 +75,7 @@ func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, mor
 		most = maxMillis // the text is looked for here, where accents and JSON are understood
 	}
 	rows, err := s.read.QueryContext(ctx, listSQL, f.Site, string(f.State), f.PropertyID,
-		bound(f.After, 0), bound(f.Before, maxMillis), bound64(int64(f.Below), maxMillis), most)
+		bound(f.After, 0), bound(f.Before, maxMillis), cmp.Or(int64(f.Below), maxMillis), most)
 	if err != nil {
 		return nil, false, fmt.Errorf("list leads: %w", err)
 	}
@@ -110,11 +111,4 @@ func bound(t time.Time, otherwise int64) int64 {
 		return otherwise
 	}
 	return t.UnixMilli()
-}
-
-func bound64(n, otherwise int64) int64 {
-	if n == 0 {
-		return otherwise
-	}
-	return n
 }

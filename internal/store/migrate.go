@@ -6,7 +6,6 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -48,7 +47,7 @@ func (s *Store) migrate(ctx context.Context) error {
 
 func (s *Store) step(ctx context.Context, file string, version int) error {
 	if !strings.HasPrefix(file, fmt.Sprintf("migrations/%04d_", version)) {
-		return fmt.Errorf("expected step %s here", strconv.Itoa(version))
+		return fmt.Errorf("expected step %d here", version)
 	}
 	text, err := migrations.ReadFile(file)
 	if err != nil {
