@@ -40,8 +40,8 @@ func say(t *testing.T, address, request string) string {
 	return string(answer)
 }
 
-// A client that writes its whole body before it reads must still learn that it
-// was too large, and not see a reset. Of a much larger one no server takes all.
+// A client that writes its whole body before it reads learns that it was too
+// large.
 func TestABodyThatIsTooLargeIsAnswered(t *testing.T) {
 	_, address := listen(t)
 	for _, size := range []int{64<<10 + 1, 128 << 10, 250 << 10} {
