@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -110,15 +111,15 @@ func (r relay) run(ctx context.Context, drain time.Duration) error {
 // warnOfStrays tells of leads that nobody will carry, because their site has
 // gone from the settings. Counting may take a while, and nobody waits for it.
 func warnOfStrays(ctx context.Context, cfg config.Config, s *store.Store, log zerolog.Logger) {
-	waiting, err := s.Waiting(ctx)
+	counts, err := s.Counts(ctx)
 	if err != nil && ctx.Err() == nil {
 		log.Error().Err(err).Msg("leads of forgotten sites not counted")
 	}
-	for _, known := range cfg.Sites {
-		delete(waiting, known.ID)
-	}
-	for id, n := range waiting {
-		log.Warn().Str("site", id).Int("leads", n).Msg("leads wait, but their site is not in the settings")
+	for _, c := range counts {
+		known := slices.ContainsFunc(cfg.Sites, func(s config.Site) bool { return s.ID == c.Site })
+		if waits := c.State == lead.Queued || c.State == lead.Sending || c.State == lead.Doubtful; waits && !known {
+			log.Warn().Str("site", c.Site).Str("state", string(c.State)).Int("leads", c.Leads).Msg("leads wait, but their site is not in the settings")
+		}
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"leadrelay/internal/bench/stock"
 	"leadrelay/internal/store"
 )
 
@@ -113,11 +112,15 @@ func (s *stack) check(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = kept.Close() }()
-	waiting, err := kept.Waiting(ctx)
+	counts, err := kept.Counts(ctx)
 	if err != nil {
 		return err
 	}
-	if n := waiting[stock.Site]; n != s.accepted {
+	n := 0
+	for _, c := range counts {
+		n += c.Leads
+	}
+	if n != s.accepted {
 		return fmt.Errorf("%s: %d leads were acknowledged, %d are in the database", s.name, s.accepted, n)
 	}
 	return nil

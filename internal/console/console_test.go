@@ -123,14 +123,12 @@ func (d *desk) keep(later time.Duration, q lead.Inquiry) lead.RemoteID {
 	return id
 }
 
-// begin claims the one lead that is due and begins an attempt.
+// begin begins an attempt for the one lead that is due.
 func (d *desk) begin() lead.Claim {
 	d.t.Helper()
-	claims, _, err := d.store.Claim(d.t.Context(), "casas", noon.Add(time.Hour), 1, time.Minute)
+	claims, _, err := d.store.Begin(d.t.Context(), "casas", lead.Due{Now: noon.Add(time.Second), N: 1, Lease: time.Minute})
 	require.NoError(d.t, err)
 	require.Len(d.t, claims, 1)
-	_, err = d.store.Begin(d.t.Context(), claims[0], noon.Add(time.Second), time.Minute)
-	require.NoError(d.t, err)
 	return claims[0]
 }
 

@@ -20,10 +20,11 @@ import (
 
 // Outbox is the part of the store that a courier needs.
 type Outbox interface {
-	Claim(ctx context.Context, site string, now time.Time, n int, lease time.Duration) (claims []lead.Claim, next time.Time, err error)
-	Begin(ctx context.Context, c lead.Claim, now time.Time, lease time.Duration) (number int, err error)
+	Begin(ctx context.Context, site string, q lead.Due) (claims []lead.Claim, next time.Time, err error)
+	Look(ctx context.Context, sites []string, q lead.Due) (claims []lead.Claim, next time.Time, err error)
 	Settle(ctx context.Context, c lead.Claim, to lead.Settlement) error
-	Release(ctx context.Context, c lead.Claim, now time.Time) error
+	Release(ctx context.Context, c lead.Claim) error
+	Expire(ctx context.Context, site string, before time.Time, q lead.Due) ([]lead.RemoteID, error)
 }
 
 // Broker is the part of the EasyBroker client that a courier needs.
@@ -50,7 +51,9 @@ type Options struct {
 	Probe       time.Duration // the longest rest of a credential that does not work
 
 	Log     zerolog.Logger
-	Attempt func(lead.Outcome, time.Duration) // told of every attempt; for metrics
+	Now     func() time.Time                  // the clock on the wall
+	Attempt func(lead.Outcome, time.Duration) // told of every attempt, and how long it took
+	Seen    func(time.Duration)               // told when a lead is seen in the list, and how long after it was sent
 }
 
 func (o Options) withDefaults() Options {
@@ -63,8 +66,14 @@ func (o Options) withDefaults() Options {
 	if len(o.Schedule) == 0 {
 		o.Schedule = DefaultSchedule()
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	if o.Attempt == nil {
 		o.Attempt = func(lead.Outcome, time.Duration) {}
+	}
+	if o.Seen == nil {
+		o.Seen = func(time.Duration) {}
 	}
 	return o
 }
@@ -75,13 +84,16 @@ type Courier struct {
 	outbox Outbox
 	broker Broker
 	opt    Options
+	clock  *clock
 	lanes  []*lane
+	stops  map[string]*stop // by site
 	bySite map[string]*lane
 }
 
 // New returns a courier for the routes. Sites with the same key share a lane.
 func New(outbox Outbox, broker Broker, routes []Route, opt Options) *Courier {
-	c := &Courier{outbox: outbox, broker: broker, opt: opt.withDefaults(), bySite: map[string]*lane{}}
+	c := &Courier{outbox: outbox, broker: broker, opt: opt.withDefaults(), stops: map[string]*stop{}, bySite: map[string]*lane{}}
+	c.clock = newClock(c.opt.Now)
 	byAccount := map[easybroker.Account]*lane{}
 	routes = slices.SortedFunc(slices.Values(routes), func(a, b Route) int { return strings.Compare(a.Site, b.Site) })
 	for _, r := range routes {
@@ -91,8 +103,9 @@ func New(outbox Outbox, broker Broker, routes []Route, opt Options) *Courier {
 			byAccount[r.Account] = l
 			c.lanes = append(c.lanes, l)
 		}
-		l.routes = append(l.routes, r)
-		c.bySite[r.Site] = l
+		s := &stop{route: r}
+		l.stops, l.sites = append(l.stops, s), append(l.sites, r.Site)
+		c.stops[r.Site], c.bySite[r.Site] = s, l
 	}
 	return c
 }
@@ -107,13 +120,49 @@ func (c *Courier) Run(ctx context.Context) error {
 	return lanes.Wait()
 }
 
-// Wake tells the courier that a lead of the site has just been kept.
+// Wake tells the courier that a lead of the site was queued just now.
 func (c *Courier) Wake(site string) {
 	if l := c.bySite[site]; l != nil {
-		l.wake()
+		l.toSend.by(time.Now())
 	}
 }
 
-// lease is how long a claimed lead is ours: an attempt, and time to write down
-// how it ended.
+// Status tells how the credentials stand with EasyBroker, and which sites are
+// paused.
+func (c *Courier) Status() []lead.Credential {
+	var all []lead.Credential
+	for _, l := range c.lanes {
+		all = append(all, l.standing.show(l.sites))
+		for _, s := range l.stops {
+			if paused, ok := s.show(c.clock.read()); ok {
+				all = append(all, paused)
+			}
+		}
+	}
+	return all
+}
+
+// lease is how long an attempt that was begun is ours: the attempt, and time to
+// write down how it ended.
 func (c *Courier) lease() time.Duration { return 2*c.opt.Timeout + 30*time.Second }
+
+// farthest is later than any lead is due that waits to be sent; seen is how
+// often the clock had been set when it was last asked. After it has been set,
+// all that is due later is due now: its times mean nothing any more.
+func (c *Courier) farthest(seen *int) time.Duration {
+	return c.unlessSet(seen, c.opt.Schedule.longest()*5/4+time.Hour)
+}
+
+// farthestLook is the same for leads to be looked up.
+func (c *Courier) farthestLook(seen *int) time.Duration {
+	return c.unlessSet(seen, longestLook+time.Hour)
+}
+
+func (c *Courier) unlessSet(seen *int, far time.Duration) time.Duration {
+	jumps := c.clock.jumpsSeen()
+	if jumps != *seen {
+		*seen = jumps
+		return time.Millisecond
+	}
+	return far
+}

@@ -22,10 +22,14 @@ type verdict struct {
 	credential bool
 	held       bool // it will not work until a person changes something
 	retryAfter time.Duration
+
+	// strange is set for a refusal that nobody has seen EasyBroker give, such
+	// as one by a proxy on the way. The lead fails when it is given again.
+	strange bool
 }
 
-// judge is the one place that decides what an ended attempt means. again is
-// set when an earlier attempt for the lead may have been taken.
+// judge is the one place that decides what an ended call means. again is set
+// when an earlier attempt for the lead may have been taken.
 func judge(receipt easybroker.Receipt, err error, again bool) verdict {
 	var (
 		notSent    *easybroker.NotSentError
@@ -46,19 +50,36 @@ func judge(receipt easybroker.Receipt, err error, again bool) verdict {
 	}
 }
 
+// judgeStatus judges every answer that is not a success.
 func judgeStatus(e *easybroker.StatusError, again bool) verdict {
 	v := verdict{status: e.Status, detail: e.Error(), reason: e.Reason, retryAfter: e.RetryAfter}
-	switch {
-	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusForbidden:
 		v.outcome, v.credential, v.held = lead.OutcomeDeferred, true, true
-	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusTooEarly:
+	case http.StatusTooManyRequests, http.StatusTooEarly:
 		v.outcome, v.credential = lead.OutcomeDeferred, true
-	case e.Status >= 300 && e.Status < 400:
-		v.outcome, v.credential, v.held = lead.OutcomeUnsure, true, true
-	case e.Status == http.StatusConflict, again && e.NamesRemoteID:
-		v.outcome = lead.OutcomeUnsure // it is there already if the list agrees
-	case e.Status >= 400 && e.Status < 500 && e.Status != http.StatusRequestTimeout:
+	case http.StatusConflict: // it is there already if the list agrees
+		v.outcome = lead.OutcomeUnsure
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity,
+		http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType, http.StatusRequestHeaderFieldsTooLarge:
 		v.outcome = lead.OutcomeRefused
+		if again && e.NamesRemoteID { // as a conflict
+			v.outcome = lead.OutcomeUnsure
+		}
+	case http.StatusRequestTimeout: // a proxy's word: who knows what went on behind it
+		v.outcome = lead.OutcomeUnsure
+	default:
+		return judgeClass(v, e.Status)
+	}
+	return v
+}
+
+func judgeClass(v verdict, status int) verdict {
+	switch {
+	case status >= 300 && status < 400: // who knows who answered
+		v.outcome, v.credential, v.held = lead.OutcomeUnsure, true, true
+	case status >= 400 && status < 500:
+		v.outcome, v.strange = lead.OutcomeDeferred, true
 	default:
 		v.outcome = lead.OutcomeUnsure
 	}

@@ -2,102 +2,164 @@ package courier
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
 )
 
-// poll is how often a lane looks for work that nobody told it of: leads of
-// another replica, or a clock that was set.
-const poll = time.Minute
+// poll is how long a lane sleeps at most.
+const poll = 10 * time.Minute
 
-// lane carries the leads of one credential.
+// lane carries the leads of one credential: one goroutine hands out what is to
+// be sent, another looks up what is in doubt, and both keep its pace.
 type lane struct {
-	courier *Courier
-	account easybroker.Account
-	routes  []Route // of the sites that share the credential
-	turn    int     // whose leads are claimed first next time
+	courier  *Courier
+	account  easybroker.Account
+	stops    []*stop
+	sites    []string // of the stops
+	turn     int      // whose leads are sent first next time
+	standing *standing
 
-	pace  *rate.Limiter
-	slots chan struct{} // one for each attempt at a time
-	woken chan struct{}
+	pace   *rate.Limiter
+	slots  chan struct{} // one for each attempt at a time
+	toSend *alarm
+	toLook *alarm
 
-	mu      sync.Mutex
-	rest    time.Time // no call before
-	strikes int       // ends in a row that were not the lead's fault
+	lookJumps int // of the clock, when look-ups were last asked for
+
+	mu        sync.Mutex
+	flying    map[lead.RemoteID]bool // leads whose attempt has not ended here
+	theirLead time.Duration          // how far EasyBroker's clock is ahead of ours
 }
 
 func newLane(c *Courier, a easybroker.Account) *lane {
 	return &lane{
-		courier: c,
-		account: a,
-		pace:    rate.NewLimiter(rate.Limit(c.opt.Rate), max(1, int(c.opt.Rate))),
-		slots:   make(chan struct{}, c.opt.Concurrency),
-		woken:   make(chan struct{}, 1),
+		courier:  c,
+		account:  a,
+		standing: newStanding(c.opt.Probe, c.clock),
+		pace:     rate.NewLimiter(rate.Limit(c.opt.Rate), max(1, int(c.opt.Rate))),
+		slots:    make(chan struct{}, c.opt.Concurrency),
+		toSend:   newAlarm(),
+		toLook:   newAlarm(),
+		flying:   map[lead.RemoteID]bool{},
 	}
 }
 
-func (l *lane) wake() {
-	select {
-	case l.woken <- struct{}{}:
-	default: // it has not yet looked since the last time
-	}
-}
-
-// run claims due leads for its free slots and sleeps when there are none.
+// run carries leads until ctx ends, and finishes what has begun.
 func (l *lane) run(ctx context.Context) {
+	var both errgroup.Group
+	both.Go(func() error { l.sendAll(ctx); return nil })
+	both.Go(func() error { l.lookAll(ctx); return nil })
+	_ = both.Wait() // neither has an error to tell
+}
+
+// sendAll sends what is due, as carefully as the credential's standing asks.
+func (l *lane) sendAll(ctx context.Context) {
 	var carrying sync.WaitGroup
 	defer carrying.Wait()
-	for l.awaitRest(ctx) {
-		probing := l.inTrouble()
-		free := l.takeSlots(ctx, probing)
-		if free == 0 {
-			return
-		}
-		if l.restsUntil().After(time.Now()) { // since it began to wait for a slot
-			l.giveSlots(free)
-			continue
-		}
-		claims, next := l.claim(ctx, free)
-		l.giveSlots(free - len(claims))
-		carried := make(chan struct{}, free)
-		for _, c := range claims {
-			carrying.Go(func() {
-				l.carry(ctx, c)
-				l.giveSlots(1)
-				carried <- struct{}{}
-			})
-		}
-		switch {
-		case len(claims) == 0:
-			l.sleep(ctx, next)
-		case probing:
-			<-carried // one call tells whether the others may follow
+	for ctx.Err() == nil {
+		switch step, until := l.standing.next(time.Now()); step {
+		case wait:
+			l.rest(ctx, until)
+		case knock:
+			l.knock(ctx)
+		case one:
+			<-l.sendDue(ctx, &carrying, 1) // how it ends tells whether the others may follow
+		case all:
+			l.sendDue(ctx, &carrying, cap(l.slots))
 		}
 	}
 }
 
-// takeSlots waits for a free slot and takes the others that are free, unless
-// one is enough; zero when ctx has ended.
-func (l *lane) takeSlots(ctx context.Context, one bool) int {
+// rest lets no call out before the time. A lead that comes in meanwhile changes
+// nothing.
+func (l *lane) rest(ctx context.Context, until time.Time) {
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	if l.standing.isDown() {
+		l.expire(ctx)
+	}
+}
+
+// expire fails the leads that have waited beyond their deadline for a broker
+// that is down. A held credential is another matter: somebody will see to it,
+// and then they go out.
+func (l *lane) expire(ctx context.Context) {
+	const batch = 256
+	now := l.courier.clock.read()
+	deadline := l.courier.opt.Deadline
+	if l.courier.clock.since(now.Add(-deadline)) < deadline {
+		return // the wall clock was set; nobody knows how long they have waited
+	}
+	for _, site := range l.sites {
+		ids, err := l.courier.outbox.Expire(ctx, site, now.Add(-deadline), lead.Due{Now: now, N: batch})
+		if err != nil && ctx.Err() == nil {
+			l.courier.opt.Log.Error().Str("site", site).Err(err).Msg("deadlines not checked")
+		}
+		for _, id := range ids {
+			l.courier.opt.Log.Error().Str("site", site).Int64("remote_id", int64(id)).
+				Str("state", string(lead.Failed)).Str("reason", lead.ReasonDeadline).Msg("lead failed")
+		}
+	}
+}
+
+// sendDue begins up to n attempts, or sleeps when nothing is due. The channel
+// is closed when they have ended.
+func (l *lane) sendDue(ctx context.Context, carrying *sync.WaitGroup, n int) <-chan struct{} {
+	ended := make(chan struct{})
+	free := l.takeSlots(ctx, n)
+	if step, _ := l.standing.next(time.Now()); free == 0 || step < one || (step == one && free > 1) {
+		l.giveSlots(free) // it has changed while we waited
+		close(ended)
+		return ended
+	}
+	claims, next := l.begin(ctx, free)
+	l.giveSlots(free - len(claims))
+	var flying sync.WaitGroup
+	for _, c := range claims {
+		flying.Add(1)
+		carrying.Go(func() { l.carry(ctx, c, flying.Done) })
+	}
+	if len(claims) == 0 {
+		l.toSend.sleep(ctx, next)
+	}
+	go func() { flying.Wait(); close(ended) }()
+	return ended
+}
+
+// takeSlots waits for a free slot and its turn in the pace, and takes what more
+// is free at once, up to n; zero when ctx has ended.
+func (l *lane) takeSlots(ctx context.Context, n int) int {
 	select {
 	case l.slots <- struct{}{}:
 	case <-ctx.Done():
 		return 0
 	}
-	for n := 1; !one; n++ {
+	if l.pace.Wait(ctx) != nil {
+		<-l.slots
+		return 0
+	}
+	for taken := 1; taken < n; taken++ {
 		select {
 		case l.slots <- struct{}{}:
 		default:
-			return n
+			return taken
+		}
+		if !l.pace.Allow() {
+			<-l.slots
+			return taken
 		}
 	}
-	return 1
+	return n
 }
 
 func (l *lane) giveSlots(n int) {
@@ -106,20 +168,20 @@ func (l *lane) giveSlots(n int) {
 	}
 }
 
-// claim goes round the sites, so that a busy one does not starve its
+// begin goes round the sites, so that a busy one does not starve its
 // neighbors. It also returns when to look again.
-func (l *lane) claim(ctx context.Context, n int) (claims []lead.Claim, next time.Time) {
+func (l *lane) begin(ctx context.Context, n int) (claims []lead.Claim, next time.Time) {
 	now := time.Now()
 	next = now.Add(poll)
-	for i := range l.routes {
-		site := l.routes[(l.turn+i)%len(l.routes)].Site
-		got, due, err := l.courier.outbox.Claim(context.WithoutCancel(ctx), site, now, n-len(claims), l.courier.lease())
+	for i := range l.stops {
+		s := l.stops[(l.turn+i)%len(l.stops)]
+		got, due, err := s.begin(context.WithoutCancel(ctx), l.courier, n-len(claims))
 		if err != nil {
-			l.courier.opt.Log.Error().Str("site", site).Err(err).Msg("claim failed")
+			l.courier.opt.Log.Error().Str("site", s.route.Site).Err(err).Msg("leads not claimed")
 			return claims, now.Add(time.Second)
 		}
 		claims = append(claims, got...)
-		if !due.IsZero() && due.Before(next) {
+		if due.Before(next) {
 			next = due
 		}
 		if len(claims) == n {
@@ -127,100 +189,152 @@ func (l *lane) claim(ctx context.Context, n int) (claims []lead.Claim, next time
 		}
 	}
 	l.turn++
+	for _, c := range claims {
+		l.fly(c.Lead.RemoteID, true)
+	}
 	return claims, next
 }
 
-// sleep returns at the time, or earlier when a lead comes in or ctx ends.
-func (l *lane) sleep(ctx context.Context, until time.Time) {
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-l.woken:
-	case <-ctx.Done():
+func (l *lane) fly(id lead.RemoteID, begins bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if begins {
+		l.flying[id] = true
+	} else {
+		delete(l.flying, id)
 	}
 }
 
-// awaitRest waits until the credential may be used again; false when ctx has
-// ended.
-func (l *lane) awaitRest(ctx context.Context) bool {
-	for ctx.Err() == nil {
-		until := l.restsUntil()
-		if !until.After(time.Now()) {
-			return true
+func (l *lane) flies(id lead.RemoteID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.flying[id]
+}
+
+// knock reads a line of the list, to learn whether a credential that was
+// stopped works again.
+func (l *lane) knock(ctx context.Context) {
+	if l.pace.Wait(ctx) != nil {
+		return
+	}
+	_, err := l.list(context.WithoutCancel(ctx), easybroker.Query{Page: 1, Limit: 1})
+	if err == nil {
+		l.standing.listed()
+	}
+	l.courier.opt.Log.Info().Strs("sites", l.sites).Bool("works", err == nil).AnErr("cause", err).Msg("probe")
+}
+
+// list makes one call to the list and notes what it says of the credential.
+// Its turn in the pace must have come.
+func (l *lane) list(ctx context.Context, q easybroker.Query) (easybroker.Page, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.courier.opt.Timeout)
+	defer cancel()
+	page, err := l.courier.broker.List(ctx, l.account, q)
+	if err == nil {
+		return page, nil
+	}
+	// A list that answers badly says nothing of a credential that works.
+	if v := judge(easybroker.Receipt{}, err, false); v.credential || l.standing.isDown() || l.standing.isHeld() {
+		l.failed(v, 0)
+	}
+	return page, err
+}
+
+// failed notes a failure and tells the log when it stops the credential.
+func (l *lane) failed(v verdict, id lead.RemoteID) {
+	if !l.standing.failed(v, id) {
+		return
+	}
+	now := l.standing.show(l.sites)
+	l.courier.opt.Log.Warn().Strs("sites", l.sites).Str("credential", now.State).Str("reason", now.Reason).Msg("credential stopped")
+}
+
+// stop is one site of a lane.
+type stop struct {
+	route Route
+	fresh bool // what has just come in is sent next, rather than what waits longest
+	jumps int  // of the clock, when it was last asked
+
+	mu      sync.Mutex
+	refused int // leads in a row
+	last    lead.RemoteID
+	paused  time.Time // nothing is sent before
+	pauses  int       // in a row
+	since   time.Time // on the wall
+}
+
+// begin begins attempts for the site's leads: in turn for those that came due
+// in the last minute and for those that wait longest, so that a backlog keeps
+// nobody waiting and nobody waits for ever.
+func (s *stop) begin(ctx context.Context, c *Courier, n int) (claims []lead.Claim, next time.Time, err error) {
+	const fresh = time.Minute
+	now, wall := time.Now(), c.clock.read()
+	next = now.Add(poll)
+	switch until, trial := s.pausedUntil(); {
+	case until.After(now):
+		return nil, until, nil
+	case trial:
+		n = 1
+	}
+	q := lead.Due{Now: wall, Far: c.farthest(&s.jumps), N: n, Lease: c.lease()}
+	if s.fresh = !s.fresh; s.fresh {
+		q.Since = wall.Add(-fresh)
+		if claims, _, err = c.outbox.Begin(ctx, s.route.Site, q); err != nil || len(claims) == n {
+			return claims, next, err
 		}
-		l.sleep(ctx, until)
+		q.N, q.Since = n-len(claims), time.Time{}
 	}
-	return false
+	more, due, err := c.outbox.Begin(ctx, s.route.Site, q)
+	if !due.IsZero() {
+		next = now.Add(due.Sub(wall))
+	}
+	return append(claims, more...), next, err
 }
 
-// carry takes a claimed lead one step further. What is begun is finished, even
-// when ctx ends meanwhile; what is not is given back.
-func (l *lane) carry(ctx context.Context, c lead.Claim) {
-	keep := context.WithoutCancel(ctx)
-	var err error
-	switch {
-	case l.pace.Wait(ctx) != nil:
-		err = l.courier.outbox.Release(keep, c, time.Now())
-	case c.Lead.State == lead.Doubtful:
-		err = l.lookUp(keep, c)
-	default:
-		err = l.try(keep, c)
-	}
-	// Whoever loses the lease has nothing left to do, and what could not be
-	// written down is found again when the lease runs out.
-	if err != nil {
-		level := l.courier.opt.Log.Error()
-		if errors.Is(err, lead.ErrLost) {
-			level = l.courier.opt.Log.Warn()
-		}
-		level.Str("site", c.Lead.Site).Int64("remote_id", int64(c.Lead.RemoteID)).Err(err).Msg("lead not settled")
-	}
+// pausedUntil also reports whether one lead may try now.
+func (s *stop) pausedUntil() (until time.Time, trial bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.paused, !s.paused.IsZero()
 }
 
-// route is the lane's way for a site.
-func (l *lane) route(site string) Route {
-	for _, r := range l.routes {
-		if r.Site == site {
-			return r
-		}
+// took notes that EasyBroker took a lead of the site.
+func (s *stop) took() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused, s.last, s.paused, s.pauses = 0, 0, time.Time{}, 0
+}
+
+// refusedOne notes that EasyBroker refused a lead. When it has refused more
+// than five in a row it is hardly for the leads' sake: the site is paused, and
+// one lead at a time tries again, after a longer and longer time.
+func (s *stop) refusedOne(id lead.RemoteID, wall time.Time) (paused time.Duration) {
+	const shortest, longest = time.Minute, 15 * time.Minute
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id != s.last {
+		s.refused++
 	}
-	return Route{}
-}
-
-func (l *lane) restsUntil() time.Time {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.rest
-}
-
-// inTrouble reports whether the last call failed for the credential as a whole.
-func (l *lane) inTrouble() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.strikes > 0
-}
-
-// recovered notes that EasyBroker took the credential.
-func (l *lane) recovered() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.strikes, l.rest = 0, time.Time{}
-}
-
-// pause rests the credential after a call that failed for it as a whole, and
-// returns when it may be used again. Troubles in a row rest it longer and
-// longer, up to the probe interval or what EasyBroker itself asks for.
-func (l *lane) pause(v verdict) time.Time {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	wait := l.courier.opt.Probe
-	if !v.held && l.strikes < 16 {
-		wait = min(wait, time.Second<<l.strikes)
+	s.last = id
+	if s.refused <= fiveInARow {
+		return 0
 	}
-	l.strikes++
-	if until := time.Now().Add(max(wait, v.retryAfter)); until.After(l.rest) {
-		l.rest = until
+	if s.paused.IsZero() {
+		s.since = wall
 	}
-	return l.rest
+	if now := time.Now(); !s.paused.After(now) {
+		s.paused = now.Add(min(longest, shortest<<min(s.pauses, 8)))
+		s.pauses++
+	}
+	return time.Until(s.paused)
+}
+
+// show describes a paused site for the operator.
+func (s *stop) show(wall time.Time) (lead.Credential, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return lead.Credential{
+		Sites: []string{s.route.Site}, State: lead.SitePaused, Reason: "EasyBroker refused lead after lead",
+		Since: s.since, Until: wall.Add(time.Until(s.paused)).Round(0),
+	}, !s.paused.IsZero()
 }

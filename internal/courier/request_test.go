@@ -53,9 +53,9 @@ func TestSourceIsLeftOutOnRequest(t *testing.T) {
 }
 
 func TestJitterStaysWithinAFifth(t *testing.T) {
-	for range 1000 {
+	for i := range 1000 {
 		wait := time.Duration(1 + rand.Int64N(int64(time.Hour)))
-		got := jitter(wait)
+		got := jitter(wait, lead.Claim{Lead: lead.Lead{RemoteID: lead.RemoteID(1e10 + i)}, Tries: i % 9})
 		require.GreaterOrEqual(t, got, wait*79/100)
 		require.LessOrEqual(t, got, wait*121/100+1)
 	}
@@ -66,7 +66,7 @@ func TestLooksComeEarlyThenLessOftenAndOnceWhenTheListHasSettled(t *testing.T) {
 	settled := sent.Add(5 * time.Minute)
 	var looks []time.Duration
 	for at := sent; at.Before(sent.Add(time.Hour)); {
-		at = nextLook(at, sent, settled)
+		at = nextLook(at, sent, settled, true)
 		looks = append(looks, at.Sub(sent))
 	}
 	require.Equal(t, []time.Duration{

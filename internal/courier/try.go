@@ -16,78 +16,142 @@ import (
 // sending, for so long that the lease may be gone before an answer comes.
 var errFrozen = errors.New("the process stood still before sending")
 
-// try makes one attempt.
-func (l *lane) try(ctx context.Context, c lead.Claim) error {
-	begun := time.Now()
-	if begun.Sub(c.Lead.ReceivedAt) >= l.courier.opt.Deadline {
-		return l.settle(ctx, c, lead.Settlement{State: lead.Failed, Reason: "deadline", At: begun, Tries: c.Tries})
+// carry makes the attempt that was begun and writes down how it ended, even
+// when ctx ends meanwhile. landed is called as soon as that is known, and the
+// slot is free: the next intent rides in the same commit as this settlement.
+func (l *lane) carry(ctx context.Context, c lead.Claim, landed func()) {
+	defer l.fly(c.Lead.RemoteID, false)
+	began := time.Now()
+	v := l.send(context.WithoutCancel(ctx), c, began)
+	took := time.Since(began)
+	to := l.after(c, v)
+	l.giveSlots(1)
+	landed()
+	err := l.settle(ctx, c, to)
+	l.courier.opt.Attempt(v.outcome, took)
+	l.logAttempt(c, to, v, took)
+	if errors.Is(err, lead.ErrLost) {
+		// Somebody took us for dead. What we did is not written down, so no
+		// list can prove for a while that it was not done.
+		l.courier.clock.disturb()
 	}
-	number, err := l.courier.outbox.Begin(ctx, c, begun, l.courier.lease())
-	if err != nil {
-		return err
-	}
-	v := l.send(ctx, c, begun, number > 1)
-	ended := time.Now()
-	to := l.after(c, v, ended)
-	to.Attempt = &lead.Attempt{Number: number, BegunAt: begun, EndedAt: ended, Outcome: v.outcome, Status: v.status, Detail: v.detail}
-	err = l.settle(ctx, c, to)
-	l.courier.opt.Attempt(v.outcome, ended.Sub(begun))
-	l.logAttempt(c, to, v)
-	return err
 }
 
-// settle writes down what became of the lead. The lane may be asleep until a
-// later time than the lead's next one, so it looks again.
+// settle writes down what became of the lead, if need be again and again until
+// the lease is over: then the lead is looked up.
 func (l *lane) settle(ctx context.Context, c lead.Claim, to lead.Settlement) error {
-	err := l.courier.outbox.Settle(ctx, c, to)
-	if !to.DueAt.IsZero() {
-		l.wake()
+	const shortest, longest = 100 * time.Millisecond, 2 * time.Second
+	began := time.Now()
+	for pause := shortest; ; pause = min(2*pause, longest) {
+		err := l.courier.outbox.Settle(context.WithoutCancel(ctx), c, to)
+		if err == nil {
+			l.expect(to)
+			return nil
+		}
+		if errors.Is(err, lead.ErrLost) || ctx.Err() != nil || time.Since(began) > l.courier.lease() {
+			l.courier.opt.Log.Error().Str("site", c.Lead.Site).Int64("remote_id", int64(c.Lead.RemoteID)).Err(err).Msg("lead not settled")
+			return err
+		}
+		time.Sleep(pause)
 	}
-	return err
 }
 
-func (l *lane) send(ctx context.Context, c lead.Claim, begun time.Time, again bool) verdict {
-	if time.Since(begun) > l.courier.lease()-l.courier.opt.Timeout {
+// expect sets the alarm for what is due next for a lead.
+func (l *lane) expect(to lead.Settlement) {
+	if to.DueAt.IsZero() {
+		return
+	}
+	due := time.Now().Add(to.DueAt.Sub(to.At))
+	if to.State == lead.Queued {
+		l.toSend.by(due)
+	} else {
+		l.toLook.by(due)
+	}
+}
+
+func (l *lane) send(ctx context.Context, c lead.Claim, began time.Time) verdict {
+	again := c.Number > 1
+	s := l.courier.stops[c.Lead.Site]
+	if time.Since(began) > l.courier.lease()-l.courier.opt.Timeout {
 		return judge(easybroker.Receipt{}, &easybroker.NotSentError{Err: errFrozen}, again)
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.courier.opt.Timeout)
 	defer cancel()
-	receipt, err := l.courier.broker.Create(ctx, l.account, request(c.Lead, l.route(c.Lead.Site)))
+	receipt, err := l.courier.broker.Create(ctx, l.account, request(c.Lead, s.route))
 	return judge(receipt, err, again)
 }
 
-// after says what becomes of the lead: see the table of states.
-func (l *lane) after(c lead.Claim, v verdict, now time.Time) lead.Settlement {
-	to := lead.Settlement{At: now, Tries: c.Tries + 1}
+// after says what becomes of the lead, and notes what its end says of the
+// credential and the site.
+func (l *lane) after(c lead.Claim, v verdict) lead.Settlement {
+	now := l.courier.clock.read()
+	to := lead.Settlement{State: lead.Queued, Reason: v.detail, At: now, Tries: c.Tries + 1}
+	to.Attempt = &lead.Attempt{Number: c.Number, EndedAt: now, Outcome: v.outcome, Status: v.status, Detail: v.detail}
+	if v.credential || v.outcome == lead.OutcomeUnsure {
+		l.failed(v, c.Lead.RemoteID)
+	} else if l.standing.worked() {
+		l.courier.opt.Log.Info().Strs("sites", l.sites).Str("credential", lead.CredentialWorking).Msg("credential works again")
+	}
 	if v.credential {
-		to.Tries, to.DueAt = c.Tries, l.pause(v)
+		to.Tries = c.Tries
 	}
 	switch v.outcome {
 	case lead.OutcomeDelivered:
-		l.recovered()
-		to.State = lead.Delivered
+		l.courier.stops[c.Lead.Site].took()
+		to.State, to.Reason, to.DueAt = lead.Delivered, "", now.Add(firstLook)
 	case lead.OutcomeRefused:
-		l.recovered()
-		to.State, to.Reason = lead.Failed, cmp.Or(v.reason, v.detail)
+		l.refuse(c, v, &to)
 	case lead.OutcomeUnsure:
-		to.State, to.Reason = lead.Doubtful, v.detail
-		to.DueAt = nextLook(now, now, now.Add(l.courier.opt.Settle))
-	case lead.OutcomeDeferred: // always for the credential's sake
-		to.State, to.Reason = lead.Queued, v.detail
+		to.State, to.DueAt = lead.Doubtful, nextLook(now, now, now.Add(l.courier.opt.Settle), true)
+	case lead.OutcomeDeferred:
+		l.deferLead(c, v, &to)
 	}
 	return to
 }
 
-func (l *lane) logAttempt(c lead.Claim, to lead.Settlement, v verdict) {
-	a := to.Attempt
+// refuse fails the lead, unless EasyBroker refuses all of the site's: then it
+// waits with the others.
+func (l *lane) refuse(c lead.Claim, v verdict, to *lead.Settlement) {
+	to.Reason = cmp.Or(v.reason, v.detail)
+	to.State = lead.Failed
+	if pause := l.courier.stops[c.Lead.Site].refusedOne(c.Lead.RemoteID, to.At); pause > 0 {
+		to.State, to.DueAt = lead.Queued, to.At.Add(pause+time.Second) // behind the others, so that another one tries
+		l.courier.opt.Log.Error().Str("site", c.Lead.Site).Dur("pause", pause).Msg("site paused: EasyBroker refuses lead after lead")
+	}
+}
+
+// strangeTries and strangeWait: a refusal that nobody has seen EasyBroker give
+// is believed after the third time.
+const (
+	strangeTries = 3
+	strangeWait  = 30 * time.Minute
+)
+
+// deferLead puts the lead back: in its place when it was not its fault.
+func (l *lane) deferLead(c lead.Claim, v verdict, to *lead.Settlement) {
+	switch {
+	case v.credential:
+		to.DueAt = c.TurnAt
+	case v.strange && to.Tries >= strangeTries:
+		to.State, to.Reason = lead.Failed, cmp.Or(v.reason, v.detail)
+		to.Attempt.Outcome = lead.OutcomeRefused
+	default:
+		to.DueAt = to.At.Add(max(strangeWait, jitter(l.courier.opt.Schedule.Wait(c.Tries), c)))
+	}
+	if to.State == lead.Queued && !v.held && l.courier.clock.since(c.Lead.QueuedAt) >= l.courier.opt.Deadline {
+		to.State, to.Reason, to.DueAt = lead.Failed, lead.ReasonDeadline, time.Time{}
+	}
+}
+
+func (l *lane) logAttempt(c lead.Claim, to lead.Settlement, v verdict, took time.Duration) {
 	event := l.courier.opt.Log.Info()
 	if v.outcome != lead.OutcomeDelivered {
 		event = l.courier.opt.Log.Warn()
 	}
-	next(event, to.DueAt).Int64("remote_id", int64(c.Lead.RemoteID)).Str("site", c.Lead.Site).Int("attempt", a.Number).
+	next(event, to.DueAt).Int64("remote_id", int64(c.Lead.RemoteID)).Str("site", c.Lead.Site).Int("attempt", c.Number).
 		Str("outcome", string(v.outcome)).Int("status", v.status).Str("detail", v.detail).
-		Str("state", string(to.State)).Dur("took", a.EndedAt.Sub(a.BegunAt)).
-		Dur("age", a.EndedAt.Sub(c.Lead.ReceivedAt)).Msg("attempt")
+		Str("state", string(to.State)).Dur("took", took).
+		Dur("age", to.At.Sub(c.Lead.ReceivedAt)).Msg("attempt")
 }
 
 // next says when the lead is looked at again, if ever.

@@ -59,6 +59,9 @@ type Page struct {
 	Content []Listed
 	Total   int
 	More    bool // there is a next page
+	// Date is EasyBroker's clock when it answered, to the second; zero when it
+	// did not say.
+	Date time.Time
 }
 
 // List reads one page. The list lags behind: what was created may be missing
@@ -80,6 +83,7 @@ func (c *Client) List(ctx context.Context, a Account, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, got.unreadable(err.Error())
 	}
+	page.Date, _ = http.ParseTime(got.header.Get("Date")) // zero is what it says then
 	return page, nil
 }
 
@@ -131,7 +135,7 @@ func (it *item) listed() Listed {
 	return Listed{
 		RemoteID: int64(it.RemoteID), PropertyID: string(it.PropertyID),
 		Name: string(it.Name), Email: string(it.Email), Phone: string(it.Phone), Message: string(it.Message),
-		Source: string(it.Source), Status: string(it.Status), HappenedAt: time.Time(it.HappenedAt),
+		Source: string(it.Source), Status: string(it.Status), HappenedAt: time.Time(it.HappenedAt).UTC(),
 	}
 }
 

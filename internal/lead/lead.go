@@ -45,6 +45,7 @@ type Lead struct {
 	Reason   string // why it is in this state, for the operator
 
 	ReceivedAt time.Time
+	QueuedAt   time.Time // when the door or a person last queued it; its deadline counts from here
 	// DueAt is when the courier looks at the lead again; zero when nothing is
 	// left to do.
 	DueAt       time.Time
@@ -61,7 +62,7 @@ func New(q Inquiry, source string, rules Rules, now time.Time) (Lead, error) {
 	if len(wrong) > 0 {
 		return Lead{}, &InvalidError{Fields: wrong}
 	}
-	return Lead{Inquiry: q, Source: source, State: Queued, ReceivedAt: now, DueAt: now}, nil
+	return Lead{Inquiry: q, Source: source, State: Queued, ReceivedAt: now, QueuedAt: now, DueAt: now}, nil
 }
 
 // Get returns the value of a field.

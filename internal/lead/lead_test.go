@@ -216,7 +216,7 @@ func TestNewMakesAQueuedLead(t *testing.T) {
 	l, err := lead.New(whole(), "casas.mx", lead.DefaultRules(), noon)
 	require.NoError(t, err)
 	require.Equal(t, lead.Lead{
-		Inquiry: whole(), Source: "casas.mx", State: lead.Queued, ReceivedAt: noon, DueAt: noon,
+		Inquiry: whole(), Source: "casas.mx", State: lead.Queued, ReceivedAt: noon, QueuedAt: noon, DueAt: noon,
 	}, l)
 }
 

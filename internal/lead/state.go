@@ -39,18 +39,19 @@ func (s State) CanBecome(next State) bool {
 	case Quarantined:
 		return next == Queued || next == Discarded
 	case Queued:
-		return next == Sending || next == Failed
+		return next == Sending || next == Failed || next == Confirmed
 	case Sending:
 		return slices.Contains([]State{Delivered, Queued, Doubtful, Failed}, next)
 	case Doubtful:
-		return next == Confirmed || next == Queued
+		return next == Confirmed || next == Queued || next == Failed
 	case Delivered:
-		return next == Confirmed
+		return next == Confirmed || next == Queued // sent again by a person, never by itself
+	case Confirmed:
+		return next == Queued // as above
 	case Failed:
 		return next == Queued || next == Discarded
 	case Discarded:
 		return next == Queued
-	case Confirmed:
 	}
 	return false
 }
@@ -76,15 +77,39 @@ type Attempt struct {
 	Detail  string    // what happened, for the operator; no personal data
 }
 
+// What a person must know of a lead that is otherwise done.
+const (
+	ReasonMissing = "missing" // delivered, but EasyBroker's list does not have it
+	ReasonTwice   = "twice"   // EasyBroker's list has it more than once
+)
+
+// ReasonDeadline is why a lead failed that could not be delivered in time.
+const ReasonDeadline = "deadline"
+
+// Due asks for leads that a courier must see to.
+type Due struct {
+	Now   time.Time
+	Since time.Time     // only what fell due from then on; zero for all
+	Far   time.Duration // no lead is due that much later, unless the clock was set back since: then it is due now; zero if that is not asked
+	N     int           // how many at most
+	Lease time.Duration // for how long they are the courier's
+}
+
 // Claim is a lead that one courier holds until its lease runs out.
 type Claim struct {
-	Lead  Lead
-	Fence int64 // rises with every claim; a settlement with an older one is too late
-	Tries int   // how far the lead is on its schedule
+	Lead   Lead
+	Fence  int64     // rises with every claim; a settlement with an older one is too late
+	Tries  int       // how far the lead is on its schedule
+	TurnAt time.Time // when the lead was due
 
+	// Number is that of the attempt that has begun; zero when the lead is to
+	// be looked up.
+	Number int
 	// FirstAttempt and LastAttempt began when EasyBroker may first and last
-	// have taken the lead; zero before there was one.
+	// have taken the lead, and so many of its attempts may have been taken.
+	// They are zero unless the lead is to be looked up.
 	FirstAttempt, LastAttempt time.Time
+	Perhaps                   int
 }
 
 // Settlement is what becomes of a claimed lead.
@@ -95,9 +120,17 @@ type Settlement struct {
 	DueAt  time.Time // zero: nothing left to do
 	Tries  int
 
-	// Attempt is how the open attempt ended; nil when the lead was looked up
-	// or never sent.
+	// Attempt is how the open attempt ended; nil when the lead was looked up.
 	Attempt *Attempt
+}
+
+// Count is how many leads of a site are in a state, and when the oldest of
+// them came in.
+type Count struct {
+	Site   string
+	State  State
+	Leads  int
+	Oldest time.Time
 }
 
 // Filter says which leads are asked for; its zero values ask for all.

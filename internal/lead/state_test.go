@@ -12,11 +12,11 @@ import (
 func TestCanBecome(t *testing.T) {
 	moves := map[lead.State][]lead.State{
 		lead.Quarantined: {lead.Queued, lead.Discarded},
-		lead.Queued:      {lead.Sending, lead.Failed}, // failed: its deadline passed
+		lead.Queued:      {lead.Sending, lead.Failed, lead.Confirmed}, // past its deadline; seen in the list after a backup was restored
 		lead.Sending:     {lead.Delivered, lead.Queued, lead.Doubtful, lead.Failed},
-		lead.Doubtful:    {lead.Confirmed, lead.Queued},
-		lead.Delivered:   {lead.Confirmed},
-		lead.Confirmed:   {},
+		lead.Doubtful:    {lead.Confirmed, lead.Queued, lead.Failed},
+		lead.Delivered:   {lead.Confirmed, lead.Queued},
+		lead.Confirmed:   {lead.Queued},
 		lead.Failed:      {lead.Queued, lead.Discarded},
 		lead.Discarded:   {lead.Queued},
 	}

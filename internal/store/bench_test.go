@@ -42,7 +42,7 @@ func sizes() []size {
 	return []size{{10, 10}, {1_000_000, 10}, {1_000_000, 1_000_000}}
 }
 
-// BenchmarkCarry is one lead's way from its claim to its settlement: three
+// BenchmarkCarry is one lead's way from its intent to its settlement: two
 // commits.
 func BenchmarkCarry(b *testing.B) {
 	for _, size := range sizes() {

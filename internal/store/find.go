@@ -48,24 +48,47 @@ func (s *Store) attempts(ctx context.Context, id lead.RemoteID) ([]lead.Attempt,
 	return attempts, rows.Err()
 }
 
-// Waiting counts, for each site, the leads that the courier still has to look
-// at.
-func (s *Store) Waiting(ctx context.Context) (map[string]int, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT site, count(*) FROM leads WHERE due_at IS NOT NULL GROUP BY site`)
+// Counts counts the leads of each site and state. It reads an index, not the
+// leads, so it may be asked often.
+func (s *Store) Counts(ctx context.Context) ([]lead.Count, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT n.site, n.state, n.leads, leads.received_at
+		FROM (SELECT site, state, count(*) AS leads, min(remote_id) AS oldest FROM leads GROUP BY site, state) AS n
+		JOIN leads ON leads.remote_id = n.oldest`)
 	if err != nil {
-		return nil, fmt.Errorf("count waiting leads: %w", err)
+		return nil, fmt.Errorf("count leads: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
-	waiting := map[string]int{}
+	var counts []lead.Count
 	for rows.Next() {
-		var site string
-		var n int
-		if err := rows.Scan(&site, &n); err != nil {
-			return nil, fmt.Errorf("count waiting leads: %w", err)
+		var c lead.Count
+		var oldest sql.NullInt64
+		if err := rows.Scan(&c.Site, &c.State, &c.Leads, &oldest); err != nil {
+			return nil, fmt.Errorf("count leads: %w", err)
 		}
-		waiting[site] = n
+		c.Oldest = fromMillis(oldest)
+		counts = append(counts, c)
 	}
-	return waiting, rows.Err()
+	return counts, rows.Err()
+}
+
+// Odd counts the leads that are done but for a person's look, by their reason:
+// [lead.ReasonMissing] or [lead.ReasonTwice].
+func (s *Store) Odd(ctx context.Context) (map[string]int, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT reason, count(*) FROM leads WHERE reason IN ('missing', 'twice') GROUP BY reason`)
+	if err != nil {
+		return nil, fmt.Errorf("count odd leads: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	odd := map[string]int{}
+	for rows.Next() {
+		var reason string
+		var n int
+		if err := rows.Scan(&reason, &n); err != nil {
+			return nil, fmt.Errorf("count odd leads: %w", err)
+		}
+		odd[reason] = n
+	}
+	return odd, rows.Err()
 }
 
 // List returns the leads that match, newest first, and whether there are more.

@@ -1,60 +1,141 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"leadrelay/internal/lead"
 )
 
-// Claim takes up to n leads of the site that are due, for as long as the
-// lease. Those whose earlier lease ran out in the middle of an attempt come
-// back as doubtful, with that attempt closed as unsure. When fewer than n are
-// due, next is when another one will be, or zero.
-func (s *Store) Claim(ctx context.Context, site string, now time.Time, n int, lease time.Duration) (claims []lead.Claim, next time.Time, err error) {
+// The courier takes leads in two ways: queued ones to send, all others to look
+// up. lookStates is the order in which the others matter: a sending lead is due
+// when its lease ran out in the middle of an attempt.
+var lookStates = []lead.State{lead.Sending, lead.Doubtful, lead.Delivered, lead.Confirmed}
+
+// Begin takes up to q.N queued leads of the site that are due, and writes down
+// that an attempt begins for each, before its first byte leaves: all in one
+// commit. When fewer are due, next is when another one will be, or zero.
+func (s *Store) Begin(ctx context.Context, site string, q lead.Due) (claims []lead.Claim, next time.Time, err error) {
 	// Most wake-ups find nothing to do; they must not cost a commit.
-	if next, err = s.nextDue(ctx, site); err != nil || next.IsZero() || next.After(now) {
+	next, err = s.nextDue(ctx, site, lead.Queued, q)
+	if err != nil || next.IsZero() || next.After(q.Now) {
+		return nil, next, err
+	}
+	var begun []lead.Claim // read only after a commit: the writer may outlive ctx
+	err = s.do(ctx, func(tx *sql.Tx) error {
+		var err error
+		if begun, err = s.take(tx, site, lead.Queued, q); err != nil {
+			return err
+		}
+		intent := tx.Stmt(s.stmt.intent)
+		defer func() { _ = intent.Close() }()
+		for i := range begun {
+			c := &begun[i]
+			if err := intent.QueryRow(int64(c.Lead.RemoteID), q.Now.UnixMilli()).Scan(&c.Number); err != nil {
+				return fmt.Errorf("intent: %w", err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("begin attempts: %w", err)
+	}
+	if len(begun) < q.N {
+		next, err = s.nextDue(ctx, site, lead.Queued, lead.Due{Now: q.Now, Far: q.Far})
+	}
+	return begun, next, err
+}
+
+// Look takes up to q.N leads of the sites that are due for a look-up. Those
+// whose lease ran out in the middle of an attempt come back as doubtful, with
+// that attempt closed as unsure. When fewer are due, next is when another one
+// will be, or zero.
+func (s *Store) Look(ctx context.Context, sites []string, q lead.Due) (claims []lead.Claim, next time.Time, err error) {
+	if next, err = s.nextLook(ctx, sites, q); err != nil || next.IsZero() || next.After(q.Now) {
 		return nil, next, err
 	}
 	var due []lead.Claim // read only after a commit: the writer may outlive ctx
 	err = s.do(ctx, func(tx *sql.Tx) error {
-		var err error
-		if due, err = s.claimDue(tx, site, now, n, lease); err != nil {
-			return err
+		due = due[:0]
+		for _, state := range lookStates {
+			for _, site := range sites {
+				rest := q
+				rest.N -= len(due)
+				taken, err := s.take(tx, site, state, rest)
+				if err != nil {
+					return err
+				}
+				due = append(due, taken...)
+			}
 		}
 		for i := range due {
-			if err := recall(tx, &due[i], now); err != nil {
+			if err := recall(tx, &due[i], q.Now); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("claim: %w", err)
+		return nil, time.Time{}, fmt.Errorf("claim look-ups: %w", err)
 	}
-	if len(due) < n {
-		next, err = s.nextDue(ctx, site)
+	if len(due) < q.N {
+		next, err = s.nextLook(ctx, sites, q)
 	}
 	return due, next, err
 }
 
-func (s *Store) nextDue(ctx context.Context, site string) (time.Time, error) {
-	var due sql.NullInt64
-	err := s.read.QueryRowContext(ctx, `SELECT min(due_at) FROM leads WHERE site = $1 AND due_at IS NOT NULL`, site).Scan(&due)
-	return fromMillis(due), err
+func (s *Store) nextLook(ctx context.Context, sites []string, q lead.Due) (next time.Time, err error) {
+	for _, state := range lookStates {
+		for _, site := range sites {
+			due, err := s.nextDue(ctx, site, state, q)
+			if err != nil {
+				return time.Time{}, err
+			}
+			if !due.IsZero() && (next.IsZero() || due.Before(next)) {
+				next = due
+			}
+		}
+	}
+	return next, nil
 }
 
-// claimSQL takes the leads that are due longest; %s is where a database passes
-// over rows that another replica is taking.
-const claimSQL = `UPDATE leads
-	SET fence = fence + 1, due_at = $1, state = CASE state WHEN 'sending' THEN 'doubtful' ELSE state END
-	WHERE remote_id IN (SELECT remote_id FROM leads WHERE site = $2 AND due_at <= $3 ORDER BY due_at LIMIT $4 %s)
-	RETURNING ` + leadColumns + `, fence, tries`
+// nextDue is when a lead of the site in the state is due, not counting those
+// that fell due before q.Since. A lead that is due later than any could be was
+// written down before the clock was set back: it is due now.
+func (s *Store) nextDue(ctx context.Context, site string, state lead.State, q lead.Due) (time.Time, error) {
+	var first, last sql.NullInt64
+	err := s.stmt.nextDue.QueryRowContext(ctx, site, string(state), bound(q.Since, 0)).Scan(&first, &last)
+	if err != nil || q.Far == 0 || !last.Valid || fromMillis(last).Before(q.Now.Add(q.Far)) {
+		return fromMillis(first), err
+	}
+	err = s.do(ctx, func(tx *sql.Tx) error {
+		_, err := tx.Exec(`UPDATE leads SET due_at = $1 WHERE site = $2 AND state = $3 AND due_at >= $4`,
+			q.Now.UnixMilli(), site, string(state), q.Now.Add(q.Far).UnixMilli())
+		return err
+	})
+	return q.Now, err
+}
 
-func (s *Store) claimDue(tx *sql.Tx, site string, now time.Time, n int, lease time.Duration) ([]lead.Claim, error) {
-	rows, err := tx.Query(s.dialect.claim, now.Add(lease).UnixMilli(), site, now.UnixMilli(), n)
+const nextDueSQL = `SELECT (SELECT min(due_at) FROM leads WHERE site = $1 AND state = $2 AND due_at >= $3),
+	(SELECT max(due_at) FROM leads WHERE site = $1 AND state = $2)`
+
+// takeSQL takes the leads that are due longest; %s is where a database passes
+// over rows that another replica is taking. A due lead that is not queued
+// either has been looked up before, or its attempt was cut.
+const takeSQL = `UPDATE leads SET fence = fence + 1, turn_at = due_at, due_at = $1,
+	state = CASE state WHEN 'queued' THEN 'sending' WHEN 'sending' THEN 'doubtful' ELSE state END
+	WHERE remote_id IN (SELECT remote_id FROM leads
+		WHERE site = $2 AND state = $3 AND due_at >= $4 AND due_at <= $5 ORDER BY due_at LIMIT $6 %s)
+	RETURNING ` + leadColumns + `, fence, tries, turn_at`
+
+func (s *Store) take(tx *sql.Tx, site string, state lead.State, q lead.Due) ([]lead.Claim, error) {
+	take := tx.Stmt(s.stmt.take)
+	defer func() { _ = take.Close() }()
+	rows, err := take.Query(q.Now.Add(q.Lease).UnixMilli(), site, string(state), bound(q.Since, 0), q.Now.UnixMilli(), q.N)
 	if err != nil {
 		return nil, err
 	}
@@ -62,49 +143,35 @@ func (s *Store) claimDue(tx *sql.Tx, site string, now time.Time, n int, lease ti
 	var claims []lead.Claim
 	for rows.Next() {
 		var c lead.Claim
-		if c.Lead, err = scanLead(rows, &c.Fence, &c.Tries); err != nil {
+		var turn sql.NullInt64
+		if c.Lead, err = scanLead(rows, &c.Fence, &c.Tries, &turn); err != nil {
 			return nil, err
 		}
+		c.TurnAt = fromMillis(turn)
 		claims = append(claims, c)
 	}
+	slices.SortFunc(claims, func(a, b lead.Claim) int {
+		return cmp.Or(a.TurnAt.Compare(b.TurnAt), cmp.Compare(a.Lead.RemoteID, b.Lead.RemoteID))
+	})
 	return claims, rows.Err()
 }
 
+const intentSQL = `INSERT INTO attempts (remote_id, number, begun_at)
+	SELECT $1, 1 + COALESCE(max(number), 0), $2 FROM attempts WHERE remote_id = $1 RETURNING number`
+
 // recall closes an attempt that nobody will end any more, and reads when the
-// lead's attempts began.
+// attempts began that EasyBroker may have taken.
 func recall(tx *sql.Tx, c *lead.Claim, now time.Time) error {
-	if c.Lead.State != lead.Doubtful {
-		return nil
-	}
 	_, err := tx.Exec(`UPDATE attempts SET ended_at = $1, outcome = 'unsure', detail = 'interrupted'
 		WHERE remote_id = $2 AND ended_at IS NULL`, now.UnixMilli(), int64(c.Lead.RemoteID))
 	if err != nil {
 		return err
 	}
 	var first, last sql.NullInt64
-	err = tx.QueryRow(`SELECT min(begun_at), max(begun_at) FROM attempts WHERE remote_id = $1`,
-		int64(c.Lead.RemoteID)).Scan(&first, &last)
+	err = tx.QueryRow(`SELECT min(begun_at), max(begun_at), count(*) FROM attempts
+		WHERE remote_id = $1 AND outcome IN ('unsure', 'delivered')`, int64(c.Lead.RemoteID)).Scan(&first, &last, &c.Perhaps)
 	c.FirstAttempt, c.LastAttempt = fromMillis(first), fromMillis(last)
 	return err
-}
-
-// Begin writes down that an attempt begins, before its first byte leaves, and
-// returns the attempt's number; the lease starts anew. The error wraps
-// [lead.ErrLost] when the lease ran out and another courier has the lead.
-func (s *Store) Begin(ctx context.Context, c lead.Claim, now time.Time, lease time.Duration) (int, error) {
-	var number int // read only after a commit
-	err := s.do(ctx, func(tx *sql.Tx) error {
-		if err := change(tx, c, `state = 'sending', due_at = $3`, now.Add(lease).UnixMilli()); err != nil {
-			return err
-		}
-		return tx.QueryRow(`INSERT INTO attempts (remote_id, number, begun_at)
-			SELECT $1, 1 + COALESCE(max(number), 0), $2 FROM attempts WHERE remote_id = $1 RETURNING number`,
-			int64(c.Lead.RemoteID), now.UnixMilli()).Scan(&number)
-	})
-	if err != nil {
-		return 0, fmt.Errorf("begin attempt: %w", err)
-	}
-	return number, nil
 }
 
 // Settle writes down what became of a claimed lead. The error wraps
@@ -112,16 +179,13 @@ func (s *Store) Begin(ctx context.Context, c lead.Claim, now time.Time, lease ti
 // settlement then changes nothing.
 func (s *Store) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) error {
 	err := s.do(ctx, func(tx *sql.Tx) error {
-		err := change(tx, c, `state = $3, reason = $4, due_at = $5, tries = $6,
-			delivered_at = COALESCE(delivered_at, $7), confirmed_at = COALESCE(confirmed_at, $8)`,
-			string(to.State), to.Reason, millis(to.DueAt), to.Tries, when(to, lead.Delivered), when(to, lead.Confirmed))
+		err := ours(exec(tx, s.stmt.settle, int64(c.Lead.RemoteID), c.Fence, string(to.State), to.Reason, millis(to.DueAt), to.Tries,
+			when(to, lead.Delivered), when(to, lead.Confirmed)))
 		if err != nil || to.Attempt == nil {
 			return err
 		}
 		a := to.Attempt
-		_, err = tx.Exec(`UPDATE attempts SET ended_at = $1, outcome = $2, status = $3, detail = $4
-			WHERE remote_id = $5 AND number = $6`,
-			a.EndedAt.UnixMilli(), string(a.Outcome), a.Status, a.Detail, int64(c.Lead.RemoteID), a.Number)
+		_, err = exec(tx, s.stmt.end, a.EndedAt.UnixMilli(), string(a.Outcome), a.Status, a.Detail, int64(c.Lead.RemoteID), a.Number)
 		return err
 	})
 	if err != nil {
@@ -129,6 +193,12 @@ func (s *Store) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) er
 	}
 	return nil
 }
+
+const (
+	settleSQL = `UPDATE leads SET state = $3, reason = $4, due_at = $5, tries = $6,
+		delivered_at = COALESCE(delivered_at, $7), confirmed_at = COALESCE(confirmed_at, $8) WHERE remote_id = $1 AND fence = $2`
+	endSQL = `UPDATE attempts SET ended_at = $1, outcome = $2, status = $3, detail = $4 WHERE remote_id = $5 AND number = $6`
+)
 
 // when is the time of the settlement, if it is the one that leads to the state.
 func when(to lead.Settlement, state lead.State) sql.NullInt64 {
@@ -138,20 +208,26 @@ func when(to lead.Settlement, state lead.State) sql.NullInt64 {
 	return millis(to.At)
 }
 
-// Release gives a claimed lead back untried: it is due at once.
-func (s *Store) Release(ctx context.Context, c lead.Claim, now time.Time) error {
-	err := s.do(ctx, func(tx *sql.Tx) error { return change(tx, c, `due_at = $3`, now.UnixMilli()) })
+// Release gives back a lead that was to be looked up and was not: it keeps its
+// turn.
+func (s *Store) Release(ctx context.Context, c lead.Claim) error {
+	err := s.do(ctx, func(tx *sql.Tx) error {
+		return ours(tx.Exec(`UPDATE leads SET due_at = turn_at WHERE remote_id = $1 AND fence = $2`, int64(c.Lead.RemoteID), c.Fence))
+	})
 	if err != nil {
 		return fmt.Errorf("release: %w", err)
 	}
 	return nil
 }
 
-// change updates a claimed lead if it is still ours. Parameters of set count
-// from $3.
-func change(tx *sql.Tx, c lead.Claim, set string, args ...any) error {
-	args = append([]any{int64(c.Lead.RemoteID), c.Fence}, args...)
-	res, err := tx.Exec(`UPDATE leads SET `+set+` WHERE remote_id = $1 AND fence = $2`, args...) //nolint:gosec // set is one of the three texts above
+func exec(tx *sql.Tx, prepared *sql.Stmt, args ...any) (sql.Result, error) {
+	stmt := tx.Stmt(prepared)
+	defer func() { _ = stmt.Close() }()
+	return stmt.Exec(args...)
+}
+
+// ours reports [lead.ErrLost] when the change found nobody to change.
+func ours(res sql.Result, err error) error {
 	if err != nil {
 		return err
 	}
@@ -159,4 +235,44 @@ func change(tx *sql.Tx, c lead.Claim, set string, args ...any) error {
 		return err
 	}
 	return lead.ErrLost
+}
+
+// Expire fails those of the site's leads that were queued before a time, for a
+// person to look at, and returns their ids. It looks at those that are due
+// longest, as many as q.N.
+func (s *Store) Expire(ctx context.Context, site string, before time.Time, q lead.Due) ([]lead.RemoteID, error) {
+	const stale = `FROM (SELECT remote_id, COALESCE(queued_at, received_at) AS queued FROM leads
+		WHERE site = $1 AND state = 'queued' AND due_at <= $2 ORDER BY due_at LIMIT $3) AS longest WHERE queued < $4`
+	args := []any{site, q.Now.UnixMilli(), q.N, before.UnixMilli()}
+	var n int
+	if err := s.read.QueryRowContext(ctx, `SELECT count(*) `+stale, args...).Scan(&n); err != nil || n == 0 {
+		return nil, err
+	}
+	var ids []lead.RemoteID // read only after a commit
+	err := s.do(ctx, func(tx *sql.Tx) error {
+		var err error
+		ids, err = scanIDs(tx.Query(`UPDATE leads SET state = 'failed', reason = '`+lead.ReasonDeadline+`', due_at = NULL, fence = fence + 1
+			WHERE remote_id IN (SELECT remote_id `+stale+`) RETURNING remote_id`, args...))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("expire: %w", err)
+	}
+	return ids, nil
+}
+
+func scanIDs(rows *sql.Rows, err error) ([]lead.RemoteID, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var ids []lead.RemoteID
+	for rows.Next() {
+		var id lead.RemoteID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
 }

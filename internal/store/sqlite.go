@@ -18,8 +18,8 @@ import (
 // SQLite has one writer at a time, so nobody can take the same rows. A BIGINT
 // key would be an index beside the table; an INTEGER one is the table.
 var sqliteDialect = dialect{
-	claim: fmt.Sprintf(claimSQL, ""),
-	ddl:   strings.NewReplacer("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"),
+	take: fmt.Sprintf(takeSQL, ""),
+	ddl:  strings.NewReplacer("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"),
 }
 
 // DamagedError means that the file is no sound database. It was not touched.
@@ -65,7 +65,7 @@ func (s *Store) openFiles(ctx context.Context, path string) error {
 	// FULL: in WAL mode NORMAL may forget acknowledged commits when the power
 	// goes. Pragmas stand in the address so that every connection has them.
 	if s.write, err = openDB(path, "_txlock", "immediate", "_pragma", "journal_mode(WAL)", "_pragma", "synchronous(FULL)",
-		"_pragma", "foreign_keys(1)", "_pragma", "busy_timeout(5000)", "_pragma", "journal_size_limit(67108864)"); err != nil {
+		"_pragma", "foreign_keys(1)", "_pragma", busyTimeout, "_pragma", "journal_size_limit(67108864)"); err != nil {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)
@@ -79,6 +79,10 @@ func (s *Store) openFiles(ctx context.Context, path string) error {
 	s.read.SetMaxIdleConns(4)
 	return nil
 }
+
+// busyTimeout is how long a write waits for another process to unlock the
+// database: whoever waits for it shall hear within two seconds.
+const busyTimeout = "busy_timeout(1500)"
 
 // openDB takes name and value in turn.
 func openDB(path string, options ...string) (*sql.DB, error) {

@@ -23,7 +23,7 @@ type Store struct {
 	read    *sql.DB
 	release func() error // gives up the lock on the file
 
-	insert, reserve *sql.Stmt
+	stmt statements
 
 	jobs      chan *job
 	live      []*job        // the writer's: the jobs of the transaction
@@ -34,8 +34,14 @@ type Store struct {
 
 // dialect is all in which the databases differ.
 type dialect struct {
-	claim string // takes due leads
-	ddl   *strings.Replacer
+	take string // takes due leads
+	ddl  *strings.Replacer
+}
+
+// statements are those that every lead needs, understood once.
+type statements struct {
+	insert, reserve, take, intent, settle, end *sql.Stmt // for the writer
+	nextDue                                    *sql.Stmt // for readers
 }
 
 // Open opens the database, brings its schema up to date and starts the writer.
@@ -58,11 +64,7 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	var err error
-	if s.insert, err = s.write.PrepareContext(ctx, insertLead); err != nil {
-		return fmt.Errorf("prepare: %w", err)
-	}
-	if s.reserve, err = s.write.PrepareContext(ctx, reserve); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		return fmt.Errorf("prepare: %w", err)
 	}
 	s.jobs = make(chan *job, maxWaiting)
@@ -71,11 +73,34 @@ func (s *Store) start(ctx context.Context) error {
 	return nil
 }
 
-// Close lets the writes that wait finish, then closes the database.
+func (s *Store) prepare(ctx context.Context) error {
+	for _, p := range []struct {
+		stmt **sql.Stmt
+		db   *sql.DB
+		text string
+	}{
+		{&s.stmt.insert, s.write, insertLead},
+		{&s.stmt.reserve, s.write, reserve},
+		{&s.stmt.take, s.write, s.dialect.take},
+		{&s.stmt.intent, s.write, intentSQL},
+		{&s.stmt.settle, s.write, settleSQL},
+		{&s.stmt.end, s.write, endSQL},
+		{&s.stmt.nextDue, s.read, nextDueSQL},
+	} {
+		var err error
+		if *p.stmt, err = p.db.PrepareContext(ctx, p.text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close lets the writes that wait finish, then closes the database, its
+// statements with it.
 func (s *Store) Close() error {
 	close(s.quit)
 	<-s.done
-	return errors.Join(s.insert.Close(), s.reserve.Close(), s.closeFiles())
+	return s.closeFiles()
 }
 
 func (s *Store) closeFiles() error {
@@ -109,19 +134,19 @@ func fromMillis(n sql.NullInt64) time.Time {
 }
 
 // leadColumns are read by scanLead, in this order.
-const leadColumns = `remote_id, site, state, property_id, body, received_at, due_at, reason, delivered_at, confirmed_at`
+const leadColumns = `remote_id, site, state, property_id, body, received_at, COALESCE(queued_at, received_at), due_at, reason, delivered_at, confirmed_at`
 
 type scanner interface{ Scan(dest ...any) error }
 
 // scanLead reads leadColumns and what more the query selects behind them.
 func scanLead(row scanner, more ...any) (lead.Lead, error) {
 	var (
-		l                                   lead.Lead
-		body                                []byte
-		received, due, delivered, confirmed sql.NullInt64
+		l                                           lead.Lead
+		body                                        []byte
+		received, queued, due, delivered, confirmed sql.NullInt64
 	)
 	dest := append([]any{
-		&l.RemoteID, &l.Site, &l.State, &l.PropertyID, &body, &received, &due,
+		&l.RemoteID, &l.Site, &l.State, &l.PropertyID, &body, &received, &queued, &due,
 		&l.Reason, &delivered, &confirmed,
 	}, more...)
 	if err := row.Scan(dest...); err != nil {
@@ -130,7 +155,7 @@ func scanLead(row scanner, more ...any) (lead.Lead, error) {
 	if err := unpack(body, &l); err != nil {
 		return lead.Lead{}, fmt.Errorf("lead %d: %w", l.RemoteID, err)
 	}
-	l.ReceivedAt, l.DueAt = fromMillis(received), fromMillis(due)
+	l.ReceivedAt, l.QueuedAt, l.DueAt = fromMillis(received), fromMillis(queued), fromMillis(due)
 	l.DeliveredAt, l.ConfirmedAt = fromMillis(delivered), fromMillis(confirmed)
 	return l, nil
 }

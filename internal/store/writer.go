@@ -178,7 +178,7 @@ func (s *Store) keepAll(tx *sql.Tx, batch []*job) error {
 	if err != nil {
 		return err
 	}
-	insert := tx.Stmt(s.insert)
+	insert := tx.Stmt(s.stmt.insert)
 	defer func() { _ = insert.Close() }()
 	for _, j := range batch {
 		if j.kept == nil {
@@ -209,7 +209,7 @@ func (s *Store) reserveIDs(tx *sql.Tx, batch []*job) (map[lead.Tick]lead.RemoteI
 		}
 	}
 	first := make(map[lead.Tick]lead.RemoteID, len(count))
-	stmt := tx.Stmt(s.reserve)
+	stmt := tx.Stmt(s.stmt.reserve)
 	defer func() { _ = stmt.Close() }()
 	for tick, n := range count {
 		var last int64

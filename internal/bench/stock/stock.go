@@ -97,19 +97,15 @@ func Keep(ctx context.Context, s *store.Store) error {
 // are due as before.
 func Carry(ctx context.Context, s *store.Store) error {
 	now := time.Now()
-	claims, _, err := s.Claim(ctx, Site, now, 1, time.Minute)
+	claims, _, err := s.Begin(ctx, Site, lead.Due{Now: now, N: 1, Lease: time.Minute})
 	if err != nil {
 		return err
 	}
 	if len(claims) != 1 {
 		return errors.New("no lead is due")
 	}
-	number, err := s.Begin(ctx, claims[0], now, time.Minute)
-	if err != nil {
-		return err
-	}
 	return s.Settle(ctx, claims[0], lead.Settlement{
 		State: lead.Queued, At: now, DueAt: now, Tries: claims[0].Tries + 1,
-		Attempt: &lead.Attempt{Number: number, BegunAt: now, EndedAt: now, Outcome: lead.OutcomeDeferred, Status: 429},
+		Attempt: &lead.Attempt{Number: claims[0].Number, EndedAt: now, Outcome: lead.OutcomeDeferred, Status: 429},
 	})
 }

@@ -29,17 +29,20 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"ids grow when the clock jumps back":                     clockJumpsBack,
 		"ids that count seconds and milliseconds never meet":     bothTicks,
 		"a lead is claimed by one courier only":                  oneCourier,
-		"a claimed lead is due again when the lease runs out":    leaseRunsOut,
 		"an attempt that nobody ended makes the lead doubtful":   interrupted,
 		"a settlement after the lease changes nothing":           lateSettlement,
-		"a released lead is due at once, and no attempt counts":  released,
+		"a look-up that was given back keeps its turn":           released,
+		"what fell due lately can be taken first":                lately,
+		"a clock that is set back leaves no lead waiting":        setBack,
+		"leads past their deadline fail, those due longest":      expired,
+		"look-ups come back with what may have been taken":       lookedUp,
 		"a settled lead is due when the settlement says":         settledLater,
-		"a delivered lead is never claimed again":                delivered,
+		"a delivered lead is never sent again":                   delivered,
 		"claims know of no other site":                           otherSite,
 		"claims take the lead that waits longest":                longestFirst,
 		"the time of the next due lead is known":                 nextDue,
 		"a list is newest first, filtered, and pages to the end": listed,
-		"leads that wait are counted by site":                    waiting,
+		"leads are counted by site and state":                    counted,
 		"an unknown lead is not found":                           notFound,
 		"a store that takes writes is ready":                     ready,
 	} {
@@ -69,16 +72,32 @@ func keep(t *testing.T, s *store.Store, at time.Time) lead.RemoteID {
 	return id
 }
 
-func claim(t *testing.T, s *store.Store, at time.Time, n int) []lead.Claim {
+func due(at time.Time, n int) lead.Due { return lead.Due{Now: at, N: n, Lease: lease} }
+
+func begin(t *testing.T, s *store.Store, at time.Time, n int) []lead.Claim {
 	t.Helper()
-	claims, _, err := s.Claim(t.Context(), site, at, n, lease)
+	claims, _, err := s.Begin(t.Context(), site, due(at, n))
 	require.NoError(t, err)
 	return claims
 }
 
-func claimOne(t *testing.T, s *store.Store, at time.Time) lead.Claim {
+func beginOne(t *testing.T, s *store.Store, at time.Time) lead.Claim {
 	t.Helper()
-	claims := claim(t, s, at, 1)
+	claims := begin(t, s, at, 1)
+	require.Len(t, claims, 1)
+	return claims[0]
+}
+
+func look(t *testing.T, s *store.Store, at time.Time) []lead.Claim {
+	t.Helper()
+	claims, _, err := s.Look(t.Context(), []string{"lofts", site}, due(at, 10))
+	require.NoError(t, err)
+	return claims
+}
+
+func lookOne(t *testing.T, s *store.Store, at time.Time) lead.Claim {
+	t.Helper()
+	claims := look(t, s, at)
 	require.Len(t, claims, 1)
 	return claims[0]
 }
@@ -149,7 +168,7 @@ func oneCourier(t *testing.T, s *store.Store) {
 	for range couriers {
 		wg.Go(func() {
 			for {
-				claims, _, err := s.Claim(t.Context(), site, at, 7, lease)
+				claims, _, err := s.Begin(t.Context(), site, due(at, 7))
 				if err != nil || len(claims) == 0 {
 					return
 				}
@@ -168,29 +187,21 @@ func oneCourier(t *testing.T, s *store.Store) {
 	}
 }
 
-func leaseRunsOut(t *testing.T, s *store.Store) {
-	t.Helper()
-	at := now()
-	id := keep(t, s, at)
-	claimOne(t, s, at)
-	require.Empty(t, claim(t, s, at.Add(lease-time.Millisecond), 1))
-	again := claimOne(t, s, at.Add(lease))
-	require.Equal(t, id, again.Lead.RemoteID)
-	require.Equal(t, lead.Queued, again.Lead.State)
-}
-
 func interrupted(t *testing.T, s *store.Store) {
 	t.Helper()
 	at := now()
 	id := keep(t, s, at)
-	number, err := s.Begin(t.Context(), claimOne(t, s, at), at, lease)
-	require.NoError(t, err)
-	require.Equal(t, 1, number)
+	c := beginOne(t, s, at)
+	require.Equal(t, 1, c.Number)
+	require.Equal(t, lead.Sending, c.Lead.State)
+	require.Equal(t, at, c.TurnAt)
+	require.Empty(t, look(t, s, at.Add(lease-time.Millisecond)))
 
-	c := claimOne(t, s, at.Add(lease))
+	c = lookOne(t, s, at.Add(lease))
 	require.Equal(t, lead.Doubtful, c.Lead.State)
 	require.Equal(t, at, c.FirstAttempt)
 	require.Equal(t, at, c.LastAttempt)
+	require.Equal(t, 1, c.Perhaps)
 
 	got, attempts, err := s.Find(t.Context(), id)
 	require.NoError(t, err)
@@ -204,39 +215,113 @@ func lateSettlement(t *testing.T, s *store.Store) {
 	t.Helper()
 	at := now()
 	id := keep(t, s, at)
-	slow := claimOne(t, s, at)
-	claimOne(t, s, at.Add(lease))
+	slow := beginOne(t, s, at)
+	lookOne(t, s, at.Add(lease))
 
-	_, err := s.Begin(t.Context(), slow, at, lease)
-	require.ErrorIs(t, err, lead.ErrLost)
-	require.ErrorIs(t, s.Settle(t.Context(), slow, lead.Settlement{State: lead.Delivered, At: at}), lead.ErrLost)
-	require.ErrorIs(t, s.Release(t.Context(), slow, at), lead.ErrLost)
+	require.ErrorIs(t, s.Settle(t.Context(), slow, lead.Settlement{
+		State: lead.Delivered, At: at, Attempt: &lead.Attempt{Number: 1, EndedAt: at, Outcome: lead.OutcomeDelivered},
+	}), lead.ErrLost)
+	require.ErrorIs(t, s.Release(t.Context(), slow), lead.ErrLost)
 
 	got, attempts, err := s.Find(t.Context(), id)
 	require.NoError(t, err)
-	require.Equal(t, lead.Queued, got.State)
+	require.Equal(t, lead.Doubtful, got.State)
 	require.Equal(t, at.Add(2*lease), got.DueAt)
-	require.Empty(t, attempts)
+	require.Equal(t, lead.OutcomeUnsure, attempts[0].Outcome)
 }
 
 func released(t *testing.T, s *store.Store) {
 	t.Helper()
 	at := now()
 	id := keep(t, s, at)
-	require.NoError(t, s.Release(t.Context(), claimOne(t, s, at), at))
-	require.Equal(t, id, claimOne(t, s, at).Lead.RemoteID)
-	_, attempts, err := s.Find(t.Context(), id)
+	beginOne(t, s, at)
+	c := lookOne(t, s, at.Add(lease))
+	require.NoError(t, s.Release(t.Context(), c))
+	got, _, err := s.Find(t.Context(), id)
 	require.NoError(t, err)
-	require.Empty(t, attempts)
+	require.Equal(t, at.Add(lease), got.DueAt)
+	require.Equal(t, id, lookOne(t, s, at.Add(lease)).Lead.RemoteID)
+}
+
+func lately(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now()
+	old := keep(t, s, at.Add(-time.Hour))
+	first := keep(t, s, at.Add(-2*time.Second))
+	second := keep(t, s, at.Add(-time.Second))
+	q := due(at, 3)
+	q.Since = at.Add(-time.Minute)
+	claims, _, err := s.Begin(t.Context(), site, q)
+	require.NoError(t, err)
+	require.Len(t, claims, 2)
+	require.Equal(t, first, claims[0].Lead.RemoteID, "in the order in which they came")
+	require.Equal(t, second, claims[1].Lead.RemoteID)
+	require.Equal(t, old, beginOne(t, s, at).Lead.RemoteID)
+}
+
+func setBack(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now()
+	waits, doubtful := keep(t, s, at), keep(t, s, at.Add(time.Second))
+	settle(t, s, at.Add(time.Second), lead.Settlement{State: lead.Queued, DueAt: at.Add(3 * time.Hour), Attempt: &lead.Attempt{Outcome: lead.OutcomeDeferred}})
+	settle(t, s, at.Add(time.Second), lead.Settlement{State: lead.Doubtful, DueAt: at.Add(time.Hour), Attempt: &lead.Attempt{Outcome: lead.OutcomeUnsure}})
+
+	earlier := at.AddDate(-1, 0, 0)
+	q := due(earlier, 10)
+	q.Far = 5 * time.Hour
+	claims, _, err := s.Begin(t.Context(), site, q)
+	require.NoError(t, err)
+	require.Len(t, claims, 1)
+	require.Equal(t, waits, claims[0].Lead.RemoteID)
+	claims, _, err = s.Look(t.Context(), []string{site}, q)
+	require.NoError(t, err)
+	require.Len(t, claims, 1)
+	require.Equal(t, doubtful, claims[0].Lead.RemoteID)
+}
+
+func expired(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now()
+	stale, younger, late := keep(t, s, at.Add(-3*time.Hour)), keep(t, s, at.Add(-time.Hour)), keep(t, s, at.Add(-2*time.Hour))
+	ids, err := s.Expire(t.Context(), site, at.Add(-90*time.Minute), due(at, 1))
+	require.NoError(t, err)
+	require.Equal(t, []lead.RemoteID{stale}, ids, "as many as were asked for, the one that is due longest first")
+	ids, err = s.Expire(t.Context(), site, at.Add(-90*time.Minute), due(at, 10))
+	require.NoError(t, err)
+	require.Equal(t, []lead.RemoteID{late}, ids)
+	got, _, err := s.Find(t.Context(), stale)
+	require.NoError(t, err)
+	require.Equal(t, lead.Failed, got.State)
+	require.Equal(t, lead.ReasonDeadline, got.Reason)
+	require.Zero(t, got.DueAt)
+	require.Equal(t, younger, beginOne(t, s, at).Lead.RemoteID)
+	require.Empty(t, begin(t, s, at, 10))
+}
+
+func lookedUp(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now()
+	keep(t, s, at)
+	for i, outcome := range []lead.Outcome{lead.OutcomeDeferred, lead.OutcomeUnsure, lead.OutcomeRefused, lead.OutcomeUnsure} {
+		begun := at.Add(time.Duration(i) * time.Minute)
+		settle(t, s, begun, lead.Settlement{State: lead.Queued, DueAt: begun, Attempt: &lead.Attempt{Outcome: outcome}})
+	}
+	last := at.Add(4 * time.Minute)
+	settle(t, s, last, lead.Settlement{State: lead.Delivered, DueAt: last, Attempt: &lead.Attempt{Outcome: lead.OutcomeDelivered}})
+
+	c := lookOne(t, s, last)
+	require.Equal(t, lead.Delivered, c.Lead.State)
+	require.Equal(t, 3, c.Perhaps, "what was deferred or refused is not there")
+	require.Equal(t, at.Add(time.Minute), c.FirstAttempt)
+	require.Equal(t, last, c.LastAttempt)
+	require.Zero(t, c.Number)
 }
 
 // settle takes the lead through one attempt.
 func settle(t *testing.T, s *store.Store, at time.Time, to lead.Settlement) lead.Claim {
 	t.Helper()
-	c := claimOne(t, s, at)
-	number, err := s.Begin(t.Context(), c, at, lease)
-	require.NoError(t, err)
-	to.Attempt.Number, to.Attempt.EndedAt = number, at.Add(time.Second)
+	c := beginOne(t, s, at)
+	to.Attempt.Number, to.Attempt.EndedAt = c.Number, at.Add(time.Second)
 	to.At = to.Attempt.EndedAt
 	require.NoError(t, s.Settle(t.Context(), c, to))
 	return c
@@ -259,7 +344,7 @@ func settledLater(t *testing.T, s *store.Store) {
 		Number: 1, BegunAt: at, EndedAt: at.Add(time.Second), Outcome: lead.OutcomeDeferred, Status: 429, Detail: "too many",
 	}}, attempts)
 
-	require.Empty(t, claim(t, s, later.Add(-time.Millisecond), 1))
+	require.Empty(t, begin(t, s, later.Add(-time.Millisecond), 1))
 	again := settle(t, s, later, lead.Settlement{State: lead.Delivered, Tries: 2, Attempt: &lead.Attempt{Outcome: lead.OutcomeDelivered, Status: 200}})
 	require.Equal(t, 1, again.Tries)
 	got, attempts, err = s.Find(t.Context(), id)
@@ -273,7 +358,7 @@ func delivered(t *testing.T, s *store.Store) {
 	at := now()
 	id := keep(t, s, at)
 	settle(t, s, at, lead.Settlement{State: lead.Delivered, Attempt: &lead.Attempt{Outcome: lead.OutcomeDelivered, Status: 200}})
-	require.Empty(t, claim(t, s, at.AddDate(1, 0, 0), 1))
+	require.Empty(t, begin(t, s, at.AddDate(1, 0, 0), 1))
 	got, _, err := s.Find(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, lead.Delivered, got.State)
@@ -285,7 +370,7 @@ func otherSite(t *testing.T, s *store.Store) {
 	t.Helper()
 	at := now()
 	keep(t, s, at)
-	claims, next, err := s.Claim(t.Context(), "lofts", at, 1, lease)
+	claims, next, err := s.Begin(t.Context(), "lofts", due(at, 1))
 	require.NoError(t, err)
 	require.Empty(t, claims)
 	require.Zero(t, next)
@@ -296,24 +381,27 @@ func longestFirst(t *testing.T, s *store.Store) {
 	at := now()
 	newer := keep(t, s, at)
 	older := keep(t, s, at.Add(-time.Minute))
-	require.Equal(t, older, claimOne(t, s, at).Lead.RemoteID)
-	require.Equal(t, newer, claimOne(t, s, at).Lead.RemoteID)
+	require.Equal(t, older, beginOne(t, s, at).Lead.RemoteID)
+	require.Equal(t, newer, beginOne(t, s, at).Lead.RemoteID)
 }
 
 func nextDue(t *testing.T, s *store.Store) {
 	t.Helper()
 	at := now()
 	keep(t, s, at.Add(time.Hour))
-	claims, next, err := s.Claim(t.Context(), site, at, 1, lease)
+	claims, next, err := s.Begin(t.Context(), site, due(at, 1))
 	require.NoError(t, err)
 	require.Empty(t, claims)
 	require.Equal(t, at.Add(time.Hour), next)
 
 	keep(t, s, at)
-	claims, next, err = s.Claim(t.Context(), site, at, 2, lease)
+	claims, next, err = s.Begin(t.Context(), site, due(at, 2))
 	require.NoError(t, err)
 	require.Len(t, claims, 1)
-	require.Equal(t, at.Add(lease), next, "its own lease may run out first")
+	require.Equal(t, at.Add(time.Hour), next)
+	_, next, err = s.Look(t.Context(), []string{site}, due(at, 1))
+	require.NoError(t, err)
+	require.Equal(t, at.Add(lease), next, "when the lease runs out")
 }
 
 func listed(t *testing.T, s *store.Store) {
@@ -367,15 +455,22 @@ func listed(t *testing.T, s *store.Store) {
 	}
 }
 
-func waiting(t *testing.T, s *store.Store) {
+func counted(t *testing.T, s *store.Store) {
 	t.Helper()
 	at := now()
+	keep(t, s, at.Add(-time.Hour))
+	keep(t, s, at.Add(-time.Minute))
 	keep(t, s, at)
-	keep(t, s, at)
-	settle(t, s, at, lead.Settlement{State: lead.Delivered, Attempt: &lead.Attempt{Outcome: lead.OutcomeDelivered, Status: 200}})
-	got, err := s.Waiting(t.Context())
+	settle(t, s, at, lead.Settlement{State: lead.Delivered, Reason: lead.ReasonMissing, Attempt: &lead.Attempt{Outcome: lead.OutcomeDelivered, Status: 200}})
+	got, err := s.Counts(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, map[string]int{site: 1}, got)
+	require.ElementsMatch(t, []lead.Count{
+		{Site: site, State: lead.Delivered, Leads: 1, Oldest: at.Add(-time.Hour)},
+		{Site: site, State: lead.Queued, Leads: 2, Oldest: at.Add(-time.Minute)},
+	}, got)
+	odd, err := s.Odd(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{lead.ReasonMissing: 1}, odd)
 }
 
 func notFound(t *testing.T, s *store.Store) {

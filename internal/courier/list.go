@@ -1,0 +1,183 @@
+package courier
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+)
+
+const (
+	// clockSkew is how far EasyBroker's clock may be from ours unknown to us:
+	// the window in which a lead is looked for begins that much before its
+	// first attempt.
+	clockSkew = 15 * time.Minute
+	// mostPages bounds a reading; a window with more is not read in full.
+	mostPages = 100
+	// fewPages is enough to find what has just come in.
+	fewPages = 10
+	// pageSize is EasyBroker's likely maximum.
+	pageSize = 50
+	// readings is how often a list that changes while it is read is begun anew.
+	readings = 3
+)
+
+var (
+	errTooManyPages = errors.New("the list has too many pages")
+	errMoving       = errors.New("the list changes while it is read")
+)
+
+// reading is what was read of a list.
+type reading struct {
+	items []easybroker.Listed
+	whole bool // it was read to its end, and nothing moved meanwhile
+}
+
+// read reads the list until enough says that it is, or in full. When some is
+// set, what has just come in is enough, and a list that is longer or changes
+// is no error.
+func (l *lane) read(ctx context.Context, q easybroker.Query, some bool, enough func([]easybroker.Listed) bool) (r reading, err error) {
+	for range readings {
+		r, err = l.readOnce(ctx, q, some, enough)
+		if !errors.Is(err, errMoving) {
+			break
+		}
+		if some {
+			return r, nil
+		}
+	}
+	return r, err
+}
+
+// readOnce turns the pages. Items that trade places between two pages are seen
+// twice or never, so a list counts as read in full only when it had as many
+// different items as it said, on every page.
+func (l *lane) readOnce(ctx context.Context, q easybroker.Query, some bool, enough func([]easybroker.Listed) bool) (reading, error) {
+	var r reading
+	known := map[easybroker.Listed]bool{}
+	total, most := -1, mostPages
+	if some {
+		most = fewPages
+	}
+	for q.Page, q.Limit = 1, pageSize; q.Page <= most; q.Page++ {
+		if err := l.pace.Wait(ctx); err != nil {
+			return r, err
+		}
+		page, err := l.list(context.WithoutCancel(ctx), q)
+		if err != nil {
+			return r, err
+		}
+		l.noteAhead(page.Date)
+		for _, item := range page.Content {
+			if !known[item] {
+				known[item] = true
+				r.items = append(r.items, item)
+			}
+		}
+		switch {
+		case enough(r.items):
+			return r, nil
+		case total >= 0 && page.Total != total:
+			return r, errMoving
+		case !page.More && len(known) < page.Total:
+			return r, errMoving
+		case !page.More:
+			r.whole = true
+			return r, nil
+		}
+		total = page.Total
+	}
+	if some {
+		return r, nil
+	}
+	return r, errTooManyPages
+}
+
+// matches are the contact requests that are the lead: by remote_id, or, where
+// the list has none, by what the visitor wrote and when.
+func (l *lane) matches(c lead.Claim, items []easybroker.Listed) []easybroker.Listed {
+	var found []easybroker.Listed
+	for _, item := range items {
+		if l.account.API == easybroker.Partner && item.RemoteID != 0 {
+			if item.RemoteID == int64(c.Lead.RemoteID) {
+				found = append(found, item)
+			}
+		} else if item.PropertyID == c.Lead.PropertyID && l.isTimely(item, c) && l.looksLike(item, c) {
+			found = append(found, item)
+		}
+	}
+	return found
+}
+
+// isTimely reports whether the item can have come from one of the lead's
+// attempts, as far as its time tells.
+func (l *lane) isTimely(item easybroker.Listed, c lead.Claim) bool {
+	if item.HappenedAt.IsZero() || c.FirstAttempt.After(l.courier.clock.read()) {
+		return true
+	}
+	at := item.HappenedAt.Add(-l.ahead()) // as our clock would have said
+	return !at.Before(c.FirstAttempt.Add(-clockSkew)) && !at.After(c.LastAttempt.Add(l.courier.opt.Timeout+l.courier.opt.Settle+clockSkew))
+}
+
+// looksLike reports whether the item says all that the lead does.
+func (l *lane) looksLike(item easybroker.Listed, c lead.Claim) bool {
+	sent := request(c.Lead, l.courier.stops[c.Lead.Site].route)
+	reach := sent.Email != "" && sameText(item.Email, sent.Email) || sent.Email == "" && sent.Phone != "" && samePhone(item.Phone, sent.Phone)
+	return reach && sameText(item.Message, sent.Message)
+}
+
+// isSame reports whether an item with the lead's remote_id is about the same
+// inquiry. EasyBroker may tidy up what it gets, so one thing in common is
+// enough.
+func (l *lane) isSame(item easybroker.Listed, c lead.Claim) bool {
+	sent := request(c.Lead, l.courier.stops[c.Lead.Site].route)
+	return item.Email == "" && item.Phone == "" && item.Message == "" ||
+		sent.Email != "" && sameText(item.Email, sent.Email) ||
+		sent.Phone != "" && samePhone(item.Phone, sent.Phone) ||
+		sent.Message != "" && sameText(item.Message, sent.Message)
+}
+
+func sameText(a, b string) bool {
+	return strings.EqualFold(strings.Join(strings.Fields(a), " "), strings.Join(strings.Fields(b), " "))
+}
+
+// samePhone compares the last ten digits, which is a number in Mexico without
+// its country.
+func samePhone(a, b string) bool {
+	const national = 10
+	tail := func(s string) string {
+		digits := strings.Map(func(r rune) rune {
+			if r >= '0' && r <= '9' {
+				return r
+			}
+			return -1
+		}, s)
+		return digits[max(0, len(digits)-national):]
+	}
+	return a == b || tail(a) != "" && tail(a) == tail(b)
+}
+
+// noteAhead notes how far EasyBroker's clock is ahead of ours.
+func (l *lane) noteAhead(theirs time.Time) {
+	if theirs.IsZero() {
+		return
+	}
+	ahead := theirs.Sub(l.courier.clock.read())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.theirLead = ahead
+}
+
+// ahead is how far EasyBroker's clock is ahead of ours: negative when it is
+// behind, zero when it is near enough.
+func (l *lane) ahead() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.theirLead.Abs() < time.Minute {
+		return 0
+	}
+	return l.theirLead
+}

@@ -1,0 +1,258 @@
+package courier
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+)
+
+const (
+	// lookBatch is how many leads are looked for together.
+	lookBatch = 100
+	// lookLease is how long a batch may take.
+	lookLease = 5 * time.Minute
+	// lookPause stands between two batches, so that the next one is worth it.
+	lookPause = 3 * time.Second
+	// firstLook is when a delivered lead is looked for.
+	firstLook = 10 * time.Second
+	// freshFor is how long a delivered lead is looked for among all that came
+	// lately; after that it is looked for by its property.
+	freshFor = 2 * time.Minute
+	// graces is after how many settle delays a delivered lead is missing.
+	graces = 3
+	// longDoubt is when a doubt needs a person.
+	longDoubt = time.Hour
+)
+
+// lookAll looks up what is due for it.
+func (l *lane) lookAll(ctx context.Context) {
+	for ctx.Err() == nil {
+		now := time.Now()
+		if from := l.standing.looksFrom(now); from.After(now) {
+			l.toLook.sleep(ctx, from)
+			continue
+		}
+		wall := l.courier.clock.read()
+		claims, due, err := l.courier.outbox.Look(context.WithoutCancel(ctx), l.sites,
+			lead.Due{Now: wall, Far: l.courier.farthestLook(&l.lookJumps), N: lookBatch, Lease: lookLease})
+		switch {
+		case err != nil:
+			l.courier.opt.Log.Error().Strs("sites", l.sites).Err(err).Msg("look-ups not claimed")
+			l.toLook.sleep(ctx, now.Add(time.Second))
+		case len(claims) > 0:
+			l.lookUp(ctx, claims)
+			l.pauseLooks(ctx)
+		case due.IsZero():
+			l.toLook.sleep(ctx, now.Add(poll))
+		default:
+			l.toLook.sleep(ctx, now.Add(min(poll, due.Sub(wall))))
+		}
+	}
+}
+
+func (l *lane) pauseLooks(ctx context.Context) {
+	timer := time.NewTimer(lookPause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// lookUp reads EasyBroker's list for the claimed leads: once for all that were
+// delivered just now, and once for each property of the others, of which the
+// list must be read in full. What it does not get to is given back.
+func (l *lane) lookUp(ctx context.Context, claims []lead.Claim) {
+	wall := l.courier.clock.read()
+	fresh, others := partition(claims, func(c lead.Claim) bool {
+		return c.Lead.State == lead.Delivered && c.Perhaps == 1 && wall.Sub(c.LastAttempt) < freshFor
+	})
+	groups := [][]lead.Claim{fresh}
+	byProperty := map[string]int{}
+	for _, c := range others {
+		i, known := byProperty[c.Lead.PropertyID]
+		if !known {
+			i = len(groups)
+			byProperty[c.Lead.PropertyID] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], c)
+	}
+	for i, group := range groups {
+		if len(group) == 0 {
+			continue
+		}
+		if ctx.Err() != nil || l.standing.looksFrom(time.Now()).After(time.Now()) {
+			l.release(ctx, slices.Concat(groups[i:]...))
+			return
+		}
+		l.lookFor(ctx, group, i == 0)
+	}
+}
+
+func (l *lane) release(ctx context.Context, claims []lead.Claim) {
+	for _, c := range claims {
+		if err := l.courier.outbox.Release(context.WithoutCancel(ctx), c); err != nil {
+			l.courier.opt.Log.Warn().Str("site", c.Lead.Site).Int64("remote_id", int64(c.Lead.RemoteID)).Err(err).Msg("look-up not given back")
+		}
+	}
+}
+
+// lookFor looks for a group with one reading of the list. fresh leads are
+// sought among the latest of all; the list is then not read to its end.
+func (l *lane) lookFor(ctx context.Context, group []lead.Claim, fresh bool) {
+	first := slices.MinFunc(group, func(a, b lead.Claim) int { return a.FirstAttempt.Compare(b.FirstAttempt) }).FirstAttempt
+	q := easybroker.Query{PropertyID: group[0].Lead.PropertyID, After: l.windowFrom(first)}
+	if fresh {
+		q.PropertyID = ""
+	}
+	// All must be seen where there may be more than one of a kind.
+	twins := !fresh && l.account.API != easybroker.Partner || slices.ContainsFunc(group, func(c lead.Claim) bool { return c.Perhaps > 1 })
+	began, steady := l.courier.clock.read(), l.courier.clock.steadyFor()
+	reading, err := l.read(ctx, q, fresh, func(items []easybroker.Listed) bool {
+		return !twins && !slices.ContainsFunc(group, func(c lead.Claim) bool { return len(l.matches(c, items)) == 0 })
+	})
+	for _, c := range group {
+		sight := sight{matches: l.matches(c, reading.items), whole: reading.whole, began: began, steady: steady, err: err}
+		to := l.conclude(c, sight)
+		l.logLook(c, to, sight)
+		_ = l.settle(ctx, c, to) // the log has it, and the lead comes back when the lease is over
+	}
+}
+
+// windowFrom is from when on the list is asked for a lead whose first attempt
+// began then: earlier by what the clocks may differ, and by what ours is known
+// to be ahead of EasyBroker's. An attempt in the future was stamped by a clock
+// that has been set back since, so no window is safe.
+func (l *lane) windowFrom(first time.Time) time.Time {
+	now := l.courier.clock.read()
+	if first.IsZero() || first.After(now) {
+		return time.Time{}
+	}
+	return first.Add(-clockSkew).Add(min(0, l.ahead()))
+}
+
+// sight is what one reading of the list showed of a lead.
+type sight struct {
+	matches []easybroker.Listed
+	whole   bool          // the list was read in full
+	began   time.Time     // when the reading did, on the wall
+	steady  time.Duration // for how long our clock could be believed then
+	err     error
+}
+
+// conclude says what becomes of a lead that was looked up.
+func (l *lane) conclude(c lead.Claim, s sight) lead.Settlement {
+	now := l.courier.clock.read()
+	to := lead.Settlement{State: c.Lead.State, Reason: c.Lead.Reason, At: now, Tries: c.Tries}
+	sent := c.LastAttempt.Add(l.courier.opt.Timeout) // the attempt may have been taken as late as its time-out
+	settled := sent.Add(l.courier.opt.Settle)
+	to.DueAt = nextLook(now, sent, settled, c.Lead.State == lead.Doubtful)
+	switch {
+	case s.err != nil:
+		if c.Lead.State == lead.Doubtful {
+			to.Reason = "look-up failed: " + judge(easybroker.Receipt{}, s.err, false).detail
+		}
+	case len(s.matches) > 0:
+		l.seen(c, s, &to)
+	case c.Lead.State == lead.Confirmed: // it was seen, and has no twin
+		to.DueAt = time.Time{}
+	case !s.whole || !l.proves(c, s, settled):
+	case c.Lead.State == lead.Doubtful:
+		l.absent(c, sent, &to)
+	default:
+		l.missing(c, s, &to)
+	}
+	return to
+}
+
+// proves reports whether a list that was read in full and does not have the
+// lead proves that it is not there: the list has had its time since the last
+// attempt, by a clock that can be believed.
+func (l *lane) proves(c lead.Claim, s sight, settled time.Time) bool {
+	patience := l.courier.opt.Timeout + l.courier.opt.Settle
+	setBack := c.LastAttempt.After(s.began)
+	return s.steady >= patience && !l.flies(c.Lead.RemoteID) && (setBack || !s.began.Before(settled))
+}
+
+// seen concludes from what is there.
+func (l *lane) seen(c lead.Claim, s sight, to *lead.Settlement) {
+	byID := l.account.API == easybroker.Partner && s.matches[0].RemoteID != 0
+	switch n := len(s.matches); {
+	case byID && !slices.ContainsFunc(s.matches, func(m easybroker.Listed) bool { return l.isSame(m, c) }):
+		l.collision(to)
+		return
+	case !byID && n > 1 && c.Lead.State == lead.Doubtful:
+		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, "several contact requests in EasyBroker look like this lead"
+		return
+	case n > 1:
+		to.State, to.DueAt, to.Reason = lead.Confirmed, time.Time{}, lead.ReasonTwice
+	case c.Lead.State == lead.Confirmed:
+		to.DueAt = time.Time{}
+	case c.Perhaps > 1: // the other attempt may still turn up
+		to.State, to.DueAt, to.Reason = lead.Confirmed, to.At.Add(l.courier.opt.Settle), ""
+	default:
+		to.State, to.DueAt, to.Reason = lead.Confirmed, time.Time{}, ""
+	}
+	if c.Lead.State != lead.Confirmed {
+		l.courier.opt.Seen(to.At.Sub(c.LastAttempt))
+	}
+}
+
+// collision is for a remote_id that EasyBroker has, of somebody else.
+func (l *lane) collision(to *lead.Settlement) {
+	to.Reason = "EasyBroker has another contact request under this remote_id"
+	if to.State == lead.Doubtful {
+		to.State, to.DueAt = lead.Failed, time.Time{}
+	}
+}
+
+// absent puts a lead that is surely not there back into the queue.
+func (l *lane) absent(c lead.Claim, sent time.Time, to *lead.Settlement) {
+	to.State, to.DueAt, to.Reason = lead.Queued, to.At, "not in EasyBroker's list"
+	if l.courier.clock.since(c.Lead.QueuedAt) >= l.courier.opt.Deadline {
+		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, lead.ReasonDeadline
+	} else if due := sent.Add(jitter(l.courier.opt.Schedule.Wait(c.Tries-1), c)); due.After(to.At) {
+		to.DueAt = due
+	}
+}
+
+// missing reports a lead that EasyBroker took and does not show. It is looked
+// for until the deadline and never sent again.
+func (l *lane) missing(c lead.Claim, s sight, to *lead.Settlement) {
+	age := s.began.Sub(c.Lead.DeliveredAt)
+	if age < graces*l.courier.opt.Settle {
+		return
+	}
+	to.Reason = lead.ReasonMissing
+	if age >= l.courier.opt.Deadline {
+		to.DueAt = time.Time{}
+	}
+}
+
+func (l *lane) logLook(c lead.Claim, to lead.Settlement, s sight) {
+	event := l.courier.opt.Log.Info()
+	switch {
+	case to.State == lead.Failed, to.Reason == lead.ReasonTwice, to.Reason == lead.ReasonMissing && c.Lead.Reason != to.Reason,
+		to.State == lead.Doubtful && to.At.Sub(c.LastAttempt) > longDoubt:
+		event = l.courier.opt.Log.Error()
+	case s.err != nil:
+		event = l.courier.opt.Log.Warn()
+	}
+	next(event, to.DueAt).Int64("remote_id", int64(c.Lead.RemoteID)).Str("site", c.Lead.Site).Int("found", len(s.matches)).
+		Bool("whole", s.whole).AnErr("cause", s.err).Str("state", string(to.State)).Str("reason", lead.Line(to.Reason)).Msg("look-up")
+}
+
+func partition[T any](all []T, first func(T) bool) (yes, no []T) {
+	for _, v := range all {
+		if first(v) {
+			yes = append(yes, v)
+		} else {
+			no = append(no, v)
+		}
+	}
+	return yes, no
+}
