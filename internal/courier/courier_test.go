@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -43,6 +44,9 @@ type broker struct {
 	lag     time.Duration
 	listErr error
 	answer  func(call int, a easybroker.Account) answer
+	page    int                       // items on one; one, so that a look-up must turn them, when zero
+	ahead   time.Duration             // its clock
+	move    func([]easybroker.Listed) // what it does to a list before it is cut into pages
 }
 
 type kept struct {
@@ -70,7 +74,6 @@ func (b *broker) Create(ctx context.Context, a easybroker.Account, cr easybroker
 	return easybroker.Receipt{Status: 200}, how.err
 }
 
-// List shows one lead a page, so that a look-up must turn them.
 func (b *broker) List(_ context.Context, _ easybroker.Account, q easybroker.Query) (easybroker.Page, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -80,18 +83,23 @@ func (b *broker) List(_ context.Context, _ easybroker.Account, q easybroker.Quer
 	}
 	var all []easybroker.Listed
 	for _, k := range b.kept {
-		if k.at.Add(b.lag).After(time.Now()) || k.at.Before(q.After) || k.PropertyID != q.PropertyID {
+		at := k.at.Add(b.ahead)
+		if k.at.Add(b.lag).After(time.Now()) || at.Before(q.After) || q.PropertyID != "" && k.PropertyID != q.PropertyID {
 			continue
 		}
 		all = append(all, easybroker.Listed{
 			RemoteID: k.RemoteID, PropertyID: k.PropertyID, Name: k.Name, Email: k.Email, Phone: k.Phone,
-			Message: k.Message, HappenedAt: k.at,
+			Message: k.Message, HappenedAt: at,
 		})
 	}
-	if q.Page > len(all) {
-		return easybroker.Page{Total: len(all)}, nil
+	slices.Reverse(all) // newest first
+	if b.move != nil {
+		b.move(all)
 	}
-	return easybroker.Page{Content: all[q.Page-1 : q.Page], Total: len(all), More: q.Page < len(all)}, nil
+	size := min(max(b.page, 1), q.Limit)
+	start := min((q.Page-1)*size, len(all))
+	end := min(start+size, len(all))
+	return easybroker.Page{Content: all[start:end], Total: len(all), More: end < len(all), Date: time.Now().Add(b.ahead)}, nil
 }
 
 func (b *broker) timesKept(id lead.RemoteID) int {
@@ -104,6 +112,19 @@ func (b *broker) timesKept(id lead.RemoteID) int {
 		}
 	}
 	return n
+}
+
+func (b *broker) reads() []time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.looks)
+}
+
+// now changes how it behaves.
+func (b *broker) now(change func(*broker)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change(b)
 }
 
 func (b *broker) posts() []time.Time {
@@ -153,8 +174,13 @@ func start(t *testing.T, b *broker, opt courier.Options, routes ...courier.Route
 // post does what the door does.
 func (w *world) post(site string) lead.RemoteID {
 	w.Helper()
+	return w.postAbout(site, "EB-XX1234")
+}
+
+func (w *world) postAbout(site, property string) lead.RemoteID {
+	w.Helper()
 	l, err := lead.New(lead.Inquiry{
-		Site: site, PropertyID: "EB-XX1234", Name: "Ana", Email: "ana@ejemplo.mx", Phone: "55 1234 5678", Message: "Hola",
+		Site: site, PropertyID: property, Name: "Ana", Email: "ana@ejemplo.mx", Phone: "55 1234 5678", Message: "Hola",
 	}, "casas.mx", lead.DefaultRules(), time.Now())
 	require.NoError(w, err)
 	id, err := w.store.Keep(w.Context(), l, lead.Milliseconds)
@@ -201,7 +227,6 @@ func TestAnInquiryReachesAHealthyBrokerAtOnce(t *testing.T) {
 }
 
 func TestHowTheFirstAttemptEnds(t *testing.T) {
-	status := func(code int) error { return &easybroker.StatusError{Status: code, Reason: "no se pudo"} }
 	for name, test := range map[string]struct {
 		first   answer
 		state   lead.State // right after the attempt
@@ -214,6 +239,9 @@ func TestHowTheFirstAttemptEnds(t *testing.T) {
 		"an unknown property":             {answer{err: status(404)}, lead.Failed, lead.OutcomeRefused, lead.Failed, 0},
 		"a revoked key":                   {answer{err: status(401)}, lead.Queued, lead.OutcomeDeferred, lead.Confirmed, 1},
 		"a plan without the API":          {answer{err: status(403)}, lead.Queued, lead.OutcomeDeferred, lead.Confirmed, 1},
+		"too early":                       {answer{err: status(425)}, lead.Queued, lead.OutcomeDeferred, lead.Confirmed, 1},
+		"nobody has seen that yet":        {answer{err: status(402)}, lead.Queued, lead.OutcomeDeferred, lead.Confirmed, 1},
+		"too large":                       {answer{err: status(413)}, lead.Failed, lead.OutcomeRefused, lead.Failed, 0},
 		"too many calls":                  {answer{err: status(429)}, lead.Queued, lead.OutcomeDeferred, lead.Confirmed, 1},
 		"nothing left this machine":       {answer{err: &easybroker.NotSentError{Err: errReset}}, lead.Queued, lead.OutcomeDeferred, lead.Confirmed, 1},
 		"connection lost before":          {answer{err: errReset}, lead.Doubtful, lead.OutcomeUnsure, lead.Confirmed, 1},

@@ -79,12 +79,7 @@ func (l *lane) sendAll(ctx context.Context) {
 // rest lets no call out before the time. A lead that comes in meanwhile changes
 // nothing.
 func (l *lane) rest(ctx context.Context, until time.Time) {
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	l.pause(ctx, time.Until(until))
 	if l.standing.isDown() {
 		l.expire(ctx)
 	}
@@ -136,30 +131,39 @@ func (l *lane) sendDue(ctx context.Context, carrying *sync.WaitGroup, n int) <-c
 	return ended
 }
 
-// takeSlots waits for a free slot and its turn in the pace, and takes what more
-// is free at once, up to n; zero when ctx has ended.
+// takeSlots waits for a free slot and until the pace allows a call, and takes
+// as many more as are free and allowed at once, up to n; zero when ctx has
+// ended. It uses up none of the pace: whether there is a lead is not yet known.
 func (l *lane) takeSlots(ctx context.Context, n int) int {
 	select {
 	case l.slots <- struct{}{}:
 	case <-ctx.Done():
 		return 0
 	}
-	if l.pace.Wait(ctx) != nil {
-		<-l.slots
-		return 0
+	for l.pace.Tokens() < 1 {
+		if l.pause(ctx, time.Duration((1-l.pace.Tokens())/float64(l.pace.Limit())*float64(time.Second))+time.Millisecond); ctx.Err() != nil {
+			l.giveSlots(1)
+			return 0
+		}
 	}
-	for taken := 1; taken < n; taken++ {
+	allowed := int(l.pace.Tokens())
+	for taken := 1; taken < min(n, allowed); taken++ {
 		select {
 		case l.slots <- struct{}{}:
 		default:
 			return taken
 		}
-		if !l.pace.Allow() {
-			<-l.slots
-			return taken
-		}
 	}
-	return n
+	return max(1, min(n, allowed))
+}
+
+func (l *lane) pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 func (l *lane) giveSlots(n int) {

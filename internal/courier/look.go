@@ -44,21 +44,12 @@ func (l *lane) lookAll(ctx context.Context) {
 			l.toLook.sleep(ctx, now.Add(time.Second))
 		case len(claims) > 0:
 			l.lookUp(ctx, claims)
-			l.pauseLooks(ctx)
+			l.pause(ctx, lookPause)
 		case due.IsZero():
 			l.toLook.sleep(ctx, now.Add(poll))
 		default:
 			l.toLook.sleep(ctx, now.Add(min(poll, due.Sub(wall))))
 		}
-	}
-}
-
-func (l *lane) pauseLooks(ctx context.Context) {
-	timer := time.NewTimer(lookPause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }
 

@@ -30,6 +30,7 @@ type standing struct {
 	rests   int       // in a row
 	strikes int       // in a row
 	struck  lead.RemoteID
+	latest  time.Time // of the failures
 	frail   time.Time // until then one strike is enough
 }
 
@@ -94,11 +95,15 @@ func (s *standing) isHeld() bool {
 	return s.state == lead.CredentialHeld
 }
 
-// worked notes that EasyBroker judged a lead, so the credential is fine.
-// It reports whether that is news.
-func (s *standing) worked() (news bool) {
+// worked notes that EasyBroker judged a lead, so the credential is fine, if
+// the call began after the last one that failed. It reports whether that is
+// news.
+func (s *standing) worked(began time.Time) (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !began.After(s.latest) {
+		return false
+	}
 	if news = s.stopped(); news {
 		s.frail = time.Now().Add(s.probe)
 	}
@@ -126,7 +131,7 @@ func (s *standing) failed(v verdict, id lead.RemoteID) (news bool) {
 	if v.credential || id != s.struck {
 		s.strikes++
 	}
-	s.struck = id
+	s.struck, s.latest = id, now
 	wait := v.retryAfter
 	switch {
 	case v.held:

@@ -21,10 +21,12 @@ var errFrozen = errors.New("the process stood still before sending")
 // slot is free: the next intent rides in the same commit as this settlement.
 func (l *lane) carry(ctx context.Context, c lead.Claim, landed func()) {
 	defer l.fly(c.Lead.RemoteID, false)
+	claimed := time.Now()
+	_ = l.pace.Wait(context.WithoutCancel(ctx)) // it fails for nobody: one call is never too many at once
 	began := time.Now()
-	v := l.send(context.WithoutCancel(ctx), c, began)
+	v := l.send(context.WithoutCancel(ctx), c, claimed)
 	took := time.Since(began)
-	to := l.after(c, v)
+	to := l.after(c, v, began)
 	l.giveSlots(1)
 	landed()
 	err := l.settle(ctx, c, to)
@@ -69,10 +71,10 @@ func (l *lane) expect(to lead.Settlement) {
 	}
 }
 
-func (l *lane) send(ctx context.Context, c lead.Claim, began time.Time) verdict {
+func (l *lane) send(ctx context.Context, c lead.Claim, claimed time.Time) verdict {
 	again := c.Number > 1
 	s := l.courier.stops[c.Lead.Site]
-	if time.Since(began) > l.courier.lease()-l.courier.opt.Timeout {
+	if time.Since(claimed) > l.courier.lease()-l.courier.opt.Timeout {
 		return judge(easybroker.Receipt{}, &easybroker.NotSentError{Err: errFrozen}, again)
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.courier.opt.Timeout)
@@ -83,13 +85,13 @@ func (l *lane) send(ctx context.Context, c lead.Claim, began time.Time) verdict 
 
 // after says what becomes of the lead, and notes what its end says of the
 // credential and the site.
-func (l *lane) after(c lead.Claim, v verdict) lead.Settlement {
+func (l *lane) after(c lead.Claim, v verdict, began time.Time) lead.Settlement {
 	now := l.courier.clock.read()
 	to := lead.Settlement{State: lead.Queued, Reason: v.detail, At: now, Tries: c.Tries + 1}
 	to.Attempt = &lead.Attempt{Number: c.Number, EndedAt: now, Outcome: v.outcome, Status: v.status, Detail: v.detail}
 	if v.credential || v.outcome == lead.OutcomeUnsure {
 		l.failed(v, c.Lead.RemoteID)
-	} else if l.standing.worked() {
+	} else if l.standing.worked(began) {
 		l.courier.opt.Log.Info().Strs("sites", l.sites).Str("credential", lead.CredentialWorking).Msg("credential works again")
 	}
 	if v.credential {

@@ -1,0 +1,149 @@
+package courier_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/courier"
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+)
+
+func TestOneReadingConfirmsAllThatWereDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, &broker{page: 50}, courier.Options{Rate: 100})
+		var ids []lead.RemoteID
+		for i := range 40 {
+			ids = append(ids, w.postAbout("casas", fmt.Sprintf("EB-%d", i)))
+		}
+		time.Sleep(15 * time.Second)
+		require.Len(t, w.broker.reads(), 1)
+		for _, id := range ids {
+			l, _ := w.find(id)
+			require.Equal(t, lead.Confirmed, l.State)
+			require.Equal(t, 10*time.Second, l.ConfirmedAt.Sub(l.DeliveredAt).Round(time.Second))
+		}
+	})
+}
+
+func TestALeadThatTheListNeverShowsIsReportedAndNotSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{answer: func(int, easybroker.Account) answer { return answer{} }} // 200, and nothing is kept
+		w := start(t, b, courier.Options{})
+		id := w.post("casas")
+		time.Sleep(14 * time.Minute)
+		l, _ := w.find(id)
+		require.Equal(t, lead.Delivered, l.State)
+		require.Empty(t, l.Reason, "it is not missing before three settle delays are over")
+		time.Sleep(30 * time.Minute)
+		l, _ = w.find(id)
+		require.Equal(t, lead.Delivered, l.State)
+		require.Equal(t, lead.ReasonMissing, l.Reason)
+
+		time.Sleep(10 * 24 * time.Hour)
+		l, attempts := w.find(id)
+		require.Equal(t, lead.Delivered, l.State)
+		require.Len(t, attempts, 1)
+		require.Zero(t, l.DueAt, "nobody looks for ever")
+		require.Less(t, len(b.reads()), 150)
+	})
+}
+
+func TestAMissingLeadThatTurnsUpIsConfirmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, &broker{lag: 20 * time.Hour}, courier.Options{})
+		id := w.post("casas")
+		time.Sleep(19 * time.Hour)
+		l, _ := w.find(id)
+		require.Equal(t, lead.ReasonMissing, l.Reason)
+		time.Sleep(7 * time.Hour)
+		l, _ = w.find(id)
+		require.Equal(t, lead.Confirmed, l.State)
+		require.Empty(t, l.Reason)
+	})
+}
+
+func TestAnAttemptThatTookEffectLateIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{answer: func(call int, _ easybroker.Account) answer {
+			if call == 1 {
+				return answer{err: errReset}
+			}
+			return answer{keep: true}
+		}}
+		w := start(t, b, courier.Options{})
+		id := w.post("casas")
+		w.await(id, lead.Confirmed, 10*time.Minute)
+		b.now(func(b *broker) { // what nobody could know
+			late := b.kept[0]
+			late.at = time.Now()
+			b.kept = append(b.kept, late)
+		})
+		time.Sleep(10 * time.Minute)
+		l, _ := w.find(id)
+		require.Equal(t, lead.Confirmed, l.State)
+		require.Equal(t, lead.ReasonTwice, l.Reason)
+	})
+}
+
+func TestAListThatMovesWhileItIsReadProvesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{page: 2, answer: func(int, easybroker.Account) answer { return answer{keep: true, err: errReset} }}
+		w := start(t, b, courier.Options{Rate: 100})
+		var ids []lead.RemoteID
+		for range 6 {
+			ids = append(ids, w.post("casas"))
+		}
+		reads := 0
+		b.now(func(b *broker) { // every page hides its last item behind its first
+			b.move = func(all []easybroker.Listed) {
+				reads++
+				for i := 1; i < len(all); i += 2 {
+					all[i] = all[i-1]
+				}
+			}
+		})
+		time.Sleep(20 * time.Minute)
+		require.Len(t, b.posts(), 6, "none is sent again")
+		require.Positive(t, reads)
+		b.now(func(b *broker) { b.move = nil })
+		for _, id := range ids {
+			w.await(id, lead.Confirmed, 11*time.Minute)
+		}
+	})
+}
+
+func TestSomebodyElsesRemoteIDIsNotOurs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: errReset} }}
+		w := start(t, b, courier.Options{})
+		id := w.post("casas")
+		b.now(func(b *broker) {
+			b.kept = append(b.kept, kept{easybroker.ContactRequest{
+				RemoteID: int64(id), PropertyID: "EB-XX1234", Email: "otra@ejemplo.mx", Phone: "+525599999999", Message: "Otra cosa",
+			}, time.Now(), "k"})
+		})
+		time.Sleep(10 * time.Minute)
+		l, _ := w.find(id)
+		require.Equal(t, lead.Failed, l.State)
+		require.Contains(t, l.Reason, "another contact request under this remote_id")
+	})
+}
+
+func TestABrokerWhoseClockIsElsewhereHidesNoLead(t *testing.T) {
+	for _, ahead := range []time.Duration{-3 * time.Hour, -10 * time.Minute, 10 * time.Minute, 3 * time.Hour} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{ahead: ahead, answer: func(int, easybroker.Account) answer { return answer{keep: true, err: errReset} }}
+				w := start(t, b, courier.Options{})
+				id := w.post("casas")
+				w.await(id, lead.Confirmed, time.Minute)
+				require.Equal(t, 1, b.timesKept(id))
+			})
+		})
+	}
+}

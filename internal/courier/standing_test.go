@@ -1,0 +1,273 @@
+package courier_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/courier"
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+)
+
+func status(code int) error { return &easybroker.StatusError{Status: code, Reason: "no se pudo"} }
+
+// credential is how the first key stands.
+func (w *world) credential() lead.Credential { return w.courier.Status()[0] }
+
+func TestARefusedKeyIsProbedWithoutALead(t *testing.T) {
+	for name, refusal := range map[string]error{"revoked": status(401), "not in the plan": status(403), "redirected": status(302)} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{listErr: refusal, answer: func(int, easybroker.Account) answer { return answer{err: refusal} }}
+				w := start(t, b, courier.Options{Concurrency: 1})
+				var ids []lead.RemoteID
+				for range 20 {
+					ids = append(ids, w.post("casas"))
+					time.Sleep(time.Millisecond)
+				}
+				time.Sleep(3 * time.Hour)
+				require.Len(t, b.posts(), 1, "one lead finds out, and no other is tried")
+				require.InDelta(t, 3*time.Hour/(30*time.Second), len(b.reads()), 3)
+				require.Equal(t, lead.CredentialHeld, w.credential().State)
+				require.Contains(t, w.credential().Reason, "status")
+				for _, id := range ids[1:] {
+					l, attempts := w.find(id)
+					require.Equal(t, lead.Queued, l.State)
+					require.Empty(t, attempts)
+				}
+
+				b.now(func(b *broker) { b.listErr, b.answer = nil, nil })
+				time.Sleep(35 * time.Second)
+				require.Equal(t, lead.CredentialWorking, w.credential().State)
+				var order []lead.RemoteID
+				for _, k := range b.kept {
+					order = append(order, lead.RemoteID(k.RemoteID))
+				}
+				if name == "redirected" { // the first one may have been taken, so it is looked up
+					order = slices.DeleteFunc(order, func(id lead.RemoteID) bool { return id == ids[0] })
+					ids = ids[1:]
+				}
+				require.Equal(t, ids, order, "they go out in their order")
+			})
+		})
+	}
+}
+
+func TestAKeyThatMayOnlyReadCostsOneLeadAProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: status(403)} }}
+		w := start(t, b, courier.Options{})
+		for range 20 {
+			w.post("casas")
+		}
+		time.Sleep(time.Hour)
+		require.InDelta(t, 120, len(b.posts()), 8)
+		require.Equal(t, lead.CredentialHeld, w.credential().State)
+	})
+}
+
+func TestFiveUnsureEndsInARowOpenTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{listErr: status(500), answer: func(int, easybroker.Account) answer { return answer{err: status(500)} }}
+		w := start(t, b, courier.Options{})
+		for range 100 {
+			w.post("casas")
+		}
+		time.Sleep(time.Hour)
+		require.LessOrEqual(t, len(b.posts()), 5+3, "those that were on their way when the fifth ended")
+		require.Equal(t, lead.CredentialDown, w.credential().State)
+
+		b.now(func(b *broker) { b.listErr, b.answer = nil, nil })
+		back := time.Now()
+		time.Sleep(2 * time.Hour)
+		first := slices.IndexFunc(b.posts(), func(at time.Time) bool { return at.After(back) })
+		require.Less(t, b.posts()[first].Sub(back), 31*time.Second)
+		require.Equal(t, lead.CredentialWorking, w.credential().State)
+		require.Equal(t, 100, len(b.kept))
+	})
+}
+
+func TestOneLeadThatNobodyAnswersDoesNotStopTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{answer: func(call int, _ easybroker.Account) answer {
+			if call%4 == 0 {
+				return answer{err: status(500)}
+			}
+			return answer{keep: true}
+		}}
+		w := start(t, b, courier.Options{})
+		for range 40 {
+			w.post("casas")
+			time.Sleep(time.Second)
+			require.Equal(t, lead.CredentialWorking, w.credential().State)
+		}
+	})
+}
+
+func TestRetryAfterRestsTheCredential(t *testing.T) {
+	for name, code := range map[string]int{"too many": 429, "unavailable": 503} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{answer: func(call int, _ easybroker.Account) answer {
+					if call == 1 {
+						return answer{err: &easybroker.StatusError{Status: code, RetryAfter: 2 * time.Minute}}
+					}
+					return answer{keep: true}
+				}}
+				w := start(t, b, courier.Options{})
+				for range 10 {
+					w.post("casas")
+				}
+				time.Sleep(15 * time.Minute)
+				posts := b.posts()
+				require.Len(t, b.kept, 10)
+				second := slices.IndexFunc(posts, func(at time.Time) bool { return at.Sub(posts[0]) > time.Second })
+				require.Positive(t, second)
+				require.GreaterOrEqual(t, posts[second].Sub(posts[0]), 2*time.Minute)
+			})
+		})
+	}
+}
+
+func TestASiteWhoseLeadsAreAllRefusedIsPaused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wrong := true
+		b := &broker{answer: func(int, easybroker.Account) answer {
+			if wrong {
+				return answer{err: status(404)}
+			}
+			return answer{keep: true}
+		}}
+		w := start(t, b, courier.Options{Concurrency: 1})
+		var ids []lead.RemoteID
+		for range 40 {
+			ids = append(ids, w.post("casas"))
+		}
+		time.Sleep(3*time.Hour + 10*time.Second) // between two trials
+		count := func() map[lead.State]int {
+			states := map[lead.State]int{}
+			for _, id := range ids {
+				l, _ := w.find(id)
+				states[l.State]++
+			}
+			return states
+		}
+		require.Equal(t, map[lead.State]int{lead.Failed: 5, lead.Queued: 35}, count())
+		require.Less(t, len(b.posts()), 30)
+		paused := w.courier.Status()[1]
+		require.Equal(t, lead.SitePaused, paused.State)
+		require.Equal(t, []string{"casas"}, paused.Sites)
+
+		b.now(func(*broker) { wrong = false })
+		time.Sleep(20 * time.Minute)
+		require.Equal(t, map[lead.State]int{lead.Failed: 5, lead.Confirmed: 35}, count())
+		require.Len(t, w.courier.Status(), 1)
+	})
+}
+
+func TestAStrangeRefusalIsBelievedTheThirdTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: status(451)} }}
+		w := start(t, b, courier.Options{})
+		id := w.post("casas")
+		time.Sleep(50 * time.Minute)
+		l, _ := w.find(id)
+		require.Equal(t, lead.Queued, l.State)
+		time.Sleep(30 * time.Minute)
+		l, attempts := w.find(id)
+		require.Equal(t, lead.Failed, l.State)
+		require.Equal(t, "no se pudo", l.Reason)
+		require.Len(t, attempts, 3)
+		require.GreaterOrEqual(t, attempts[2].BegunAt.Sub(attempts[0].BegunAt), time.Hour)
+	})
+}
+
+func TestWhoComesInWhileABacklogDrainsGoesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{page: 50, listErr: status(401), answer: func(int, easybroker.Account) answer { return answer{err: status(401)} }}
+		w := start(t, b, courier.Options{})
+		for range 1500 {
+			w.post("casas")
+		}
+		time.Sleep(10 * time.Minute)
+		b.now(func(b *broker) { b.listErr, b.answer = nil, nil })
+		time.Sleep(40 * time.Second)
+		var waits []time.Duration
+		for range 60 { // one a second, at half of the pace's fresh half
+			id, at := w.post("casas"), time.Now()
+			w.await(id, lead.Delivered, 20*time.Second)
+			waits = append(waits, time.Since(at))
+			time.Sleep(time.Second)
+		}
+		slices.Sort(waits)
+		require.Less(t, waits[57], 5*time.Second)
+	})
+}
+
+func TestAHeldKeyFailsNoLeadThoughItsDeadlinePasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{listErr: status(401), answer: func(int, easybroker.Account) answer { return answer{err: status(401)} }}
+		w := start(t, b, courier.Options{Deadline: time.Hour})
+		id := w.post("casas")
+		time.Sleep(24 * time.Hour)
+		l, _ := w.find(id)
+		require.Equal(t, lead.Queued, l.State)
+		b.now(func(b *broker) { b.listErr, b.answer = nil, nil })
+		w.await(id, lead.Confirmed, time.Minute)
+	})
+}
+
+func TestABrokerThatIsDownBeyondTheDeadlinePutsItsLeadsBeforeAPerson(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lost := &easybroker.NotSentError{Err: errReset}
+		b := &broker{listErr: lost, answer: func(int, easybroker.Account) answer { return answer{err: lost} }}
+		w := start(t, b, courier.Options{Deadline: time.Hour})
+		var ids []lead.RemoteID
+		for range 20 {
+			ids = append(ids, w.post("casas"))
+		}
+		time.Sleep(50 * time.Minute)
+		young := w.post("casas")
+		time.Sleep(15 * time.Minute)
+		for _, id := range ids {
+			l, _ := w.find(id)
+			require.Equal(t, lead.Failed, l.State)
+			require.Equal(t, lead.ReasonDeadline, l.Reason)
+		}
+		l, _ := w.find(young)
+		require.Equal(t, lead.Queued, l.State)
+	})
+}
+
+func TestAFlappingBrokerIsNotTakenForAWorkingOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		b := &broker{page: 50}
+		b.answer = func(int, easybroker.Account) answer {
+			if time.Since(begin)/(7*time.Second)%2 == 1 {
+				return answer{err: status(502)}
+			}
+			return answer{keep: true}
+		}
+		w := start(t, b, courier.Options{})
+		begin = time.Now()
+		changes, last := 0, ""
+		for i := range 3600 {
+			w.postAbout("casas", fmt.Sprintf("EB-%d", i%50))
+			time.Sleep(time.Second)
+			if now := w.credential().State; now != last {
+				changes++
+				last = now
+			}
+		}
+		require.Less(t, changes, 120, "less than one change in thirty seconds")
+		b.now(func(b *broker) { b.answer = nil })
+		time.Sleep(6 * time.Hour)
+		require.Equal(t, 3600, len(b.kept))
+	})
+}
