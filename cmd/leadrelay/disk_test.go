@@ -24,6 +24,7 @@ type fullDisk struct {
 	p          *process
 	database   string // as this process sees it
 	fill, free func()
+	carries    bool // what is there goes out though it is full
 }
 
 func TestAFullDisk(t *testing.T) {
@@ -37,14 +38,14 @@ func TestAFullDisk(t *testing.T) {
 			// The courier rests, so that only inquiries write.
 			broker.Misbehave(fakebroker.Faults{Trouble: []fakebroker.Trouble{{Do: "status", Status: http.StatusUnauthorized}}})
 			env := settings(t, address)
-			env["LEADRELAY_COURIER_PROBE"] = "1h"
-			requireToSurvive(t, open(t, env))
+			env["LEADRELAY_COURIER_PROBE"] = "1s"
+			requireToSurvive(t, open(t, env), broker)
 		})
 	}
 }
 
 // requireToSurvive fills the disk and makes room again.
-func requireToSurvive(t *testing.T, d fullDisk) {
+func requireToSurvive(t *testing.T, d fullDisk, broker *fakebroker.Broker) {
 	t.Helper()
 	acknowledged := map[int64]string{}
 	post := func(n int) (status int, h http.Header) {
@@ -76,6 +77,12 @@ func requireToSurvive(t *testing.T, d fullDisk) {
 	eventually(t, "it is not ready", func() bool { return status(t, d.p, "/readyz") == http.StatusServiceUnavailable })
 	require.Equal(t, http.StatusOK, status(t, d.p, "/healthz"))
 	require.Subset(t, allLeads(d.p), acknowledged, "what is there can still be read")
+
+	broker.Misbehave(fakebroker.Faults{})
+	if d.carries {
+		eventually(t, "what is there has gone out", func() bool { return len(broker.Book()) == len(acknowledged) })
+		require.Equal(t, http.StatusServiceUnavailable, status(t, d.p, "/readyz"))
+	}
 
 	d.free()
 	eventually(t, "it is ready again, by itself", d.p.isReady)
@@ -123,7 +130,7 @@ const (
 	// smallDisk is leadrelay on a file system of its own, which goes when the
 	// process does.
 	smallDisk     = "leadrelay-on-a-small-disk"
-	smallDiskSize = 2 << 20 // bytes
+	smallDiskSize = 16 << 20 // bytes; more than a full write-ahead log
 )
 
 // mainOnASmallDisk runs in a mount namespace of its own.
@@ -157,7 +164,7 @@ func smallFileSystem(t *testing.T, env map[string]string) fullDisk {
 	require.NotEmpty(t, p.public, p.output())
 	database := "/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/root" + env["LEADRELAY_DATABASE"]
 	filler := filepath.Join(filepath.Dir(database), "filler")
-	return fullDisk{p: p, database: database, fill: func() {
+	return fullDisk{p: p, database: database, carries: true, fill: func() {
 		require.ErrorIs(t, os.WriteFile(filler, make([]byte, smallDiskSize), 0o600), syscall.ENOSPC)
 	}, free: func() { require.NoError(t, os.Remove(filler)) }}
 }

@@ -22,6 +22,7 @@ type Store struct {
 	write   *sql.DB
 	read    *sql.DB
 	release func() error // gives up the lock on the file
+	reserve *reserve
 
 	stmt statements
 
@@ -40,7 +41,7 @@ type dialect struct {
 
 // statements are those that every lead needs, understood once.
 type statements struct {
-	insert, reserve, take, intent, settle, end *sql.Stmt // for the writer
+	insert, ids, take, intent, settle, end *sql.Stmt // for the writer
 	nextDue                                    *sql.Stmt // for readers
 }
 
@@ -80,7 +81,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		text string
 	}{
 		{&s.stmt.insert, s.write, insertLead},
-		{&s.stmt.reserve, s.write, reserve},
+		{&s.stmt.ids, s.write, reserveSQL},
 		{&s.stmt.take, s.write, s.dialect.take},
 		{&s.stmt.intent, s.write, intentSQL},
 		{&s.stmt.settle, s.write, settleSQL},
@@ -112,13 +113,18 @@ func (s *Store) closeFiles() error {
 func (s *Store) Ready(ctx context.Context) error {
 	const proof = 2 * time.Second
 	now := time.Now()
-	if since := now.UnixMilli() - s.lastWrite.Load(); since >= 0 && since < proof.Milliseconds() {
+	since := now.UnixMilli() - s.lastWrite.Load()
+	if s.reserve.held.Load() && since >= 0 && since < proof.Milliseconds() {
 		return nil
 	}
-	return s.do(ctx, func(tx *sql.Tx) error {
+	err := s.do(ctx, func(tx *sql.Tx) error {
 		_, err := tx.Exec(`UPDATE pulse SET beat_at = $1 WHERE id = 1`, now.UnixMilli())
 		return err
 	})
+	if err == nil && !s.reserve.held.Load() {
+		err = errNoRoom
+	}
+	return err
 }
 
 // millis turns a time into what the database holds; zero is NULL.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -115,9 +116,21 @@ type jobError struct{ error }
 func (e jobError) Unwrap() error { return e.error }
 
 // commit answers every job of the batch. When one of them fails, each gets a
-// transaction of its own, so that a bad write costs nobody else.
+// transaction of its own, so that a bad write costs nobody else. When the disk
+// is full, the reserve is for those that keep no lead.
 func (s *Store) commit(batch []*job) {
+	if s.reserve.hold(time.Now()); !s.reserve.held.Load() {
+		batch = refuseKeeps(batch)
+	}
 	err := s.together(batch)
+	if isFull(err) {
+		err = s.again(batch)
+	}
+	if isFull(err) {
+		s.reserve.give()
+		batch = refuseKeeps(batch)
+		err = s.again(batch)
+	}
 	var one jobError
 	if errors.As(err, &one) && len(batch) > 1 {
 		for _, j := range batch {
@@ -125,7 +138,7 @@ func (s *Store) commit(batch []*job) {
 		}
 		return
 	}
-	if err == nil {
+	if err == nil && len(batch) > 0 {
 		s.lastWrite.Store(time.Now().UnixMilli())
 	}
 	for _, j := range batch {
@@ -133,8 +146,28 @@ func (s *Store) commit(batch []*job) {
 	}
 }
 
+// again tries once more, after the write-ahead log has begun anew in the room
+// that it has: what stood in it is now in the database.
+func (s *Store) again(batch []*job) error {
+	_, _ = s.write.Exec("PRAGMA wal_checkpoint(RESTART)") // when it cannot, the next write says so
+	return s.together(batch)
+}
+
+// refuseKeeps answers those that would keep a lead, and returns the others.
+func refuseKeeps(batch []*job) []*job {
+	return slices.DeleteFunc(batch, func(j *job) bool {
+		if j.kept != nil {
+			j.done <- errNoRoom
+		}
+		return j.kept != nil
+	})
+}
+
 // together writes the batch in one transaction.
 func (s *Store) together(batch []*job) error {
+	if len(batch) == 0 {
+		return nil
+	}
 	// A visitor who leaves must not take the others' leads along, so the
 	// transaction belongs to no request.
 	tx, err := s.write.BeginTx(context.Background(), nil)
@@ -193,9 +226,9 @@ func (s *Store) keepAll(tx *sql.Tx, batch []*job) error {
 	return nil
 }
 
-// reserve takes n remote ids at once. The first is max(last + 1, ticks): see
+// reserveSQL takes n remote ids at once. The first is max(last + 1, ticks): see
 // [lead.RemoteID].
-const reserve = `UPDATE remote_ids SET last = $1 + CASE WHEN last < $2 THEN $2 ELSE last END
+const reserveSQL = `UPDATE remote_ids SET last = $1 + CASE WHEN last < $2 THEN $2 ELSE last END
 	WHERE tick = $3 RETURNING last`
 
 // reserveIDs takes as many remote ids as the batch needs and returns the first
@@ -209,7 +242,7 @@ func (s *Store) reserveIDs(tx *sql.Tx, batch []*job) (map[lead.Tick]lead.RemoteI
 		}
 	}
 	first := make(map[lead.Tick]lead.RemoteID, len(count))
-	stmt := tx.Stmt(s.stmt.reserve)
+	stmt := tx.Stmt(s.stmt.ids)
 	defer func() { _ = stmt.Close() }()
 	for tick, n := range count {
 		var last int64

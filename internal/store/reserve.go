@@ -1,0 +1,88 @@
+package store
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"modernc.org/sqlite"
+)
+
+// errNoRoom refuses a lead while the disk is full.
+var errNoRoom = errors.New("the disk is full; what is left is for the leads that are here")
+
+// reserve is a file that keeps some room on the disk. When the disk is full, it
+// is removed: from then on no lead is taken, but those that are here can still
+// be sent, and how that ended written down. Once there is room for the file
+// again, leads are taken again.
+type reserve struct {
+	path  string
+	size  int64
+	tried time.Time // when it was last made anew, for the writer alone
+	held  atomic.Bool
+}
+
+// newReserve takes a share of the file system that hurts nobody.
+func newReserve(path string) *reserve {
+	const most, share = 4 << 20, 16
+	r := &reserve{path: path, size: most}
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(path[:len(path)-len(reserveSuffix)], &fs); err == nil {
+		r.size = min(most, int64(fs.Blocks)*int64(fs.Bsize)/share) //nolint:gosec,unconvert // a file system is smaller than 2^63, and types differ by system
+	}
+	return r
+}
+
+// reserveSuffix follows the database's name.
+const reserveSuffix = ".reserve"
+
+// hold makes the file, unless it is there or was tried just now.
+func (r *reserve) hold(now time.Time) {
+	const pause = time.Second
+	if r.held.Load() || now.Sub(r.tried).Abs() < pause {
+		return
+	}
+	r.tried = now
+	if r.make() != nil {
+		_ = os.Remove(r.path) // half a reserve is none
+		return
+	}
+	r.held.Store(true)
+}
+
+// make writes the file: a hole in it would reserve nothing.
+func (r *reserve) make() error {
+	if info, err := os.Stat(r.path); err == nil && info.Size() >= r.size {
+		return nil
+	}
+	f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyN(f, zeros{}, r.size)
+	return errors.Join(err, f.Close())
+}
+
+// give removes the file.
+func (r *reserve) give() {
+	if r.held.Swap(false) {
+		_ = os.Remove(r.path) // if it stays, it is still there the next time
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// isFull reports whether a write failed because the disk is full.
+func isFull(err error) bool {
+	const sqliteFull = 13
+	var failed *sqlite.Error
+	return errors.As(err, &failed) && failed.Code()&0xff == sqliteFull
+}
