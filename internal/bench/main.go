@@ -33,6 +33,7 @@ type bench struct {
 	binary  string // the leadrelay that is measured
 	dir     string // where databases lie; gone afterwards
 	profile string // where a processor profile goes, if anywhere
+	only    string // the step that is measured, if not all
 	largest string // a database that the claims leave behind
 	scale   scale
 	table   table
@@ -47,14 +48,15 @@ type scale struct {
 	leads    int // in the large database
 	carries  int // claims measured in each database
 	arrivals int
+	backlog  int // leads delivered in each round of deliveries
 }
 
 func fullScale() scale {
-	return scale{rounds: 7, round: 2 * time.Second, saturate: 15 * time.Second, starts: 10, leads: 1_000_000, carries: 500, arrivals: 100}
+	return scale{rounds: 7, round: 2 * time.Second, saturate: 15 * time.Second, starts: 10, leads: 1_000_000, carries: 500, arrivals: 100, backlog: 20_000}
 }
 
 func shortScale() scale {
-	return scale{rounds: 3, round: 700 * time.Millisecond, saturate: 3 * time.Second, starts: 5, leads: 50_000, carries: 100, arrivals: 20}
+	return scale{rounds: 3, round: 700 * time.Millisecond, saturate: 3 * time.Second, starts: 5, leads: 50_000, carries: 100, arrivals: 20, backlog: 2_000}
 }
 
 // run is main without the parts that a test cannot have. It returns the exit
@@ -68,6 +70,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	flags.StringVar(&b.binary, "binary", "bin/leadrelay", "the leadrelay to measure")
 	flags.StringVar(&b.profile, "profile", "", "write a processor profile of the durable stack to this `file`")
+	flags.StringVar(&b.only, "only", "", "measure this `step` alone")
 	dir := flags.String("dir", "bin", "where the databases lie for the time being; a disk, not tmpfs")
 	short := flags.Bool("short", false, "measure less, in less than 20 s")
 	asJSON := flags.Bool("json", false, "print the figures for programs")
@@ -116,10 +119,14 @@ func (b *bench) measure(ctx context.Context, dir string, progress io.Writer) (er
 		{"accepts", b.accepts},
 		{"memory", b.memory},
 		{"arrival", b.arrival},
+		{"delivery", b.delivery},
 		{"size", b.size},
 		{"claims", b.claims},
 		{"start", b.start},
 	} {
+		if b.only != "" && b.only != step.name {
+			continue
+		}
 		_, _ = fmt.Fprintf(progress, "measuring %s\n", step.name)
 		if err := step.run(ctx); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)

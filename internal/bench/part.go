@@ -27,6 +27,7 @@ type part struct {
 	Address  string        `json:",omitempty"` // where the load goes
 	Warm     time.Duration `json:",omitempty"`
 	For      time.Duration `json:",omitempty"`
+	Posts    int           `json:",omitempty"` // contact requests that go straight to the address
 }
 
 func play(ctx context.Context, words string, out io.Writer) error {
@@ -36,6 +37,9 @@ func play(ctx context.Context, words string, out io.Writer) error {
 	}
 	if p.Stack != "" {
 		return serve(ctx, p, out)
+	}
+	if p.Posts > 0 {
+		return postBare(ctx, p)
 	}
 	done, err := load(ctx, p)
 	if err != nil {

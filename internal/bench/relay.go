@@ -43,7 +43,7 @@ func (r *relay) open(ctx context.Context, binary, database string) (err error) {
 	env := append(os.Environ(),
 		"EASYBROKER_API_KEY=bench", "EASYBROKER_URL=http://"+r.broker+"/v1", "LEADRELAY_SOURCE=casas.mx", "LEADRELAY_DATABASE="+database,
 		"LEADRELAY_ADDR="+r.public, "LEADRELAY_OPERATOR_ADDR="+r.operator, "LEADRELAY_LIMIT_ADDRESS=off", "LEADRELAY_LIMIT_SITE=off",
-		"LEADRELAY_COURIER_RATE=1000", // else the pace is what is measured
+		"LEADRELAY_COURIER_RATE=1000000", // else the pace is what is measured
 	)
 	if r.process, err = start(ctx, binary, []string{"serve"}, env); err != nil {
 		return err

@@ -23,6 +23,9 @@ type verdict struct {
 	held       bool // it will not work until a person changes something
 	retryAfter time.Duration
 
+	// unsent is set when the call was not even tried.
+	unsent bool
+
 	// strange is set for a refusal that nobody has seen EasyBroker give, such
 	// as one by a proxy on the way. The lead fails when it is given again.
 	strange bool

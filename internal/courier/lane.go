@@ -12,8 +12,12 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// poll is how long a lane sleeps at most.
-const poll = 10 * time.Minute
+const (
+	// poll is how long a lane sleeps at most.
+	poll = 10 * time.Minute
+	// mostAhead is how many attempts may have begun and wait for a connection.
+	mostAhead = 64
+)
 
 // lane carries the leads of one credential: one goroutine hands out what is to
 // be sent, another looks up what is in doubt, and both keep its pace.
@@ -26,14 +30,17 @@ type lane struct {
 	standing *standing
 
 	pace   *rate.Limiter
-	slots  chan struct{} // one for each attempt at a time
+	calls  chan call     // attempts that have begun, in their order
+	room   chan struct{} // told when a call has ended
 	toSend *alarm
 	toLook *alarm
 
 	lookJumps int // of the clock, when look-ups were last asked for
 
 	mu        sync.Mutex
-	flying    map[lead.RemoteID]bool // leads whose attempt has not ended here
+	begun     int                    // attempts whose call has not ended
+	landed    int                    // calls that have ended since attempts were last begun
+	flying    map[lead.RemoteID]bool // leads whose attempt is not settled
 	theirLead time.Duration          // how far EasyBroker's clock is ahead of ours
 }
 
@@ -43,7 +50,8 @@ func newLane(c *Courier, a easybroker.Account) *lane {
 		account:  a,
 		standing: newStanding(c.opt.Probe, c.clock),
 		pace:     rate.NewLimiter(rate.Limit(c.opt.Rate), max(1, int(c.opt.Rate))),
-		slots:    make(chan struct{}, c.opt.Concurrency),
+		calls:    make(chan call, max(mostAhead, c.opt.Concurrency)),
+		room:     make(chan struct{}, 1),
 		toSend:   newAlarm(),
 		toLook:   newAlarm(),
 		flying:   map[lead.RemoteID]bool{},
@@ -58,10 +66,26 @@ func (l *lane) run(ctx context.Context) {
 	_ = both.Wait() // neither has an error to tell
 }
 
+// call is an attempt that has begun.
+type call struct {
+	lead.Claim
+	begun time.Time       // monotonic
+	ended *sync.WaitGroup // of those that began with it
+}
+
 // sendAll sends what is due, as carefully as the credential's standing asks.
 func (l *lane) sendAll(ctx context.Context) {
 	var carrying sync.WaitGroup
 	defer carrying.Wait()
+	defer close(l.calls)
+	for range l.courier.opt.Concurrency {
+		carrying.Go(func() {
+			for c := range l.calls {
+				settle := l.carry(context.WithoutCancel(ctx), c)
+				carrying.Go(func() { settle(ctx) })
+			}
+		})
+	}
 	for ctx.Err() == nil {
 		switch step, until := l.standing.next(time.Now()); step {
 		case wait:
@@ -69,9 +93,9 @@ func (l *lane) sendAll(ctx context.Context) {
 		case knock:
 			l.knock(ctx)
 		case one:
-			<-l.sendDue(ctx, &carrying, 1) // how it ends tells whether the others may follow
+			l.sendDue(ctx, one).Wait() // how it ends tells whether the others may follow
 		case all:
-			l.sendDue(ctx, &carrying, cap(l.slots))
+			l.sendDue(ctx, all)
 		}
 	}
 }
@@ -107,54 +131,85 @@ func (l *lane) expire(ctx context.Context) {
 	}
 }
 
-// sendDue begins up to n attempts, or sleeps when nothing is due. The channel
-// is closed when they have ended.
-func (l *lane) sendDue(ctx context.Context, carrying *sync.WaitGroup, n int) <-chan struct{} {
-	ended := make(chan struct{})
-	free := l.takeSlots(ctx, n)
-	if step, _ := l.standing.next(time.Now()); free == 0 || step < one || (step == one && free > 1) {
-		l.giveSlots(free) // it has changed while we waited
-		close(ended)
-		return ended
+// sendDue begins attempts, or sleeps when nothing is due. One can wait for the
+// end of their calls.
+func (l *lane) sendDue(ctx context.Context, allowed step) *sync.WaitGroup {
+	var ended sync.WaitGroup
+	n := l.takeRoom(ctx, allowed)
+	if now, _ := l.standing.next(time.Now()); n == 0 || now < allowed { // it has changed while we waited
+		l.giveRoom(n)
+		return &ended
 	}
-	claims, next := l.begin(ctx, free)
-	l.giveSlots(free - len(claims))
-	var flying sync.WaitGroup
+	claims, next := l.begin(ctx, n)
+	l.giveRoom(n - len(claims))
+	ended.Add(len(claims))
 	for _, c := range claims {
-		flying.Add(1)
-		carrying.Go(func() { l.carry(ctx, c, flying.Done) })
+		l.calls <- call{Claim: c, begun: time.Now(), ended: &ended}
 	}
 	if len(claims) == 0 {
 		l.toSend.sleep(ctx, next)
 	}
-	go func() { flying.Wait(); close(ended) }()
-	return ended
+	return &ended
 }
 
-// takeSlots waits for a free slot and until the pace allows a call, and takes
-// as many more as are free and allowed at once, up to n; zero when ctx has
-// ended. It uses up none of the pace: whether there is a lead is not yet known.
-func (l *lane) takeSlots(ctx context.Context, n int) int {
-	select {
-	case l.slots <- struct{}{}:
-	case <-ctx.Done():
-		return 0
-	}
-	for l.pace.Tokens() < 1 {
-		if l.pause(ctx, time.Duration((1-l.pace.Tokens())/float64(l.pace.Limit())*float64(time.Second))+time.Millisecond); ctx.Err() != nil {
-			l.giveSlots(1)
-			return 0
+// takeRoom waits until attempts may be begun, and returns how many; zero when
+// ctx has ended. There may be as many as there are connections, or twice as many as
+// calls have ended while the last ones were written down: then intents share
+// their commits with more settlements, and none waits longer than a commit or
+// two. It uses up none of the pace, for whether there is a lead is not known.
+func (l *lane) takeRoom(ctx context.Context, allowed step) int {
+	for ctx.Err() == nil {
+		if short := 1 - l.pace.Tokens(); short > 0 {
+			l.pause(ctx, time.Duration(short/float64(l.pace.Limit())*float64(time.Second))+time.Microsecond)
+			continue
 		}
-	}
-	allowed := int(l.pace.Tokens())
-	for taken := 1; taken < min(n, allowed); taken++ {
+		if n := l.someRoom(allowed); n > 0 {
+			return n
+		}
 		select {
-		case l.slots <- struct{}{}:
-		default:
-			return taken
+		case <-l.room:
+		case <-ctx.Done():
 		}
 	}
-	return max(1, min(n, allowed))
+	return 0
+}
+
+// someRoom takes what room there is now.
+func (l *lane) someRoom(allowed step) int {
+	paced := int(l.pace.Tokens())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := min(max(l.courier.opt.Concurrency, min(2*l.landed, mostAhead))-l.begun, paced)
+	if allowed == one {
+		n = min(n, 1)
+	}
+	if n = max(n, 0); n > 0 {
+		l.begun, l.landed = l.begun+n, 0
+	}
+	return n
+}
+
+// giveRoom gives back room that nobody needed.
+func (l *lane) giveRoom(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.begun -= n
+}
+
+// land notes that a call has ended.
+func (l *lane) land() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.begun--
+	l.landed++
+	l.signal()
+}
+
+func (l *lane) signal() {
+	select {
+	case l.room <- struct{}{}:
+	default:
+	}
 }
 
 func (l *lane) pause(ctx context.Context, d time.Duration) {
@@ -163,12 +218,6 @@ func (l *lane) pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
-	}
-}
-
-func (l *lane) giveSlots(n int) {
-	for range n {
-		<-l.slots
 	}
 }
 

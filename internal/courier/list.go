@@ -18,7 +18,7 @@ const (
 	// mostPages bounds a reading; a window with more is not read in full.
 	mostPages = 100
 	// fewPages is enough to find what has just come in.
-	fewPages = 10
+	fewPages = 20
 	// pageSize is EasyBroker's likely maximum.
 	pageSize = 50
 	// readings is how often a list that changes while it is read is begun anew.

@@ -11,10 +11,11 @@ import (
 
 const (
 	// lookBatch is how many leads are looked for together.
-	lookBatch = 100
+	lookBatch = 500
 	// lookLease is how long a batch may take.
 	lookLease = 5 * time.Minute
-	// lookPause stands between two batches, so that the next one is worth it.
+	// lookPause stands between two batches that are not full, so that the next
+	// one is worth it.
 	lookPause = 3 * time.Second
 	// firstLook is when a delivered lead is looked for.
 	firstLook = 10 * time.Second
@@ -44,7 +45,9 @@ func (l *lane) lookAll(ctx context.Context) {
 			l.toLook.sleep(ctx, now.Add(time.Second))
 		case len(claims) > 0:
 			l.lookUp(ctx, claims)
-			l.pause(ctx, lookPause)
+			if len(claims) < lookBatch {
+				l.pause(ctx, lookPause)
+			}
 		case due.IsZero():
 			l.toLook.sleep(ctx, now.Add(poll))
 		default:

@@ -8,34 +8,39 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
 )
 
-// errFrozen means that the process stood still between the intent and the
-// sending, for so long that the lease may be gone before an answer comes.
-var errFrozen = errors.New("the process stood still before sending")
+var (
+	// errFrozen means that the process stood still between the intent and the
+	// sending, for so long that the lease may be gone before an answer comes.
+	errFrozen = errors.New("the process stood still before sending")
+	// errStopped means that another call has meanwhile told that this one
+	// would be in vain.
+	errStopped = errors.New("the credential was stopped before sending")
+)
 
-// carry makes the attempt that was begun and writes down how it ended, even
-// when ctx ends meanwhile. landed is called as soon as that is known, and the
-// slot is free: the next intent rides in the same commit as this settlement.
-func (l *lane) carry(ctx context.Context, c lead.Claim, landed func()) {
-	defer l.fly(c.Lead.RemoteID, false)
-	claimed := time.Now()
-	_ = l.pace.Wait(context.WithoutCancel(ctx)) // it fails for nobody: one call is never too many at once
+// carry makes the attempt that was begun. It returns what writes down how it
+// ended, so that the next call need not wait for that: its intent rides in the
+// same commit as this settlement.
+func (l *lane) carry(ctx context.Context, c call) (settle func(context.Context)) {
+	_ = l.pace.Wait(ctx) // one call is never too many at once
 	began := time.Now()
-	v := l.send(context.WithoutCancel(ctx), c, claimed)
+	v := l.send(ctx, c)
 	took := time.Since(began)
-	to := l.after(c, v, began)
-	l.giveSlots(1)
-	landed()
-	err := l.settle(ctx, c, to)
-	l.courier.opt.Attempt(v.outcome, took)
-	l.logAttempt(c, to, v, took)
-	if errors.Is(err, lead.ErrLost) {
-		// Somebody took us for dead. What we did is not written down, so no
-		// list can prove for a while that it was not done.
-		l.courier.clock.disturb()
+	to := l.after(c.Claim, v, began)
+	l.land()
+	c.ended.Done()
+	return func(ctx context.Context) {
+		defer l.fly(c.Lead.RemoteID, false)
+		err := l.settle(ctx, c.Claim, to)
+		l.courier.opt.Attempt(v.outcome, took)
+		l.logAttempt(c.Claim, to, v, took)
+		if errors.Is(err, lead.ErrLost) {
+			// Somebody took us for dead. What we did is not written down, so no
+			// list can prove for a while that it was not done.
+			l.courier.clock.disturb()
+		}
 	}
 }
 
@@ -71,16 +76,29 @@ func (l *lane) expect(to lead.Settlement) {
 	}
 }
 
-func (l *lane) send(ctx context.Context, c lead.Claim, claimed time.Time) verdict {
-	again := c.Number > 1
-	s := l.courier.stops[c.Lead.Site]
-	if time.Since(claimed) > l.courier.lease()-l.courier.opt.Timeout {
-		return judge(easybroker.Receipt{}, &easybroker.NotSentError{Err: errFrozen}, again)
+func (l *lane) send(ctx context.Context, c call) verdict {
+	if v, vain := l.inVain(c.begun); vain {
+		return v
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.courier.opt.Timeout)
 	defer cancel()
-	receipt, err := l.courier.broker.Create(ctx, l.account, request(c.Lead, s.route))
-	return judge(receipt, err, again)
+	receipt, err := l.courier.broker.Create(ctx, l.account, request(c.Lead, l.courier.stops[c.Lead.Site].route))
+	return judge(receipt, err, c.Number > 1)
+}
+
+// inVain finds out, just before the call, that it must not be made any more.
+// Then nothing is sent, and that says nothing new of the credential.
+func (l *lane) inVain(begun time.Time) (verdict, bool) {
+	v := verdict{outcome: lead.OutcomeDeferred, credential: true, unsent: true}
+	if time.Since(begun) > l.courier.lease()-l.courier.opt.Timeout {
+		v.detail = errFrozen.Error()
+		return v, true
+	}
+	if now, _ := l.standing.next(time.Now()); now == wait || now == knock {
+		v.detail = errStopped.Error()
+		return v, true
+	}
+	return v, false
 }
 
 // after says what becomes of the lead, and notes what its end says of the
@@ -89,9 +107,11 @@ func (l *lane) after(c lead.Claim, v verdict, began time.Time) lead.Settlement {
 	now := l.courier.clock.read()
 	to := lead.Settlement{State: lead.Queued, Reason: v.detail, At: now, Tries: c.Tries + 1}
 	to.Attempt = &lead.Attempt{Number: c.Number, EndedAt: now, Outcome: v.outcome, Status: v.status, Detail: v.detail}
-	if v.credential || v.outcome == lead.OutcomeUnsure {
+	switch {
+	case v.unsent:
+	case v.credential, v.outcome == lead.OutcomeUnsure:
 		l.failed(v, c.Lead.RemoteID)
-	} else if l.standing.worked(began) {
+	case l.standing.worked(began):
 		l.courier.opt.Log.Info().Strs("sites", l.sites).Str("credential", lead.CredentialWorking).Msg("credential works again")
 	}
 	if v.credential {

@@ -125,11 +125,12 @@ const nextDueSQL = `SELECT (SELECT min(due_at) FROM leads WHERE site = $1 AND st
 
 // takeSQL takes the leads that are due longest; %s is where a database passes
 // over rows that another replica is taking. A due lead that is not queued
-// either has been looked up before, or its attempt was cut.
+// either has been looked up before, or its attempt was cut. (SQLite would plan
+// the statement anew each time for a limit that is a mere parameter.)
 const takeSQL = `UPDATE leads SET fence = fence + 1, turn_at = due_at, due_at = $1,
 	state = CASE state WHEN 'queued' THEN 'sending' WHEN 'sending' THEN 'doubtful' ELSE state END
 	WHERE remote_id IN (SELECT remote_id FROM leads
-		WHERE site = $2 AND state = $3 AND due_at >= $4 AND due_at <= $5 ORDER BY due_at LIMIT $6 %s)
+		WHERE site = $2 AND state = $3 AND due_at >= $4 AND due_at <= $5 ORDER BY due_at LIMIT $6 + 0 %s)
 	RETURNING ` + leadColumns + `, fence, tries, turn_at`
 
 func (s *Store) take(tx *sql.Tx, site string, state lead.State, q lead.Due) ([]lead.Claim, error) {

@@ -42,7 +42,7 @@ type dialect struct {
 // statements are those that every lead needs, understood once.
 type statements struct {
 	insert, ids, take, intent, settle, end *sql.Stmt // for the writer
-	nextDue                                    *sql.Stmt // for readers
+	nextDue                                *sql.Stmt // for readers
 }
 
 // Open opens the database, brings its schema up to date and starts the writer.
