@@ -19,6 +19,7 @@ type Metrics struct {
 	accepted *prometheus.CounterVec
 	attempts *prometheus.CounterVec
 	attempt  prometheus.Histogram
+	lag      prometheus.Histogram
 }
 
 // NewMetrics returns metrics of their own, so that two relays in one process
@@ -44,9 +45,13 @@ func NewMetrics(version string) *Metrics {
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 30},
 		}),
 	}
+	m.lag = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "leadrelay_list_lag_seconds", Help: "Time from an attempt until EasyBroker's list was seen to have it: no more than its lag and our patience.",
+		Buckets: []float64{10, 15, 20, 30, 60, 120, 300, 600, 1800, 3600, 21600},
+	})
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "leadrelay_build_info", Help: "Always 1; the version is the label."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
-	m.registry.MustRegister(m.requests, m.took, m.accepted, m.attempts, m.attempt, build,
+	m.registry.MustRegister(m.requests, m.took, m.accepted, m.attempts, m.attempt, m.lag, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -59,6 +64,12 @@ func (m *Metrics) Attempt(outcome string, took time.Duration) {
 	m.attempts.WithLabelValues(outcome).Inc()
 	m.attempt.Observe(took.Seconds())
 }
+
+// Seen notes how long after its attempt a lead was seen in EasyBroker's list.
+func (m *Metrics) Seen(after time.Duration) { m.lag.Observe(after.Seconds()) }
+
+// Register adds metrics that somebody else has.
+func (m *Metrics) Register(c prometheus.Collector) { m.registry.MustRegister(c) }
 
 // request counts a request that was answered.
 func (m *Metrics) request(door, route, method string, status int, took time.Duration) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -20,24 +21,32 @@ var errNoRoom = errors.New("the disk is full; what is left is for the leads that
 // again, leads are taken again.
 type reserve struct {
 	path  string
+	dir   string
 	size  int64
 	tried time.Time // when it was last made anew, for the writer alone
 	held  atomic.Bool
 }
 
-// newReserve takes a share of the file system that hurts nobody.
-func newReserve(path string) *reserve {
+// newReserve takes a share of the database's file system that hurts nobody.
+func newReserve(database string) *reserve {
 	const most, share = 4 << 20, 16
-	r := &reserve{path: path, size: most}
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(path[:len(path)-len(reserveSuffix)], &fs); err == nil {
-		r.size = min(most, int64(fs.Blocks)*int64(fs.Bsize)/share) //nolint:gosec,unconvert // a file system is smaller than 2^63, and types differ by system
+	r := &reserve{path: database + ".reserve", size: most, dir: filepath.Dir(database)}
+	if fs, err := r.fileSystem(); err == nil {
+		r.size = min(most, int64(fs.Blocks)*int64(fs.Bsize)/share) //nolint:gosec,unconvert // the types differ by system
 	}
 	return r
 }
 
-// reserveSuffix follows the database's name.
-const reserveSuffix = ".reserve"
+func (r *reserve) fileSystem() (fs syscall.Statfs_t, err error) {
+	err = syscall.Statfs(r.dir, &fs)
+	return fs, err
+}
+
+// free is how many bytes of the file system are free for us.
+func (r *reserve) free() (int64, error) {
+	fs, err := r.fileSystem()
+	return int64(fs.Bavail) * int64(fs.Bsize), err //nolint:gosec,unconvert // the types differ by system
+}
 
 // hold makes the file, unless it is there or was tried just now.
 func (r *reserve) hold(now time.Time) {

@@ -46,7 +46,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	if err := s.openFiles(ctx, abs); err != nil {
 		return nil, errors.Join(err, unlock())
 	}
-	s.reserve = newReserve(abs + reserveSuffix)
+	s.reserve = newReserve(abs)
 	s.reserve.hold(time.Now())
 	return s, nil
 }

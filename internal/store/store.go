@@ -127,6 +127,9 @@ func (s *Store) Ready(ctx context.Context) error {
 	return err
 }
 
+// Free is how many bytes are free where the database lies.
+func (s *Store) Free() (int64, error) { return s.reserve.free() }
+
 // millis turns a time into what the database holds; zero is NULL.
 func millis(t time.Time) sql.NullInt64 {
 	return sql.NullInt64{Int64: t.UnixMilli(), Valid: !t.IsZero()}

@@ -1,0 +1,129 @@
+package console
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"leadrelay/internal/lead"
+)
+
+// Counter is the part of the store that counts.
+type Counter interface {
+	Counts(ctx context.Context) ([]lead.Count, error)
+	Odd(ctx context.Context) (map[string]int, error)
+	Free() (int64, error)
+}
+
+// Gauges show what is stuck, as numbers: leads by state and how long the
+// oldest has waited, how each credential stands, what EasyBroker's list does
+// not have. Their labels are ids of sites and words of our own.
+type Gauges struct {
+	counter Counter
+	status  func() []lead.Credential
+	now     func() time.Time
+
+	mu     sync.Mutex
+	read   time.Time // when the counts were
+	counts []lead.Count
+	odd    map[string]int
+	drift  map[string]int // of the last reconciliation
+}
+
+// NewGauges returns gauges to be registered; status is the courier's.
+func NewGauges(counter Counter, status func() []lead.Credential) *Gauges {
+	return &Gauges{counter: counter, status: status, now: time.Now}
+}
+
+// SetDrift notes how many leads of a kind a reconciliation found.
+func (g *Gauges) SetDrift(kinds map[string]int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.drift = kinds
+}
+
+var (
+	leadsDesc = prometheus.NewDesc("leadrelay_leads", "Leads, by site and state.", []string{"site", "state"}, nil)
+	ageDesc   = prometheus.NewDesc("leadrelay_oldest_waiting_seconds",
+		"Age of the oldest lead that is queued, being sent or in doubt, by site; absent when none is.", []string{"site", "state"}, nil)
+	oddDesc = prometheus.NewDesc("leadrelay_leads_odd",
+		"Leads that a person should look at though they are delivered: missing from EasyBroker's list, or there twice.", []string{"reason"}, nil)
+	credentialDesc = prometheus.NewDesc("leadrelay_credential_state",
+		"1 for the state in which a credential is: working, resting, down (the breaker is open) or held (EasyBroker refuses it).", []string{"sites", "state"}, nil)
+	pausedDesc = prometheus.NewDesc("leadrelay_site_paused", "1 for a site whose leads EasyBroker refuses one after the other.", []string{"site"}, nil)
+	driftDesc  = prometheus.NewDesc("leadrelay_drift", "What the last reconciliation found, by kind; absent before the first.", []string{"kind"}, nil)
+	freeDesc   = prometheus.NewDesc("leadrelay_disk_free_bytes", "Free space where the database lies.", nil, nil)
+)
+
+// Describe implements [prometheus.Collector].
+func (*Gauges) Describe(descs chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{leadsDesc, ageDesc, oddDesc, credentialDesc, pausedDesc, driftDesc, freeDesc} {
+		descs <- d
+	}
+}
+
+// Collect implements [prometheus.Collector]. What cannot be counted is left
+// out, so that it shows as absent rather than as nought.
+func (g *Gauges) Collect(metrics chan<- prometheus.Metric) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.count()
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for _, c := range g.counts {
+		gauge(leadsDesc, float64(c.Leads), c.Site, string(c.State))
+		if c.State == lead.Queued || c.State == lead.Sending || c.State == lead.Doubtful {
+			gauge(ageDesc, g.now().Sub(c.Oldest).Seconds(), c.Site, string(c.State))
+		}
+	}
+	if g.odd != nil {
+		for _, reason := range []string{lead.ReasonMissing, lead.ReasonTwice} {
+			gauge(oddDesc, float64(g.odd[reason]), reason)
+		}
+	}
+	for kind, n := range g.drift {
+		gauge(driftDesc, float64(n), kind)
+	}
+	if free, err := g.counter.Free(); err == nil {
+		gauge(freeDesc, float64(free))
+	}
+	g.collectCredentials(gauge)
+}
+
+func (g *Gauges) collectCredentials(gauge func(*prometheus.Desc, float64, ...string)) {
+	for _, c := range g.status() {
+		sites := strings.Join(c.Sites, ",")
+		if c.State == lead.SitePaused {
+			gauge(pausedDesc, 1, sites)
+			continue
+		}
+		for _, state := range []string{lead.CredentialWorking, lead.CredentialResting, lead.CredentialDown, lead.CredentialHeld} {
+			v := 0.0
+			if state == c.State {
+				v = 1
+			}
+			gauge(credentialDesc, v, sites, state)
+		}
+	}
+}
+
+// count counts anew, unless it did so just now: a million leads take a moment.
+func (g *Gauges) count() {
+	const fresh, patience = 5 * time.Second, 2 * time.Second
+	if now := g.now(); now.Sub(g.read).Abs() > fresh {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		var err error
+		if g.counts, err = g.counter.Counts(ctx); err != nil {
+			return
+		}
+		if g.odd, err = g.counter.Odd(ctx); err != nil {
+			return
+		}
+		g.read = now
+	}
+}
