@@ -45,6 +45,14 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"leads are counted by site and state":                    counted,
 		"an unknown lead is not found":                           notFound,
 		"a store that takes writes is ready":                     ready,
+
+		"a person's change is written down whole":           amended,
+		"a change that fails changes nothing":               amendmentFails,
+		"a lead that a person queues begins anew":           queuedAnew,
+		"whoever had claimed a changed lead is too late":    amendmentWins,
+		"a lead that is seen in the list is confirmed":      confirmed,
+		"a confirmed lead is carried by nobody":             confirmationWins,
+		"drift reports are kept, newest first, the last 50": reports,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -1,0 +1,51 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// mostReports is how many drift reports are kept: a month and a half of daily
+// ones.
+const mostReports = 50
+
+// KeepReport keeps a drift report and forgets the oldest beyond the last 50.
+func (s *Store) KeepReport(ctx context.Context, at time.Time, body []byte) error {
+	err := s.do(ctx, func(tx *sql.Tx) error {
+		var number int64
+		err := tx.QueryRow(`INSERT INTO reconciliations (number, at, body)
+			SELECT 1 + COALESCE(max(number), 0), $1, $2 FROM reconciliations RETURNING number`, at.UnixMilli(), string(body)).Scan(&number)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`DELETE FROM reconciliations WHERE number <= $1`, number-mostReports)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("keep report: %w", err)
+	}
+	return nil
+}
+
+// Reports returns up to n of the drift reports, newest first.
+func (s *Store) Reports(ctx context.Context, n int) ([][]byte, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT body FROM reconciliations ORDER BY number DESC LIMIT $1`, n)
+	if err != nil {
+		return nil, fmt.Errorf("list reports: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var reports [][]byte
+	for rows.Next() {
+		var body []byte
+		if err := rows.Scan(&body); err != nil {
+			return nil, fmt.Errorf("list reports: %w", err)
+		}
+		reports = append(reports, body)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list reports: %w", err)
+	}
+	return reports, nil
+}
