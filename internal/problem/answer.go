@@ -23,11 +23,15 @@ type Document struct {
 // server's middleware has set on the answer already.
 func (e *Error) Document(h http.Header, lang locale.Lang) Document {
 	key := "problem." + string(e.Code)
+	detail := key + ".detail"
+	if e.Variant != "" {
+		detail += "." + e.Variant
+	}
 	return Document{
 		Type:      "urn:leadrelay:problem:" + string(e.Code),
 		Title:     locale.Text(lang, key+".title"),
 		Status:    e.Status,
-		Detail:    locale.Text(lang, key+".detail"),
+		Detail:    locale.Text(lang, detail),
 		Code:      e.Code,
 		RequestID: RequestID(h),
 		Errors:    e.Fields,

@@ -28,6 +28,7 @@ const (
 	NotFound         Code = "not_found"
 	MethodNotAllowed Code = "method_not_allowed"
 	InProgress       Code = "in_progress"
+	WrongState       Code = "wrong_state"
 	TooLarge         Code = "too_large"
 	UnsupportedType  Code = "unsupported_type"
 	Invalid          Code = "invalid"
@@ -47,6 +48,7 @@ var statuses = map[Code]int{
 	NotFound:         http.StatusNotFound,
 	MethodNotAllowed: http.StatusMethodNotAllowed,
 	InProgress:       http.StatusConflict,
+	WrongState:       http.StatusConflict,
 	TooLarge:         http.StatusRequestEntityTooLarge,
 	UnsupportedType:  http.StatusUnsupportedMediaType,
 	Invalid:          http.StatusUnprocessableEntity,
@@ -67,6 +69,7 @@ type Field struct {
 type Error struct {
 	Status     int
 	Code       Code
+	Variant    string        // which of the code's details it has; empty: the usual one
 	Fields     []Field       // every wrong field, not only the first
 	RetryAfter time.Duration // zero: nothing is said of a later try
 	Header     http.Header   // more headers of the answer
@@ -86,6 +89,13 @@ func New(code Code, cause error) *Error {
 func NewInvalid(fields []Field, cause error) *Error {
 	e := New(Invalid, cause)
 	e.Fields = fields
+	return e
+}
+
+// NewWrongState says which state of a lead is in the way.
+func NewWrongState(state string, cause error) *Error {
+	e := New(WrongState, cause)
+	e.Variant = state
 	return e
 }
 

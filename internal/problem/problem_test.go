@@ -19,7 +19,7 @@ import (
 
 var statuses = map[problem.Code]int{
 	problem.Unreadable: 400, problem.BadQuery: 400, problem.Unauthorized: 401, problem.OriginNotAllowed: 403, problem.UnknownSite: 404, problem.NotFound: 404, problem.MethodNotAllowed: 405,
-	problem.InProgress: 409, problem.TooLarge: 413, problem.UnsupportedType: 415, problem.Invalid: 422, problem.KeyReused: 422,
+	problem.InProgress: 409, problem.WrongState: 409, problem.TooLarge: 413, problem.UnsupportedType: 415, problem.Invalid: 422, problem.KeyReused: 422,
 	problem.TooMany: 429, problem.TryAgain: 503, problem.Internal: 500,
 }
 
@@ -34,6 +34,15 @@ func TestEveryProblemHasItsStatusAndWords(t *testing.T) {
 				require.NotContains(t, words, "problem.", "%s has no text in %s", code, lang)
 			}
 		}
+	}
+}
+
+func TestAWrongStateIsNamed(t *testing.T) {
+	for lang, want := range map[locale.Lang]string{locale.ES: "Se está enviando", locale.EN: "It is being sent"} {
+		d := problem.NewWrongState("sending", nil).Document(http.Header{}, lang)
+		require.Equal(t, problem.WrongState, d.Code)
+		require.Contains(t, d.Detail, want)
+		require.Contains(t, d.Detail, "(sending)")
 	}
 }
 
