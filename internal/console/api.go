@@ -17,30 +17,89 @@ import (
 	"leadrelay/internal/secret"
 )
 
-// Leads is the part of the store that an operator looks into.
+// Leads is the part of the store that an operator looks into, and changes.
 type Leads interface {
 	Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.Attempt, error)
 	List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error)
+	Amend(ctx context.Context, id lead.RemoteID, f func(*lead.Lead) error) (lead.Lead, error)
+}
+
+// Reports is the part of the store that keeps drift reports, newest first.
+type Reports interface {
+	KeepReport(ctx context.Context, at time.Time, body []byte) error
+	Reports(ctx context.Context, n int) ([][]byte, error)
+}
+
+// Store is all that the console wants of the store.
+type Store interface {
+	Leads
+	Reports
+}
+
+// Courier is the part of the courier that an operator commands.
+type Courier interface {
+	Wake(site string) // a lead of the site was queued
+	Reconcile(ctx context.Context, since time.Time) (lead.Drift, error)
+	Replay(ctx context.Context, f lead.Filter, dryRun bool) ([]lead.Replayed, error)
+	Status() []lead.Credential
 }
 
 // New returns the operator API, and metrics beside it, for holders of the
-// token.
-func New(leads Leads, token secret.Text, metrics http.Handler) http.Handler {
-	a := api{leads}
+// token. The rules are those of each site, for leads that a person corrects.
+func New(store Store, courier Courier, rules map[string]lead.Rules, token secret.Text, metrics http.Handler) http.Handler {
+	a := api{store, courier, rules}
 	mux := chi.NewRouter()
 	mux.Use(requireToken(token))
-	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		mux.Method(method, "/api/v1/leads", problem.HandlerFunc(a.list))
-		mux.Method(method, "/api/v1/leads/{remote_id}", problem.HandlerFunc(a.show))
+	a.route(mux)
+	for _, method := range looks {
 		mux.Method(method, "/metrics", metrics)
 	}
 	mux.NotFound(problem.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
 		return problem.New(problem.NotFound, nil)
 	}).ServeHTTP)
-	mux.MethodNotAllowed(problem.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
-		return problem.NewMethodNotAllowed("GET, HEAD")
+	mux.MethodNotAllowed(problem.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+		return wrongMethod(mux, r)
 	}).ServeHTTP)
 	return mux
+}
+
+// looks are the methods that change nothing.
+var looks = []string{http.MethodGet, http.MethodHead}
+
+// api is the operator API.
+type api struct {
+	store   Store
+	courier Courier
+	rules   map[string]lead.Rules
+}
+
+func (a api) route(mux chi.Router) {
+	const leads, one = "/api/v1/leads", "/api/v1/leads/{remote_id}"
+	for _, method := range looks {
+		mux.Method(method, leads, problem.HandlerFunc(a.list))
+		mux.Method(method, one, problem.HandlerFunc(a.show))
+		mux.Method(method, "/api/v1/reconciliations", problem.HandlerFunc(a.reports))
+	}
+	mux.Method(http.MethodPatch, one, problem.HandlerFunc(a.edit))
+	mux.Method(http.MethodPost, one+"/retry", problem.HandlerFunc(a.retry))
+	mux.Method(http.MethodPost, one+"/release", problem.HandlerFunc(a.release))
+	mux.Method(http.MethodPost, one+"/discard", problem.HandlerFunc(a.discard))
+	mux.Method(http.MethodPost, "/api/v1/replays", problem.HandlerFunc(a.replay))
+	mux.Method(http.MethodPost, "/api/v1/reconciliations", problem.HandlerFunc(a.reconcile))
+}
+
+// wrongMethod names the methods that the address does take.
+func wrongMethod(mux chi.Routes, r *http.Request) error {
+	var allow []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost} {
+		if mux.Match(chi.NewRouteContext(), method, r.URL.Path) {
+			allow = append(allow, method)
+		}
+	}
+	if len(allow) == 0 {
+		return problem.New(problem.NotFound, nil) // an invented method is refused before its address is looked at
+	}
+	return problem.NewMethodNotAllowed(strings.Join(allow, ", "))
 }
 
 func requireToken(token secret.Text) func(http.Handler) http.Handler {
@@ -60,14 +119,12 @@ func requireToken(token secret.Text) func(http.Handler) http.Handler {
 	}
 }
 
-type api struct{ leads Leads }
-
 func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	f, err := readFilter(r)
 	if err != nil {
 		return err
 	}
-	leads, more, err := a.leads.List(r.Context(), f)
+	leads, more, err := a.store.List(r.Context(), f)
 	if err != nil {
 		return problem.NewTryAgain(time.Second, err)
 	}
@@ -83,11 +140,11 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a api) show(w http.ResponseWriter, r *http.Request) error {
-	id, err := lead.ParseRemoteID(chi.URLParam(r, "remote_id"))
+	id, err := remoteID(r)
 	if err != nil {
-		return problem.New(problem.NotFound, err)
+		return err
 	}
-	l, attempts, err := a.leads.Find(r.Context(), id)
+	l, attempts, err := a.store.Find(r.Context(), id)
 	if errors.Is(err, lead.ErrNotFound) {
 		return problem.New(problem.NotFound, err)
 	}
@@ -95,6 +152,15 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 		return problem.NewTryAgain(time.Second, err)
 	}
 	return writeJSON(w, Story{Lead: view(l), Attempts: viewAttempts(attempts)})
+}
+
+// remoteID is the id in the address. What is none is the address of nothing.
+func remoteID(r *http.Request) (lead.RemoteID, error) {
+	id, err := lead.ParseRemoteID(chi.URLParam(r, "remote_id"))
+	if err != nil {
+		return 0, problem.New(problem.NotFound, err)
+	}
+	return id, nil
 }
 
 func writeJSON(w http.ResponseWriter, v any) error {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,15 +30,18 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 123e6, time.UTC)
 // desk is a console over a real store.
 type desk struct {
 	http.Handler
-	t     *testing.T
-	store *store.Store
+	t       *testing.T
+	store   *store.Store
+	courier *rider
 }
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "leadrelay.db"))
 	require.NoError(t, err)
-	d := &desk{t: t, store: s, Handler: console.New(s, secret.New(token), http.HandlerFunc(metrics))}
+	d := &desk{t: t, store: s, courier: &rider{store: s}}
+	rules := map[string]lead.Rules{"casas": lead.DefaultRules()}
+	d.Handler = console.New(s, d.courier, rules, secret.New(token), http.HandlerFunc(metrics))
 	t.Cleanup(d.close)
 	return d
 }
@@ -62,7 +66,17 @@ func (d *desk) ask(method, target string, headers ...string) *httptest.ResponseR
 }
 
 func (d *desk) askAs(authorization, method, target string, headers ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, target, nil)
+	return d.send(authorization, method, target, "", headers...)
+}
+
+// order asks for a change as the operator.
+func (d *desk) order(method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	d.t.Helper()
+	return d.send("Bearer "+token, method, target, body, headers...)
+}
+
+func (d *desk) send(authorization, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	r.Header.Set("Accept-Language", "en")
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
@@ -141,7 +155,10 @@ func (d *desk) settle(c lead.Claim, to lead.Settlement) {
 func TestEverythingWantsTheToken(t *testing.T) {
 	d := newDesk(t)
 	id := d.keep(0, lead.Inquiry{})
-	targets := []string{"/api/v1/leads", "/api/v1/leads?state=wrong", "/api/v1/leads/" + id.String(), "/metrics", "/", "/nowhere"}
+	targets := []string{
+		"/api/v1/leads", "/api/v1/leads?state=wrong", "/api/v1/leads/" + id.String(), "/api/v1/leads/" + id.String() + "/retry",
+		"/api/v1/replays", "/api/v1/reconciliations", "/metrics", "/", "/nowhere",
+	}
 	tests := map[string]struct {
 		authorization string
 		let           bool
@@ -165,7 +182,7 @@ func TestEverythingWantsTheToken(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			for _, target := range targets {
-				for _, method := range []string{"GET", "HEAD", "POST", "DELETE", "INVENTED"} {
+				for _, method := range []string{"GET", "HEAD", "POST", "PATCH", "DELETE", "INVENTED"} {
 					w := d.askAs(tt.authorization, method, target)
 					if tt.let {
 						require.NotEqual(t, http.StatusUnauthorized, w.Code)
@@ -184,7 +201,7 @@ func TestEverythingWantsTheToken(t *testing.T) {
 // Without a token of its own, a console lets nobody in: an empty one must not
 // be the key.
 func TestAConsoleWithoutATokenIsShut(t *testing.T) {
-	d := &desk{t: t, Handler: console.New(nil, secret.Text{}, http.HandlerFunc(metrics))}
+	d := &desk{t: t, Handler: console.New(nil, nil, nil, secret.Text{}, http.HandlerFunc(metrics))}
 	for _, authorization := range []string{"", "Bearer", "Bearer ", "Bearer x"} {
 		d.refused(d.askAs(authorization, "GET", "/metrics"), http.StatusUnauthorized, problem.Unauthorized)
 	}
@@ -202,31 +219,39 @@ func TestPathsAndMethods(t *testing.T) {
 	tests := map[string]struct {
 		method, target string
 		status         int
+		allow          string
 	}{
-		"the list":                      {"GET", "/api/v1/leads", 200},
-		"the list's head":               {"HEAD", "/api/v1/leads", 200},
-		"a lead":                        {"GET", "/api/v1/leads/" + id, 200},
-		"a lead's head":                 {"HEAD", "/api/v1/leads/" + id, 200},
-		"metrics":                       {"GET", "/metrics", 200},
-		"the head of metrics":           {"HEAD", "/metrics", 200},
-		"a lead that there is not":      {"GET", "/api/v1/leads/1", 404},
-		"the largest id":                {"GET", "/api/v1/leads/9007199254740991", 404},
-		"an id beyond it":               {"GET", "/api/v1/leads/9007199254740992", 404},
-		"an id beyond all numbers":      {"GET", "/api/v1/leads/99999999999999999999", 404},
-		"no id":                         {"GET", "/api/v1/leads/", 404},
-		"zero":                          {"GET", "/api/v1/leads/0", 404},
-		"a number below zero":           {"GET", "/api/v1/leads/-1", 404},
-		"a text":                        {"GET", "/api/v1/leads/canary", 404},
-		"SQL":                           {"GET", "/api/v1/leads/1%20OR%201=1", 404},
-		"a path out of here":            {"GET", "/api/v1/leads/../../metrics", 404},
-		"an unknown path":               {"GET", "/api/v2/leads", 404},
-		"the root":                      {"GET", "/", 404},
-		"a POST to the list":            {"POST", "/api/v1/leads", 405},
-		"a DELETE of a lead":            {"DELETE", "/api/v1/leads/" + id, 405},
-		"a PATCH of a lead":             {"PATCH", "/api/v1/leads/" + id, 405},
-		"a preflight: no page may read": {"OPTIONS", "/api/v1/leads", 405},
-		"an invented method":            {"CANARY", "/api/v1/leads", 405},
-		"a POST to metrics":             {"POST", "/metrics", 405},
+		"the list":                      {"GET", "/api/v1/leads", 200, ""},
+		"the list's head":               {"HEAD", "/api/v1/leads", 200, ""},
+		"a lead":                        {"GET", "/api/v1/leads/" + id, 200, ""},
+		"a lead's head":                 {"HEAD", "/api/v1/leads/" + id, 200, ""},
+		"metrics":                       {"GET", "/metrics", 200, ""},
+		"the head of metrics":           {"HEAD", "/metrics", 200, ""},
+		"a lead that there is not":      {"GET", "/api/v1/leads/1", 404, ""},
+		"the largest id":                {"GET", "/api/v1/leads/9007199254740991", 404, ""},
+		"an id beyond it":               {"GET", "/api/v1/leads/9007199254740992", 404, ""},
+		"an id beyond all numbers":      {"GET", "/api/v1/leads/99999999999999999999", 404, ""},
+		"no id":                         {"GET", "/api/v1/leads/", 404, ""},
+		"zero":                          {"GET", "/api/v1/leads/0", 404, ""},
+		"a number below zero":           {"GET", "/api/v1/leads/-1", 404, ""},
+		"a text":                        {"GET", "/api/v1/leads/canary", 404, ""},
+		"SQL":                           {"GET", "/api/v1/leads/1%20OR%201=1", 404, ""},
+		"a path out of here":            {"GET", "/api/v1/leads/../../metrics", 404, ""},
+		"an unknown path":               {"GET", "/api/v2/leads", 404, ""},
+		"the root":                      {"GET", "/", 404, ""},
+		"a POST to the list":            {"POST", "/api/v1/leads", 405, "GET, HEAD"},
+		"a DELETE of a lead":            {"DELETE", "/api/v1/leads/" + id, 405, "GET, HEAD, PATCH"},
+		"a POST to a lead":              {"POST", "/api/v1/leads/" + id, 405, "GET, HEAD, PATCH"},
+		"a look at a retry":             {"GET", "/api/v1/leads/" + id + "/retry", 405, "POST"},
+		"a PATCH of a discard":          {"PATCH", "/api/v1/leads/" + id + "/discard", 405, "POST"},
+		"a look at a release":           {"HEAD", "/api/v1/leads/" + id + "/release", 405, "POST"},
+		"a look at replays":             {"GET", "/api/v1/replays", 405, "POST"},
+		"a DELETE of reports":           {"DELETE", "/api/v1/reconciliations", 405, "GET, HEAD, POST"},
+		"a step that there is not":      {"POST", "/api/v1/leads/" + id + "/send", 404, ""},
+		"an invented method elsewhere":  {"CANARY", "/nowhere", 404, ""},
+		"a preflight: no page may read": {"OPTIONS", "/api/v1/leads", 405, "GET, HEAD"},
+		"an invented method":            {"CANARY", "/api/v1/leads", 405, "GET, HEAD"},
+		"a POST to metrics":             {"POST", "/metrics", 405, "GET, HEAD"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -239,7 +264,7 @@ func TestPathsAndMethods(t *testing.T) {
 				d.refused(w, tt.status, problem.NotFound)
 			case http.StatusMethodNotAllowed:
 				d.refused(w, tt.status, problem.MethodNotAllowed)
-				require.Equal(t, "GET, HEAD", w.Header().Get("Allow"))
+				require.Equal(t, tt.allow, w.Header().Get("Allow"))
 			}
 		})
 	}

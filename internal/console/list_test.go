@@ -199,7 +199,7 @@ func TestErrorsSpeakTheOperatorsLanguage(t *testing.T) {
 
 // finder is a store that is asked for the filter only.
 type finder struct {
-	console.Leads
+	console.Store
 	asked *lead.Filter
 }
 
@@ -210,7 +210,7 @@ func (f finder) List(_ context.Context, asked lead.Filter) ([]lead.Lead, bool, e
 
 func TestWithoutParametersTheFilterIsEmpty(t *testing.T) {
 	var asked lead.Filter
-	d := &desk{t: t, Handler: console.New(finder{asked: &asked}, secret.New(token), http.HandlerFunc(metrics))}
+	d := &desk{t: t, Handler: console.New(finder{asked: &asked}, nil, nil, secret.New(token), http.HandlerFunc(metrics))}
 	w := d.get("/api/v1/leads")
 	require.Equal(t, http.StatusOK, w.Code)
 	require.Equal(t, lead.Filter{Limit: 50}, asked)

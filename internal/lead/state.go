@@ -137,8 +137,9 @@ type Count struct {
 type Filter struct {
 	Site, PropertyID string
 	State            State
-	After, Before    time.Time // received from, and before
-	Below            RemoteID  // older than this one
-	Text             string    // stands in the folio, the property or what the visitor wrote
+	After, Before    time.Time  // received from, and before
+	Below            RemoteID   // older than this one
+	Text             string     // stands in the folio, the property or what the visitor wrote
+	RemoteIDs        []RemoteID // only these; none of them: all
 	Limit            int
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"leadrelay/internal/lead"
@@ -93,12 +94,33 @@ func (s *Store) Odd(ctx context.Context) (map[string]int, error) {
 
 // List returns the leads that match, newest first, and whether there are more.
 func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error) {
+	if len(f.RemoteIDs) == 0 {
+		return s.list(ctx, f, 0)
+	}
+	ids := slices.Compact(slices.Sorted(slices.Values(f.RemoteIDs)))
+	for _, id := range slices.Backward(ids) {
+		one := f
+		one.Below = min(cmp.Or(f.Below, id+1), id+1)
+		found, _, err := s.list(ctx, one, id)
+		if err != nil {
+			return nil, false, err
+		}
+		leads = append(leads, found...)
+		if len(leads) > f.Limit {
+			return leads[:f.Limit], true, nil
+		}
+	}
+	return leads, false, nil
+}
+
+// list looks at no lead older than from.
+func (s *Store) list(ctx context.Context, f lead.Filter, from lead.RemoteID) (leads []lead.Lead, more bool, err error) {
 	most := int64(f.Limit) + 1
 	if f.Text != "" {
 		most = maxMillis // the text is looked for here, where accents and JSON are understood
 	}
 	rows, err := s.read.QueryContext(ctx, listSQL, f.Site, string(f.State), f.PropertyID,
-		bound(f.After, 0), bound(f.Before, maxMillis), cmp.Or(int64(f.Below), maxMillis), most)
+		bound(f.After, 0), bound(f.Before, maxMillis), cmp.Or(int64(f.Below), maxMillis), int64(from), most)
 	if err != nil {
 		return nil, false, fmt.Errorf("list leads: %w", err)
 	}
@@ -123,8 +145,8 @@ func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, mor
 
 const listSQL = `SELECT ` + leadColumns + ` FROM leads
 	WHERE ($1 = '' OR site = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR property_id = $3)
-	AND received_at >= $4 AND received_at < $5 AND remote_id < $6
-	ORDER BY remote_id DESC LIMIT $7`
+	AND received_at >= $4 AND received_at < $5 AND remote_id < $6 AND remote_id >= $7
+	ORDER BY remote_id DESC LIMIT $8`
 
 // maxMillis is later than any time, and more than any number of leads.
 const maxMillis = int64(1) << 62

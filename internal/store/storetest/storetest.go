@@ -436,6 +436,11 @@ func listed(t *testing.T, s *store.Store) {
 	}
 	require.Equal(t, want, got)
 
+	some, more, err := s.List(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{want[5], want[2], want[9]}, Limit: 2})
+	require.NoError(t, err)
+	require.True(t, more)
+	require.Equal(t, want[2], some[0].RemoteID)
+	require.Equal(t, want[5], some[1].RemoteID)
 	for name, test := range map[string]struct {
 		filter lead.Filter
 		want   int
@@ -454,6 +459,10 @@ func listed(t *testing.T, s *store.Store) {
 		"nobody's name":    {lead.Filter{Text: "pedro"}, 0},
 		"a wild card":      {lead.Filter{Text: "m%j"}, 0},
 		"a hostile site":   {lead.Filter{Site: "' OR 1=1 --"}, 0},
+		"some by name":     {lead.Filter{RemoteIDs: []lead.RemoteID{want[3], want[1], want[3], 5}}, 2},
+		"one and older":    {lead.Filter{RemoteIDs: want[:4], Below: want[1]}, 2},
+		"one of no site":   {lead.Filter{RemoteIDs: want[:4], Site: "lofts"}, 0},
+		"one with a text":  {lead.Filter{RemoteIDs: want[:4], Text: "josé"}, 4},
 	} {
 		test.filter.Limit = 100
 		page, more, err := s.List(t.Context(), test.filter)

@@ -1,0 +1,73 @@
+package console
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"leadrelay/internal/lead"
+	"leadrelay/internal/problem"
+)
+
+const (
+	// usualWindow is how far back leads are compared when nobody says.
+	usualWindow = 24 * time.Hour
+	// mostReports is how many reports a list shows; the store keeps no more.
+	mostReports = 50
+)
+
+// Reconciliations are the last drift reports, newest first.
+type Reconciliations struct {
+	Reconciliations []json.RawMessage `json:"reconciliations"`
+}
+
+func (a api) reports(w http.ResponseWriter, r *http.Request) error {
+	kept, err := a.store.Reports(r.Context(), mostReports)
+	if err != nil {
+		return problem.NewTryAgain(time.Second, err)
+	}
+	page := Reconciliations{Reconciliations: make([]json.RawMessage, len(kept))}
+	for i, body := range kept {
+		page.Reconciliations[i] = body
+	}
+	return writeJSON(w, page)
+}
+
+// reconcile compares our leads with EasyBroker's lists, and keeps the report.
+func (a api) reconcile(w http.ResponseWriter, r *http.Request) error {
+	var since time.Time
+	if err := readBody(w, r, members{"since": past(&since)}); err != nil {
+		return err
+	}
+	if since.IsZero() {
+		since = time.Now().Add(-usualWindow)
+	}
+	takeTime(w)
+	drift, err := a.courier.Reconcile(r.Context(), since)
+	if err != nil {
+		return problem.NewTryAgain(time.Second, err)
+	}
+	body, err := json.Marshal(whole(drift))
+	if err != nil {
+		return err
+	}
+	if err := a.store.KeepReport(r.Context(), drift.ReadAt, body); err != nil {
+		return problem.NewTryAgain(time.Second, err)
+	}
+	return writeJSON(w, json.RawMessage(body))
+}
+
+// whole makes the lists of a report empty ones where there is nothing: a
+// program may count them all.
+func whole(d lead.Drift) lead.Drift {
+	for _, list := range []*[]lead.Drifted{&d.OnlyHere, &d.OnlyThere, &d.Twice, &d.Differing} {
+		if *list == nil {
+			*list = []lead.Drifted{}
+		}
+	}
+	if d.Unreadable == nil {
+		d.Unreadable = []lead.Unreadable{}
+	}
+	d.Since, d.ReadAt = d.Since.UTC(), d.ReadAt.UTC()
+	return d
+}

@@ -1,0 +1,71 @@
+package console_test
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
+)
+
+var errRider = errors.New("the rider is ill")
+
+// rider is a courier that goes nowhere: it notes what it is told, and queues
+// what it replays.
+type rider struct {
+	store  *store.Store
+	woken  []string      // sites
+	since  []time.Time   // of every reconciliation
+	asked  []lead.Filter // of every replay
+	drift  lead.Drift    // what a reconciliation finds
+	there  lead.RemoteID // what EasyBroker lists
+	keys   []lead.Credential
+	broken bool
+}
+
+func (r *rider) Wake(site string) { r.woken = append(r.woken, site) }
+
+func (r *rider) Status() []lead.Credential { return r.keys }
+
+func (r *rider) Reconcile(_ context.Context, since time.Time) (lead.Drift, error) {
+	r.since = append(r.since, since)
+	if r.broken {
+		return lead.Drift{}, errRider
+	}
+	d := r.drift
+	d.Since, d.ReadAt = since, noon
+	return d, nil
+}
+
+func (r *rider) Replay(ctx context.Context, f lead.Filter, dryRun bool) ([]lead.Replayed, error) {
+	r.asked = append(r.asked, f)
+	if r.broken {
+		return nil, errRider
+	}
+	f.Limit = 100
+	leads, _, err := r.store.List(ctx, f)
+	var all []lead.Replayed
+	for _, l := range leads {
+		all = append(all, r.replay(ctx, l, dryRun))
+	}
+	return all, err
+}
+
+func (r *rider) replay(ctx context.Context, l lead.Lead, dryRun bool) lead.Replayed {
+	one := lead.Replayed{RemoteID: l.RemoteID, Site: l.Site, State: l.State, Verdict: lead.Sent}
+	switch {
+	case l.RemoteID == r.there:
+		one.Verdict = lead.Present
+	case l.Retry(noon, true) != nil:
+		one.Verdict, one.Why = lead.Blocked, "it is on its way"
+	case dryRun:
+		one.Verdict = lead.WouldBeSent
+	default:
+		l, err := r.store.Amend(ctx, l.RemoteID, func(l *lead.Lead) error { return l.Retry(noon, true) })
+		if one.State = l.State; err != nil {
+			one.Verdict = lead.Blocked
+		}
+	}
+	return one
+}
