@@ -167,3 +167,33 @@ func reports(t *testing.T, s *store.Store) {
 	require.NoError(t, err)
 	require.Equal(t, all[:2], two)
 }
+
+func taken(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now()
+	since := at.Add(-time.Hour)
+	put := func(state lead.State, received, delivered time.Time) lead.RemoteID {
+		id := keep(t, s, received)
+		_, err := s.Amend(t.Context(), id, func(l *lead.Lead) error {
+			l.State, l.DeliveredAt, l.DueAt = state, delivered, time.Time{}
+			return nil
+		})
+		require.NoError(t, err)
+		return id
+	}
+	old := since.Add(-time.Hour)
+	put(lead.Delivered, old, since.Add(-time.Millisecond))
+	put(lead.Confirmed, old, time.Time{}) // it may have been listed before
+	put(lead.Failed, at, at)
+	want := []lead.RemoteID{put(lead.Delivered, old, since), put(lead.Confirmed, at, at), put(lead.Confirmed, since, time.Time{})}
+	got, err := s.Taken(t.Context(), site, since)
+	require.NoError(t, err)
+	var ids []lead.RemoteID
+	for _, l := range got {
+		ids = append(ids, l.RemoteID)
+	}
+	require.ElementsMatch(t, want, ids)
+	other, err := s.Taken(t.Context(), "lofts", since)
+	require.NoError(t, err)
+	require.Empty(t, other)
+}

@@ -52,6 +52,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"whoever had claimed a changed lead is too late":    amendmentWins,
 		"a lead that is seen in the list is confirmed":      confirmed,
 		"a confirmed lead is carried by nobody":             confirmationWins,
+		"leads that EasyBroker has taken since a time":      taken,
 		"drift reports are kept, newest first, the last 50": reports,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
