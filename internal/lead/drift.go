@@ -34,6 +34,18 @@ type Unreadable struct {
 	Why   string   `json:"why"`
 }
 
+// Add adds what was found with another credential.
+func (d *Drift) Add(part Drift) {
+	d.Ours += part.Ours
+	d.Listed += part.Listed
+	d.OnlyHere = append(d.OnlyHere, part.OnlyHere...)
+	d.OnlyThere = append(d.OnlyThere, part.OnlyThere...)
+	d.Twice = append(d.Twice, part.Twice...)
+	d.Differing = append(d.Differing, part.Differing...)
+	d.Confirmed += part.Confirmed
+	d.Unreadable = append(d.Unreadable, part.Unreadable...)
+}
+
 // Found reports whether there is anything that a person should look at.
 func (d *Drift) Found() bool {
 	return len(d.OnlyHere)+len(d.OnlyThere)+len(d.Twice)+len(d.Differing) > 0

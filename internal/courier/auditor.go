@@ -1,0 +1,164 @@
+package courier
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+)
+
+// Ledger is the part of the store that is held against EasyBroker's list.
+type Ledger interface {
+	List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error)
+	Taken(ctx context.Context, site string, since time.Time) ([]lead.Lead, error)
+	Amend(ctx context.Context, id lead.RemoteID, f func(*lead.Lead) error) (lead.Lead, error)
+	Confirm(ctx context.Context, id lead.RemoteID, at time.Time, reason string) (bool, error)
+}
+
+// Auditor is a courier that a person can ask what has arrived, and tell to send
+// again what has not. It reads EasyBroker's lists at the couriers' pace, and
+// sends nothing itself: what it queues, the courier carries.
+type Auditor struct {
+	*Courier
+	ledger Ledger
+}
+
+// NewAuditor returns an auditor for the courier's credentials.
+func NewAuditor(c *Courier, ledger Ledger) *Auditor { return &Auditor{c, ledger} }
+
+// stoppedError means that a credential's list cannot be read now.
+type stoppedError struct{ State, Reason string }
+
+func (e *stoppedError) Error() string {
+	return fmt.Sprintf("the credential is %s: %s", e.State, e.Reason)
+}
+
+// awaitList waits until the credential's list may be read, no longer than a probe
+// takes. One that is held or down is not asked: the courier's own probes find
+// out when it works again.
+func (l *lane) awaitList(ctx context.Context) error {
+	patience := time.Now().Add(l.courier.opt.Probe)
+	for {
+		from, now := l.standing.looksFrom(time.Now()), time.Now()
+		if !from.After(now) {
+			return nil
+		}
+		if c := l.standing.show(l.sites); from.After(patience) || l.standing.isHeld() || l.standing.isDown() {
+			return &stoppedError{c.State, c.Reason}
+		}
+		timer := time.NewTimer(from.Sub(now))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// readAll reads all of the list from a time on, however long it is: where it
+// has too many pages, each half of the window is read for itself.
+func (l *lane) readAll(ctx context.Context, q easybroker.Query) ([]easybroker.Listed, error) {
+	const shortest = time.Minute
+	if err := l.awaitList(ctx); err != nil {
+		return nil, err
+	}
+	r, err := l.read(ctx, q, false, func([]easybroker.Listed) bool { return false })
+	end := q.Before
+	if end.IsZero() {
+		end = l.courier.clock.read()
+	}
+	half := end.Sub(q.After) / 2
+	if !errors.Is(err, errTooManyPages) || q.After.IsZero() || half < shortest {
+		return r.items, err
+	}
+	older, newer := q, q
+	older.Before, newer.After = q.After.Add(half), q.After.Add(half)
+	first, err := l.readAll(ctx, older)
+	if err != nil {
+		return nil, err
+	}
+	second, err := l.readAll(ctx, newer)
+	return distinct(slices.Concat(first, second)), err
+}
+
+// distinct leaves out what stands at the edge of both halves.
+func distinct(items []easybroker.Listed) []easybroker.Listed {
+	seen := make(map[easybroker.Listed]bool, len(items))
+	return slices.DeleteFunc(items, func(item easybroker.Listed) bool {
+		again := seen[item]
+		seen[item] = true
+		return again
+	})
+}
+
+// whyNot says for the operator why a list could not be read. It has no
+// personal data.
+func whyNot(err error) string {
+	if stopped, ok := errors.AsType[*stoppedError](err); ok {
+		return stopped.Error()
+	}
+	if errors.Is(err, errMoving) || errors.Is(err, errTooManyPages) {
+		return err.Error()
+	}
+	return judge(easybroker.Receipt{}, err, false).detail
+}
+
+// asClaim is the lead as a look-up sees it: it may have been sent at any time
+// since it came in.
+func (l *lane) asClaim(one lead.Lead) lead.Claim {
+	last := l.courier.clock.read()
+	if !one.DeliveredAt.IsZero() {
+		last = one.DeliveredAt
+	}
+	return lead.Claim{Lead: one, FirstAttempt: one.ReceivedAt, LastAttempt: last}
+}
+
+// shelf is what was read of a list, to be compared with our leads.
+type shelf struct {
+	*lane
+	byID  map[lead.RemoteID][]easybroker.Listed
+	plain []easybroker.Listed // without a remote_id
+}
+
+func (l *lane) shelve(items []easybroker.Listed) *shelf {
+	s := &shelf{lane: l, byID: map[lead.RemoteID][]easybroker.Listed{}}
+	for _, item := range items {
+		if id := lead.RemoteID(item.RemoteID); id != 0 && l.account.API == easybroker.Partner {
+			s.byID[id] = append(s.byID[id], item)
+		} else {
+			s.plain = append(s.plain, item)
+		}
+	}
+	return s
+}
+
+// take returns the items that are the lead, newest first. One without a
+// remote_id is taken off the shelf: two people may have written the same, and
+// one contact request is not both of them.
+func (s *shelf) take(one lead.Lead) []easybroker.Listed {
+	if items := s.byID[one.RemoteID]; len(items) > 0 {
+		return slices.SortedFunc(slices.Values(items), func(a, b easybroker.Listed) int { return b.HappenedAt.Compare(a.HappenedAt) })
+	}
+	found := s.matches(s.asClaim(one), s.plain)
+	if len(found) == 0 {
+		return nil
+	}
+	i := slices.Index(s.plain, found[0])
+	s.plain = slices.Delete(s.plain, i, i+1)
+	return found[:1]
+}
+
+// isOurs reports whether one of the items under the lead's remote_id is about
+// the lead at all.
+func (s *shelf) isOurs(one lead.Lead, items []easybroker.Listed) bool {
+	return slices.ContainsFunc(items, func(item easybroker.Listed) bool { return s.isSame(item, s.asClaim(one)) })
+}
+
+// byAge sorts leads so that who came first is served first.
+func byAge(a, b lead.Lead) int { return cmp.Compare(a.RemoteID, b.RemoteID) }

@@ -1,0 +1,380 @@
+package courier_test
+
+import (
+	"context"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/courier"
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/secret"
+	"leadrelay/internal/store"
+)
+
+// archive is EasyBroker as an auditor sees it: what it lists, for each key.
+type archive struct {
+	mu      sync.Mutex
+	listed  map[string][]easybroker.Listed
+	taken   map[int64]int // how often a remote_id was sent
+	swallow bool          // it answers well and lists nothing
+	fails   map[string]error
+	page    int // items on a page, fewer than asked for
+	calls   int // of the list
+}
+
+func newArchive() *archive {
+	return &archive{listed: map[string][]easybroker.Listed{}, taken: map[int64]int{}, fails: map[string]error{}, page: 2}
+}
+
+func (a *archive) Create(_ context.Context, key easybroker.Account, cr easybroker.ContactRequest) (easybroker.Receipt, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.taken[cr.RemoteID]++
+	if !a.swallow {
+		a.listed[key.Key.Reveal()] = append(a.listed[key.Key.Reveal()], listing(cr, time.Now()))
+	}
+	return easybroker.Receipt{Status: 200}, nil
+}
+
+func listing(cr easybroker.ContactRequest, at time.Time) easybroker.Listed {
+	return easybroker.Listed{
+		RemoteID: cr.RemoteID, PropertyID: cr.PropertyID, Name: cr.Name, Email: cr.Email, Phone: cr.Phone, Message: cr.Message, HappenedAt: at.UTC(),
+	}
+}
+
+func (a *archive) List(_ context.Context, key easybroker.Account, q easybroker.Query) (easybroker.Page, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls++
+	if err := a.fails[key.Key.Reveal()]; err != nil {
+		return easybroker.Page{}, err
+	}
+	var all []easybroker.Listed
+	for _, item := range a.listed[key.Key.Reveal()] {
+		if (q.PropertyID == "" || item.PropertyID == q.PropertyID) && !item.HappenedAt.Before(q.After) &&
+			(q.Before.IsZero() || !item.HappenedAt.After(q.Before)) {
+			all = append(all, item)
+		}
+	}
+	from, to := min((q.Page-1)*a.page, len(all)), min(q.Page*a.page, len(all))
+	return easybroker.Page{Content: all[from:to], Total: len(all), More: to < len(all), Date: time.Now()}, nil
+}
+
+// list puts a contact request into the list of the first key.
+func (a *archive) list(items ...easybroker.Listed) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.listed["k"] = append(a.listed["k"], items...)
+}
+
+// office is a relay with its auditor, whose courier may run or not.
+type office struct {
+	*testing.T
+	store   *store.Store
+	archive *archive
+	auditor *courier.Auditor
+}
+
+// both are two sites with keys of their own.
+func both(api easybroker.API) []courier.Route {
+	second := account
+	second.Key = secret.New("k2")
+	routes := []courier.Route{{Site: "casas", Account: account, SendSource: true}, {Site: "lofts", Account: second}}
+	for i := range routes {
+		routes[i].Account.API = api
+	}
+	return routes
+}
+
+func newOffice(t *testing.T, routes []courier.Route) *office {
+	t.Helper()
+	if noon := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC); time.Now().Before(noon) {
+		time.Sleep(time.Until(noon))
+	}
+	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "leads.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	o := &office{T: t, store: s, archive: newArchive()}
+	o.auditor = courier.NewAuditor(courier.New(s, o.archive, routes, courier.Options{Log: zerolog.Nop()}), s)
+	return o
+}
+
+// run lets the courier carry until the test ends.
+func (o *office) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- o.auditor.Run(ctx) }()
+	o.Cleanup(func() { cancel(); require.NoError(o, <-done) })
+}
+
+// ago keeps a lead that came into the state so long ago.
+func (o *office) ago(age time.Duration, site string, state lead.State, message string) lead.Lead {
+	o.Helper()
+	at := time.Now().Add(-age)
+	l, err := lead.New(lead.Inquiry{
+		Site: site, PropertyID: "EB-XX1234", Name: "Ana", Email: "ana@ejemplo.mx", Phone: "55 1234 5678", Message: message,
+	}, "casas.mx", lead.DefaultRules(), at)
+	require.NoError(o, err)
+	id, err := o.store.Keep(o.Context(), l, lead.Milliseconds)
+	require.NoError(o, err)
+	l, err = o.store.Amend(o.Context(), id, func(l *lead.Lead) error {
+		l.State, l.DueAt = state, time.Time{}
+		switch state {
+		case lead.Delivered:
+			l.DeliveredAt = at
+		case lead.Confirmed:
+			l.DeliveredAt, l.ConfirmedAt = at, at
+		case lead.Queued, lead.Doubtful:
+			l.DueAt = time.Now().Add(time.Hour)
+		}
+		return nil
+	})
+	require.NoError(o, err)
+	return l
+}
+
+// sent is how the lead stands in the list when nothing has gone wrong.
+func sent(l lead.Lead) easybroker.Listed {
+	at := l.ReceivedAt
+	if !l.DeliveredAt.IsZero() {
+		at = l.DeliveredAt
+	}
+	return easybroker.Listed{
+		RemoteID: int64(l.RemoteID), PropertyID: l.PropertyID, Name: l.Name, Email: l.Email, Phone: "+525512345678", Message: l.Message, HappenedAt: at,
+	}
+}
+
+func (o *office) state(id lead.RemoteID) lead.State {
+	o.Helper()
+	l, _, err := o.store.Find(o.Context(), id)
+	require.NoError(o, err)
+	return l.State
+}
+
+func (o *office) reconcile() lead.Drift {
+	o.Helper()
+	d, err := o.auditor.Reconcile(o.Context(), time.Now().Add(-24*time.Hour))
+	require.NoError(o, err)
+	return d
+}
+
+func drifted(l lead.Lead, fields ...lead.Field) lead.Drifted {
+	return lead.Drifted{RemoteID: l.RemoteID, Site: l.Site, State: l.State, PropertyID: l.PropertyID, Fields: fields}
+}
+
+func TestWhereNothingIsWrongAReconciliationFindsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, both(easybroker.Partner))
+		for i := range 7 {
+			o.archive.list(sent(o.ago(time.Hour, "casas", lead.Confirmed, "Hola "+strconv.Itoa(i))))
+		}
+		early := o.ago(25*time.Hour, "casas", lead.Confirmed, "Hola")
+		item := sent(early)
+		item.HappenedAt = time.Now().Add(-24*time.Hour - 10*time.Minute) // their clock may differ
+		o.archive.list(item)
+		d := o.reconcile()
+		require.False(t, d.Found())
+		require.Equal(t, 7, d.Ours)
+		require.Equal(t, 8, d.Listed)
+		require.Zero(t, d.Confirmed)
+		require.Empty(t, d.Unreadable)
+	})
+}
+
+func TestAReconciliationNamesWhatDiffers(t *testing.T) {
+	edit := func(item easybroker.Listed, f func(*easybroker.Listed)) easybroker.Listed { f(&item); return item }
+	for name, test := range map[string]struct {
+		scene func(o *office) (want lead.Drift)
+	}{
+		"swallowed by EasyBroker": {func(o *office) lead.Drift {
+			return lead.Drift{Ours: 1, OnlyHere: []lead.Drifted{drifted(o.ago(time.Hour, "casas", lead.Delivered, "Hola"))}}
+		}},
+		"delivered so short ago that the list may lag": {func(o *office) lead.Drift {
+			o.ago(14*time.Minute, "casas", lead.Delivered, "Hola")
+			return lead.Drift{Ours: 1}
+		}},
+		"gone again after it was seen": {func(o *office) lead.Drift {
+			return lead.Drift{Ours: 1, OnlyHere: []lead.Drifted{drifted(o.ago(time.Hour, "casas", lead.Confirmed, "Hola"))}}
+		}},
+		"delivered, listed, and not looked up yet": {func(o *office) lead.Drift {
+			o.archive.list(sent(o.ago(time.Hour, "casas", lead.Delivered, "Hola")))
+			return lead.Drift{Ours: 1, Listed: 1, Confirmed: 1}
+		}},
+		"queued in a backup that was restored, and there long ago": {func(o *office) lead.Drift {
+			o.archive.list(sent(o.ago(time.Hour, "casas", lead.Queued, "Hola")))
+			return lead.Drift{Listed: 1, Confirmed: 1}
+		}},
+		"doubtful and there": {func(o *office) lead.Drift {
+			o.archive.list(sent(o.ago(time.Hour, "casas", lead.Doubtful, "Hola")))
+			return lead.Drift{Listed: 1, Confirmed: 1}
+		}},
+		"being sent": {func(o *office) lead.Drift {
+			o.archive.list(sent(o.ago(time.Hour, "casas", lead.Sending, "Hola")))
+			return lead.Drift{Listed: 1}
+		}},
+		"failed here and there all the same": {func(o *office) lead.Drift {
+			l := o.ago(time.Hour, "casas", lead.Failed, "Hola")
+			o.archive.list(sent(l))
+			return lead.Drift{Listed: 1, OnlyThere: []lead.Drifted{drifted(l)}}
+		}},
+		"nobody's": {func(o *office) lead.Drift {
+			o.archive.list(easybroker.Listed{RemoteID: 42, PropertyID: "EB-9", HappenedAt: time.Now().Add(-time.Hour)})
+			return lead.Drift{Listed: 1, OnlyThere: []lead.Drifted{{RemoteID: 42, PropertyID: "EB-9"}}}
+		}},
+		"there twice": {func(o *office) lead.Drift {
+			l := o.ago(time.Hour, "casas", lead.Delivered, "Hola")
+			o.archive.list(sent(l), edit(sent(l), func(i *easybroker.Listed) { i.HappenedAt = i.HappenedAt.Add(time.Second) }))
+			return lead.Drift{Ours: 1, Listed: 2, Confirmed: 1, Twice: []lead.Drifted{drifted(l)}}
+		}},
+		"the same on two pages": {func(o *office) lead.Drift {
+			o.archive.page = 1
+			o.archive.list(sent(o.ago(time.Hour, "casas", lead.Confirmed, "Hola")), sent(o.ago(time.Hour, "casas", lead.Confirmed, "Otra")))
+			return lead.Drift{Ours: 2, Listed: 2}
+		}},
+		"tidied up": {func(o *office) lead.Drift {
+			o.archive.list(edit(sent(o.ago(time.Hour, "casas", lead.Confirmed, "Hola\n\n¿Sigue?")), func(i *easybroker.Listed) {
+				i.Message, i.Phone, i.Email, i.Name = "Hola ¿Sigue?", "5512345678", "ANA@ejemplo.mx", "ANA"
+			}))
+			return lead.Drift{Ours: 1, Listed: 1}
+		}},
+		"changed": {func(o *office) lead.Drift {
+			l := o.ago(time.Hour, "casas", lead.Confirmed, "Hola")
+			o.archive.list(edit(sent(l), func(i *easybroker.Listed) { i.PropertyID, i.Name, i.Phone = "EB-2", "", "5500000000" }))
+			return lead.Drift{Ours: 1, Listed: 1, Differing: []lead.Drifted{drifted(l, lead.PropertyID, lead.Name, lead.Phone)}}
+		}},
+		"somebody else's under the same number": {func(o *office) lead.Drift {
+			l := o.ago(time.Hour, "casas", lead.Queued, "Hola")
+			o.archive.list(easybroker.Listed{
+				RemoteID: int64(l.RemoteID), PropertyID: "EB-9", Name: "Beto", Email: "beto@otro.mx", Message: "Otra", HappenedAt: time.Now().Add(-time.Hour),
+			})
+			return lead.Drift{Listed: 1, Differing: []lead.Drifted{drifted(l, lead.PropertyID, lead.Name, lead.Email, lead.Phone, lead.Message)}}
+		}},
+		"delivered after a long outage": {func(o *office) lead.Drift {
+			l := o.ago(72*time.Hour, "casas", lead.Failed, "Hola")
+			l, err := o.store.Amend(o.Context(), l.RemoteID, func(l *lead.Lead) error {
+				l.State, l.DeliveredAt = lead.Delivered, time.Now().Add(-time.Hour)
+				return nil
+			})
+			require.NoError(o, err)
+			return lead.Drift{Ours: 1, OnlyHere: []lead.Drifted{drifted(l)}}
+		}},
+		"listed under another key": {func(o *office) lead.Drift {
+			l := o.ago(time.Hour, "lofts", lead.Confirmed, "Hola")
+			o.archive.list(sent(l))
+			return lead.Drift{Ours: 1, Listed: 1, OnlyHere: []lead.Drifted{drifted(l)}}
+		}},
+		"a list that cannot be read": {func(o *office) lead.Drift {
+			o.archive.fails["k2"] = &easybroker.StatusError{Status: 500, Reason: "canary"}
+			o.ago(time.Hour, "lofts", lead.Delivered, "Hola")
+			l := o.ago(time.Hour, "casas", lead.Delivered, "Hola")
+			return lead.Drift{Ours: 1, OnlyHere: []lead.Drifted{drifted(l)}, Unreadable: []lead.Unreadable{{Sites: []string{"lofts"}, Why: "easybroker: status 500"}}}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := newOffice(t, both(easybroker.Partner))
+				want := test.scene(o)
+				got := o.reconcile()
+				require.WithinDuration(t, time.Now(), got.ReadAt, time.Minute)
+				want.Since, want.ReadAt = got.Since, got.ReadAt
+				require.Equal(t, want, got)
+				if want.Confirmed > 0 {
+					again := o.reconcile()
+					require.Zero(t, again.Confirmed, "it is confirmed now")
+					require.Len(t, again.OnlyHere, len(want.OnlyHere))
+				}
+			})
+		})
+	}
+}
+
+// A plain account's list has no remote_id, so only what was written can be
+// compared, and one contact request is never two leads.
+func TestAReconciliationOfAPlainAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, both(easybroker.Plain))
+		first, second := o.ago(2*time.Hour, "casas", lead.Delivered, "Hola"), o.ago(time.Hour, "casas", lead.Delivered, "Hola")
+		other := o.ago(time.Hour, "casas", lead.Delivered, "Otra")
+		waiting := o.ago(time.Hour, "casas", lead.Queued, "Nueva")
+		nobodys := easybroker.Listed{PropertyID: "EB-9", Email: "beto@otro.mx", Message: "Nada", HappenedAt: time.Now().Add(-time.Hour)}
+		for _, item := range []easybroker.Listed{sent(first), sent(other), sent(waiting), nobodys} {
+			item.RemoteID = 0
+			o.archive.list(item)
+		}
+		d := o.reconcile()
+		require.Equal(t, []lead.Drifted{drifted(second)}, d.OnlyHere)
+		require.Empty(t, d.OnlyThere, "a plain account has contact requests of its own")
+		require.Equal(t, 2, d.Confirmed)
+		require.Equal(t, lead.Queued, o.state(waiting.RemoteID), "what looks the same proves nothing of a lead that was not sent")
+	})
+}
+
+func TestAConfirmedLeadIsNotSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, both(easybroker.Partner))
+		l := o.ago(time.Hour, "casas", lead.Queued, "Hola")
+		o.archive.list(sent(l))
+		require.Equal(t, 1, o.reconcile().Confirmed)
+		o.run()
+		time.Sleep(3 * time.Hour)
+		require.Empty(t, o.archive.taken)
+		require.Equal(t, lead.Confirmed, o.state(l.RemoteID))
+	})
+}
+
+func TestAListOfManyPagesIsReadInHalves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, both(easybroker.Partner))
+		o.archive.page = 1
+		const leads = 250 // on more than two times a hundred pages
+		for i := range leads {
+			o.archive.list(sent(o.ago(time.Duration(i)*5*time.Minute, "casas", lead.Confirmed, "Hola "+strconv.Itoa(i))))
+		}
+		d := o.reconcile()
+		require.False(t, d.Found(), "%+v", d)
+		require.Equal(t, leads, d.Listed)
+		require.Empty(t, d.Unreadable)
+	})
+}
+
+func TestAHeldCredentialIsNotAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, both(easybroker.Partner))
+		l := o.ago(time.Hour, "casas", lead.Delivered, "Hola")
+		o.archive.fails["k"] = &easybroker.StatusError{Status: 401}
+		require.Equal(t, []lead.Unreadable{{Sites: []string{"casas"}, Why: "easybroker: status 401"}}, o.reconcile().Unreadable)
+		asked := o.archive.calls
+		d := o.reconcile()
+		require.Equal(t, []lead.Unreadable{{Sites: []string{"casas"}, Why: "the credential is held: easybroker: status 401"}}, d.Unreadable)
+		require.Empty(t, d.OnlyHere, "a list that cannot be read says nothing of any lead")
+		require.Equal(t, asked+1, o.archive.calls, "only the other key's list was read")
+		replayed, err := o.auditor.Replay(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{l.RemoteID}}, false)
+		require.NoError(t, err)
+		require.Equal(t, lead.Blocked, replayed[0].Verdict)
+		require.Contains(t, replayed[0].Why, "held")
+	})
+}
+
+func TestARestingCredentialIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, both(easybroker.Partner))
+		o.archive.fails["k"] = &easybroker.StatusError{Status: 429, RetryAfter: 10 * time.Second}
+		require.Len(t, o.reconcile().Unreadable, 1)
+		delete(o.archive.fails, "k")
+		asked := time.Now()
+		require.Empty(t, o.reconcile().Unreadable)
+		require.InDelta(t, 10, time.Since(asked).Seconds(), 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := o.auditor.Reconcile(ctx, time.Now())
+		require.ErrorIs(t, err, context.Canceled)
+	})
+}

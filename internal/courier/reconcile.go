@@ -1,0 +1,200 @@
+package courier
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+)
+
+// Reconcile compares the leads that EasyBroker has taken since then with what
+// it lists, one credential beside the other. A lead that is listed though we did not
+// know it is confirmed on the way, so a restored backup sends nothing again. A
+// list that cannot be read in full is named in the report, and says nothing of
+// any lead.
+func (a *Auditor) Reconcile(ctx context.Context, since time.Time) (lead.Drift, error) {
+	whole := lead.Drift{Since: since, ReadAt: a.clock.read()}
+	parts := make([]lead.Drift, len(a.lanes))
+	var lanes errgroup.Group
+	for i, l := range a.lanes {
+		lanes.Go(func() (err error) { parts[i], err = a.compare(ctx, l, since); return err })
+	}
+	if err := lanes.Wait(); err != nil {
+		return lead.Drift{}, err
+	}
+	for _, part := range parts {
+		whole.Add(part)
+	}
+	a.opt.Log.Info().Int("ours", whole.Ours).Int("listed", whole.Listed).Int("only_here", len(whole.OnlyHere)).
+		Int("only_there", len(whole.OnlyThere)).Int("twice", len(whole.Twice)).Int("differing", len(whole.Differing)).
+		Int("confirmed", whole.Confirmed).Int("unreadable", len(whole.Unreadable)).Msg("reconciled")
+	return whole, nil
+}
+
+// audit is the comparison of one credential.
+type audit struct {
+	*shelf
+	ledger Ledger
+	began  time.Time // when the list was read
+	drift  lead.Drift
+}
+
+func (a *Auditor) compare(ctx context.Context, l *lane, since time.Time) (lead.Drift, error) {
+	began := l.courier.clock.read()
+	items, err := l.readAll(ctx, easybroker.Query{After: l.windowFrom(since)})
+	if ctx.Err() != nil {
+		return lead.Drift{}, ctx.Err()
+	}
+	if err != nil {
+		return lead.Drift{Unreadable: []lead.Unreadable{{Sites: l.sites, Why: whyNot(err)}}}, nil
+	}
+	t := &audit{shelf: l.shelve(items), ledger: a.ledger, began: began, drift: lead.Drift{Listed: len(items)}}
+	ours, err := t.ours(ctx, since)
+	if err != nil {
+		return lead.Drift{}, err
+	}
+	for _, one := range ours {
+		if err := t.check(ctx, one); err != nil {
+			return lead.Drift{}, err
+		}
+		delete(t.byID, one.RemoteID)
+	}
+	return t.drift, t.rest(ctx)
+}
+
+// ours are the leads that the list should have.
+func (t *audit) ours(ctx context.Context, since time.Time) ([]lead.Lead, error) {
+	var all []lead.Lead
+	for _, site := range t.sites {
+		taken, err := t.ledger.Taken(ctx, site, since)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, taken...)
+	}
+	slices.SortFunc(all, byAge)
+	t.drift.Ours = len(all)
+	return all, nil
+}
+
+// check compares one lead with what is listed of it.
+func (t *audit) check(ctx context.Context, one lead.Lead) error {
+	items := t.take(one)
+	if len(items) == 0 {
+		if t.began.Sub(takenAt(one)) > graces*t.courier.opt.Settle { // the list has had its time
+			t.drift.OnlyHere = append(t.drift.OnlyHere, drifted(one))
+		}
+		return nil
+	}
+	twice := slices.ContainsFunc(items, func(item easybroker.Listed) bool { return !item.HappenedAt.Equal(items[0].HappenedAt) })
+	if twice {
+		t.drift.Twice = append(t.drift.Twice, drifted(one))
+	}
+	if fields := t.differing(one, items[0]); len(fields) > 0 {
+		d := drifted(one)
+		d.Fields = fields
+		t.drift.Differing = append(t.drift.Differing, d)
+	}
+	if !t.isOurs(one, items) {
+		return nil // somebody else's contact request under its remote_id proves nothing
+	}
+	return t.confirm(ctx, one, twice)
+}
+
+func (t *audit) confirm(ctx context.Context, one lead.Lead, twice bool) error {
+	if one.State != lead.Delivered && one.State != lead.Doubtful && one.State != lead.Queued {
+		return nil
+	}
+	reason := ""
+	if twice {
+		reason = lead.ReasonTwice
+	}
+	news, err := t.ledger.Confirm(ctx, one.RemoteID, t.courier.clock.read(), reason)
+	if news {
+		t.drift.Confirmed++
+	}
+	return err
+}
+
+// rest sees to what is listed beyond the leads that should be.
+func (t *audit) rest(ctx context.Context) error {
+	if len(t.byID) == 0 {
+		return nil
+	}
+	ids := make([]lead.RemoteID, 0, len(t.byID))
+	for id := range t.byID {
+		ids = append(ids, id)
+	}
+	known, _, err := t.ledger.List(ctx, lead.Filter{RemoteIDs: ids, Limit: len(ids)})
+	if err != nil {
+		return err
+	}
+	for _, one := range known {
+		if err := t.surprise(ctx, one); err != nil {
+			return err
+		}
+		delete(t.byID, one.RemoteID)
+	}
+	for id, items := range t.byID {
+		t.drift.OnlyThere = append(t.drift.OnlyThere, lead.Drifted{RemoteID: id, PropertyID: items[0].PropertyID})
+	}
+	slices.SortFunc(t.drift.OnlyThere, func(a, b lead.Drifted) int { return int(a.RemoteID - b.RemoteID) })
+	return nil
+}
+
+// surprise is for a lead that is listed though it was not taken, or not lately.
+func (t *audit) surprise(ctx context.Context, one lead.Lead) error {
+	switch one.State {
+	case lead.Sending: // its courier will tell
+		return nil
+	case lead.Failed, lead.Discarded, lead.Quarantined:
+		t.drift.OnlyThere = append(t.drift.OnlyThere, drifted(one))
+		return nil
+	case lead.Queued, lead.Doubtful, lead.Delivered, lead.Confirmed:
+	}
+	if !slices.Contains(t.sites, one.Site) {
+		return nil // its site has another credential now, or none
+	}
+	return t.check(ctx, one)
+}
+
+// differing names the fields that are listed with another value than we would
+// send. EasyBroker may tidy up what it gets, so blanks, case and the way in
+// which a phone is written make no difference.
+func (t *audit) differing(one lead.Lead, item easybroker.Listed) []lead.Field {
+	sent := request(one, t.courier.stops[one.Site].route)
+	var fields []lead.Field
+	for _, f := range []struct {
+		field lead.Field
+		same  bool
+	}{
+		{lead.PropertyID, sameText(item.PropertyID, sent.PropertyID)},
+		{lead.Name, sameText(item.Name, sent.Name)},
+		{lead.Email, sameText(item.Email, sent.Email)},
+		{lead.Phone, samePhone(item.Phone, sent.Phone)},
+		{lead.Message, sameText(item.Message, sent.Message)},
+	} {
+		if !f.same {
+			fields = append(fields, f.field)
+		}
+	}
+	return fields
+}
+
+// takenAt is when EasyBroker had the lead at the latest.
+func takenAt(one lead.Lead) time.Time {
+	for _, at := range []time.Time{one.DeliveredAt, one.ConfirmedAt} {
+		if !at.IsZero() {
+			return at
+		}
+	}
+	return one.ReceivedAt
+}
+
+func drifted(one lead.Lead) lead.Drifted {
+	return lead.Drifted{RemoteID: one.RemoteID, Site: one.Site, State: one.State, PropertyID: one.PropertyID}
+}

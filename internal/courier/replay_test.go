@@ -1,0 +1,200 @@
+package courier_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/courier"
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+)
+
+func (o *office) replay(dryRun bool, ids ...lead.RemoteID) []lead.Replayed {
+	o.Helper()
+	all, err := o.auditor.Replay(o.Context(), lead.Filter{RemoteIDs: ids}, dryRun)
+	require.NoError(o, err)
+	require.Len(o, all, len(ids))
+	return all
+}
+
+func TestWhatAReplayDoesWithALead(t *testing.T) {
+	for name, test := range map[string]struct {
+		state   lead.State
+		age     time.Duration
+		listed  bool
+		site    string
+		verdict lead.Verdict
+		why     string
+		after   lead.State
+	}{
+		"failed, and not there":                 {lead.Failed, time.Hour, false, "casas", lead.Sent, "", lead.Queued},
+		"failed long ago":                       {lead.Failed, 400 * 24 * time.Hour, false, "casas", lead.Sent, "", lead.Queued},
+		"failed, and there":                     {lead.Failed, time.Hour, true, "casas", lead.Present, "", lead.Failed},
+		"discarded, and not there":              {lead.Discarded, time.Hour, false, "casas", lead.Sent, "", lead.Queued},
+		"delivered, and there":                  {lead.Delivered, time.Hour, true, "casas", lead.Present, "", lead.Confirmed},
+		"delivered, and swallowed":              {lead.Delivered, time.Hour, false, "casas", lead.Sent, "", lead.Queued},
+		"delivered just now":                    {lead.Delivered, 4 * time.Minute, false, "casas", lead.Blocked, "lag", lead.Delivered},
+		"delivered just now, and there already": {lead.Delivered, time.Minute, true, "casas", lead.Present, "", lead.Confirmed},
+		"confirmed, and there":                  {lead.Confirmed, time.Hour, true, "casas", lead.Present, "", lead.Confirmed},
+		"confirmed, and gone since":             {lead.Confirmed, time.Hour, false, "casas", lead.Sent, "", lead.Queued},
+		"queued":                                {lead.Queued, time.Hour, false, "casas", lead.Blocked, "on its way", lead.Queued},
+		"queued, and there":                     {lead.Queued, time.Hour, true, "casas", lead.Blocked, "on its way", lead.Queued},
+		"being sent":                            {lead.Sending, time.Hour, false, "casas", lead.Blocked, "being sent", lead.Sending},
+		"in doubt":                              {lead.Doubtful, time.Hour, true, "casas", lead.Blocked, "looked for", lead.Doubtful},
+		"spam, it seems":                        {lead.Quarantined, time.Hour, false, "casas", lead.Blocked, "spam", lead.Quarantined},
+		"of a site that is gone":                {lead.Failed, time.Hour, false, "villas", lead.Blocked, "settings", lead.Failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, api := range []easybroker.API{easybroker.Partner, easybroker.Plain} {
+				synctest.Test(t, func(t *testing.T) {
+					o := newOffice(t, both(api))
+					l := o.ago(test.age, test.site, test.state, "Hola")
+					if test.listed {
+						item := sent(l)
+						if api == easybroker.Plain {
+							item.RemoteID = 0
+						}
+						o.archive.list(item)
+					}
+					would := test.verdict
+					if would == lead.Sent {
+						would = lead.WouldBeSent
+					}
+					for range 2 { // a dry run changes nothing, so it may be repeated
+						got := o.replay(true, l.RemoteID)[0]
+						require.Equal(t, would, got.Verdict, got.Why)
+						require.Equal(t, test.state, got.State)
+						require.Equal(t, test.state, o.state(l.RemoteID))
+					}
+					got := o.replay(false, l.RemoteID)[0]
+					require.Equal(t, test.verdict, got.Verdict, got.Why)
+					require.Contains(t, got.Why, test.why)
+					require.Equal(t, test.why == "", got.Why == "")
+					require.Equal(t, test.after, got.State)
+					require.Equal(t, test.after, o.state(l.RemoteID))
+				})
+			}
+		})
+	}
+}
+
+func TestAReplayThatCannotReadTheListSendsNothing(t *testing.T) {
+	for name, broken := range map[string]error{
+		"an outage":       &easybroker.StatusError{Status: 500, Reason: "canary"},
+		"a time-out":      &easybroker.UnansweredError{Err: context.DeadlineExceeded},
+		"a revoked key":   &easybroker.StatusError{Status: 401},
+		"half of a page":  &easybroker.UnreadableError{Status: 200, Why: "it ends too soon"},
+		"nothing of ours": errors.New("?"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := newOffice(t, both(easybroker.Partner))
+				l, other := o.ago(time.Hour, "casas", lead.Failed, "Hola"), o.ago(time.Hour, "lofts", lead.Failed, "Hola")
+				o.archive.fails["k"] = broken
+				all := o.replay(false, l.RemoteID, other.RemoteID)
+				require.Equal(t, lead.Blocked, all[0].Verdict)
+				require.Contains(t, all[0].Why, "list cannot be read")
+				require.NotContains(t, all[0].Why, "canary")
+				require.Equal(t, lead.Failed, o.state(l.RemoteID))
+				require.Equal(t, lead.Sent, all[1].Verdict, "the other key is none the worse")
+			})
+		})
+	}
+}
+
+func TestAnotherContactRequestUnderTheNumberBlocksAReplay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, both(easybroker.Partner))
+		l := o.ago(time.Hour, "casas", lead.Failed, "Hola")
+		o.archive.list(easybroker.Listed{RemoteID: int64(l.RemoteID), PropertyID: l.PropertyID, Email: "x@otro.mx", Message: "Nada", HappenedAt: time.Now()})
+		got := o.replay(false, l.RemoteID)[0]
+		require.Equal(t, lead.Blocked, got.Verdict)
+		require.Equal(t, lead.Failed, o.state(l.RemoteID))
+	})
+}
+
+// Many at once, and twice, and by two people at the same time: each
+// arrives once.
+func TestReplayingTwiceDeliversOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, both(easybroker.Partner))
+		o.archive.page = 50
+		const leads = 510 // more than a page of ours
+		for i := range leads {
+			o.ago(time.Duration(i)*time.Minute, []string{"casas", "lofts"}[i%2], lead.Failed, "Hola")
+		}
+		o.run()
+		counts := make([]map[lead.Verdict]int, 4)
+		done := make(chan error, len(counts))
+		for i := range counts {
+			go func() {
+				time.Sleep(time.Duration(i/2) * time.Second) // two at once, then two more
+				all, err := o.auditor.Replay(context.WithoutCancel(t.Context()), lead.Filter{State: lead.Failed}, false)
+				counts[i] = map[lead.Verdict]int{}
+				for _, one := range all {
+					counts[i][one.Verdict]++
+				}
+				done <- err
+			}()
+		}
+		for range counts {
+			require.NoError(t, <-done)
+		}
+		total := 0
+		for _, c := range counts {
+			total += c[lead.Sent]
+		}
+		require.Equal(t, leads, total, "%v", counts)
+		time.Sleep(10 * time.Minute)
+		require.Len(t, o.archive.taken, leads)
+		for id, times := range o.archive.taken {
+			require.Equal(t, 1, times, id)
+		}
+		again, err := o.auditor.Replay(t.Context(), lead.Filter{State: lead.Failed}, false)
+		require.NoError(t, err)
+		require.Empty(t, again)
+	})
+}
+
+// A lead may be retried by hand while a replay reads the list. What the list
+// said then is not about the new attempt.
+func TestALeadThatMovesMeanwhileIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, both(easybroker.Partner))
+		l := o.ago(time.Hour, "casas", lead.Delivered, "Hola")
+		meddler := courier.NewAuditor(courier.New(o.store, meddling{o, l.RemoteID}, both(easybroker.Partner), courier.Options{Log: zerolog.Nop()}), o.store)
+		all, err := meddler.Replay(t.Context(), lead.Filter{Site: "casas"}, false)
+		require.NoError(t, err)
+		require.Equal(t, lead.Blocked, all[0].Verdict)
+		require.Equal(t, "it has moved meanwhile", all[0].Why)
+		require.Equal(t, lead.Delivered, o.state(l.RemoteID))
+	})
+}
+
+// meddling is an EasyBroker during whose answer a person sends the lead again.
+type meddling struct {
+	*office
+	id lead.RemoteID
+}
+
+func (m meddling) Create(ctx context.Context, a easybroker.Account, cr easybroker.ContactRequest) (easybroker.Receipt, error) {
+	return m.archive.Create(ctx, a, cr)
+}
+
+func (m meddling) List(ctx context.Context, a easybroker.Account, q easybroker.Query) (easybroker.Page, error) {
+	page, err := m.archive.List(ctx, a, q)
+	_, again := m.store.Amend(ctx, m.id, func(l *lead.Lead) error {
+		if err := l.Retry(time.Now(), true); err != nil {
+			return err
+		}
+		l.State, l.DeliveredAt = lead.Delivered, l.QueuedAt
+		return nil
+	})
+	return page, errors.Join(err, again)
+}
