@@ -1,15 +1,11 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
+	"maps"
 	"net/url"
-	"strconv"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -19,19 +15,39 @@ import (
 )
 
 type leadsCmd struct {
-	List leadsListCmd `cmd:"" help:"List leads, newest first."`
-	Show leadsShowCmd `cmd:"" help:"Show one lead and its attempts."`
+	List    leadsListCmd    `cmd:"" help:"List leads, newest first."`
+	Show    leadsShowCmd    `cmd:"" help:"Show one lead and its attempts."`
+	Retry   leadsRetryCmd   `cmd:"" help:"Send leads that failed or were discarded."`
+	Release leadsReleaseCmd `cmd:"" help:"Send leads that looked like spam and are none."`
+	Discard leadsDiscardCmd `cmd:"" help:"Throw leads away that failed or look like spam; a retry brings them back."`
+	Edit    leadsEditCmd    `cmd:"" help:"Correct a lead that waits for a person; a retry sends it."`
+	Replay  leadsReplayCmd  `cmd:"" help:"Send many leads again that EasyBroker's list does not have."`
 }
 
-type leadsListCmd struct {
+// leadsFilter says which leads are meant.
+type leadsFilter struct {
 	Site     string `help:"Only leads of this site."`
 	State    string `help:"Only leads in this state: queued, sending, doubtful, delivered, confirmed, failed, quarantined, discarded."`
 	Property string `help:"Only leads about this property."`
 	Query    string `name:"q" help:"Only leads with this text in the folio, the property or what the visitor wrote."`
 	After    string `help:"Only leads received from this time on, as 2026-11-24T10:00:00Z."`
 	Before   string `help:"Only leads received before this time."`
-	Limit    int    `default:"50" help:"How many at most."`
-	JSON     bool   `name:"json" help:"Print JSON."`
+}
+
+// words are the filter in the words of the operator's API.
+func (f leadsFilter) words() map[string]string {
+	words := map[string]string{
+		"site": f.Site, "state": f.State, "property_id": f.Property, "q": f.Query, "after": f.After, "before": f.Before,
+	}
+	maps.DeleteFunc(words, func(_, value string) bool { return value == "" })
+	return words
+}
+
+type leadsListCmd struct {
+	leadsFilter
+
+	Limit int  `default:"50" help:"How many at most."`
+	JSON  bool `name:"json" help:"Print JSON."`
 }
 
 // Validate is asked while the command line is read.
@@ -49,12 +65,8 @@ func (c leadsListCmd) Run(p *program) error {
 		return err
 	}
 	query := url.Values{}
-	for name, value := range map[string]string{
-		"site": c.Site, "state": c.State, "property_id": c.Property, "q": c.Query, "after": c.After, "before": c.Before,
-	} {
-		if value != "" {
-			query.Set(name, value)
-		}
+	for name, value := range c.words() {
+		query.Set(name, value)
 	}
 	page, err := op.list(p.ctx, query, c.Limit)
 	if err != nil {
@@ -97,10 +109,14 @@ func (c leadsShowCmd) Run(p *program) error {
 	if err := op.get(p.ctx, "/api/v1/leads/"+id.String(), &s); err != nil {
 		return err
 	}
-	if c.JSON {
-		return printJSON(p.stdout, s)
+	return printStory(p.stdout, s, c.JSON)
+}
+
+func printStory(w io.Writer, s console.Story, asJSON bool) error {
+	if asJSON {
+		return printJSON(w, s)
 	}
-	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range [][2]string{
 		{"folio", web.Folio(int64(s.RemoteID))},
 		{"state", string(s.State)},
@@ -124,89 +140,6 @@ func (c leadsShowCmd) Run(p *program) error {
 		_, _ = fmt.Fprintf(table, "attempt %d\t%s  %s  %s\n", a.Number, local(a.BegunAt), plain(a.Outcome), plain(a.Detail))
 	}
 	return table.Flush()
-}
-
-// operator talks to the operator's door of a running relay.
-type operator struct {
-	root, token string
-}
-
-func (p *program) operator() (operator, error) {
-	cfg, err := p.operatorConfig()
-	if err != nil {
-		return operator{}, err
-	}
-	token, err := readToken(cfg)
-	if err != nil {
-		return operator{}, err
-	}
-	return operator{root: "http://" + reachable(cfg.OperatorAddr), token: token.Reveal()}, nil
-}
-
-// list turns pages until it has as many leads as wanted.
-func (o operator) list(ctx context.Context, query url.Values, limit int) (console.Page, error) {
-	all := console.Page{Leads: []console.Lead{}}
-	for {
-		const most = 500
-		query.Set("limit", strconv.Itoa(min(most, limit-len(all.Leads))))
-		var page console.Page
-		if err := o.get(ctx, "/api/v1/leads?"+query.Encode(), &page); err != nil {
-			return all, err
-		}
-		all.Leads = append(all.Leads, page.Leads...)
-		all.NextCursor = page.NextCursor
-		if page.NextCursor == nil || len(all.Leads) >= limit {
-			return all, nil
-		}
-		query.Set("cursor", *page.NextCursor)
-	}
-}
-
-func (o operator) get(ctx context.Context, path string, into any) error {
-	const patience = 30 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.root+path, nil)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+o.token)
-	req.Header.Set("Accept-Language", "en")
-	resp, err := (&http.Client{Transport: &http.Transport{}}).Do(req)
-	if err != nil {
-		if failed, ok := errors.AsType[*url.Error](err); ok {
-			err = failed.Err // its own text would repeat the query
-		}
-		return fmt.Errorf("is the relay running? operator's door %s: %w", o.root, err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return refusal(resp)
-	}
-	return json.NewDecoder(resp.Body).Decode(into)
-}
-
-// refusal reads a problem document.
-func refusal(resp *http.Response) error {
-	var doc struct {
-		Title, Detail string
-		Errors        []struct{ Field, Message string }
-	}
-	const most = 64 << 10
-	if err := json.NewDecoder(io.LimitReader(resp.Body, most)).Decode(&doc); err != nil || doc.Title == "" {
-		return fmt.Errorf("operator's door: %s", resp.Status)
-	}
-	lines := []string{fmt.Sprintf("%s (%d) %s", doc.Title, resp.StatusCode, doc.Detail)}
-	for _, e := range doc.Errors {
-		lines = append(lines, e.Field+": "+e.Message)
-	}
-	return errors.New(strings.Join(lines, "\n"))
-}
-
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }
 
 // plain is a text of one line, fit for a terminal.

@@ -22,6 +22,7 @@ import (
 // The exit codes, as sysexits.h names them where it has a name.
 const (
 	exitFailure = 1
+	exitDrift   = 3  // a reconciliation has found something
 	exitUsage   = 64 // EX_USAGE
 	exitConfig  = 78 // EX_CONFIG: nothing to gain from starting again
 )
@@ -49,7 +50,8 @@ type verbs struct {
 	Serve       serveCmd       `cmd:"" help:"Run the relay. Settings come from the environment and LEADRELAY_CONFIG."`
 	Demo        demoCmd        `cmd:"" help:"Run the relay, a sample property page and a pretend EasyBroker on this machine."`
 	Fakebroker  fakebrokerCmd  `cmd:"" help:"Run the pretend EasyBroker alone, with faults on request."`
-	Leads       leadsCmd       `cmd:"" help:"Look at leads, through the operator's door of a running relay."`
+	Leads       leadsCmd       `cmd:"" help:"Look at leads and move them, through the operator's door of a running relay."`
+	Reconcile   reconcileCmd   `cmd:"" help:"Compare our leads with EasyBroker's list. Exits with 0 when they agree, 3 when not, 1 when that could not be found out."`
 	Config      configCmd      `cmd:"" help:"Check or print the settings."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running relay whether it lives; for images without curl."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
@@ -89,6 +91,8 @@ func (p *program) fail(err error) int {
 	}
 	var settings *config.Errors
 	switch {
+	case errors.Is(err, errDrift):
+		return exitDrift
 	case errors.As(err, &settings), errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
 		return exitConfig
 	}

@@ -18,6 +18,7 @@ import (
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/intake"
 	"leadrelay/internal/lead"
+	"leadrelay/internal/secret"
 	"leadrelay/internal/server"
 	"leadrelay/internal/site"
 	"leadrelay/internal/store"
@@ -67,8 +68,7 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opened fu
 	if r.public, err = server.Listen(ctx, cfg.Addr, publicDoor(cfg, r, metrics, log)); err != nil {
 		return err
 	}
-	operator := operatorDoor(console.New(r.store, token, metrics.Handler()), r, metrics, log)
-	if r.operator, err = server.Listen(ctx, cfg.OperatorAddr, operator); err != nil {
+	if r.operator, err = server.Listen(ctx, cfg.OperatorAddr, operatorDoor(cfg, r, token, metrics, log)); err != nil {
 		return errors.Join(err, r.public.Close())
 	}
 	log.Info().Str("version", version()).Str("public", r.public.Addr()).Str("operator", r.operator.Addr()).
@@ -147,7 +147,7 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 		Accepted: func(id string) { metrics.Accepted(id); r.courier.Wake(id) },
 		Limit:    limits.Wait,
 	})
-	mux := door("public", r, metrics, log)
+	mux := door("public", server.Readyz(r.store.Ready, r.drain), r, metrics, log)
 	assets := web.Assets()
 	mux.Method(http.MethodGet, "/assets/*", assets)
 	mux.Method(http.MethodHead, "/assets/*", assets)
@@ -157,18 +157,24 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	return mux
 }
 
-func operatorDoor(api http.Handler, r relay, metrics *server.Metrics, log zerolog.Logger) http.Handler {
-	mux := door("operator", r, metrics, log)
+// operatorDoor is where the one who has the token sees everything.
+func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server.Metrics, log zerolog.Logger) http.Handler {
+	rules := make(map[string]lead.Rules, len(cfg.Sites))
+	for _, s := range cfg.Sites {
+		rules[s.ID] = s.Rules
+	}
+	api := console.New(r.store, courier.NewAuditor(r.courier, r.store), rules, token, metrics.Handler())
+	ready := console.Readyz(server.Readyz(r.store.Ready, r.drain), r.store.Ready, r.drain.Begun, r.courier.Status)
+	mux := door("operator", ready, r, metrics, log)
 	mux.Mount("/", api)
 	mux.MethodNotAllowed(api.ServeHTTP)
 	return mux
 }
 
 // door is what both doors have.
-func door(name string, r relay, metrics *server.Metrics, log zerolog.Logger) *chi.Mux {
+func door(name string, ready http.HandlerFunc, r relay, metrics *server.Metrics, log zerolog.Logger) *chi.Mux {
 	mux := chi.NewRouter()
 	mux.Use(server.AccessLog(log, metrics, name), server.Recover, r.drain.Middleware)
-	ready := server.Readyz(r.store.Ready, r.drain)
 	mux.Get(server.HealthzPath, server.Healthz)
 	mux.Head(server.HealthzPath, server.Healthz)
 	mux.Get(server.ReadyzPath, ready)

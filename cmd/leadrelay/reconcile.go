@@ -1,0 +1,108 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"leadrelay/internal/lead"
+	"leadrelay/web"
+)
+
+// errDrift is told by the exit code, so that cron sends a mail.
+var errDrift = errors.New("our leads and EasyBroker's list differ")
+
+type reconcileCmd struct {
+	Since string `default:"24h" help:"Compare what EasyBroker has taken since then: a duration, or a time as 2026-11-24T10:00:00Z."`
+	JSON  bool   `name:"json" help:"Print JSON."`
+}
+
+// Validate is asked while the command line is read.
+func (c reconcileCmd) Validate() error {
+	_, err := c.since(time.Now())
+	return err
+}
+
+func (c reconcileCmd) since(now time.Time) (time.Time, error) {
+	if ago, err := time.ParseDuration(c.Since); err == nil && ago > 0 {
+		return now.Add(-ago), nil
+	}
+	at, err := time.Parse(time.RFC3339, c.Since)
+	if err != nil || at.After(now) {
+		return time.Time{}, errors.New("--since wants a duration such as 24h, or a time that was, such as 2026-11-24T10:00:00Z")
+	}
+	return at, nil
+}
+
+// Run compares, prints the report, and says by its error what was found.
+func (c reconcileCmd) Run(p *program) error {
+	op, err := p.operator()
+	if err != nil {
+		return err
+	}
+	since, err := c.since(time.Now())
+	if err != nil {
+		return err
+	}
+	var d lead.Drift
+	if err := op.call(p.ctx, http.MethodPost, "/api/v1/reconciliations", map[string]time.Time{"since": since.UTC()}, &d, atLength); err != nil {
+		return err
+	}
+	if c.JSON {
+		err = printJSON(p.stdout, d)
+	} else {
+		err = printDrift(p.stdout, d)
+	}
+	if err != nil {
+		return err
+	}
+	return verdict(d)
+}
+
+// verdict is an error when there is something to look at, or when nobody knows.
+func verdict(d lead.Drift) error {
+	if d.Found() {
+		return errDrift
+	}
+	var unread []error
+	for _, u := range d.Unreadable {
+		unread = append(unread, fmt.Errorf("not compared: %s: %s", strings.Join(u.Sites, ", "), lead.Line(u.Why)))
+	}
+	return errors.Join(unread...)
+}
+
+func printDrift(w io.Writer, d lead.Drift) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if d.Found() || len(d.Unreadable) > 0 {
+		_, _ = fmt.Fprintln(table, "DRIFT\tFOLIO\tSTATE\tSITE\tPROPERTY\tFIELDS")
+	}
+	for _, kind := range []struct {
+		name string
+		all  []lead.Drifted
+	}{{"only here", d.OnlyHere}, {"only there", d.OnlyThere}, {"twice there", d.Twice}, {"differing", d.Differing}} {
+		for _, one := range kind.all {
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", kind.name, web.Folio(int64(one.RemoteID)), one.State, one.Site,
+				lead.Line(one.PropertyID), fields(one.Fields))
+		}
+	}
+	for _, u := range d.Unreadable {
+		_, _ = fmt.Fprintf(table, "not compared\t\t\t%s\t\t%s\n", strings.Join(u.Sites, ", "), lead.Line(u.Why))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "since %s: taken %d, listed %d, confirmed just now %d\n", local(&d.Since), d.Ours, d.Listed, d.Confirmed)
+	return err
+}
+
+func fields(all []lead.Field) string {
+	words := make([]string, len(all))
+	for i, f := range all {
+		words[i] = string(f)
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"leadrelay/internal/console"
+	"leadrelay/internal/lead"
+	"leadrelay/web"
+)
+
+type leadsReplayCmd struct {
+	leadsFilter
+
+	RemoteIDs []string `arg:"" optional:"" name:"remote_id" help:"Only these folios, whatever their state."`
+	DryRun    bool     `help:"Only say what would be sent."`
+	JSON      bool     `name:"json" help:"Print JSON."`
+}
+
+// Validate is asked while the command line is read.
+func (c leadsReplayCmd) Validate() error {
+	if len(c.words()) == 0 && len(c.RemoteIDs) == 0 {
+		return errors.New("say which leads: --state failed, or another of the filters, or folios")
+	}
+	_, err := parseIDs(c.RemoteIDs)
+	return err
+}
+
+// Run replays, and prints what became of each lead.
+func (c leadsReplayCmd) Run(p *program) error {
+	op, err := p.operator()
+	if err != nil {
+		return err
+	}
+	ids, err := parseIDs(c.RemoteIDs)
+	if err != nil {
+		return err
+	}
+	body := map[string]any{"dry_run": c.DryRun, "remote_ids": ids}
+	for name, value := range c.words() {
+		body[name] = value
+	}
+	var all console.Replays
+	if err := op.call(p.ctx, http.MethodPost, "/api/v1/replays", body, &all, atLength); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(p.stdout, all)
+	}
+	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "FOLIO\tVERDICT\tSTATE\tSITE\tWHY")
+	for _, one := range all.Replays {
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", web.Folio(int64(one.RemoteID)), one.Verdict, one.State, one.Site, lead.Line(one.Why))
+	}
+	_, _ = fmt.Fprintln(table, summary(all.Counts))
+	return table.Flush()
+}
+
+func summary(counts map[lead.Verdict]int) string {
+	var words []string
+	for _, verdict := range slices.Sorted(maps.Keys(counts)) {
+		words = append(words, fmt.Sprintf("%d %s", counts[verdict], verdict))
+	}
+	return strings.Join(words, ", ")
+}
