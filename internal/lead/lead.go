@@ -57,10 +57,8 @@ type Lead struct {
 // rules ask for. The error is an [*InvalidError] that names every field that
 // is wrong, not only the first.
 func New(q Inquiry, source string, rules Rules, now time.Time) (Lead, error) {
-	wrong := clean(&q)
-	wrong = append(wrong, rules.check(&q, wrong)...)
-	if len(wrong) > 0 {
-		return Lead{}, &InvalidError{Fields: wrong}
+	if err := rules.admit(&q); err != nil {
+		return Lead{}, err
 	}
 	return Lead{Inquiry: q, Source: source, State: Queued, ReceivedAt: now, QueuedAt: now, DueAt: now}, nil
 }

@@ -63,10 +63,8 @@ func (l *Lead) Edit(changes map[Field]string, rules Rules) error {
 	for f, value := range changes {
 		q.Set(f, value)
 	}
-	wrong := clean(&q)
-	wrong = append(wrong, rules.check(&q, wrong)...)
-	if len(wrong) > 0 {
-		return &InvalidError{Fields: wrong}
+	if err := rules.admit(&q); err != nil {
+		return err
 	}
 	l.Inquiry = q
 	return nil

@@ -80,6 +80,16 @@ func (r Rules) Requires(f Field) bool {
 	})
 }
 
+// admit cleans the inquiry and checks it. The error is an [*InvalidError].
+func (r Rules) admit(q *Inquiry) error {
+	wrong := clean(q)
+	wrong = append(wrong, r.check(q, wrong)...)
+	if len(wrong) > 0 {
+		return &InvalidError{Fields: wrong}
+	}
+	return nil
+}
+
 // check returns what is wrong besides the fields that are wrong already.
 func (r Rules) check(q *Inquiry, already []FieldError) []FieldError {
 	var wrong []FieldError
