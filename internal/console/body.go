@@ -18,7 +18,8 @@ import (
 // maxBody is the most that a body may have; a lead has less.
 const maxBody = 64 << 10
 
-// wrongMember is the code of a member that does not exist or does not fit.
+// wrongMember is the code of a member, or of a parameter, that does not exist or
+// does not fit.
 const wrongMember lead.Code = "INVALID_PARAMETER"
 
 var errNoObject = errors.New("the body is no JSON object")

@@ -33,7 +33,7 @@ func readFilter(r *http.Request) (lead.Filter, error) {
 	lang := locale.Match(r.Header.Get("Accept-Language"))
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		if values := query[name]; len(values) > 1 || !set(&f, name, values[0]) {
-			const code = "INVALID_PARAMETER"
+			const code = string(wrongMember)
 			e.Fields = append(e.Fields, problem.Field{Field: lead.Line(name), Code: code, Message: locale.FieldText(lang, code, name)})
 		}
 	}

@@ -21,13 +21,13 @@ import (
 
 // archive is EasyBroker as an auditor sees it: what it lists, for each key.
 type archive struct {
-	mu      sync.Mutex
-	listed  map[string][]easybroker.Listed
-	taken   map[int64]int // how often a remote_id was sent
-	swallow bool          // it answers well and lists nothing
-	fails   map[string]error
-	page    int // items on a page, fewer than asked for
-	calls   int // of the list
+	mu     sync.Mutex
+	listed map[string][]easybroker.Listed
+	taken  map[int64]int // how often a remote_id was sent
+	grows  bool          // a contact request of somebody else comes in with every call
+	fails  map[string]error
+	page   int // items on a page, fewer than asked for
+	calls  int // of the list
 }
 
 func newArchive() *archive {
@@ -38,22 +38,19 @@ func (a *archive) Create(_ context.Context, key easybroker.Account, cr easybroke
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.taken[cr.RemoteID]++
-	if !a.swallow {
-		a.listed[key.Key.Reveal()] = append(a.listed[key.Key.Reveal()], listing(cr, time.Now()))
-	}
+	a.listed[key.Key.Reveal()] = append(a.listed[key.Key.Reveal()], easybroker.Listed{
+		RemoteID: cr.RemoteID, PropertyID: cr.PropertyID, Name: cr.Name, Email: cr.Email, Phone: cr.Phone, Message: cr.Message, HappenedAt: time.Now().UTC(),
+	})
 	return easybroker.Receipt{Status: 200}, nil
-}
-
-func listing(cr easybroker.ContactRequest, at time.Time) easybroker.Listed {
-	return easybroker.Listed{
-		RemoteID: cr.RemoteID, PropertyID: cr.PropertyID, Name: cr.Name, Email: cr.Email, Phone: cr.Phone, Message: cr.Message, HappenedAt: at.UTC(),
-	}
 }
 
 func (a *archive) List(_ context.Context, key easybroker.Account, q easybroker.Query) (easybroker.Page, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.calls++
+	if a.grows {
+		a.listed["k"] = append(a.listed["k"], easybroker.Listed{RemoteID: int64(a.calls), HappenedAt: time.Now().UTC()})
+	}
 	if err := a.fails[key.Key.Reveal()]; err != nil {
 		return easybroker.Page{}, err
 	}
@@ -123,17 +120,19 @@ func (o *office) ago(age time.Duration, site string, state lead.State, message s
 		Site: site, PropertyID: "EB-XX1234", Name: "Ana", Email: "ana@ejemplo.mx", Phone: "55 1234 5678", Message: message,
 	}, "casas.mx", lead.DefaultRules(), at)
 	require.NoError(o, err)
-	id, err := o.store.Keep(o.Context(), l, lead.Milliseconds)
+	l.State, l.DueAt = state, time.Time{}
+	if state == lead.Queued || state == lead.Doubtful {
+		l.DueAt = time.Now().Add(time.Hour)
+	}
+	l.RemoteID, err = o.store.Keep(o.Context(), l, lead.Milliseconds)
 	require.NoError(o, err)
-	l, err = o.store.Amend(o.Context(), id, func(l *lead.Lead) error {
-		l.State, l.DueAt = state, time.Time{}
-		switch state {
-		case lead.Delivered:
-			l.DeliveredAt = at
-		case lead.Confirmed:
-			l.DeliveredAt, l.ConfirmedAt = at, at
-		case lead.Queued, lead.Doubtful:
-			l.DueAt = time.Now().Add(time.Hour)
+	if state != lead.Delivered && state != lead.Confirmed {
+		return l
+	}
+	l, err = o.store.Amend(o.Context(), l.RemoteID, func(l *lead.Lead) error {
+		l.DeliveredAt = at
+		if state == lead.Confirmed {
+			l.ConfirmedAt = at
 		}
 		return nil
 	})
@@ -342,6 +341,22 @@ func TestAListOfManyPagesIsReadInHalves(t *testing.T) {
 		require.False(t, d.Found(), "%+v", d)
 		require.Equal(t, leads, d.Listed)
 		require.Empty(t, d.Unreadable)
+	})
+}
+
+func TestABusyListIsComparedButForItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, both(easybroker.Partner))
+		o.archive.grows = true
+		for i := range 9 {
+			o.archive.list(sent(o.ago(time.Hour, "casas", lead.Confirmed, "Hola "+strconv.Itoa(i))))
+		}
+		lost := o.ago(time.Hour, "casas", lead.Delivered, "Hola")
+		d := o.reconcile()
+		require.Empty(t, d.Unreadable)
+		require.Equal(t, 9, d.Listed)
+		require.Empty(t, d.OnlyThere)
+		require.Equal(t, []lead.Drifted{drifted(lost)}, d.OnlyHere)
 	})
 }
 

@@ -2,6 +2,7 @@ package courier
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -12,10 +13,10 @@ import (
 )
 
 // Reconcile compares the leads that EasyBroker has taken since then with what
-// it lists, one credential beside the other. A lead that is listed though we did not
-// know it is confirmed on the way, so a restored backup sends nothing again. A
-// list that cannot be read in full is named in the report, and says nothing of
-// any lead.
+// it lists, one credential beside the other. A lead that is listed though we
+// did not know it is confirmed on the way, so that a restored backup does not
+// send it again. A list that cannot be read in full is named in the report, and
+// says nothing of any lead.
 func (a *Auditor) Reconcile(ctx context.Context, since time.Time) (lead.Drift, error) {
 	whole := lead.Drift{Since: since, ReadAt: a.clock.read()}
 	parts := make([]lead.Drift, len(a.lanes))
@@ -45,7 +46,12 @@ type audit struct {
 
 func (a *Auditor) compare(ctx context.Context, l *lane, since time.Time) (lead.Drift, error) {
 	began := l.courier.clock.read()
-	items, err := l.readAll(ctx, easybroker.Query{After: l.windowFrom(since)})
+	q := easybroker.Query{After: l.windowFrom(since)}
+	items, err := l.readAll(ctx, q)
+	if errors.Is(err, errMoving) { // leads come in all the time; what is older stands still
+		q.Before = began.Add(l.ahead()).Add(-l.courier.opt.Settle)
+		items, err = l.readAll(ctx, q)
+	}
 	if ctx.Err() != nil {
 		return lead.Drift{}, ctx.Err()
 	}

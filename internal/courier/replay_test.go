@@ -3,6 +3,7 @@ package courier_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,7 +126,7 @@ func TestReplayingTwiceDeliversOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		o.archive.page = 50
-		const leads = 510 // more than a page of ours
+		const leads = 120
 		for i := range leads {
 			o.ago(time.Duration(i)*time.Minute, []string{"casas", "lofts"}[i%2], lead.Failed, "Hola")
 		}
@@ -159,6 +160,20 @@ func TestReplayingTwiceDeliversOnce(t *testing.T) {
 		again, err := o.auditor.Replay(t.Context(), lead.Filter{State: lead.Failed}, false)
 		require.NoError(t, err)
 		require.Empty(t, again)
+	})
+}
+
+func TestAReplayTakesAllThatAreMeantOldestFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, both(easybroker.Partner))
+		const leads = 501 // more than the store lists at once
+		for range leads {
+			o.ago(time.Hour, "villas", lead.Failed, "Hola")
+		}
+		all, err := o.auditor.Replay(t.Context(), lead.Filter{Site: "villas"}, true)
+		require.NoError(t, err)
+		require.Len(t, all, leads)
+		require.True(t, slices.IsSortedFunc(all, func(a, b lead.Replayed) int { return int(a.RemoteID - b.RemoteID) }))
 	})
 }
 
