@@ -64,6 +64,7 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opened fu
 	}
 	metrics := server.NewMetrics(version())
 	r.courier = newCourier(cfg, r.store, metrics, log)
+	metrics.Register(console.NewGauges(r.store, r.courier.Status))
 
 	if r.public, err = server.Listen(ctx, cfg.Addr, publicDoor(cfg, r, metrics, log)); err != nil {
 		return err
@@ -132,7 +133,7 @@ func newCourier(cfg config.Config, s *store.Store, metrics *server.Metrics, log 
 	return courier.New(s, client, routes, courier.Options{
 		Timeout: cfg.Courier.Timeout, Settle: cfg.Courier.Settle, Schedule: cfg.Courier.Schedule, Deadline: cfg.Courier.Deadline,
 		Rate: cfg.Courier.Rate, Concurrency: cfg.Courier.Concurrency, Probe: cfg.Courier.Probe, Log: log,
-		Attempt: func(o lead.Outcome, took time.Duration) { metrics.Attempt(string(o), took) },
+		Attempt: func(o lead.Outcome, took time.Duration) { metrics.Attempt(string(o), took) }, Seen: metrics.Seen,
 	})
 }
 

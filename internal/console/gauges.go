@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 type Counter interface {
 	Counts(ctx context.Context) ([]lead.Count, error)
 	Odd(ctx context.Context) (map[string]int, error)
+	Reports(ctx context.Context, n int) ([][]byte, error)
 	Free() (int64, error)
 }
 
@@ -30,19 +32,12 @@ type Gauges struct {
 	read   time.Time // when the counts were
 	counts []lead.Count
 	odd    map[string]int
-	drift  map[string]int // of the last reconciliation
+	drift  map[string]int // of the last reconciliation, by kind
 }
 
 // NewGauges returns gauges to be registered; status is the courier's.
 func NewGauges(counter Counter, status func() []lead.Credential) *Gauges {
 	return &Gauges{counter: counter, status: status, now: time.Now}
-}
-
-// SetDrift notes how many leads of a kind a reconciliation found.
-func (g *Gauges) SetDrift(kinds map[string]int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.drift = kinds
 }
 
 var (
@@ -117,13 +112,30 @@ func (g *Gauges) count() {
 	if now := g.now(); now.Sub(g.read).Abs() > fresh {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		var err error
-		if g.counts, err = g.counter.Counts(ctx); err != nil {
-			return
+		if g.recount(ctx) == nil {
+			g.read = now
 		}
-		if g.odd, err = g.counter.Odd(ctx); err != nil {
-			return
-		}
-		g.read = now
 	}
+}
+
+func (g *Gauges) recount(ctx context.Context) (err error) {
+	if g.counts, err = g.counter.Counts(ctx); err != nil {
+		return err
+	}
+	if g.odd, err = g.counter.Odd(ctx); err != nil {
+		return err
+	}
+	reports, err := g.counter.Reports(ctx, 1)
+	if err != nil || len(reports) == 0 {
+		return err
+	}
+	var last lead.Drift
+	if err := json.Unmarshal(reports[0], &last); err != nil {
+		return err
+	}
+	g.drift = map[string]int{
+		"only_here": len(last.OnlyHere), "only_there": len(last.OnlyThere), "twice": len(last.Twice),
+		"differing": len(last.Differing), "unreadable": len(last.Unreadable),
+	}
+	return nil
 }

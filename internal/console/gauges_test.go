@@ -17,15 +17,19 @@ import (
 
 // counted is a store that has counted.
 type counted struct {
-	counts []lead.Count
-	odd    map[string]int
-	err    error
-	asked  int
+	counts  []lead.Count
+	odd     map[string]int
+	reports [][]byte
+	err     error
+	asked   int
 }
 
 func (c *counted) Counts(context.Context) ([]lead.Count, error) { c.asked++; return c.counts, c.err }
 func (c *counted) Odd(context.Context) (map[string]int, error)  { return c.odd, c.err }
-func (c *counted) Free() (int64, error)                         { return 4096, c.err }
+func (c *counted) Reports(context.Context, int) ([][]byte, error) {
+	return c.reports, c.err
+}
+func (c *counted) Free() (int64, error) { return 4096, c.err }
 
 func TestWhatIsStuckIsANumber(t *testing.T) {
 	c := &counted{
@@ -33,7 +37,8 @@ func TestWhatIsStuckIsANumber(t *testing.T) {
 			{Site: "casas", State: lead.Queued, Leads: 3, Oldest: time.Now().Add(-time.Hour)},
 			{Site: "casas", State: lead.Failed, Leads: 2, Oldest: time.Now()},
 		},
-		odd: map[string]int{lead.ReasonMissing: 1},
+		odd:     map[string]int{lead.ReasonMissing: 1},
+		reports: [][]byte{[]byte(`{"only_there":[{},{}],"unreadable":[{}]}`)},
 	}
 	g := console.NewGauges(c, func() []lead.Credential {
 		return []lead.Credential{
@@ -41,7 +46,6 @@ func TestWhatIsStuckIsANumber(t *testing.T) {
 			{Sites: []string{"lofts"}, State: lead.SitePaused},
 		}
 	})
-	g.SetDrift(map[string]int{"only_there": 4})
 	require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(`
 # HELP leadrelay_leads Leads, by site and state.
 # TYPE leadrelay_leads gauge
@@ -62,7 +66,11 @@ leadrelay_credential_state{sites="casas,lofts",state="working"} 0
 leadrelay_site_paused{site="lofts"} 1
 # HELP leadrelay_drift What the last reconciliation found, by kind; absent before the first.
 # TYPE leadrelay_drift gauge
-leadrelay_drift{kind="only_there"} 4
+leadrelay_drift{kind="differing"} 0
+leadrelay_drift{kind="only_here"} 0
+leadrelay_drift{kind="only_there"} 2
+leadrelay_drift{kind="twice"} 0
+leadrelay_drift{kind="unreadable"} 1
 # HELP leadrelay_disk_free_bytes Free space where the database lies.
 # TYPE leadrelay_disk_free_bytes gauge
 leadrelay_disk_free_bytes 4096
