@@ -1,0 +1,40 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What a README says about the product is shown by a test. This one shows that
+// the tests that they name are there.
+func TestTheTestsThatTheReadmesNameExist(t *testing.T) {
+	root := os.DirFS("../..")
+	var code strings.Builder
+	require.NoError(t, fs.WalkDir(root, ".", func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		text, err := fs.ReadFile(root, name)
+		code.Write(text)
+		return err
+	}))
+	named := regexp.MustCompile("`(Test[A-Z][A-Za-z0-9]+)(…?)`")
+	for _, readme := range []string{"README.md", "internal/README.md"} {
+		text, err := fs.ReadFile(root, readme)
+		require.NoError(t, err)
+		all := named.FindAllStringSubmatch(string(text), -1)
+		require.NotEmpty(t, all, readme)
+		for _, m := range all {
+			end := "("
+			if m[2] != "" {
+				end = "" // its name goes on
+			}
+			require.True(t, strings.Contains(code.String(), "func "+m[1]+end), "%s names %s, which is not there", readme, m[1])
+		}
+	}
+}
