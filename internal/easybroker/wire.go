@@ -44,7 +44,8 @@ const (
 
 // dialer makes the client's connections.
 type dialer struct {
-	roots *x509.CertPool // nil: the system's
+	roots *x509.CertPool                                                    // nil: the system's
+	via   func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the network
 }
 
 // transport returns the only way to EasyBroker: HTTP/1.1, no proxy from the
@@ -64,8 +65,15 @@ func (d *dialer) transport(timeout time.Duration) *http.Transport {
 	}
 }
 
+func (d *dialer) connect(ctx context.Context, network, addr string) (net.Conn, error) {
+	if d.via != nil {
+		return d.via(ctx, network, addr)
+	}
+	return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, addr)
+}
+
 func (d *dialer) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, addr)
+	conn, err := d.connect(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +81,7 @@ func (d *dialer) dial(ctx context.Context, network, addr string) (net.Conn, erro
 }
 
 func (d *dialer) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, addr)
+	conn, err := d.connect(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
