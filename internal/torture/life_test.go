@@ -1,0 +1,241 @@
+package torture_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"leadrelay/internal/courier"
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/secret"
+	"leadrelay/internal/store"
+)
+
+var (
+	errKilled = errors.New("the process is dead")
+	errDisk   = errors.New("database or disk is full")
+)
+
+const site = "casas"
+
+var account = easybroker.Account{URL: "http://127.0.0.1:1/v1", Key: secret.New("key-of-the-tests"), Country: "MX", API: easybroker.Partner}
+
+// life is one process of the relay, from its start to its end. Nothing that it
+// does after it was killed has any effect.
+type life struct {
+	bed    *bed
+	store  *store.Store
+	client *easybroker.Client
+
+	courier *courier.Courier
+	ctx     context.Context // ends when it is killed or told to stop
+	stop    context.CancelFunc
+	ran     chan error
+	killed  chan struct{}
+
+	mu    sync.Mutex
+	dead  bool
+	lines map[*line]bool
+}
+
+func (b *bed) startLife() (*life, error) {
+	s, err := store.Open(context.Background(), b.database)
+	if err != nil {
+		return nil, err
+	}
+	l := &life{bed: b, store: s, ran: make(chan error, 1), killed: make(chan struct{}), lines: map[*line]bool{}}
+	l.ctx, l.stop = context.WithCancel(context.Background())
+	l.client = easybroker.New(easybroker.Options{
+		Timeout: b.opt.Timeout,
+		Dial:    func(ctx context.Context, _, _ string) (net.Conn, error) { return l.dial(ctx) },
+	})
+	opt := b.opt
+	opt.Log = zerolog.Nop()
+	l.courier = courier.New(outbox{l}, broker{l}, []courier.Route{{Site: site, Account: account, SendSource: true}}, opt)
+	go func() { l.ran <- l.courier.Run(l.ctx) }()
+	return l, nil
+}
+
+// kill ends the process as kill -9 does.
+func (l *life) kill() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		return
+	}
+	l.dead = true
+	l.stop()
+	for line := range l.lines {
+		_ = line.Conn.Close()
+	}
+	close(l.killed)
+}
+
+// end waits until nothing of the process is left.
+func (l *life) end() error {
+	l.stop()
+	err := <-l.ran
+	l.client.CloseIdle()
+	return errors.Join(err, l.store.Close())
+}
+
+// alive waits while the process is frozen, and then says whether it lives.
+func (l *life) alive() error {
+	for wait := l.bed.frozenFor(); wait > 0; wait = l.bed.frozenFor() {
+		time.Sleep(wait)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		return errKilled
+	}
+	return nil
+}
+
+// at lets the fault strike when lead n is one that it hits at this instant,
+// and then says whether the process goes on.
+func (l *life) at(i instant, n int) error {
+	if f := l.bed.hits(i, n); f != nil {
+		f.befall(l, n)
+	}
+	return l.alive()
+}
+
+// mayWrite says whether the disk takes a write.
+func (l *life) mayWrite() error {
+	if err := l.alive(); err != nil {
+		return err
+	}
+	if l.bed.diskIsFull() {
+		return errDisk
+	}
+	return nil
+}
+
+func (l *life) dial(ctx context.Context) (net.Conn, error) {
+	if err := l.alive(); err != nil {
+		return nil, err
+	}
+	if l.bed.refuses() {
+		return nil, errRefused
+	}
+	return l.bed.wire.dial(ctx, l)
+}
+
+func (l *life) holds(line *line) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines[line] = true
+	if l.dead {
+		_ = line.Conn.Close()
+	}
+}
+
+// cut breaks every connection.
+func (l *life) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range l.lines {
+		line.reset()
+	}
+	clear(l.lines)
+}
+
+// outbox is the store as the courier of one life sees it.
+type outbox struct{ life *life }
+
+// Claim implements [courier.Outbox].
+func (o outbox) Claim(ctx context.Context, site string, now time.Time, n int, lease time.Duration) ([]lead.Claim, time.Time, error) {
+	if err := o.life.mayWrite(); err != nil {
+		return nil, time.Time{}, err
+	}
+	claims, next, err := o.life.store.Claim(ctx, site, now, n, lease)
+	if dead := o.life.alive(); dead != nil {
+		return nil, time.Time{}, dead
+	}
+	return claims, next, err
+}
+
+// Begin implements [courier.Outbox].
+func (o outbox) Begin(ctx context.Context, c lead.Claim, now time.Time, lease time.Duration) (int, error) {
+	n := number(c.Lead.Message)
+	if err := errors.Join(o.life.at(beforeIntent, n), o.life.mayWrite()); err != nil {
+		return 0, err
+	}
+	attempt, err := o.life.store.Begin(ctx, c, now, lease)
+	if dead := o.life.at(intended, n); dead != nil {
+		return 0, dead
+	}
+	return attempt, err
+}
+
+// Settle implements [courier.Outbox].
+func (o outbox) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) error {
+	if err := errors.Join(o.life.at(settling, number(c.Lead.Message)), o.life.mayWrite()); err != nil {
+		return err
+	}
+	err := o.life.store.Settle(ctx, c, to)
+	return errors.Join(err, o.life.alive())
+}
+
+// Release implements [courier.Outbox].
+func (o outbox) Release(ctx context.Context, c lead.Claim, now time.Time) error {
+	if err := o.life.mayWrite(); err != nil {
+		return err
+	}
+	err := o.life.store.Release(ctx, c, now)
+	return errors.Join(err, o.life.alive())
+}
+
+// broker is EasyBroker as the courier of one life sees it.
+type broker struct{ life *life }
+
+// Create implements [courier.Broker].
+func (b broker) Create(ctx context.Context, a easybroker.Account, cr easybroker.ContactRequest) (easybroker.Receipt, error) {
+	n := number(cr.Message)
+	if err := b.life.at(sending, n); err != nil {
+		return easybroker.Receipt{}, err
+	}
+	b.life.bed.called()
+	ctx, done := b.life.within(ctx)
+	defer done()
+	receipt, err := b.life.client.Create(ctx, a, cr)
+	if dead := b.life.at(answered, n); dead != nil {
+		return easybroker.Receipt{}, dead
+	}
+	return receipt, err
+}
+
+// List implements [courier.Broker].
+func (b broker) List(ctx context.Context, a easybroker.Account, q easybroker.Query) (easybroker.Page, error) {
+	if err := b.life.alive(); err != nil {
+		return easybroker.Page{}, err
+	}
+	b.life.bed.called()
+	ctx, done := b.life.within(ctx)
+	defer done()
+	page, err := b.life.client.List(ctx, a, q)
+	if dead := b.life.alive(); dead != nil {
+		return easybroker.Page{}, dead
+	}
+	return page, err
+}
+
+// within ends a call when the process is killed; a stop lets it finish.
+func (l *life) within(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	over := make(chan struct{})
+	go func() {
+		select {
+		case <-l.killed:
+			cancel()
+		case <-over:
+		}
+	}()
+	return ctx, func() { close(over); cancel() }
+}
