@@ -51,6 +51,7 @@ type bed struct {
 	lives     int
 	outage    outage
 	callTimes []time.Time
+	tooMany   int                         // calls that were answered with 429
 	posted    map[lead.RemoteID]time.Time // acknowledged, and when
 }
 
@@ -189,13 +190,14 @@ func (b *bed) serve(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if b.down().answer(w, r) {
+	if b.down().answer(b, w, r) {
 		return
 	}
+	w = &watched{w, b}
 	n := leadIn(body)
 	time.Sleep(latency / 2)
 	if f := b.hits(arrived, n); f != nil {
-		f.answer(w, r)
+		f.answer(b, w, r)
 		return
 	}
 	f := b.hits(kept, n)
@@ -209,8 +211,26 @@ func (b *bed) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	b.behind.ServeHTTP(unheard{http.Header{}}, r)
 	time.Sleep(latency / 2)
-	f.answer(w, r)
+	f.answer(b, w, r)
 }
+
+// watched counts the calls that came too fast.
+type watched struct {
+	http.ResponseWriter
+	bed *bed
+}
+
+func (w *watched) WriteHeader(status int) {
+	if status == http.StatusTooManyRequests {
+		w.bed.mu.Lock()
+		w.bed.tooMany++
+		w.bed.mu.Unlock()
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // unheard takes an answer that nobody will read.
 type unheard struct{ header http.Header }

@@ -43,7 +43,7 @@ type fault struct {
 
 	befall func(l *life, n int)                                  // our own machine
 	line   func(l *line, request []byte, i instant) (int, error) // the connection, in place of a write
-	answer func(w http.ResponseWriter, r *http.Request)          // what EasyBroker does in place of answering
+	answer func(b *bed, w http.ResponseWriter, r *http.Request)  // what EasyBroker does in place of answering
 }
 
 func (f fault) canStrike(i instant) bool { return slices.Contains(f.at, i) }
@@ -86,6 +86,7 @@ func faults() []fault {
 		{name: "refused", at: []instant{sending}, not: "only a dial is refused", befall: refuse},
 		{name: "reset", at: []instant{leaving, left, arrived, kept}, not: line, line: resetLine, answer: reset},
 		{name: "hang", at: []instant{left, arrived, kept}, not: line, line: loseBytes, answer: hang},
+		{name: "kept 2 m late", at: []instant{arrived}, not: "only EasyBroker can be late", answer: keepLate},
 	}
 	for _, say := range answers() {
 		f := fault{name: say.name, at: []instant{arrived, kept}, not: ours, answer: say.write}
@@ -122,7 +123,7 @@ func resetLine(l *line, request []byte, i instant) (int, error) {
 // loseBytes takes a request that never arrives.
 func loseBytes(_ *line, request []byte, _ instant) (int, error) { return len(request), nil }
 
-func reset(w http.ResponseWriter, _ *http.Request) {
+func reset(_ *bed, w http.ResponseWriter, _ *http.Request) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
@@ -131,8 +132,15 @@ func reset(w http.ResponseWriter, _ *http.Request) {
 	_ = conn.Close()
 }
 
-func hang(_ http.ResponseWriter, r *http.Request) {
+func hang(_ *bed, _ http.ResponseWriter, r *http.Request) {
 	<-r.Context().Done()
+	panic(http.ErrAbortHandler)
+}
+
+// keepLate keeps the lead long after the client has given up.
+func keepLate(b *bed, _ http.ResponseWriter, r *http.Request) {
+	time.Sleep(2 * time.Minute)
+	b.behind.ServeHTTP(unheard{http.Header{}}, r)
 	panic(http.ErrAbortHandler)
 }
 
@@ -166,7 +174,7 @@ func answers() []saying {
 	}
 }
 
-func (s saying) write(w http.ResponseWriter, _ *http.Request) {
+func (s saying) write(_ *bed, w http.ResponseWriter, _ *http.Request) {
 	switch {
 	case s.header == "date":
 		w.Header().Set("Retry-After", time.Now().Add(40*time.Second).UTC().Format(http.TimeFormat))
@@ -192,12 +200,12 @@ const (
 func (o outage) String() string { return [...]string{"none", "refused", "503", "hanging"}[o] }
 
 // answer takes a call while EasyBroker is down.
-func (o outage) answer(w http.ResponseWriter, r *http.Request) bool {
+func (o outage) answer(b *bed, w http.ResponseWriter, r *http.Request) bool {
 	switch o {
 	case unavailable:
-		saying{status: http.StatusServiceUnavailable}.write(w, r)
+		saying{status: http.StatusServiceUnavailable}.write(b, w, r)
 	case hanging:
-		hang(w, r)
+		hang(b, w, r)
 	default:
 		return false
 	}

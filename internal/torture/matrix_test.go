@@ -42,7 +42,7 @@ func TestFaultMatrix(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
 						b := newBed(t, cell{fault: &f, at: i}, courier.Options{}, fakebroker.Faults{ListLag: fakebroker.Duration(time.Minute)})
-						b.visit(leadsPerCell())
+						b.visit(leadsPerCell(), 2*time.Second)
 						b.rest(12 * time.Hour)
 						require.Len(t, b.hit, leadsPerCell()/3, "every third lead is struck")
 						row.score = b.score(nil)
@@ -63,7 +63,7 @@ func TestTheBedSeesALeadThatIsSentTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lost := fault{answer: reset}
 		b := newBed(t, cell{fault: &lost, at: kept}, courier.Options{Settle: time.Second}, fakebroker.Faults{ListLag: fakebroker.Duration(time.Minute)})
-		b.visit(6)
+		b.visit(6, 2*time.Second)
 		b.rest(time.Hour)
 		require.Equal(t, 2, b.score(nil).twice)
 		b.broker.Forget()
@@ -73,11 +73,11 @@ func TestTheBedSeesALeadThatIsSentTwice(t *testing.T) {
 
 // visit posts the leads three at a time, so that the fault finds others on
 // their way.
-func (b *bed) visit(leads int) {
+func (b *bed) visit(leads int, pause time.Duration) {
 	for n := 1; n <= leads; n++ {
 		b.post(n)
 		if n%3 == 0 {
-			time.Sleep(2 * time.Second)
+			time.Sleep(pause)
 		}
 	}
 }
