@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 
-.PHONY: help build demo run test deps lint fmt vuln fuzz bench cover image clean
+.PHONY: help build demo run test torture deps lint fmt vuln fuzz bench cover image clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,10 @@ run: build ## Run the relay with the settings of the environment.
 
 test: deps ## Run every test, with the race detector; installs what they need.
 	$(GO) test -race -shuffle=on -timeout 20m ./...
+
+torture: ## Every fault at every instant, in full; takes a while.
+	LEADRELAY_TORTURE=full LEADRELAY_KILL_ROUNDS=300 $(GO) test -count=1 -timeout 3h -v \
+		-run 'TestFaultMatrix|TestWorlds|TestADayWithoutEasyBroker|TestFlapping|TestSimulation|TestEightFaults|TestKill9' ./internal/torture ./cmd/leadrelay
 
 deps: ## Install a C compiler (for -race), a browser, and an image builder, where they are missing.
 	@deploy/test-deps.sh
