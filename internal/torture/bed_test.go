@@ -45,6 +45,7 @@ type bed struct {
 	mu        sync.Mutex
 	process   *life // nil while it is dead
 	hit       map[int]bool
+	highest   int       // the highest lead with an intent
 	thaw      time.Time // the process is frozen until then
 	space     time.Time // the disk is full until then
 	up        time.Time // connections are refused until then
@@ -182,6 +183,25 @@ func (b *bed) hits(i instant, n int) *fault {
 	return c.fault
 }
 
+// nextUp is the next lead to be struck, once it is about to get its intent.
+func (b *bed) nextUp() int {
+	const together = 4 // intents that share a commit
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	every := b.cell.every()
+	if n := b.highest - b.highest%every + every; n <= min(len(b.posted), b.highest+together) {
+		return n
+	}
+	return 0
+}
+
+// begun notes that a lead has an intent.
+func (b *bed) begun(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.highest = max(b.highest, n)
+}
+
 // serve is EasyBroker. What it says or does instead of its own answer comes
 // before or after the pretend EasyBroker has kept the contact request.
 func (b *bed) serve(w http.ResponseWriter, r *http.Request) {
@@ -291,7 +311,7 @@ func (b *bed) refuses() bool {
 	return b.outage == refused || time.Now().Before(b.up)
 }
 
-// rest lets time pass until the courier has nothing left to do, and then some
+// rest lets time pass until no lead is on its way any more, and then some
 // more, in which what comes late would come.
 func (b *bed) rest(longest time.Duration) {
 	const step, more = 5 * time.Minute, 30 * time.Minute
@@ -304,17 +324,25 @@ func (b *bed) rest(longest time.Duration) {
 	time.Sleep(more)
 }
 
-// waiting counts the leads that the courier still has to look at; while the
-// process is dead nobody knows.
+// waiting counts the leads that are neither in EasyBroker's list nor in front
+// of a person; while the process is dead nobody knows.
 func (b *bed) waiting() int {
 	b.Helper()
 	p := b.alive()
 	if p == nil {
 		return -1
 	}
-	sites, err := p.store.Waiting(b.Context())
+	counts, err := p.store.Counts(b.Context())
 	require.NoError(b, err)
-	return sites[site]
+	odd, err := p.store.Odd(b.Context())
+	require.NoError(b, err)
+	waiting := -odd[lead.ReasonMissing]
+	for _, c := range counts {
+		if slices.Contains([]lead.State{lead.Queued, lead.Sending, lead.Doubtful, lead.Delivered}, c.State) {
+			waiting += c.Leads
+		}
+	}
+	return waiting
 }
 
 // breakDown starts or ends an outage of EasyBroker.

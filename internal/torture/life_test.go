@@ -149,29 +149,37 @@ func (l *life) cut() {
 // outbox is the store as the courier of one life sees it.
 type outbox struct{ life *life }
 
-// Claim implements [courier.Outbox].
-func (o outbox) Claim(ctx context.Context, site string, now time.Time, n int, lease time.Duration) ([]lead.Claim, time.Time, error) {
-	if err := o.life.mayWrite(); err != nil {
+// Begin implements [courier.Outbox]. Before its commit nobody knows which
+// leads it will find; but they come in order, so it is about time for the one
+// that would be next.
+func (o outbox) Begin(ctx context.Context, site string, q lead.Due) ([]lead.Claim, time.Time, error) {
+	if err := errors.Join(o.life.at(beforeIntent, o.life.bed.nextUp()), o.life.mayWrite()); err != nil {
 		return nil, time.Time{}, err
 	}
-	claims, next, err := o.life.store.Claim(ctx, site, now, n, lease)
+	claims, next, err := o.life.store.Begin(ctx, site, q)
+	for _, c := range claims {
+		n := number(c.Lead.Message)
+		o.life.bed.begun(n)
+		if dead := o.life.at(intended, n); dead != nil {
+			return nil, time.Time{}, dead
+		}
+	}
 	if dead := o.life.alive(); dead != nil {
 		return nil, time.Time{}, dead
 	}
 	return claims, next, err
 }
 
-// Begin implements [courier.Outbox].
-func (o outbox) Begin(ctx context.Context, c lead.Claim, now time.Time, lease time.Duration) (int, error) {
-	n := number(c.Lead.Message)
-	if err := errors.Join(o.life.at(beforeIntent, n), o.life.mayWrite()); err != nil {
-		return 0, err
+// Look implements [courier.Outbox].
+func (o outbox) Look(ctx context.Context, sites []string, q lead.Due) ([]lead.Claim, time.Time, error) {
+	if err := o.life.mayWrite(); err != nil {
+		return nil, time.Time{}, err
 	}
-	attempt, err := o.life.store.Begin(ctx, c, now, lease)
-	if dead := o.life.at(intended, n); dead != nil {
-		return 0, dead
+	claims, next, err := o.life.store.Look(ctx, sites, q)
+	if dead := o.life.alive(); dead != nil {
+		return nil, time.Time{}, dead
 	}
-	return attempt, err
+	return claims, next, err
 }
 
 // Settle implements [courier.Outbox].
@@ -180,16 +188,25 @@ func (o outbox) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) er
 		return err
 	}
 	err := o.life.store.Settle(ctx, c, to)
-	return errors.Join(err, o.life.alive())
+	return errors.Join(o.life.alive(), err)
 }
 
 // Release implements [courier.Outbox].
-func (o outbox) Release(ctx context.Context, c lead.Claim, now time.Time) error {
+func (o outbox) Release(ctx context.Context, c lead.Claim) error {
 	if err := o.life.mayWrite(); err != nil {
 		return err
 	}
-	err := o.life.store.Release(ctx, c, now)
-	return errors.Join(err, o.life.alive())
+	err := o.life.store.Release(ctx, c)
+	return errors.Join(o.life.alive(), err)
+}
+
+// Expire implements [courier.Outbox].
+func (o outbox) Expire(ctx context.Context, site string, before time.Time, q lead.Due) ([]lead.RemoteID, error) {
+	if err := o.life.mayWrite(); err != nil {
+		return nil, err
+	}
+	ids, err := o.life.store.Expire(ctx, site, before, q)
+	return ids, errors.Join(o.life.alive(), err)
 }
 
 // broker is EasyBroker as the courier of one life sees it.

@@ -90,3 +90,14 @@ func (s score) mustBeThere(b *bed) {
 	b.Helper()
 	require.Equal(b, s.leads, s.there, "%d wait, %d have failed", s.waiting, s.failed)
 }
+
+// mustHaveStruck asserts that the fault has met the leads that it was meant
+// for. Of several intents in one commit one alone can be struck.
+func (b *bed) mustHaveStruck(leads int) {
+	b.Helper()
+	want := leads / b.cell.every()
+	if b.cell.at == beforeIntent {
+		want /= 2
+	}
+	require.GreaterOrEqual(b, len(b.hit), want, "struck: %v", b.hit)
+}
