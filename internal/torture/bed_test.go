@@ -37,6 +37,7 @@ type bed struct {
 	database string
 	opt      courier.Options
 	cell     cell
+	dateSkew time.Duration // of the Date that EasyBroker's answers carry
 
 	over   chan struct{} // closed when the process shall not be started again
 	buried chan struct{} // closed when it is gone
@@ -45,10 +46,11 @@ type bed struct {
 	mu        sync.Mutex
 	process   *life // nil while it is dead
 	hit       map[int]bool
-	highest   int       // the highest lead with an intent
-	thaw      time.Time // the process is frozen until then
-	space     time.Time // the disk is full until then
-	up        time.Time // connections are refused until then
+	highest   int           // the highest lead with an intent
+	thaw      time.Time     // the process is frozen until then
+	space     time.Time     // the disk is full until then
+	up        time.Time     // connections are refused until then
+	ahead     time.Duration // of the relay's wall clock
 	lives     int
 	outage    outage
 	callTimes []time.Time
@@ -69,6 +71,7 @@ func newBed(t *testing.T, c cell, opt courier.Options, faults fakebroker.Faults)
 		over:   make(chan struct{}), buried: make(chan struct{}), served: make(chan error, 1),
 		hit: map[int]bool{}, posted: map[lead.RemoteID]time.Time{},
 	}
+	b.opt.Now = b.wall
 	b.behind = b.broker.Handler()
 	b.server = &http.Server{Handler: http.HandlerFunc(b.serve), ReadHeaderTimeout: time.Minute}
 	go func() { b.served <- b.server.Serve(b.wire) }()
@@ -144,7 +147,7 @@ func (b *bed) tryPost(n int) lead.RemoteID {
 	l, err := lead.New(lead.Inquiry{
 		Site: site, PropertyID: fmt.Sprintf("EB-TT%04d", n%b.cell.properties()), Name: "Ana", Email: "ana@ejemplo.mx", Phone: "55 1234 5678",
 		Message: fmt.Sprintf("lead %d", n),
-	}, "casas.mx", lead.DefaultRules(), time.Now())
+	}, "casas.mx", lead.DefaultRules(), b.wall())
 	require.NoError(b, err)
 	p := b.alive()
 	if p == nil || p.mayWrite() != nil {
@@ -214,6 +217,7 @@ func (b *bed) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w = &watched{w, b}
+	w.Header().Set("Date", time.Now().Add(b.dateSkew).UTC().Format(http.TimeFormat))
 	n := leadIn(body)
 	time.Sleep(latency / 2)
 	if f := b.hits(arrived, n); f != nil {
@@ -285,6 +289,20 @@ func (b *bed) frozenFor() time.Duration {
 	return time.Until(b.thaw)
 }
 
+// setClock sets the relay's wall clock an hour ahead, and the next time back.
+func (b *bed) setClock() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ahead = time.Hour - b.ahead
+}
+
+// wall is the time on the relay's wall clock.
+func (b *bed) wall() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Now().Round(0).Add(b.ahead)
+}
+
 // fillDisk refuses every write for a while.
 func (b *bed) fillDisk(d time.Duration) {
 	b.mu.Lock()
@@ -332,17 +350,22 @@ func (b *bed) waiting() int {
 	if p == nil {
 		return -1
 	}
-	counts, err := p.store.Counts(b.Context())
-	require.NoError(b, err)
 	odd, err := p.store.Odd(b.Context())
 	require.NoError(b, err)
-	waiting := -odd[lead.ReasonMissing]
+	return b.count(lead.Queued, lead.Sending, lead.Doubtful, lead.Delivered) - odd[lead.ReasonMissing]
+}
+
+// count counts the leads in these states.
+func (b *bed) count(states ...lead.State) (n int) {
+	b.Helper()
+	counts, err := b.alive().store.Counts(b.Context())
+	require.NoError(b, err)
 	for _, c := range counts {
-		if slices.Contains([]lead.State{lead.Queued, lead.Sending, lead.Doubtful, lead.Delivered}, c.State) {
-			waiting += c.Leads
+		if slices.Contains(states, c.State) {
+			n += c.Leads
 		}
 	}
-	return waiting
+	return n
 }
 
 // breakDown starts or ends an outage of EasyBroker.

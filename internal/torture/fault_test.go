@@ -38,8 +38,9 @@ func instants() []instant {
 // line's and the answer's.
 type fault struct {
 	name string
-	at   []instant // where it can strike
-	not  string    // why it cannot elsewhere
+	at   []instant     // where it can strike
+	not  string        // why it cannot elsewhere
+	lag  time.Duration // of EasyBroker's list; just under the settle delay when zero
 
 	befall func(l *life, n int)                                  // our own machine
 	line   func(l *line, request []byte, i instant) (int, error) // the connection, in place of a write
@@ -74,19 +75,23 @@ func (c cell) properties() int {
 // faults are the rows of the matrix.
 func faults() []fault {
 	const (
+		same   = "as at the instant before"
 		ours   = "no answer is on its way"
 		theirs = "EasyBroker says so before it looks at the lead"
 		line   = "no connection is in use"
 	)
 	everywhere := []instant{beforeIntent, intended, leaving, left, kept, answered, settling}
 	all := []fault{
-		{name: "kill -9", at: everywhere, not: "as the neighboring instant", befall: func(l *life, _ int) { l.kill() }},
-		{name: "frozen for 10 m", at: append(everywhere, sending), not: "as the neighboring instant", befall: func(l *life, _ int) { l.bed.freeze(10 * time.Minute) }},
-		{name: "disk full", at: everywhere, not: "as the neighboring instant", befall: fillDisk},
+		{name: "kill -9", at: everywhere, not: same, befall: func(l *life, _ int) { l.kill() }},
+		{name: "kill -9, clock set", at: everywhere, not: same, befall: func(l *life, _ int) { l.kill(); l.bed.setClock() }},
+		{name: "frozen for 45 s", at: append(everywhere, sending), not: same, befall: func(l *life, _ int) { l.bed.freeze(45 * time.Second) }},
+		{name: "frozen for 10 m", at: append(everywhere, sending), not: same, befall: func(l *life, _ int) { l.bed.freeze(10 * time.Minute) }},
+		{name: "clock set", at: everywhere, not: same, befall: func(l *life, _ int) { l.bed.setClock() }},
+		{name: "disk full", at: everywhere, not: same, befall: fillDisk},
 		{name: "refused", at: []instant{sending}, not: "only a dial is refused", befall: refuse},
 		{name: "reset", at: []instant{leaving, left, arrived, kept}, not: line, line: resetLine, answer: reset},
 		{name: "hang", at: []instant{left, arrived, kept}, not: line, line: loseBytes, answer: hang},
-		{name: "kept 2 m late", at: []instant{arrived}, not: "only EasyBroker can be late", answer: keepLate},
+		{name: "kept 2 m late", at: []instant{arrived}, not: "only EasyBroker can be late", lag: time.Minute, answer: keepLate},
 	}
 	for _, say := range answers() {
 		f := fault{name: say.name, at: []instant{arrived, kept}, not: ours, answer: say.write}

@@ -1,6 +1,7 @@
 package torture_test
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -41,9 +42,10 @@ func TestFaultMatrix(t *testing.T) {
 				t.Run(f.name+"/"+i.String(), func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
-						b := newBed(t, cell{fault: &f, at: i}, courier.Options{}, fakebroker.Faults{ListLag: fakebroker.Duration(time.Minute)})
+						lag := fakebroker.Duration(cmp.Or(f.lag, justBeforeSettling))
+						b := newBed(t, cell{fault: &f, at: i}, courier.Options{}, fakebroker.Faults{ListLag: lag})
 						b.visit(leadsPerCell(), 2*time.Second)
-						b.rest(12 * time.Hour)
+						b.rest(48 * time.Hour)
 						b.mustHaveStruck(leadsPerCell())
 						row.score = b.score(nil)
 						row.score.mustHold(b)

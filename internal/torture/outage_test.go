@@ -68,7 +68,7 @@ func (b *bed) stream(n int) (fresh []lead.RemoteID) {
 	for begun := time.Now(); ; n++ {
 		fresh = append(fresh, b.post(n))
 		time.Sleep(time.Second)
-		if time.Since(begun) > time.Minute && b.waiting() == 0 || time.Since(begun) > 15*time.Minute {
+		if time.Since(begun) > 3*time.Minute && b.count(lead.Queued) == 0 {
 			return fresh
 		}
 	}

@@ -81,7 +81,8 @@ const clock = "02 15:04:05.000"
 func (s score) mustHold(b *bed) {
 	b.Helper()
 	const most = 5
-	require.Empty(b, strings.Join(s.wrong[:min(most, len(s.wrong))], "\n"), "%d lost, %d twice", s.lost, s.twice)
+	require.Empty(b, strings.Join(s.wrong[:min(most, len(s.wrong))], "\n"), "%d leads: %d there, %d wait, %d failed; %d lost, %d twice",
+		s.leads, s.there, s.waiting, s.failed, s.lost, s.twice)
 	require.Equal(b, s.leads, s.there+s.waiting+s.failed)
 }
 

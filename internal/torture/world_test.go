@@ -19,6 +19,10 @@ type world struct {
 	faults  fakebroker.Faults
 	excused func(lead.Lead) bool // in front of a person, and rightly so
 
+	// dateSkew is how far the Date of EasyBroker's answers is ahead. It may be
+	// a proxy's, with another clock than the list's.
+	dateSkew time.Duration
+
 	// crowded has more leads of one property than a page takes, all of them
 	// in doubt at once.
 	crowded bool
@@ -54,6 +58,12 @@ func worlds() map[string]world {
 		"3 calls a second":      with(time.Minute, func(f *fakebroker.Faults) { f.RatePerSecond, f.RetryAfter = 3, "seconds" }),
 		"3 a second, by date":   with(time.Minute, func(f *fakebroker.Faults) { f.RatePerSecond, f.RetryAfter = 3, "date" }),
 		"3 a second, wait year": with(time.Minute, func(f *fakebroker.Faults) { f.RatePerSecond, f.RetryAfter = 3, "absurd" }),
+	}
+	for name, skew := range map[string]time.Duration{"2 h ahead": 2 * time.Hour, "2 h behind": -2 * time.Hour, "10 m behind": -10 * time.Minute} {
+		open := with(time.Minute, func(f *fakebroker.Faults) { f.ClockSkew = fakebroker.Duration(skew) })
+		open.dateSkew = skew
+		all["clock "+name+", and says so"] = open
+		all["Date "+name] = world{faults: lag(time.Minute), dateSkew: skew}
 	}
 	// Beyond the settle delay the lead is sent again; then it is EasyBroker
 	// that must not keep it twice.
@@ -91,6 +101,7 @@ func TestWorlds(t *testing.T) {
 							c.everyNth, c.nProperties, leads, pause = 1, 1, 220, 0
 						}
 						b := newBed(t, c, courier.Options{}, w.faults)
+						b.dateSkew = w.dateSkew
 						b.visit(leads, pause)
 						b.rest(8 * 24 * time.Hour)
 						b.mustHaveStruck(leads)
