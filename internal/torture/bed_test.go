@@ -46,7 +46,8 @@ type bed struct {
 	mu        sync.Mutex
 	process   *life // nil while it is dead
 	hit       map[int]bool
-	highest   int           // the highest lead with an intent
+	posting   int           // the lead that comes in
+	highest   int           // the highest one with an intent
 	thaw      time.Time     // the process is frozen until then
 	space     time.Time     // the disk is full until then
 	up        time.Time     // connections are refused until then
@@ -153,6 +154,7 @@ func (b *bed) tryPost(n int) lead.RemoteID {
 	if p == nil || p.mayWrite() != nil {
 		return 0
 	}
+	b.comesIn(n)
 	id, err := p.store.Keep(b.Context(), l, lead.Milliseconds)
 	if err != nil || p.alive() != nil {
 		return 0
@@ -162,6 +164,12 @@ func (b *bed) tryPost(n int) lead.RemoteID {
 	defer b.mu.Unlock()
 	b.posted[id] = time.Now()
 	return id
+}
+
+func (b *bed) comesIn(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.posting = n
 }
 
 // number reads what post wrote.
@@ -192,7 +200,7 @@ func (b *bed) nextUp() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	every := b.cell.every()
-	if n := b.highest - b.highest%every + every; n <= min(len(b.posted), b.highest+together) {
+	if n := b.highest - b.highest%every + every; n <= min(b.posting, b.highest+together) {
 		return n
 	}
 	return 0

@@ -25,7 +25,7 @@ func leadsPerCell() int {
 	if inFull() {
 		return 200
 	}
-	return 12
+	return 6
 }
 
 // Whatever goes wrong, and whenever: once EasyBroker works again, each lead

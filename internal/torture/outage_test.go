@@ -28,7 +28,10 @@ func TestADayWithoutEasyBroker(t *testing.T) {
 		t.Run(o.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				const day = 24 * time.Hour
+				day := 24 * time.Hour
+				if !inFull() {
+					day /= 12
+				}
 				b := newBed(t, cell{}, courier.Options{}, fakebroker.Faults{ListLag: fakebroker.Duration(time.Minute), RatePerSecond: 20})
 				b.visit(9, time.Minute)
 				gone := time.Now()
@@ -37,7 +40,7 @@ func TestADayWithoutEasyBroker(t *testing.T) {
 				b.breakDown(none)
 				back := time.Now()
 				fresh := b.stream(100_000)
-				b.rest(day)
+				b.rest(24 * time.Hour)
 
 				s := b.score(nil)
 				t.Logf("%s: %d leads, %d calls during the outage, first call after %s", o, s.leads, b.callsBetween(gone, back), b.firstCall(back).Sub(back))
@@ -53,13 +56,10 @@ func TestADayWithoutEasyBroker(t *testing.T) {
 
 // trickle posts a lead every 20 to 60 s.
 func (b *bed) trickle(n int, until time.Time) {
-	most := 41
-	if !inFull() {
-		most = 800 // a third of the leads show the same
-	}
+	const shortest, most = 20, 41
 	for ; time.Now().Before(until); n++ {
 		b.post(n)
-		time.Sleep(time.Duration(20+n*7%most) * time.Second)
+		time.Sleep(time.Duration(shortest+n*7%most) * time.Second)
 	}
 }
 
@@ -68,7 +68,7 @@ func (b *bed) stream(n int) (fresh []lead.RemoteID) {
 	for begun := time.Now(); ; n++ {
 		fresh = append(fresh, b.post(n))
 		time.Sleep(time.Second)
-		if time.Since(begun) > 3*time.Minute && b.count(lead.Queued) == 0 {
+		if time.Since(begun) > time.Minute && b.count(lead.Queued) == 0 {
 			return fresh
 		}
 	}
@@ -150,18 +150,18 @@ func TestFlapping(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const half = 7 * time.Second
 				b := newBed(t, cell{}, courier.Options{}, fakebroker.Faults{ListLag: fakebroker.Duration(time.Minute), RatePerSecond: 20})
-				pause := 6 * time.Second
+				hour, pause := time.Hour/6, 10*time.Second
 				if inFull() {
-					pause = time.Second
+					hour, pause = time.Hour, time.Second
 				}
 				go func() {
-					for end := time.Now().Add(time.Hour); time.Now().Before(end); time.Sleep(half) {
+					for end := time.Now().Add(hour); time.Now().Before(end); time.Sleep(half) {
 						b.breakDown(o)
 						time.Sleep(half)
 						b.breakDown(none)
 					}
 				}()
-				for n := 1; n <= int(time.Hour/pause); n++ {
+				for n := 1; n <= int(hour/pause); n++ {
 					b.post(n)
 					time.Sleep(pause)
 				}
