@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +19,7 @@ import (
 
 	"leadrelay/internal/console"
 	"leadrelay/internal/fakebroker"
+	"leadrelay/internal/lead"
 )
 
 // inFull reports whether LEADRELAY_TORTURE=full asks for the long form.
@@ -214,18 +217,16 @@ func (m *ordeal) lift() {
 	m.p.settled()
 }
 
-// struck reports whether an attempt has ended in anything but delivery.
+// struck reports whether an attempt has ended in anything but delivery. The
+// first leads are tried first.
 func (m *ordeal) struck() bool {
-	for _, state := range []string{"queued", "sending", "doubtful", "confirmed"} {
-		for _, l := range m.p.leads("limit=20&state=" + state).Leads {
-			for _, a := range m.p.attempts(l) {
-				if a.Outcome != nil && *a.Outcome != "delivered" {
-					return true
-				}
-			}
-		}
-	}
-	return false
+	const first = 20
+	ids := slices.Sorted(maps.Keys(m.acknowledged))
+	return slices.ContainsFunc(ids[:first], func(id int64) bool {
+		return slices.ContainsFunc(m.p.attempts(id), func(a console.Attempt) bool {
+			return a.Outcome != nil && *a.Outcome != string(lead.OutcomeDelivered)
+		})
+	})
 }
 
 // compare counts what is missing from EasyBroker's own book, and what is in it
@@ -247,10 +248,10 @@ func (m *ordeal) compare() (lost, twice int) {
 }
 
 // attempts asks the operator's door for those of a lead.
-func (p *process) attempts(l console.Lead) []console.Attempt {
+func (p *process) attempts(remoteID int64) []console.Attempt {
 	p.t.Helper()
 	var story console.Story
-	p.ask("/api/v1/leads/"+l.RemoteID.String(), func(body io.Reader) {
+	p.ask(fmt.Sprintf("/api/v1/leads/%d", remoteID), func(body io.Reader) {
 		require.NoError(p.t, json.NewDecoder(body).Decode(&story))
 	})
 	return story.Attempts

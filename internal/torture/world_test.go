@@ -1,6 +1,8 @@
 package torture_test
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -95,19 +97,21 @@ func crowd() int {
 
 // Whatever EasyBroker turns out to be: once.
 func TestWorlds(t *testing.T) {
-	var all table
+	var found table
 	longest := 24 * time.Hour
 	if inFull() {
 		longest *= 8 // beyond the deadline
 	}
 	lost := fault{line: loseBytes, answer: reset}
 	t.Run("cells", func(t *testing.T) {
-		for name, w := range worlds() {
+		all := worlds()
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			w := all[name]
 			for _, i := range []instant{left, kept} {
 				if w.crowded && i == left {
 					continue // what never arrived is on no page
 				}
-				row := all.row(name, "lost "+i.String())
+				row := found.row(name, "lost "+i.String())
 				t.Run(name+"/"+i.String(), func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
@@ -131,5 +135,5 @@ func TestWorlds(t *testing.T) {
 			}
 		}
 	})
-	all.print(t)
+	found.print(t)
 }
