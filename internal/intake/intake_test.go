@@ -280,7 +280,7 @@ func TestKeptLead(t *testing.T) {
 	require.Equal(t, 303, d.post(formType, wholeForm).Code)
 	l := d.one(t)
 	require.WithinRange(t, l.ReceivedAt, begun, time.Now())
-	l.ReceivedAt, l.DueAt = time.Time{}, time.Time{}
+	l.ReceivedAt, l.QueuedAt, l.DueAt = time.Time{}, time.Time{}, time.Time{}
 	require.Equal(t, lead.Lead{
 		Inquiry: lead.Inquiry{
 			Site: "casas", PropertyID: "EB-AB1234", Name: "Ana", Email: "ana@casas.mx", Phone: "5512345678", Message: "Hola",
