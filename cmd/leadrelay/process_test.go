@@ -24,7 +24,7 @@ import (
 )
 
 // patience is the deadline of every condition that a test waits for.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // settings are those of a relay for one site, with short times and a database
 // of its own. Its doors are on any free port; the broker is host:port.

@@ -38,10 +38,10 @@ type lane struct {
 	lookJumps int // of the clock, when look-ups were last asked for
 
 	mu        sync.Mutex
-	begun     int                    // attempts whose call has not ended
-	landed    int                    // calls that have ended since attempts were last begun
-	flying    map[lead.RemoteID]bool // leads whose attempt is not settled
-	theirLead time.Duration          // how far EasyBroker's clock is ahead of ours
+	begun     int                     // attempts whose call has not ended
+	landed    int                     // calls that have ended since attempts were last begun
+	sent      map[lead.RemoteID]trace // leads that this process has sent and is not done with
+	theirLead time.Duration           // how far EasyBroker's clock is ahead of ours
 }
 
 func newLane(c *Courier, a easybroker.Account) *lane {
@@ -54,7 +54,7 @@ func newLane(c *Courier, a easybroker.Account) *lane {
 		room:     make(chan struct{}, 1),
 		toSend:   newAlarm(),
 		toLook:   newAlarm(),
-		flying:   map[lead.RemoteID]bool{},
+		sent:     map[lead.RemoteID]trace{},
 	}
 }
 
@@ -243,25 +243,45 @@ func (l *lane) begin(ctx context.Context, n int) (claims []lead.Claim, next time
 	}
 	l.turn++
 	for _, c := range claims {
-		l.fly(c.Lead.RemoteID, true)
+		l.takeOff(c)
 	}
 	return claims, next
 }
 
-func (l *lane) fly(id lead.RemoteID, begins bool) {
+// trace is what this process remembers of a lead that it has sent.
+type trace struct {
+	flies bool // an attempt is under way
+	whole bool // all of its attempts were made by this process
+}
+
+// takeOff notes that an attempt for the lead begins.
+func (l *lane) takeOff(c lead.Claim) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if begins {
-		l.flying[id] = true
-	} else {
-		delete(l.flying, id)
+	l.sent[c.Lead.RemoteID] = trace{flies: true, whole: c.Number == 1 || l.sent[c.Lead.RemoteID].whole}
+}
+
+// touchDown notes that the attempt is settled, or that somebody else has done so.
+func (l *lane) touchDown(id lead.RemoteID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t, ok := l.sent[id]; ok {
+		t.flies = false
+		l.sent[id] = t
 	}
 }
 
-func (l *lane) flies(id lead.RemoteID) bool {
+// forget notes that nothing is left to do for the lead.
+func (l *lane) forget(id lead.RemoteID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.flying[id]
+	delete(l.sent, id)
+}
+
+func (l *lane) trace(id lead.RemoteID) trace {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sent[id]
 }
 
 // knock reads a line of the list, to learn whether a credential that was

@@ -72,6 +72,7 @@ func (l *lane) readOnce(ctx context.Context, q easybroker.Query, some bool, enou
 		}
 		l.noteAhead(page.Date)
 		for _, item := range page.Content {
+			item.HappenedAt = item.HappenedAt.UTC() // or equal times would be different ones
 			if !known[item] {
 				known[item] = true
 				r.items = append(r.items, item)

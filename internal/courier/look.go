@@ -2,6 +2,8 @@ package courier
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"slices"
 	"time"
 
@@ -62,7 +64,7 @@ func (l *lane) lookAll(ctx context.Context) {
 func (l *lane) lookUp(ctx context.Context, claims []lead.Claim) {
 	wall := l.courier.clock.read()
 	fresh, others := partition(claims, func(c lead.Claim) bool {
-		return c.Lead.State == lead.Delivered && c.Perhaps == 1 && wall.Sub(c.LastAttempt) < freshFor
+		return c.Lead.State == lead.Delivered && c.Perhaps == 1 && wall.Sub(c.LastAttempt) < freshFor && l.trace(c.Lead.RemoteID).whole
 	})
 	groups := [][]lead.Claim{fresh}
 	byProperty := map[string]int{}
@@ -98,23 +100,41 @@ func (l *lane) release(ctx context.Context, claims []lead.Claim) {
 // lookFor looks for a group with one reading of the list. fresh leads are
 // sought among the latest of all; the list is then not read to its end.
 func (l *lane) lookFor(ctx context.Context, group []lead.Claim, fresh bool) {
-	first := slices.MinFunc(group, func(a, b lead.Claim) int { return a.FirstAttempt.Compare(b.FirstAttempt) }).FirstAttempt
-	q := easybroker.Query{PropertyID: group[0].Lead.PropertyID, After: l.windowFrom(first)}
+	q := easybroker.Query{PropertyID: group[0].Lead.PropertyID, After: l.windowFor(group)}
 	if fresh {
 		q.PropertyID = ""
 	}
 	// All must be seen where there may be more than one of a kind.
 	twins := !fresh && l.account.API != easybroker.Partner || slices.ContainsFunc(group, func(c lead.Claim) bool { return c.Perhaps > 1 })
 	began, steady := l.courier.clock.read(), l.courier.clock.steadyFor()
-	reading, err := l.read(ctx, q, fresh, func(items []easybroker.Listed) bool {
+	enough := func(items []easybroker.Listed) bool {
 		return !twins && !slices.ContainsFunc(group, func(c lead.Claim) bool { return len(l.matches(c, items)) == 0 })
-	})
+	}
+	reading, err := l.read(ctx, q, fresh, enough)
+	if errors.Is(err, errTooManyPages) && q.After.IsZero() { // a property of years: back to what the stamps say
+		q.After = l.windowFrom(firstAttempt(group))
+		reading, err = l.read(ctx, q, fresh, enough)
+	}
 	for _, c := range group {
 		sight := sight{matches: l.matches(c, reading.items), whole: reading.whole, began: began, steady: steady, err: err}
 		to := l.conclude(c, sight)
 		l.logLook(c, to, sight)
 		_ = l.settle(ctx, c, to) // the log has it, and the lead comes back when the lease is over
 	}
+}
+
+func firstAttempt(group []lead.Claim) time.Time {
+	return slices.MinFunc(group, func(a, b lead.Claim) int { return a.FirstAttempt.Compare(b.FirstAttempt) }).FirstAttempt
+}
+
+// windowFor is from when on the list is asked for the group. An attempt of an
+// earlier life of the process was stamped by a clock that nobody knows any
+// more, so the property's list is then read from its beginning.
+func (l *lane) windowFor(group []lead.Claim) time.Time {
+	if slices.ContainsFunc(group, func(c lead.Claim) bool { return !l.trace(c.Lead.RemoteID).whole }) {
+		return time.Time{}
+	}
+	return l.windowFrom(firstAttempt(group))
 }
 
 // windowFrom is from when on the list is asked for a lead whose first attempt
@@ -142,7 +162,12 @@ type sight struct {
 func (l *lane) conclude(c lead.Claim, s sight) lead.Settlement {
 	now := l.courier.clock.read()
 	to := lead.Settlement{State: c.Lead.State, Reason: c.Lead.Reason, At: now, Tries: c.Tries}
-	sent := c.LastAttempt.Add(l.courier.opt.Timeout) // the attempt may have been taken as late as its time-out
+	// The attempt may have been taken as late as its time-out, or later still
+	// when we stood still meanwhile.
+	sent := c.LastAttempt.Add(l.courier.opt.Timeout)
+	if c.LastEnd.After(sent) {
+		sent = c.LastEnd
+	}
 	settled := sent.Add(l.courier.opt.Settle)
 	to.DueAt = nextLook(now, sent, settled, c.Lead.State == lead.Doubtful)
 	switch {
@@ -169,7 +194,7 @@ func (l *lane) conclude(c lead.Claim, s sight) lead.Settlement {
 func (l *lane) proves(c lead.Claim, s sight, settled time.Time) bool {
 	patience := l.courier.opt.Timeout + l.courier.opt.Settle
 	setBack := c.LastAttempt.After(s.began)
-	return s.steady >= patience && !l.flies(c.Lead.RemoteID) && (setBack || !s.began.Before(settled))
+	return s.steady >= patience && !l.trace(c.Lead.RemoteID).flies && (setBack || !s.began.Before(settled))
 }
 
 // seen concludes from what is there.
@@ -204,10 +229,15 @@ func (l *lane) collision(to *lead.Settlement) {
 	}
 }
 
-// absent puts a lead that is surely not there back into the queue.
+// absent puts a lead that is surely not there back into the queue. When
+// EasyBroker has refused its remote_id all the while, that is not because it
+// has it.
 func (l *lane) absent(c lead.Claim, sent time.Time, to *lead.Settlement) {
 	to.State, to.DueAt, to.Reason = lead.Queued, to.At, "not in EasyBroker's list"
-	if l.courier.clock.since(c.Lead.QueuedAt) >= l.courier.opt.Deadline {
+	refused := c.LastStatus == http.StatusConflict || c.LastStatus == http.StatusUnprocessableEntity
+	if refused && l.courier.clock.since(c.FirstAttempt) > longDoubt {
+		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, "EasyBroker refuses its remote_id, and its list does not have it"
+	} else if l.courier.clock.since(c.Lead.QueuedAt) >= l.courier.opt.Deadline {
 		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, lead.ReasonDeadline
 	} else if due := sent.Add(jitter(l.courier.opt.Schedule.Wait(c.Tries-1), c)); due.After(to.At) {
 		to.DueAt = due

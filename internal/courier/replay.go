@@ -124,7 +124,7 @@ func (a *Auditor) replayOne(ctx context.Context, s *shelf, t turn, fresh, dryRun
 	case len(items) > 0:
 		t.Verdict = lead.Present
 		return a.present(ctx, t, dryRun)
-	case s.flies(t.lead.RemoteID):
+	case s.trace(t.lead.RemoteID).flies:
 		t.Why = onItsWay[lead.Sending]
 	case fresh:
 		t.Why = "it was delivered just now, and EasyBroker's list may lag behind"

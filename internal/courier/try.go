@@ -32,7 +32,7 @@ func (l *lane) carry(ctx context.Context, c call) (settle func(context.Context))
 	l.land()
 	c.ended.Done()
 	return func(ctx context.Context) {
-		defer l.fly(c.Lead.RemoteID, false)
+		defer l.touchDown(c.Lead.RemoteID)
 		err := l.settle(ctx, c.Claim, to)
 		l.courier.opt.Attempt(v.outcome, took)
 		l.logAttempt(c.Claim, to, v, took)
@@ -52,7 +52,9 @@ func (l *lane) settle(ctx context.Context, c lead.Claim, to lead.Settlement) err
 	for pause := shortest; ; pause = min(2*pause, longest) {
 		err := l.courier.outbox.Settle(context.WithoutCancel(ctx), c, to)
 		if err == nil {
-			l.expect(to)
+			if l.expect(to); to.DueAt.IsZero() {
+				l.forget(c.Lead.RemoteID)
+			}
 			return nil
 		}
 		if errors.Is(err, lead.ErrLost) || ctx.Err() != nil || time.Since(began) > l.courier.lease() {

@@ -135,7 +135,7 @@ func (it *item) listed() Listed {
 	return Listed{
 		RemoteID: int64(it.RemoteID), PropertyID: string(it.PropertyID),
 		Name: string(it.Name), Email: string(it.Email), Phone: string(it.Phone), Message: string(it.Message),
-		Source: string(it.Source), Status: string(it.Status), HappenedAt: time.Time(it.HappenedAt).UTC(),
+		Source: string(it.Source), Status: string(it.Status), HappenedAt: time.Time(it.HappenedAt),
 	}
 }
 

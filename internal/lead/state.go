@@ -107,9 +107,11 @@ type Claim struct {
 	Number int
 	// FirstAttempt and LastAttempt began when EasyBroker may first and last
 	// have taken the lead, and so many of its attempts may have been taken.
+	// The last one ended at LastEnd, and LastStatus is what EasyBroker answered.
 	// They are zero unless the lead is to be looked up.
-	FirstAttempt, LastAttempt time.Time
-	Perhaps                   int
+	FirstAttempt, LastAttempt, LastEnd time.Time
+	Perhaps                            int
+	LastStatus                         int
 }
 
 // Settlement is what becomes of a claimed lead.

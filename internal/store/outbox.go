@@ -168,10 +168,12 @@ func recall(tx *sql.Tx, c *lead.Claim, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	var first, last sql.NullInt64
-	err = tx.QueryRow(`SELECT min(begun_at), max(begun_at), count(*) FROM attempts
-		WHERE remote_id = $1 AND outcome IN ('unsure', 'delivered')`, int64(c.Lead.RemoteID)).Scan(&first, &last, &c.Perhaps)
-	c.FirstAttempt, c.LastAttempt = fromMillis(first), fromMillis(last)
+	var first, last, end sql.NullInt64
+	err = tx.QueryRow(`SELECT min(begun_at), max(begun_at), max(ended_at), count(*),
+			COALESCE((SELECT status FROM attempts WHERE remote_id = $1 ORDER BY number DESC LIMIT 1), 0)
+		FROM attempts WHERE remote_id = $1 AND outcome IN ('unsure', 'delivered')`, int64(c.Lead.RemoteID)).
+		Scan(&first, &last, &end, &c.Perhaps, &c.LastStatus)
+	c.FirstAttempt, c.LastAttempt, c.LastEnd = fromMillis(first), fromMillis(last), fromMillis(end)
 	return err
 }
 
