@@ -111,28 +111,43 @@ type ordeal struct {
 	p       *process
 
 	mu           sync.Mutex
+	door         string
 	acknowledged map[int64]string // the message of each remote id
 	refused      int
 }
 
 func newOrdeal(t *testing.T) *ordeal {
 	t.Helper()
-	m := &ordeal{T: t, broker: fakebroker.New(fakebroker.Options{Faults: lagging()}), address: freeAddr(t), client: newClient(t), acknowledged: map[int64]string{}}
+	m := &ordeal{T: t, broker: fakebroker.New(fakebroker.Options{Faults: lagging()}), client: newClient(t), acknowledged: map[int64]string{}}
+	m.address = "127.0.0.1:0"
 	m.openDoor()
 	t.Cleanup(func() { m.broker.Close(); m.closeDoor() })
 	m.env = settings(t, m.address)
 	m.env["LEADRELAY_COURIER_TIMEOUT"] = "300ms"
-	m.env["LEADRELAY_ADDR"] = freeAddr(t)
-	m.p = start(t, m.env, "serve").started()
+	m.env["LEADRELAY_COURIER_SETTLE"] = "2s" // a busy machine is late, too
+	m.start()
 	return m
 }
 
-// openDoor lets EasyBroker be reached.
+// start starts the relay, which takes any free port.
+func (m *ordeal) start() {
+	m.Helper()
+	m.p = start(m.T, m.env, "serve").started()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.door = m.p.public
+}
+
+// openDoor lets EasyBroker be reached, under the same address as before.
 func (m *ordeal) openDoor() {
 	m.Helper()
-	m.closed = false
-	ln, err := net.Listen("tcp", m.address)
-	require.NoError(m, err)
+	var ln net.Listener
+	eventually(m.T, "the port is free", func() bool {
+		var err error
+		ln, err = net.Listen("tcp", m.address)
+		return err == nil
+	})
+	m.closed, m.address = false, ln.Addr().String()
 	m.server = &http.Server{Handler: m.broker.Handler(), ReadHeaderTimeout: patience}
 	go func() { _ = m.server.Serve(ln) }()
 }
@@ -174,7 +189,10 @@ func (m *ordeal) post(posts int) {
 
 // try reports whether there was an answer.
 func (m *ordeal) try(message string) bool {
-	status, answer, _ := inquire(m.client, m.env["LEADRELAY_ADDR"], "EB-8", message)
+	m.mu.Lock()
+	door := m.door
+	m.mu.Unlock()
+	status, answer, _ := inquire(m.client, door, "EB-8", message)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch status {
@@ -194,13 +212,13 @@ func (m *ordeal) count() int {
 	return len(m.acknowledged)
 }
 
-// killAndStart leaves the port closed for as long as a start takes.
+// killAndStart leaves the door closed for as long as a start takes.
 func (m *ordeal) killAndStart() {
 	m.Helper()
 	m.p.kill()
 	<-m.p.done
 	leasesRunOut(m.T, m.env["LEADRELAY_DATABASE"])
-	m.p = start(m.T, m.env, "serve").started()
+	m.start()
 }
 
 // lift waits until the fault has struck, ends it, and waits until no lead is
