@@ -318,6 +318,7 @@ func (l *lane) failed(v verdict, id lead.RemoteID) {
 	if !l.standing.failed(v, id) {
 		return
 	}
+	l.toSend.by(time.Now()) // nothing may be due, and still there is a probe to make
 	now := l.standing.show(l.sites)
 	l.courier.opt.Log.Warn().Strs("sites", l.sites).Str("credential", now.State).Str("reason", now.Reason).Msg("credential stopped")
 }

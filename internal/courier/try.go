@@ -85,7 +85,7 @@ func (l *lane) send(ctx context.Context, c call) verdict {
 	ctx, cancel := context.WithTimeout(ctx, l.courier.opt.Timeout)
 	defer cancel()
 	receipt, err := l.courier.broker.Create(ctx, l.account, request(c.Lead, l.courier.stops[c.Lead.Site].route))
-	return judge(receipt, err, c.Number > 1)
+	return judge(receipt, err, c.Perhaps > 0)
 }
 
 // inVain finds out, just before the call, that it must not be made any more.

@@ -106,9 +106,9 @@ type Claim struct {
 	// be looked up.
 	Number int
 	// FirstAttempt and LastAttempt began when EasyBroker may first and last
-	// have taken the lead, and so many of its attempts may have been taken.
-	// The last one ended at LastEnd, and LastStatus is what EasyBroker answered.
-	// They are zero unless the lead is to be looked up.
+	// have taken the lead, and so many of its earlier attempts may have been
+	// taken. The last one ended at LastEnd, and LastStatus is what EasyBroker
+	// answered. They are zero before there was one.
 	FirstAttempt, LastAttempt, LastEnd time.Time
 	Perhaps                            int
 	LastStatus                         int

@@ -38,6 +38,11 @@ func (s *Store) Begin(ctx context.Context, site string, q lead.Due) (claims []le
 			if err := intent.QueryRow(int64(c.Lead.RemoteID), q.Now.UnixMilli()).Scan(&c.Number); err != nil {
 				return fmt.Errorf("intent: %w", err)
 			}
+			if c.Number > 1 {
+				if err := recall(tx, c); err != nil {
+					return fmt.Errorf("recall: %w", err)
+				}
+			}
 		}
 		return nil
 	})
@@ -73,7 +78,10 @@ func (s *Store) Look(ctx context.Context, sites []string, q lead.Due) (claims []
 			}
 		}
 		for i := range due {
-			if err := recall(tx, &due[i], q.Now); err != nil {
+			if err := closeOpen(tx, &due[i], q.Now); err != nil {
+				return err
+			}
+			if err := recall(tx, &due[i]); err != nil {
 				return err
 			}
 		}
@@ -160,16 +168,17 @@ func (s *Store) take(tx *sql.Tx, site string, state lead.State, q lead.Due) ([]l
 const intentSQL = `INSERT INTO attempts (remote_id, number, begun_at)
 	SELECT $1, 1 + COALESCE(max(number), 0), $2 FROM attempts WHERE remote_id = $1 RETURNING number`
 
-// recall closes an attempt that nobody will end any more, and reads when the
-// attempts began that EasyBroker may have taken.
-func recall(tx *sql.Tx, c *lead.Claim, now time.Time) error {
+// closeOpen closes an attempt that nobody will end any more.
+func closeOpen(tx *sql.Tx, c *lead.Claim, now time.Time) error {
 	_, err := tx.Exec(`UPDATE attempts SET ended_at = $1, outcome = 'unsure', detail = 'interrupted'
 		WHERE remote_id = $2 AND ended_at IS NULL`, now.UnixMilli(), int64(c.Lead.RemoteID))
-	if err != nil {
-		return err
-	}
+	return err
+}
+
+// recall reads what is known of the attempts that EasyBroker may have taken.
+func recall(tx *sql.Tx, c *lead.Claim) error {
 	var first, last, end sql.NullInt64
-	err = tx.QueryRow(`SELECT min(begun_at), max(begun_at), max(ended_at), count(*),
+	err := tx.QueryRow(`SELECT min(begun_at), max(begun_at), max(ended_at), count(*),
 			COALESCE((SELECT status FROM attempts WHERE remote_id = $1 ORDER BY number DESC LIMIT 1), 0)
 		FROM attempts WHERE remote_id = $1 AND outcome IN ('unsure', 'delivered')`, int64(c.Lead.RemoteID)).
 		Scan(&first, &last, &end, &c.Perhaps, &c.LastStatus)
