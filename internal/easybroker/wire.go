@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -102,9 +103,24 @@ func (d *dialer) dialTLS(ctx context.Context, network, addr string) (net.Conn, e
 // gate is a connection that counts the writes begun on it and can be shut.
 type gate struct {
 	net.Conn
+	asked atomic.Bool // a request is on its way, and nothing has come back
 	mu    sync.Mutex
 	begun uint64
 	shut  bool
+}
+
+// Close implements [net.Conn]. When nobody has begun to answer, what still waits
+// in the kernel is thrown away: sent again and again for minutes after we have
+// given up, it could arrive when the lead has long been looked up.
+func (g *gate) Close() error {
+	conn := g.Conn
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok && g.asked.Load() {
+		_ = tcp.SetLinger(0) // it is closed already, then
+	}
+	return g.Conn.Close()
 }
 
 // Write implements [net.Conn].
@@ -151,7 +167,15 @@ type sighting struct {
 }
 
 func (w *witness) watch(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: w.gotConn})
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: w.gotConn, GotFirstResponseByte: w.gotAnswer})
+}
+
+func (w *witness) gotAnswer() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.given {
+		s.gate.asked.Store(false)
+	}
 }
 
 func (w *witness) gotConn(info httptrace.GotConnInfo) {
@@ -162,6 +186,7 @@ func (w *witness) gotConn(info httptrace.GotConnInfo) {
 		w.foreign = true
 		return
 	}
+	g.asked.Store(true)
 	w.given = append(w.given, sighting{g, g.writes()})
 }
 
