@@ -57,18 +57,34 @@ type process struct {
 
 // start starts a program. Its end comes with ctx at the latest.
 func start(ctx context.Context, name string, args, env []string) (*process, error) {
-	p := &process{cmd: exec.CommandContext(ctx, name, args...)}
-	p.cmd.Env, p.cmd.Stderr = env, &p.errors
-	// Nothing is written there: its end tells our copies that we are gone.
-	if _, err := p.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
+	p := newProcess(ctx, name, args, env)
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
 	p.out = bufio.NewReader(out)
-	return p, p.cmd.Start()
+	return p, p.start()
+}
+
+// startUnheard starts a program whose output nobody reads: to read a log for
+// each request would cost as much as to make it.
+func startUnheard(ctx context.Context, name string, args, env []string) (*process, error) {
+	p := newProcess(ctx, name, args, env)
+	return p, p.start()
+}
+
+func newProcess(ctx context.Context, name string, args, env []string) *process {
+	p := &process{cmd: exec.CommandContext(ctx, name, args...)}
+	p.cmd.Env, p.cmd.Stderr = env, &p.errors
+	return p
+}
+
+func (p *process) start() error {
+	// Nothing is written there: its end tells our copies that we are gone.
+	if _, err := p.cmd.StdinPipe(); err != nil {
+		return err
+	}
+	return p.cmd.Start()
 }
 
 // startPart starts a copy of this program.

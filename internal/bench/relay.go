@@ -45,16 +45,15 @@ func (r *relay) open(ctx context.Context, binary, database string) (err error) {
 		"LEADRELAY_ADDR="+r.public, "LEADRELAY_OPERATOR_ADDR="+r.operator, "LEADRELAY_LIMIT_ADDRESS=off", "LEADRELAY_LIMIT_SITE=off",
 		"LEADRELAY_COURIER_RATE=1000000", // else the pace is what is measured
 	)
-	if r.process, err = start(ctx, binary, []string{"serve"}, env); err != nil {
+	if r.process, err = startUnheard(ctx, binary, []string{"serve"}, env); err != nil {
 		return err
 	}
-	go func() { _, _ = io.Copy(io.Discard, r.process.out) }() // its log
 	return r.await(ctx, r.process, r.public, "/readyz")
 }
 
 // openBroker starts the pretend EasyBroker.
 func (r *relay) openBroker(ctx context.Context, binary string) (err error) {
-	if r.brokers, err = start(ctx, binary, []string{"fakebroker", "--addr", r.broker}, os.Environ()); err != nil {
+	if r.brokers, err = startUnheard(ctx, binary, []string{"fakebroker", "--addr", r.broker}, os.Environ()); err != nil {
 		return err
 	}
 	return r.await(ctx, r.brokers, r.broker, "/_control/faults")

@@ -40,6 +40,7 @@ type lane struct {
 	mu        sync.Mutex
 	begun     int                     // attempts whose call has not ended
 	landed    int                     // calls that have ended since attempts were last begun
+	roomFor   int                     // attempts that may have begun, where that is more than there are connections
 	sent      map[lead.RemoteID]trace // leads that this process has sent and is not done with
 	theirLead time.Duration           // how far EasyBroker's clock is ahead of ours
 }
@@ -179,12 +180,13 @@ func (l *lane) someRoom(allowed step) int {
 	paced := int(l.pace.Tokens())
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := min(max(l.courier.opt.Concurrency, min(2*l.landed, mostAhead))-l.begun, paced)
+	n := min(max(l.courier.opt.Concurrency, l.roomFor)-l.begun, paced)
 	if allowed == one {
 		n = min(n, 1)
 	}
 	if n = max(n, 0); n > 0 {
-		l.begun, l.landed = l.begun+n, 0
+		l.roomFor, l.landed = min(2*l.landed, mostAhead), 0
+		l.begun += n
 	}
 	return n
 }
@@ -327,6 +329,7 @@ func (l *lane) failed(v verdict, id lead.RemoteID) {
 type stop struct {
 	route Route
 	fresh bool // what has just come in is sent next, rather than what waits longest
+	more  bool // when it was last asked for what waits longest, there was as much as it asked for
 	jumps int  // of the clock, when it was last asked
 
 	mu      sync.Mutex
@@ -358,7 +361,9 @@ func (s *stop) begin(ctx context.Context, c *Courier, n int) (claims []lead.Clai
 		}
 		q.N, q.Since = n-len(claims), time.Time{}
 	}
+	q.Sure = s.more
 	more, due, err := c.outbox.Begin(ctx, s.route.Site, q)
+	s.more = len(more) == q.N
 	if !due.IsZero() {
 		next = now.Add(due.Sub(wall))
 	}

@@ -2,6 +2,7 @@ package courier
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/nyaruka/phonenumbers"
 
@@ -32,11 +33,23 @@ func dialable(typed, country string) string {
 	if typed == "" {
 		return ""
 	}
-	number, err := phonenumbers.Parse(trunkless(typed, country), country)
+	bare := trunkless(typed, country)
+	if isMexican(bare) {
+		return bare
+	}
+	number, err := phonenumbers.Parse(bare, country)
 	if err != nil || !phonenumbers.IsValidNumber(number) {
 		return typed
 	}
 	return phonenumbers.Format(number, phonenumbers.E164)
+}
+
+// isMexican reports whether the number is E.164 with ten digits behind +52, none
+// of whose area codes begins with 0 or 1. Most numbers are, and asking the
+// library about each costs more than all else that is done to a lead here.
+func isMexican(number string) bool {
+	const length = len("+525512345678")
+	return len(number) == length && strings.HasPrefix(number, "+52") && number[3] >= '2' && number[3] <= '9'
 }
 
 // trunkless drops what people in Mexico dialed before a number until 2019 and
@@ -52,6 +65,9 @@ func trunkless(typed, country string) string {
 		return -1
 	}, typed)
 	const national = 10
+	if len(digits) == national && digits[0] >= '2' && digits[0] <= '9' && !strings.ContainsFunc(typed, unicode.IsLetter) {
+		return "+52" + digits
+	}
 	for _, prefix := range []string{"044", "045", "01", "+521", "00521", "521", "+52", "0052", "52"} {
 		if rest, ok := strings.CutPrefix(digits, prefix); ok && len(rest) == national {
 			return "+52" + rest

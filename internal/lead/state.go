@@ -93,6 +93,7 @@ type Due struct {
 	Far   time.Duration // no lead is due that much later, unless the clock was set back since: then it is due now; zero if that is not asked
 	N     int           // how many at most
 	Lease time.Duration // for how long they are the courier's
+	Sure  bool          // some are due, as far as the courier knows: not to be looked up first
 }
 
 // Claim is a lead that one courier holds until its lease runs out.

@@ -20,10 +20,11 @@ var lookStates = []lead.State{lead.Sending, lead.Doubtful, lead.Delivered, lead.
 // that an attempt begins for each, before its first byte leaves: all in one
 // commit. When fewer are due, next is when another one will be, or zero.
 func (s *Store) Begin(ctx context.Context, site string, q lead.Due) (claims []lead.Claim, next time.Time, err error) {
-	// Most wake-ups find nothing to do; they must not cost a commit.
-	next, err = s.nextDue(ctx, site, lead.Queued, q)
-	if err != nil || next.IsZero() || next.After(q.Now) {
-		return nil, next, err
+	if !q.Sure { // most wake-ups find nothing to do; they must not cost a commit
+		next, err = s.nextDue(ctx, site, lead.Queued, q)
+		if err != nil || next.IsZero() || next.After(q.Now) {
+			return nil, next, err
+		}
 	}
 	var begun []lead.Claim // read only after a commit: the writer may outlive ctx
 	err = s.do(ctx, func(tx *sql.Tx) error {
@@ -31,8 +32,7 @@ func (s *Store) Begin(ctx context.Context, site string, q lead.Due) (claims []le
 		if begun, err = s.take(tx, site, lead.Queued, q); err != nil {
 			return err
 		}
-		intent := tx.Stmt(s.stmt.intent)
-		defer func() { _ = intent.Close() }()
+		intent := s.bind(tx, s.stmt.intent)
 		for i := range begun {
 			c := &begun[i]
 			if err := intent.QueryRow(int64(c.Lead.RemoteID), q.Now.UnixMilli()).Scan(&c.Number); err != nil {
@@ -142,9 +142,7 @@ const takeSQL = `UPDATE leads SET fence = fence + 1, turn_at = due_at, due_at = 
 	RETURNING ` + leadColumns + `, fence, tries, turn_at`
 
 func (s *Store) take(tx *sql.Tx, site string, state lead.State, q lead.Due) ([]lead.Claim, error) {
-	take := tx.Stmt(s.stmt.take)
-	defer func() { _ = take.Close() }()
-	rows, err := take.Query(q.Now.Add(q.Lease).UnixMilli(), site, string(state), bound(q.Since, 0), q.Now.UnixMilli(), q.N)
+	rows, err := s.bind(tx, s.stmt.take).Query(q.Now.Add(q.Lease).UnixMilli(), site, string(state), bound(q.Since, 0), q.Now.UnixMilli(), q.N)
 	if err != nil {
 		return nil, err
 	}
@@ -190,14 +188,14 @@ func recall(tx *sql.Tx, c *lead.Claim) error {
 // [lead.ErrLost] when the lease ran out and another courier has the lead: the
 // settlement then changes nothing.
 func (s *Store) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) error {
-	err := s.do(ctx, func(tx *sql.Tx) error {
-		err := ours(exec(tx, s.stmt.settle, int64(c.Lead.RemoteID), c.Fence, string(to.State), to.Reason, millis(to.DueAt), to.Tries,
+	err := s.doLazily(ctx, func(tx *sql.Tx) error {
+		err := ours(s.bind(tx, s.stmt.settle).Exec(int64(c.Lead.RemoteID), c.Fence, string(to.State), to.Reason, millis(to.DueAt), to.Tries,
 			when(to, lead.Delivered), when(to, lead.Confirmed)))
 		if err != nil || to.Attempt == nil {
 			return err
 		}
 		a := to.Attempt
-		_, err = exec(tx, s.stmt.end, a.EndedAt.UnixMilli(), string(a.Outcome), a.Status, a.Detail, int64(c.Lead.RemoteID), a.Number)
+		_, err = s.bind(tx, s.stmt.end).Exec(a.EndedAt.UnixMilli(), string(a.Outcome), a.Status, a.Detail, int64(c.Lead.RemoteID), a.Number)
 		return err
 	})
 	if err != nil {
@@ -230,12 +228,6 @@ func (s *Store) Release(ctx context.Context, c lead.Claim) error {
 		return fmt.Errorf("release: %w", err)
 	}
 	return nil
-}
-
-func exec(tx *sql.Tx, prepared *sql.Stmt, args ...any) (sql.Result, error) {
-	stmt := tx.Stmt(prepared)
-	defer func() { _ = stmt.Close() }()
-	return stmt.Exec(args...)
 }
 
 // ours reports [lead.ErrLost] when the change found nobody to change.

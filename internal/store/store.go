@@ -24,7 +24,8 @@ type Store struct {
 	release func() error // gives up the lock on the file
 	reserve *reserve
 
-	stmt statements
+	stmt  statements
+	bound inTx // the writer's: the statements of the transaction
 
 	jobs      chan *job
 	live      []*job        // the writer's: the jobs of the transaction
@@ -72,6 +73,26 @@ func (s *Store) start(ctx context.Context) error {
 	s.quit, s.done = make(chan struct{}), make(chan struct{})
 	go s.writeJobs()
 	return nil
+}
+
+// inTx are prepared statements within one transaction, made once for all of
+// its writes. The transaction's end closes them.
+type inTx struct {
+	tx    *sql.Tx
+	stmts map[*sql.Stmt]*sql.Stmt
+}
+
+// bind returns the statement within the writer's transaction.
+func (s *Store) bind(tx *sql.Tx, prepared *sql.Stmt) *sql.Stmt {
+	if s.bound.tx != tx {
+		s.bound = inTx{tx, map[*sql.Stmt]*sql.Stmt{}}
+	}
+	stmt := s.bound.stmts[prepared]
+	if stmt == nil {
+		stmt = tx.Stmt(prepared)
+		s.bound.stmts[prepared] = stmt
+	}
+	return stmt
 }
 
 func (s *Store) prepare(ctx context.Context) error {

@@ -28,6 +28,7 @@ var errClosed = errors.New("the store is closed")
 type job struct {
 	kept  *keep
 	run   func(*sql.Tx) error
+	lazy  bool // nobody waits for it who is in a hurry
 	done  chan error
 	stage atomic.Int32
 }
@@ -49,6 +50,12 @@ func (j *job) take() bool {
 // happens only if its transaction had begun.
 func (s *Store) do(ctx context.Context, f func(*sql.Tx) error) error {
 	return s.await(ctx, &job{run: f, done: make(chan error, 1)})
+}
+
+// doLazily is do for a write that may wait a moment for others to share its
+// commit.
+func (s *Store) doLazily(ctx context.Context, f func(*sql.Tx) error) error {
+	return s.await(ctx, &job{run: f, lazy: true, done: make(chan error, 1)})
 }
 
 func (s *Store) await(ctx context.Context, j *job) error {
@@ -90,7 +97,9 @@ func (s *Store) writeJobs() {
 		// commit. With nobody there it costs nothing.
 		runtime.Gosched()
 		runtime.Gosched()
-		batch = s.gather(batch)
+		if batch = s.gather(batch); len(batch) > 0 && allLazy(batch) {
+			batch = s.gather(s.linger(batch))
+		}
 		if len(batch) == 0 {
 			return
 		}
@@ -104,6 +113,31 @@ func (s *Store) gather(batch []*job) []*job {
 		case j := <-s.jobs:
 			batch = append(batch, j)
 		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func allLazy(batch []*job) bool {
+	return !slices.ContainsFunc(batch, func(j *job) bool { return !j.lazy })
+}
+
+// linger waits a moment for somebody who is in a hurry: a commit costs the same
+// with one write and with many.
+func (s *Store) linger(batch []*job) []*job {
+	const moment, enough = 2 * time.Millisecond, 64
+	timer := time.NewTimer(moment)
+	defer timer.Stop()
+	for len(batch) < enough {
+		select {
+		case j := <-s.jobs:
+			if batch = append(batch, j); !j.lazy {
+				return batch
+			}
+		case <-timer.C:
+			return batch
+		case <-s.quit:
 			return batch
 		}
 	}
@@ -211,8 +245,7 @@ func (s *Store) keepAll(tx *sql.Tx, batch []*job) error {
 	if err != nil {
 		return err
 	}
-	insert := tx.Stmt(s.stmt.insert)
-	defer func() { _ = insert.Close() }()
+	insert := s.bind(tx, s.stmt.insert)
 	for _, j := range batch {
 		if j.kept == nil {
 			continue
@@ -242,8 +275,7 @@ func (s *Store) reserveIDs(tx *sql.Tx, batch []*job) (map[lead.Tick]lead.RemoteI
 		}
 	}
 	first := make(map[lead.Tick]lead.RemoteID, len(count))
-	stmt := tx.Stmt(s.stmt.ids)
-	defer func() { _ = stmt.Close() }()
+	stmt := s.bind(tx, s.stmt.ids)
 	for tick, n := range count {
 		var last int64
 		if err := stmt.QueryRow(n, ticks[tick]-1, string(tick)).Scan(&last); err != nil {

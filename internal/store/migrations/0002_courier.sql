@@ -14,3 +14,19 @@ CREATE INDEX leads_by_state ON leads (site, state, due_at);
 
 -- What a person must look at besides the failed ones is rare and must be found.
 CREATE INDEX leads_odd ON leads (reason) WHERE reason IN ('missing', 'twice');
+
+-- An attempt is found by its lead alone, so its key is the table.
+CREATE TABLE attempts_by_lead (
+    remote_id BIGINT NOT NULL REFERENCES leads (remote_id),
+    number    BIGINT NOT NULL,
+    begun_at  BIGINT NOT NULL,
+    ended_at  BIGINT,
+    outcome   TEXT   NOT NULL DEFAULT '' CHECK (outcome IN ('', 'delivered', 'refused', 'deferred', 'unsure')),
+    status    BIGINT NOT NULL DEFAULT 0,
+    detail    TEXT   NOT NULL DEFAULT '',
+    PRIMARY KEY (remote_id, number)
+) WITHOUT ROWID;
+
+INSERT INTO attempts_by_lead SELECT remote_id, number, begun_at, ended_at, outcome, status, detail FROM attempts;
+DROP TABLE attempts;
+ALTER TABLE attempts_by_lead RENAME TO attempts;
