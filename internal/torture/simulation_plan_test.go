@@ -1,0 +1,244 @@
+package torture_test
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"leadrelay/internal/courier"
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/secret"
+)
+
+// simPlan is all that a seed decides before the world begins. What depends on
+// the courier, such as how the third attempt for a lead ends, is decided by the
+// seed too, but later: see simWorld.roll.
+type simPlan struct {
+	seed     uint64
+	tune     courier.Options
+	accounts []simAccount
+	sites    []simSite
+	length   time.Duration
+	hot      []time.Duration // around these things happen, so that they meet
+	episodes []simEpisode
+	events   []simEvent
+}
+
+// simAccount is a credential, and how EasyBroker treats it.
+type simAccount struct {
+	easybroker.Account
+	lag     time.Duration // the list shows nothing later than that
+	pageCap int           // it shows no more on a page, whatever is asked
+	again   simAgain
+}
+
+// simAgain is what EasyBroker does with a remote_id that it has seen before.
+type simAgain string
+
+const (
+	simDoubles   simAgain = "doubles"
+	simIgnores   simAgain = "ignores"
+	simConflicts simAgain = "conflicts"
+	simRefuses   simAgain = "refuses"
+)
+
+// simSite is a site, and whose credential it uses.
+type simSite struct {
+	name    string
+	account int
+}
+
+// simEpisode is a time of trouble with EasyBroker.
+type simEpisode struct {
+	trouble  simTrouble
+	from, to time.Duration
+	account  int     // -1 for all
+	site     string  // only that site, unless empty
+	share    float64 // of the calls
+}
+
+// simEvent happens at a time, to the world.
+type simEvent struct {
+	at   time.Duration
+	name string
+	do   func(*simWorld)
+}
+
+// newSimPlan makes a plan of a seed: the same one, always.
+func newSimPlan(seed uint64) simPlan {
+	r := rand.New(rand.NewPCG(seed, 0))
+	p := simPlan{seed: seed, length: simLength(r)}
+	for range 3 + r.IntN(4) {
+		p.hot = append(p.hot, simBetween(r, 0, p.length))
+	}
+	p.tunes(r)
+	p.signs(r)
+	p.arrivals(r)
+	p.troubles(r)
+	p.restarts(r)
+	p.clocks(r)
+	p.stalls(r)
+	slices.SortStableFunc(p.events, func(a, b simEvent) int { return cmp.Compare(a.at, b.at) })
+	return p
+}
+
+const simDay = 24 * time.Hour
+
+// simLength is mostly a day or two, and now and then a month: what idles costs
+// time, and finds little.
+func simLength(r *rand.Rand) time.Duration {
+	switch n := r.IntN(100); {
+	case n == 0:
+		return 30 * simDay
+	case n < 5:
+		return simBetween(r, 3*simDay, 8*simDay)
+	}
+	return simBetween(r, 6*time.Hour, 2*simDay)
+}
+
+func (p *simPlan) tunes(r *rand.Rand) {
+	p.tune = courier.Options{
+		Timeout:     simPick(r, 5*time.Second, 15*time.Second, 15*time.Second, 30*time.Second),
+		Settle:      simPick(r, 30*time.Second, 2*time.Minute, 5*time.Minute, 5*time.Minute, 15*time.Minute),
+		Deadline:    simPick(r, 6*time.Hour, 2*simDay, 7*simDay, 7*simDay),
+		Rate:        simPick(r, 2.0, 5.0, 10.0, 10.0, 20.0),
+		Concurrency: simPick(r, 1, 2, 4, 4, 8),
+		Probe:       simPick(r, 30*time.Second, time.Minute, 5*time.Minute, 10*time.Minute),
+		Schedule: simPick(r,
+			courier.DefaultSchedule(), courier.DefaultSchedule(),
+			courier.Schedule{time.Minute, time.Hour, 12 * time.Hour}, courier.Schedule{5 * time.Second, 30 * time.Second}),
+	}
+}
+
+// signs makes up the sites and the credentials.
+func (p *simPlan) signs(r *rand.Rand) {
+	for i := range 1 + r.IntN(2) {
+		a := simAccount{
+			Account: easybroker.Account{URL: easybroker.DefaultURL, Key: secret.New(fmt.Sprintf("key%d", i)), Country: "MX", API: easybroker.Partner},
+			lag:     simPick(r, 0, p.tune.Settle/10, p.tune.Settle, p.tune.Settle),
+			pageCap: simPick(r, 7, 20, 50),
+			again:   simPick(r, simDoubles, simIgnores, simConflicts, simRefuses),
+		}
+		if r.IntN(6) == 0 {
+			a.API = easybroker.Plain
+		}
+		p.accounts = append(p.accounts, a)
+	}
+	for i := range len(p.accounts) + r.IntN(2) {
+		p.sites = append(p.sites, simSite{name: fmt.Sprintf("site%d", i), account: i % len(p.accounts)})
+	}
+}
+
+// near is a time at which other things are likely to happen, too.
+func (p *simPlan) near(r *rand.Rand) time.Duration {
+	if r.IntN(6) == 0 {
+		return simBetween(r, 0, p.length)
+	}
+	at := simPick(r, p.hot...) + simBetween(r, -5*time.Minute, 15*time.Minute)
+	return min(max(at, 0), p.length)
+}
+
+func (p *simPlan) at(at time.Duration, name string, do func(*simWorld)) {
+	p.events = append(p.events, simEvent{at: at, name: name, do: do})
+}
+
+// arrivals are visitors, alone or in bursts.
+func (p *simPlan) arrivals(r *rand.Rand) {
+	for n := 10 + r.IntN(30); n > 0; {
+		site, at := simPick(r, p.sites...).name, p.near(r)
+		burst := 1
+		if r.IntN(4) == 0 {
+			burst = 2 + r.IntN(12)
+		}
+		for range burst {
+			q := simInquiry(r, site)
+			p.at(at, "visitor", func(w *simWorld) { w.submit(q) })
+			at += simBetween(r, 0, 3*time.Second)
+		}
+		n -= burst
+	}
+}
+
+// simInquiry is mostly somebody new; now and then two people write the same.
+func simInquiry(r *rand.Rand, site string) lead.Inquiry {
+	who := r.IntN(1_000_000)
+	if r.IntN(25) == 0 {
+		who = r.IntN(2)
+	}
+	return lead.Inquiry{
+		Site: site, PropertyID: fmt.Sprintf("EB-AA%04d", r.IntN(4)), Name: "Ana",
+		Email: fmt.Sprintf("ana%d@ejemplo.mx", who), Message: "Hola",
+	}
+}
+
+func (p *simPlan) troubles(r *rand.Rand) {
+	for range r.IntN(9) {
+		from := p.near(r)
+		e := simEpisode{
+			trouble: simPick(r, simTroubles()...), from: from, to: from + simLogBetween(r, 20*time.Second, 8*time.Hour),
+			account: r.IntN(len(p.accounts)+1) - 1, share: simPick(r, 1, 1, 0.5, 0.2),
+		}
+		if e.trouble == simNoProperty || r.IntN(8) == 0 {
+			e.site = simPick(r, p.sites...).name
+		}
+		p.episodes = append(p.episodes, e)
+	}
+}
+
+// restarts are stops and crashes, with some time before the next start.
+func (p *simPlan) restarts(r *rand.Rand) {
+	for range r.IntN(5) {
+		at, down := p.near(r), simLogBetween(r, time.Second, 5*time.Hour)
+		if r.IntN(3) == 0 {
+			p.at(at, "stop", (*simWorld).stop)
+		} else {
+			p.at(at, "crash", (*simWorld).crash)
+		}
+		p.at(at+down, "start", (*simWorld).boot)
+	}
+}
+
+// clocks are people and daemons that set the clock on the wall, and mostly
+// notice.
+func (p *simPlan) clocks(r *rand.Rand) {
+	if r.IntN(3) > 0 {
+		return
+	}
+	for range 1 + r.IntN(3) {
+		at, wrong := p.near(r), simLogBetween(r, time.Minute, 365*simDay)
+		if r.IntN(2) == 0 {
+			wrong = -wrong
+		}
+		p.at(at, "clock", func(w *simWorld) { w.setClock(wrong) })
+		if r.IntN(4) > 0 {
+			p.at(at+simLogBetween(r, time.Minute, 12*time.Hour), "clock", func(w *simWorld) { w.setClock(0) })
+		}
+	}
+}
+
+// stalls are a process that stands still, and a disk that fails.
+func (p *simPlan) stalls(r *rand.Rand) {
+	for range r.IntN(3) {
+		long := simLogBetween(r, 20*time.Second, 20*time.Minute)
+		p.at(p.near(r), "freeze", func(w *simWorld) { w.freeze(long) })
+	}
+	for range r.IntN(3) {
+		long, share := simLogBetween(r, time.Second, 30*time.Minute), simPick(r, 0.2, 0.5, 1)
+		p.at(p.near(r), "disk", func(w *simWorld) { w.breakDisk(long, share) })
+	}
+}
+
+func simPick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
+
+func simBetween(r *rand.Rand, lo, hi time.Duration) time.Duration {
+	return lo + time.Duration(r.Int64N(int64(hi-lo)))
+}
+
+// simLogBetween finds short and long times equally often.
+func simLogBetween(r *rand.Rand, lo, hi time.Duration) time.Duration {
+	return time.Duration(float64(lo) * math.Pow(float64(hi)/float64(lo), r.Float64()))
+}

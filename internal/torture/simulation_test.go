@@ -1,0 +1,85 @@
+package torture_test
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestSimulation lets months pass for each of many seeds, with the real store
+// and the real courier, and with much that goes wrong.
+//
+// LEADRELAY_SEEDS says how many seeds; LEADRELAY_SEED=n runs that one alone and
+// tells its story.
+func TestSimulation(t *testing.T) {
+	if one := os.Getenv("LEADRELAY_SEED"); one != "" {
+		seed, err := strconv.ParseUint(one, 10, 64)
+		require.NoError(t, err)
+		violations, story := simulate(t, seed, simSabotage{}, true)
+		t.Log("\n" + strings.Join(story, "\n"))
+		require.Empty(t, violations)
+		return
+	}
+	workers := runtime.GOMAXPROCS(0)
+	for worker := range workers {
+		t.Run(fmt.Sprint("worker ", worker), func(t *testing.T) {
+			t.Parallel()
+			for seed := worker; seed < simSeeds(t); seed += workers {
+				simulateOne(t, uint64(seed))
+			}
+		})
+	}
+}
+
+func simSeeds(t *testing.T) int {
+	t.Helper()
+	n, err := strconv.Atoi(cmp.Or(os.Getenv("LEADRELAY_SEEDS"), "200"))
+	require.NoError(t, err)
+	return n
+}
+
+// simulateOne tells how to run a seed again that fails.
+func simulateOne(t *testing.T, seed uint64) {
+	t.Helper()
+	violations, _ := simulate(t, seed, simSabotage{}, false)
+	for _, v := range violations {
+		t.Errorf("%s\n\tLEADRELAY_SEED=%d go test -run TestSimulation ./internal/torture", v, seed)
+	}
+}
+
+// simulate runs a seed in a bubble of its own.
+func simulate(t *testing.T, seed uint64, sabotage simSabotage, tracing bool) (violations []simViolation, story []string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSimWorld(simFolder(t), newSimPlan(seed), sabotage, tracing)
+		violations = w.run()
+		// What happens at the same instant has no order of its own.
+		slices.SortStableFunc(w.trace, func(a, b simLine) int {
+			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.id, b.id), strings.Compare(a.text, b.text))
+		})
+		for _, line := range w.trace {
+			story = append(story, line.String())
+		}
+	})
+	return violations, story
+}
+
+// simFolder is in memory where there is such a place: nobody cuts the power
+// here, so waiting for a disk proves nothing.
+func simFolder(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("/dev/shm", "leadrelay-simulation-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(folder)) })
+	return folder
+}

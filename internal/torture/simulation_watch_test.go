@@ -1,0 +1,359 @@
+package torture_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+)
+
+// simViolation is something that went against the promises.
+type simViolation struct {
+	rule string
+	id   lead.RemoteID
+	at   time.Duration
+	text string
+}
+
+func (v simViolation) String() string {
+	return fmt.Sprintf("%s: lead %d at %s: %s", v.rule, v.id, v.at, v.text)
+}
+
+// simWatch knows what the store must hold and what EasyBroker may hear. All of
+// its methods need the world's lock.
+type simWatch struct {
+	world      *simWorld
+	leads      map[lead.RemoteID]*simLead
+	calm       time.Time // since when nothing has kept the process from its work
+	violations []simViolation
+}
+
+// simLead is a lead as the watch knows it.
+type simLead struct {
+	id           lead.RemoteID
+	lead         lead.Lead // as it was kept
+	acknowledged bool
+	keptAt       time.Time
+	keptWrong    time.Duration // by how much the wall clock was wrong then
+	state        lead.State
+	reason       string
+	due          time.Time // zero when nothing is left to do
+	number       int       // of its attempts
+	open         bool      // the last of them
+	last         simSent   // how it ended
+	strange      int       // answers that nobody has seen EasyBroker give
+}
+
+func (v *simWatch) violate(rule string, id lead.RemoteID, format string, args ...any) {
+	found := simViolation{rule: rule, id: id, at: time.Since(v.world.start), text: fmt.Sprintf(format, args...)}
+	v.violations = append(v.violations, found)
+	v.world.notes(id, "VIOLATION %s: %s", rule, found.text)
+}
+
+// find returns the lead, which must be known.
+func (v *simWatch) find(id lead.RemoteID) *simLead {
+	l := v.leads[id]
+	if l == nil {
+		v.violate("row", id, "nobody has kept it")
+		l = &simLead{id: id}
+		v.leads[id] = l
+	}
+	return l
+}
+
+func (v *simWatch) site(id lead.RemoteID) string { return v.find(id).lead.Site }
+
+func (v *simWatch) kept(id lead.RemoteID, l lead.Lead, acknowledged bool) {
+	if v.leads[id] != nil {
+		v.violate("row", id, "its remote_id was given twice")
+	}
+	now := time.Now()
+	v.leads[id] = &simLead{
+		id: id, lead: l, acknowledged: acknowledged, keptAt: now, keptWrong: time.Duration(v.world.offset.Load()), state: lead.Queued, due: now,
+	}
+	v.world.notes(id, "kept for %s, %s, acknowledged %t", l.Site, l.Email, acknowledged)
+}
+
+// move notes the state that a lead is in now.
+func (v *simWatch) move(l *simLead, to lead.State, reason string) {
+	if l.state != to && !l.state.CanBecome(to) {
+		v.violate("moves", l.id, "from %s to %s", l.state, to)
+	}
+	v.world.notes(l.id, "%s → %s (%s)", l.state, to, reason)
+	l.state, l.reason = to, reason
+}
+
+func (v *simWatch) works(err error) bool {
+	if err != nil && !errors.Is(err, lead.ErrLost) {
+		v.violate("store", 0, "%v", err)
+	}
+	return err == nil
+}
+
+func (v *simWatch) began(claims []lead.Claim, q lead.Due, err error) {
+	v.works(err)
+	for _, c := range claims {
+		l := v.find(c.Lead.RemoteID)
+		v.punctual(l)
+		v.move(l, c.Lead.State, "")
+		if c.Number != l.number+1 || l.open || c.Lead.State != lead.Sending {
+			v.violate("intent", l.id, "attempt %d begins as %s after %d, open %t", c.Number, c.Lead.State, l.number, l.open)
+		}
+		l.number, l.open, l.due = c.Number, true, time.Now().Add(q.Lease)
+	}
+}
+
+func (v *simWatch) looked(claims []lead.Claim, q lead.Due, err error) {
+	v.works(err)
+	for _, c := range claims {
+		l := v.find(c.Lead.RemoteID)
+		v.punctual(l)
+		if l.state == lead.Sending {
+			v.move(l, lead.Doubtful, "interrupted")
+		}
+		if c.Lead.State != l.state {
+			v.violate("moves", l.id, "it is %s and comes back as %s", l.state, c.Lead.State)
+		}
+		l.open, l.due = false, time.Now().Add(q.Lease)
+	}
+}
+
+func (v *simWatch) settled(c lead.Claim, to lead.Settlement, err error) {
+	l := v.find(c.Lead.RemoteID)
+	if !v.works(err) {
+		v.world.notes(l.id, "not settled: %v", err)
+		return
+	}
+	was := l.state
+	v.move(l, to.State, to.Reason)
+	if to.State == lead.Failed && was != lead.Failed {
+		v.failed(l)
+	}
+	if to.Attempt != nil {
+		l.open = false
+	}
+	l.due = v.dueAt(to.DueAt)
+}
+
+// dueAt is the true time at which the wall will show that one.
+func (v *simWatch) dueAt(wall time.Time) time.Time {
+	if wall.IsZero() {
+		return time.Time{}
+	}
+	return time.Now().Add(wall.Sub(v.world.wall()))
+}
+
+func (v *simWatch) released(c lead.Claim, err error) {
+	if v.works(err) {
+		v.find(c.Lead.RemoteID).due = v.dueAt(c.TurnAt)
+	}
+}
+
+func (v *simWatch) expired(ids []lead.RemoteID, err error) {
+	v.works(err)
+	for _, id := range ids {
+		l := v.find(id)
+		v.move(l, lead.Failed, lead.ReasonDeadline)
+		v.failed(l)
+		l.due = time.Time{}
+	}
+}
+
+// failed asks whether a lead had a reason to fail.
+func (v *simWatch) failed(l *simLead) {
+	var status *easybroker.StatusError
+	refused := errors.As(l.last.err, &status) && l.reason != "" &&
+		(status.Status == 404 || status.Status == 422 || l.strange >= 3 && status.Status == 410)
+	switch {
+	case refused && l.reason != lead.ReasonDeadline:
+	case l.reason == lead.ReasonDeadline && v.age(l) >= v.world.plan.tune.Deadline:
+	case strings.HasPrefix(l.reason, "several") && v.ambiguous(l):
+	default:
+		v.violate("fails", l.id, "for %q after %s, last answered %v", l.reason, v.age(l), l.last.err)
+	}
+}
+
+// age is how old a lead may well seem to be. A process cannot know by how much
+// the clock was set before it began.
+func (v *simWatch) age(l *simLead) time.Duration {
+	return time.Since(l.keptAt) + max(0, v.world.life.offset-l.keptWrong)
+}
+
+// ambiguous reports whether somebody else has written the same to an account
+// whose list has no remote_id.
+func (v *simWatch) ambiguous(l *simLead) bool {
+	if v.account(l).API == easybroker.Partner {
+		return false
+	}
+	for _, e := range v.world.broker.entries {
+		if e.RemoteID != int64(l.id) && !e.ghost && e.PropertyID == l.lead.PropertyID && e.Email == l.lead.Email {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *simWatch) account(l *simLead) simAccount {
+	for _, s := range v.world.plan.sites {
+		if s.name == l.lead.Site {
+			return v.world.plan.accounts[s.account]
+		}
+	}
+	return simAccount{}
+}
+
+// sent asks whether a POST may reach EasyBroker now.
+func (v *simWatch) sent(id lead.RemoteID) {
+	l := v.find(id)
+	if n := v.effects(l); n > 0 {
+		v.violate("once", id, "it is sent again, though EasyBroker has it")
+	}
+	_, attempts, err := v.world.store.Find(context.Background(), id)
+	if n := len(attempts); err != nil || n == 0 || attempts[n-1].Number != l.number || !attempts[n-1].EndedAt.IsZero() || attempts[n-1].Outcome != "" {
+		v.violate("intent", id, "it is sent without an open attempt: %+v, %v", attempts, err)
+	}
+}
+
+func (v *simWatch) answered(id lead.RemoteID, s simSent) {
+	l := v.find(id)
+	l.last = s
+	var status *easybroker.StatusError
+	if errors.As(s.err, &status) && status.Status == 410 {
+		l.strange++
+	}
+}
+
+// effects counts what EasyBroker made of the lead, and shows.
+func (v *simWatch) effects(l *simLead) (n int) {
+	for _, e := range v.world.broker.entries {
+		if e.RemoteID == int64(l.id) && !e.ghost {
+			n++
+		}
+	}
+	return n
+}
+
+// haunted reports whether EasyBroker took the lead and shows it nowhere.
+func (v *simWatch) haunted(l *simLead) bool {
+	return slices.ContainsFunc(v.world.broker.entries, func(e simEntry) bool { return e.RemoteID == int64(l.id) && e.ghost })
+}
+
+// disturbed notes that nobody can be expected to be in time just now.
+func (v *simWatch) disturbed() { v.disturbedUntil(time.Now()) }
+
+func (v *simWatch) disturbedUntil(t time.Time) {
+	if t.After(v.calm) {
+		v.calm = t
+	}
+}
+
+// clockSet moves what is due. A process that sees it happen takes all that is
+// due later as due now; after a restart it can only tell what is due too late.
+func (v *simWatch) clockSet(by time.Duration) {
+	now, longest := time.Now(), 7*time.Hour+slices.Max(v.world.plan.tune.Schedule)*5/4
+	for _, l := range v.leads {
+		switch {
+		case l.due.IsZero():
+		case v.world.life != nil && l.due.After(now):
+			l.due = now
+		case v.world.life == nil:
+			l.due = l.due.Add(min(by.Abs(), longest))
+		}
+	}
+	v.disturbed()
+}
+
+// simTolerance is how late a lead may be. A lane sleeps for ten minutes at
+// most, and a batch may take as long again.
+const simTolerance = time.Hour
+
+// punctual asks whether the lead's turn came in time.
+func (v *simWatch) punctual(l *simLead) {
+	since := v.calm
+	if l.due.After(since) {
+		since = l.due
+	}
+	if l.due.IsZero() || v.world.life == nil || v.troubled(l) {
+		return
+	}
+	if late := time.Since(since); late > simTolerance {
+		v.violate("late", l.id, "%s for %s", l.state, late)
+	}
+}
+
+// troubled reports whether EasyBroker is in trouble with the lead's credential,
+// or was lately.
+func (v *simWatch) troubled(l *simLead) bool {
+	now, account := time.Since(v.world.start), v.account(l)
+	return slices.ContainsFunc(v.world.plan.episodes, func(e simEpisode) bool {
+		concerns := e.account < 0 || v.world.plan.accounts[e.account] == account
+		return concerns && now >= e.from && now < e.to+simTolerance+30*time.Minute
+	})
+}
+
+// look asks whether any lead has been forgotten.
+func (v *simWatch) look() {
+	for _, id := range slices.Sorted(maps.Keys(v.leads)) {
+		v.punctual(v.leads[id])
+	}
+}
+
+// compare asks whether the store holds what it must, and nothing else.
+func (v *simWatch) compare() {
+	if v.world.store == nil {
+		return
+	}
+	rows, _, err := v.world.store.List(context.Background(), lead.Filter{Limit: 10_000})
+	if !v.works(err) {
+		return
+	}
+	seen := map[lead.RemoteID]bool{}
+	for _, row := range rows {
+		seen[row.RemoteID] = true
+		l := v.find(row.RemoteID)
+		if row.State != l.state || row.Reason != l.reason && l.state == lead.Failed {
+			v.violate("moves", l.id, "the store has it %s (%s), and nobody has told", row.State, row.Reason)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(v.leads)) {
+		if !seen[id] {
+			v.violate("row", id, "the store does not have it, acknowledged %t", v.leads[id].acknowledged)
+		}
+	}
+}
+
+// rests reports whether all leads have come to an end.
+func (v *simWatch) rests() bool {
+	for _, l := range v.leads {
+		if l.state != lead.Confirmed && l.state != lead.Failed && !(l.state == lead.Delivered && l.reason == lead.ReasonMissing) {
+			return false
+		}
+	}
+	return true
+}
+
+// end asks what became of every lead, when all is over.
+func (v *simWatch) end() {
+	v.compare()
+	for _, id := range slices.Sorted(maps.Keys(v.leads)) {
+		v.ended(v.leads[id])
+	}
+}
+
+func (v *simWatch) ended(l *simLead) {
+	n, plain := v.effects(l), v.account(l).API == easybroker.Plain
+	switch {
+	case l.state == lead.Confirmed && n == 1 && (l.reason == "" || plain && l.reason == lead.ReasonTwice && v.ambiguous(l)):
+	case l.state == lead.Confirmed && n == 0 && v.ambiguous(l): // somebody else's was taken for it
+	case l.state == lead.Delivered && l.reason == lead.ReasonMissing && n == 0 && v.haunted(l):
+	case l.state == lead.Failed && (n == 0 || v.ambiguous(l)): // for a reason, as was asked when it failed
+	default:
+		v.violate("end", l.id, "it is %s (%s), and EasyBroker has %d of it", l.state, l.reason, n)
+	}
+}

@@ -1,0 +1,358 @@
+package torture_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"leadrelay/internal/courier"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
+)
+
+// errSimKilled is what a process hears that is dead.
+var errSimKilled = errors.New("killed")
+
+// simWorld is one seed's world: a relay without a door, a pretend EasyBroker,
+// and all that goes wrong with them. It lives in a synctest bubble, whose time
+// is the true one.
+type simWorld struct {
+	plan     simPlan
+	sabotage simSabotage
+	path     string
+	start    time.Time
+	offset   atomic.Int64 // by how much the clock on the wall is wrong
+
+	// mu is held over every call to the store, so that what the watch knows is
+	// what the store knows.
+	mu     sync.Mutex
+	store  *store.Store
+	life   *simLife // nil while the process is down
+	broker simBook
+	watch  simWatch
+	lifted bool // no trouble any more
+
+	tracing bool
+	trace   []simLine
+}
+
+// simLife is one run of the process.
+type simLife struct {
+	courier     *courier.Courier
+	cancel      context.CancelFunc
+	done        chan error
+	dead        chan struct{} // closed by a crash
+	offset      time.Duration // of the wall clock when it began
+	frozenUntil time.Time
+	brokenUntil time.Time // the disk fails, for that share of the calls
+	brokenShare float64
+	paces       map[string]*simPace
+}
+
+// simLine is one line of the story of a seed.
+type simLine struct {
+	at   time.Duration
+	id   lead.RemoteID
+	text string
+}
+
+func (l simLine) String() string {
+	return fmt.Sprintf("%17s %14d  %s", l.at, l.id, l.text)
+}
+
+// newSimWorld begins at noon of a day on which remote ids are what they will
+// be. It must be called in a bubble.
+func newSimWorld(folder string, plan simPlan, sabotage simSabotage, tracing bool) *simWorld {
+	noon := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	time.Sleep(time.Until(noon))
+	w := &simWorld{plan: plan, sabotage: sabotage, path: filepath.Join(folder, "leads.db"), start: time.Now(), tracing: tracing}
+	w.watch = simWatch{world: w, leads: map[lead.RemoteID]*simLead{}}
+	return w
+}
+
+// run lives through the plan and returns what went against the promises.
+func (w *simWorld) run() []simViolation {
+	w.boot()
+	for _, e := range w.plan.events {
+		if !w.wait(w.start.Add(e.at)) {
+			break
+		}
+		w.note(0, "%s", e.name)
+		e.do(w)
+	}
+	w.finish()
+	w.crash()
+	return w.watch.violations
+}
+
+// wait lets time pass and looks around every hour. It reports whether the
+// promises still hold.
+func (w *simWorld) wait(until time.Time) bool {
+	for w.holds() {
+		left := time.Until(until)
+		if left <= 0 {
+			return true
+		}
+		time.Sleep(min(left, time.Hour))
+		w.locked(w.watch.look)
+	}
+	return false
+}
+
+func (w *simWorld) holds() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.watch.violations) == 0
+}
+
+func (w *simWorld) locked(do func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	do()
+}
+
+// finish ends all trouble and lets the relay do what is left.
+func (w *simWorld) finish() {
+	if !w.wait(w.start.Add(w.plan.length)) {
+		return
+	}
+	w.note(0, "all is well from here")
+	w.locked(func() { w.lifted = true })
+	w.boot()
+	w.locked(func() { w.life.frozenUntil, w.life.brokenUntil = time.Time{}, time.Time{} })
+	for end := time.Now().Add(w.patience()); time.Now().Before(end) && !w.rests(); {
+		if !w.wait(time.Now().Add(time.Hour)) {
+			return
+		}
+	}
+	w.locked(w.watch.end)
+}
+
+// patience is by when the last lead must have come to its end.
+func (w *simWorld) patience() time.Duration { return 3 * simDay }
+
+func (w *simWorld) rests() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.watch.rests()
+}
+
+// boot starts the process, if it is down.
+func (w *simWorld) boot() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.life != nil {
+		return
+	}
+	var err error
+	if w.store, err = store.Open(context.Background(), w.path); err != nil {
+		w.watch.violate("store", 0, "it does not open: %v", err)
+		return
+	}
+	w.watch.compare()
+	life := &simLife{
+		done: make(chan error, 1), dead: make(chan struct{}), offset: time.Duration(w.offset.Load()), paces: map[string]*simPace{},
+	}
+	life.courier = courier.New(&simOutbox{w, life}, &simBroker{w, life}, w.routes(), w.options())
+	ctx, cancel := context.WithCancel(context.Background())
+	life.cancel = cancel
+	go func() { life.done <- life.courier.Run(ctx) }()
+	w.life = life
+	w.watch.disturbed()
+}
+
+func (w *simWorld) options() courier.Options {
+	opt := w.plan.tune
+	opt.Log, opt.Now = zerolog.Nop(), w.wall
+	if w.sabotage.hurry > 0 {
+		opt.Rate *= w.sabotage.hurry
+	}
+	return opt
+}
+
+func (w *simWorld) routes() []courier.Route {
+	var routes []courier.Route
+	for _, s := range w.plan.sites {
+		routes = append(routes, courier.Route{Site: s.name, Account: w.plan.accounts[s.account].Account, SendSource: true})
+	}
+	return routes
+}
+
+// stop ends the process as SIGTERM does.
+func (w *simWorld) stop() { w.down(false) }
+
+// crash ends the process as kill -9 does: what it was about to do is not done,
+// and what has left it has left.
+func (w *simWorld) crash() { w.down(true) }
+
+func (w *simWorld) down(crash bool) {
+	w.mu.Lock()
+	life := w.life
+	w.mu.Unlock()
+	if life == nil {
+		return
+	}
+	if crash {
+		close(life.dead)
+	}
+	life.cancel()
+	<-life.done
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.watch.compare()
+	if err := w.store.Close(); err != nil {
+		w.watch.violate("store", 0, "it does not close: %v", err)
+	}
+	w.life, w.store = nil, nil
+}
+
+// submit does what the door does. A visitor who gets no answer has no promise.
+func (w *simWorld) submit(q lead.Inquiry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.life == nil || time.Now().Before(w.life.frozenUntil) {
+		return
+	}
+	l, err := lead.New(q, "casas.mx", lead.DefaultRules(), w.wall())
+	if err != nil {
+		w.watch.violate("store", 0, "the plan makes a lead that is none: %v", err)
+		return
+	}
+	before, after := w.life.diskFails(w.roll("keep", 0))
+	if before {
+		return
+	}
+	w.keep(l, !after)
+}
+
+// keep needs the lock.
+func (w *simWorld) keep(l lead.Lead, acknowledged bool) {
+	if w.sabotage.loses {
+		w.watch.kept(lead.RemoteID(1), l, acknowledged)
+		return
+	}
+	id, err := w.store.Keep(context.Background(), l, lead.Milliseconds)
+	if err != nil {
+		w.watch.violate("store", 0, "keep: %v", err)
+		return
+	}
+	w.watch.kept(id, l, acknowledged)
+	if acknowledged {
+		w.life.courier.Wake(l.Site)
+	}
+}
+
+// setClock sets the clock on the wall, so that it is wrong by that much.
+func (w *simWorld) setClock(wrong time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	by := wrong - time.Duration(w.offset.Swap(int64(wrong)))
+	w.notes(0, "the clock is set by %s and wrong by %s", by, wrong)
+	w.watch.clockSet(by)
+}
+
+// wall is what the clock on the wall shows.
+func (w *simWorld) wall() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
+
+// freeze lets the process stand still, as SIGSTOP does.
+func (w *simWorld) freeze(long time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.life != nil {
+		w.life.frozenUntil = time.Now().Add(long)
+		w.notes(0, "frozen for %s", long)
+		w.watch.disturbedUntil(w.life.frozenUntil)
+	}
+}
+
+// breakDisk lets a share of the writes fail for a while.
+func (w *simWorld) breakDisk(long time.Duration, share float64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.life != nil {
+		w.life.brokenUntil, w.life.brokenShare = time.Now().Add(long), share
+		w.notes(0, "the disk fails for %s", long)
+		w.watch.disturbedUntil(w.life.brokenUntil)
+	}
+}
+
+// diskFails says whether a write fails before it happens, or after it and
+// nobody hears of it. It needs the lock.
+func (l *simLife) diskFails(r *rand.Rand) (before, after bool) {
+	if !time.Now().Before(l.brokenUntil) || r.Float64() >= l.brokenShare {
+		return false, false
+	}
+	before = r.IntN(2) == 0
+	return before, !before
+}
+
+// pass lets a call of the process go on after a moment, and not before a freeze
+// is over. It fails when the process is killed meanwhile. The moment is another
+// one for each call, so that what the bubble wakes together does not stay so:
+// the order in which goroutines run within an instant is not the seed's.
+func (w *simWorld) pass(life *simLife, kind string, key int64) error {
+	for {
+		w.mu.Lock()
+		frozen := time.Until(life.frozenUntil)
+		w.mu.Unlock()
+		if frozen <= 0 {
+			break
+		}
+		if err := life.sleep(context.Background(), frozen); err != nil {
+			return err
+		}
+	}
+	return life.sleep(context.Background(), simBetween(w.roll("pass "+kind, key), time.Microsecond, 3*time.Millisecond))
+}
+
+// sleep ends early with ctx, or when the process is killed; only that is an
+// error.
+func (l *simLife) sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-l.dead:
+	}
+	return l.alive()
+}
+
+func (l *simLife) alive() error {
+	select {
+	case <-l.dead:
+		return errSimKilled
+	default:
+		return nil
+	}
+}
+
+// roll returns the chance of what happens to key at this instant. It depends on
+// nothing else, so that it does not matter who comes first within an instant.
+func (w *simWorld) roll(kind string, key int64) *rand.Rand {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(kind)) // never fails
+	return rand.New(rand.NewPCG(w.plan.seed^h.Sum64(), uint64(key)<<20^uint64(time.Since(w.start))))
+}
+
+// note tells the story of the seed, when somebody wants to read it.
+func (w *simWorld) note(id lead.RemoteID, format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.notes(id, format, args...)
+}
+
+// notes needs the lock.
+func (w *simWorld) notes(id lead.RemoteID, format string, args ...any) {
+	if w.tracing {
+		w.trace = append(w.trace, simLine{time.Since(w.start), id, fmt.Sprintf(format, args...)})
+	}
+}
