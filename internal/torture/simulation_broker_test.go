@@ -58,6 +58,9 @@ type simEntry struct {
 	at      time.Time
 	lag     time.Duration
 	ghost   bool // it is in no list, ever
+
+	life            *simLife
+	begunAt, sentAt time.Time // on the wall, and truly
 }
 
 // simSent is what EasyBroker makes of a POST.
@@ -109,7 +112,7 @@ func (b *simBroker) receive(a easybroker.Account, cr easybroker.ContactRequest, 
 	if s.taken {
 		w.broker.entries = append(w.broker.entries, simEntry{
 			ContactRequest: cr, account: account, at: time.Now().Add(s.takenIn), ghost: s.ghost,
-			lag: w.lag(account, w.roll("lag", cr.RemoteID)),
+			lag: w.lag(account, w.roll("lag", cr.RemoteID)), life: b.life, begunAt: w.watch.find(id).begunAt, sentAt: time.Now(),
 		})
 	}
 	w.watch.answered(id, s)

@@ -24,6 +24,7 @@ type simPlan struct {
 	sites    []simSite
 	length   time.Duration
 	hot      []time.Duration // around these things happen, so that they meet
+	visits   []time.Duration
 	episodes []simEpisode
 	events   []simEvent
 }
@@ -142,6 +143,14 @@ func (p *simPlan) near(r *rand.Rand) time.Duration {
 	return min(max(at, 0), p.length)
 }
 
+// amid is often just after a visitor came, in the middle of what follows.
+func (p *simPlan) amid(r *rand.Rand) time.Duration {
+	if r.IntN(2) == 0 {
+		return p.near(r)
+	}
+	return simPick(r, p.visits...) + simLogBetween(r, 100*time.Microsecond, 30*time.Second)
+}
+
 func (p *simPlan) at(at time.Duration, name string, do func(*simWorld)) {
 	p.events = append(p.events, simEvent{at: at, name: name, do: do})
 }
@@ -157,6 +166,7 @@ func (p *simPlan) arrivals(r *rand.Rand) {
 		for range burst {
 			q := simInquiry(r, site)
 			p.at(at, "visitor", func(w *simWorld) { w.submit(q) })
+			p.visits = append(p.visits, at)
 			at += simBetween(r, 0, 3*time.Second)
 		}
 		n -= burst
@@ -192,7 +202,7 @@ func (p *simPlan) troubles(r *rand.Rand) {
 // restarts are stops and crashes, with some time before the next start.
 func (p *simPlan) restarts(r *rand.Rand) {
 	for range r.IntN(5) {
-		at, down := p.near(r), simLogBetween(r, time.Second, 5*time.Hour)
+		at, down := p.amid(r), simLogBetween(r, time.Second, 5*time.Hour)
 		if r.IntN(3) == 0 {
 			p.at(at, "stop", (*simWorld).stop)
 		} else {
@@ -224,11 +234,11 @@ func (p *simPlan) clocks(r *rand.Rand) {
 func (p *simPlan) stalls(r *rand.Rand) {
 	for range r.IntN(3) {
 		long := simLogBetween(r, 20*time.Second, 20*time.Minute)
-		p.at(p.near(r), "freeze", func(w *simWorld) { w.freeze(long) })
+		p.at(p.amid(r), "freeze", func(w *simWorld) { w.freeze(long) })
 	}
 	for range r.IntN(3) {
 		long, share := simLogBetween(r, time.Second, 30*time.Minute), simPick(r, 0.2, 0.5, 1)
-		p.at(p.near(r), "disk", func(w *simWorld) { w.breakDisk(long, share) })
+		p.at(p.amid(r), "disk", func(w *simWorld) { w.breakDisk(long, share) })
 	}
 }
 

@@ -1,7 +1,10 @@
 package torture_test
 
 import (
+	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/lead"
 )
@@ -29,4 +32,63 @@ func (s simSabotage) settled(to lead.Settlement) lead.Settlement {
 		return to
 	}
 	return s.settle(to)
+}
+
+// A simulation is worth nothing unless it finds what is broken.
+func TestTheSimulationFindsWhatItMust(t *testing.T) {
+	settleAs := func(from, to lead.State, reason string) func(lead.Settlement) lead.Settlement {
+		return func(s lead.Settlement) lead.Settlement {
+			if s.State == from {
+				s.State, s.Reason, s.DueAt = to, reason, s.At
+			}
+			return s
+		}
+	}
+	for name, test := range map[string]struct {
+		sabotage simSabotage
+		rule     string
+	}{
+		"a doubt that is forgotten":       {simSabotage{settle: settleAs(lead.Doubtful, lead.Queued, "")}, "once"},
+		"a list that lags for too long":   {simSabotage{lag: 5}, "once"},
+		"a delivery that is forgotten":    {simSabotage{settle: settleAs(lead.Delivered, lead.Queued, "")}, "once"},
+		"a lead that is not kept":         {simSabotage{loses: true}, "row"},
+		"a lead that is not given out":    {simSabotage{hides: "site0"}, "late"},
+		"an attempt that nobody has seen": {simSabotage{begin: simTwiceAtOnce}, "intent"},
+		"a move that nobody may make":     {simSabotage{settle: settleAs(lead.Delivered, lead.Discarded, "")}, "moves"},
+		"a failure without a reason":      {simSabotage{settle: settleAs(lead.Doubtful, lead.Failed, "")}, "fails"},
+		"a deadline that is too early":    {simSabotage{settle: settleAs(lead.Doubtful, lead.Failed, lead.ReasonDeadline)}, "fails"},
+		"a pace that is too fast":         {simSabotage{hurry: 20}, "pace"},
+		"a lead that is left lying":       {simSabotage{settle: simNeverAgain}, "end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const most = 100
+			for seed := range uint64(most) {
+				violations, _ := simulate(t, seed, test.sabotage, false)
+				for _, v := range violations {
+					if v.rule == test.rule {
+						return
+					}
+				}
+			}
+			require.Fail(t, "nobody noticed", "not in %d seeds", most)
+		})
+	}
+}
+
+// simTwiceAtOnce has every attempt made under the next number, too.
+func simTwiceAtOnce(claims []lead.Claim) []lead.Claim {
+	for _, c := range claims {
+		c.Number++
+		claims = append(claims, c)
+	}
+	return claims
+}
+
+// simNeverAgain forgets when a doubtful lead is to be looked up.
+func simNeverAgain(s lead.Settlement) lead.Settlement {
+	if s.State == lead.Doubtful {
+		s.DueAt = time.Time{}
+	}
+	return s
 }

@@ -72,6 +72,16 @@ func simulate(t *testing.T, seed uint64, sabotage simSabotage, tracing bool) (vi
 	return violations, story
 }
 
+// TestASeedReplaysExactly compares the whole story of a seed with itself.
+func TestASeedReplaysExactly(t *testing.T) {
+	for seed := range uint64(10) {
+		_, once := simulate(t, seed, simSabotage{}, true)
+		_, again := simulate(t, seed, simSabotage{}, true)
+		require.NotEmpty(t, once)
+		require.Equal(t, once, again)
+	}
+}
+
 // simFolder is in memory where there is such a place: nobody cuts the power
 // here, so waiting for a disk proves nothing.
 func simFolder(t *testing.T) string {

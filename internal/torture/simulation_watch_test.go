@@ -31,6 +31,7 @@ type simWatch struct {
 	world      *simWorld
 	leads      map[lead.RemoteID]*simLead
 	calm       time.Time // since when nothing has kept the process from its work
+	setAt      time.Time // when the clock on the wall was last set
 	violations []simViolation
 }
 
@@ -45,6 +46,8 @@ type simLead struct {
 	reason       string
 	due          time.Time // zero when nothing is left to do
 	number       int       // of its attempts
+	begunAt      time.Time // on the wall, the last of them
+	begunTrue    time.Time // the same by the true time
 	open         bool      // the last of them
 	last         simSent   // how it ended
 	strange      int       // answers that nobody has seen EasyBroker give
@@ -105,7 +108,7 @@ func (v *simWatch) began(claims []lead.Claim, q lead.Due, err error) {
 		if c.Number != l.number+1 || l.open || c.Lead.State != lead.Sending {
 			v.violate("intent", l.id, "attempt %d begins as %s after %d, open %t", c.Number, c.Lead.State, l.number, l.open)
 		}
-		l.number, l.open, l.due = c.Number, true, time.Now().Add(q.Lease)
+		l.number, l.open, l.begunAt, l.begunTrue, l.due = c.Number, true, q.Now, time.Now(), time.Now().Add(q.Lease)
 	}
 }
 
@@ -169,7 +172,7 @@ func (v *simWatch) expired(ids []lead.RemoteID, err error) {
 func (v *simWatch) failed(l *simLead) {
 	var status *easybroker.StatusError
 	refused := errors.As(l.last.err, &status) && l.reason != "" &&
-		(status.Status == 404 || status.Status == 422 || l.strange >= 3 && status.Status == 410)
+		(status.Status == 404 || status.Status == 422 || l.strange >= 2 && status.Status == 410)
 	switch {
 	case refused && l.reason != lead.ReasonDeadline:
 	case l.reason == lead.ReasonDeadline && v.age(l) >= v.world.plan.tune.Deadline:
@@ -211,13 +214,20 @@ func (v *simWatch) account(l *simLead) simAccount {
 // sent asks whether a POST may reach EasyBroker now.
 func (v *simWatch) sent(id lead.RemoteID) {
 	l := v.find(id)
-	if n := v.effects(l); n > 0 {
+	if n := v.effects(l); n > 0 && !v.unknowable(l) {
 		v.violate("once", id, "it is sent again, though EasyBroker has it")
 	}
 	_, attempts, err := v.world.store.Find(context.Background(), id)
-	if n := len(attempts); err != nil || n == 0 || attempts[n-1].Number != l.number || !attempts[n-1].EndedAt.IsZero() || attempts[n-1].Outcome != "" {
+	if err != nil || len(attempts) != l.number || !v.intended(l, attempts[l.number-1]) {
 		v.violate("intent", id, "it is sent without an open attempt: %+v, %v", attempts, err)
 	}
+}
+
+// intended reports whether the attempt may be made. When the clock on the wall
+// was set since it began, the courier's other half may have taken it for dead:
+// then it must at least stand there as unsure.
+func (v *simWatch) intended(l *simLead, a lead.Attempt) bool {
+	return a.Number == l.number && (a.Outcome == "" && a.EndedAt.IsZero() || a.Outcome == lead.OutcomeUnsure && !v.setAt.Before(l.begunTrue))
 }
 
 func (v *simWatch) answered(id lead.RemoteID, s simSent) {
@@ -239,6 +249,18 @@ func (v *simWatch) effects(l *simLead) (n int) {
 	return n
 }
 
+// unknowable reports whether no process can know any more when EasyBroker took
+// the lead, which is a limit of the promise: the clock on the wall was wrong
+// then, it was set since, and the process that saw it is gone. It still knows
+// when the attempt seems to be yet to come, since that cannot be.
+func (v *simWatch) unknowable(l *simLead) bool {
+	const skew = 15 * time.Minute // what the courier allows for
+	return slices.ContainsFunc(v.world.broker.entries, func(e simEntry) bool {
+		return e.RemoteID == int64(l.id) && e.life != v.world.life && e.begunAt.Sub(e.sentAt).Abs() > skew &&
+			v.setAt.After(e.sentAt) && !e.begunAt.After(v.world.wall())
+	})
+}
+
 // haunted reports whether EasyBroker took the lead and shows it nowhere.
 func (v *simWatch) haunted(l *simLead) bool {
 	return slices.ContainsFunc(v.world.broker.entries, func(e simEntry) bool { return e.RemoteID == int64(l.id) && e.ghost })
@@ -253,19 +275,18 @@ func (v *simWatch) disturbedUntil(t time.Time) {
 	}
 }
 
-// clockSet moves what is due. A process that sees it happen takes all that is
-// due later as due now; after a restart it can only tell what is due too late.
+// clockSet allows all that waits to be late by as much as the clock was set. A
+// process that sees it happen takes what is due later as due now; one that
+// restarts before it has come to that can only tell what is due too late for
+// any schedule.
 func (v *simWatch) clockSet(by time.Duration) {
-	now, longest := time.Now(), 7*time.Hour+slices.Max(v.world.plan.tune.Schedule)*5/4
+	longest := 7*time.Hour + slices.Max(v.world.plan.tune.Schedule)*5/4
 	for _, l := range v.leads {
-		switch {
-		case l.due.IsZero():
-		case v.world.life != nil && l.due.After(now):
-			l.due = now
-		case v.world.life == nil:
+		if !l.due.IsZero() {
 			l.due = l.due.Add(min(by.Abs(), longest))
 		}
 	}
+	v.setAt = time.Now()
 	v.disturbed()
 }
 
@@ -352,6 +373,7 @@ func (v *simWatch) ended(l *simLead) {
 	case l.state == lead.Confirmed && n == 1 && (l.reason == "" || plain && l.reason == lead.ReasonTwice && v.ambiguous(l)):
 	case l.state == lead.Confirmed && n == 0 && v.ambiguous(l): // somebody else's was taken for it
 	case l.state == lead.Delivered && l.reason == lead.ReasonMissing && n == 0 && v.haunted(l):
+	case v.unknowable(l):
 	case l.state == lead.Failed && (n == 0 || v.ambiguous(l)): // for a reason, as was asked when it failed
 	default:
 		v.violate("end", l.id, "it is %s (%s), and EasyBroker has %d of it", l.state, l.reason, n)

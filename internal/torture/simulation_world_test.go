@@ -236,7 +236,7 @@ func (w *simWorld) submit(q lead.Inquiry) {
 // keep needs the lock.
 func (w *simWorld) keep(l lead.Lead, acknowledged bool) {
 	if w.sabotage.loses {
-		w.watch.kept(lead.RemoteID(1), l, acknowledged)
+		w.watch.kept(lead.RemoteID(len(w.watch.leads)+1), l, acknowledged)
 		return
 	}
 	id, err := w.store.Keep(context.Background(), l, lead.Milliseconds)
