@@ -53,7 +53,7 @@ func TestTheSimulationFindsWhatItMust(t *testing.T) {
 		"a delivery that is forgotten":    {simSabotage{settle: settleAs(lead.Delivered, lead.Queued, "")}, "once"},
 		"a lead that is not kept":         {simSabotage{loses: true}, "row"},
 		"a lead that is not given out":    {simSabotage{hides: "site0"}, "late"},
-		"an attempt that nobody has seen": {simSabotage{begin: simTwiceAtOnce}, "intent"},
+		"an attempt that nobody has seen": {simSabotage{begin: simMistaken}, "intent"},
 		"a move that nobody may make":     {simSabotage{settle: settleAs(lead.Delivered, lead.Discarded, "")}, "moves"},
 		"a failure without a reason":      {simSabotage{settle: settleAs(lead.Doubtful, lead.Failed, "")}, "fails"},
 		"a deadline that is too early":    {simSabotage{settle: settleAs(lead.Doubtful, lead.Failed, lead.ReasonDeadline)}, "fails"},
@@ -76,11 +76,10 @@ func TestTheSimulationFindsWhatItMust(t *testing.T) {
 	}
 }
 
-// simTwiceAtOnce has every attempt made under the next number, too.
-func simTwiceAtOnce(claims []lead.Claim) []lead.Claim {
-	for _, c := range claims {
-		c.Number++
-		claims = append(claims, c)
+// simMistaken sends other leads than those whose attempts have begun.
+func simMistaken(claims []lead.Claim) []lead.Claim {
+	for i := range claims {
+		claims[i].Lead.RemoteID--
 	}
 	return claims
 }
