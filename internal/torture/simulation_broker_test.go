@@ -119,13 +119,13 @@ func (b *simBroker) receive(a easybroker.Account, cr easybroker.ContactRequest, 
 	return s, nil
 }
 
-// lag is mostly either nothing or all that it may be.
+// lag is often either nothing or all that it may be.
 func (w *simWorld) lag(account int, r *rand.Rand) time.Duration {
 	lag := w.plan.accounts[account].lag
 	if w.sabotage.lag > 0 {
 		return w.sabotage.lag * w.plan.tune.Settle
 	}
-	return simPick(r, 0, lag, lag, time.Duration(r.Int64N(int64(lag)+1)))
+	return simPick(r, 0, 0, lag, time.Duration(r.Int64N(int64(lag)+1)))
 }
 
 // answer waits until EasyBroker answers or the process gives up.
@@ -334,7 +334,7 @@ type simPace struct {
 // had come may call at once: one for each attempt at a time, and one for the
 // list.
 func (w *simWorld) pace(life *simLife, a easybroker.Account) {
-	rate := w.plan.tune.Rate
+	rate := w.plan.tune.Rate / max(1, w.sabotage.hurry)
 	most := max(1, rate) + float64(w.plan.tune.Concurrency) + 1
 	p := life.paces[a.Key.Reveal()]
 	now := time.Now()

@@ -89,16 +89,16 @@ func newSimPlan(seed uint64) simPlan {
 
 const simDay = 24 * time.Hour
 
-// simLength is mostly a day or two, and now and then a month: what idles costs
-// time, and finds little.
+// simLength is mostly less than a day, and now and then a month: what idles
+// costs time, and finds little.
 func simLength(r *rand.Rand) time.Duration {
-	switch n := r.IntN(100); {
+	switch n := r.IntN(200); {
 	case n == 0:
 		return 30 * simDay
-	case n < 5:
+	case n < 6:
 		return simBetween(r, 3*simDay, 8*simDay)
 	}
-	return simBetween(r, 6*time.Hour, 2*simDay)
+	return simLogBetween(r, 3*time.Hour, 36*time.Hour)
 }
 
 func (p *simPlan) tunes(r *rand.Rand) {
@@ -120,7 +120,7 @@ func (p *simPlan) signs(r *rand.Rand) {
 	for i := range 1 + r.IntN(2) {
 		a := simAccount{
 			Account: easybroker.Account{URL: easybroker.DefaultURL, Key: secret.New(fmt.Sprintf("key%d", i)), Country: "MX", API: easybroker.Partner},
-			lag:     simPick(r, 0, p.tune.Settle/10, p.tune.Settle, p.tune.Settle),
+			lag:     simPick(r, 0, p.tune.Settle/10, p.tune.Settle),
 			pageCap: simPick(r, 7, 20, 50),
 			again:   simPick(r, simDoubles, simIgnores, simConflicts, simRefuses),
 		}
@@ -157,7 +157,7 @@ func (p *simPlan) at(at time.Duration, name string, do func(*simWorld)) {
 
 // arrivals are visitors, alone or in bursts.
 func (p *simPlan) arrivals(r *rand.Rand) {
-	for n := 10 + r.IntN(30); n > 0; {
+	for n := 8 + r.IntN(25); n > 0; {
 		site, at := simPick(r, p.sites...).name, p.near(r)
 		burst := 1
 		if r.IntN(4) == 0 {

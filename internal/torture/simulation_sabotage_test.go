@@ -13,7 +13,7 @@ import (
 // simulation would notice. Its zero value breaks nothing.
 type simSabotage struct {
 	lag    time.Duration // the list lags by that many settle delays
-	hurry  float64       // the courier thinks that it may call that much more often
+	hurry  float64       // the courier calls that much more often than it may
 	hides  string        // a site whose leads the store does not give out
 	loses  bool          // leads are acknowledged, and not kept
 	begin  func([]lead.Claim) []lead.Claim

@@ -47,7 +47,6 @@ type simLead struct {
 	due          time.Time // zero when nothing is left to do
 	number       int       // of its attempts
 	begunAt      time.Time // on the wall, the last of them
-	begunTrue    time.Time // the same by the true time
 	open         bool      // the last of them
 	last         simSent   // how it ended
 	strange      int       // answers that nobody has seen EasyBroker give
@@ -108,7 +107,7 @@ func (v *simWatch) began(claims []lead.Claim, q lead.Due, err error) {
 		if c.Number != l.number+1 || l.open || c.Lead.State != lead.Sending {
 			v.violate("intent", l.id, "attempt %d begins as %s after %d, open %t", c.Number, c.Lead.State, l.number, l.open)
 		}
-		l.number, l.open, l.begunAt, l.begunTrue, l.due = c.Number, true, q.Now, time.Now(), time.Now().Add(q.Lease)
+		l.number, l.open, l.begunAt, l.due = c.Number, true, q.Now, time.Now().Add(q.Lease)
 	}
 }
 
@@ -223,11 +222,12 @@ func (v *simWatch) sent(id lead.RemoteID) {
 	}
 }
 
-// intended reports whether the attempt may be made. When the clock on the wall
-// was set since it began, the courier's other half may have taken it for dead:
-// then it must at least stand there as unsure.
+// intended reports whether the attempt may be made. Once the clock on the wall
+// was set, the courier's other half may have taken it for dead: then it must at
+// least stand there as unsure.
 func (v *simWatch) intended(l *simLead, a lead.Attempt) bool {
-	return a.Number == l.number && (a.Outcome == "" && a.EndedAt.IsZero() || a.Outcome == lead.OutcomeUnsure && !v.setAt.Before(l.begunTrue))
+	open := a.Outcome == "" && a.EndedAt.IsZero()
+	return a.Number == l.number && (open || a.Outcome == lead.OutcomeUnsure && !v.setAt.IsZero())
 }
 
 func (v *simWatch) answered(id lead.RemoteID, s simSent) {

@@ -172,9 +172,6 @@ func (w *simWorld) boot() {
 func (w *simWorld) options() courier.Options {
 	opt := w.plan.tune
 	opt.Log, opt.Now = zerolog.Nop(), w.wall
-	if w.sabotage.hurry > 0 {
-		opt.Rate *= w.sabotage.hurry
-	}
 	return opt
 }
 
