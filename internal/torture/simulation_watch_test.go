@@ -210,24 +210,25 @@ func (v *simWatch) account(l *simLead) simAccount {
 	return simAccount{}
 }
 
-// sent asks whether a POST may reach EasyBroker now.
-func (v *simWatch) sent(id lead.RemoteID) {
+// sent asks whether a POST may reach EasyBroker now. It is late when its process
+// stood still in the middle of sending it.
+func (v *simWatch) sent(id lead.RemoteID, late bool) {
 	l := v.find(id)
 	if n := v.effects(l); n > 0 && !v.unknowable(l) {
 		v.violate("once", id, "it is sent again, though EasyBroker has it")
 	}
 	_, attempts, err := v.world.store.Find(context.Background(), id)
-	if err != nil || len(attempts) != l.number || !v.intended(l, attempts[l.number-1]) {
+	if err != nil || len(attempts) != l.number || !v.intended(l, attempts[l.number-1], late) {
 		v.violate("intent", id, "it is sent without an open attempt: %+v, %v", attempts, err)
 	}
 }
 
-// intended reports whether the attempt may be made. Once the clock on the wall
-// was set, the courier's other half may have taken it for dead: then it must at
-// least stand there as unsure.
-func (v *simWatch) intended(l *simLead, a lead.Attempt) bool {
+// intended reports whether the attempt may be made. Once the process stood
+// still or the clock on the wall was set, the courier's other half may have
+// taken the attempt for dead: then it must at least stand there as unsure.
+func (v *simWatch) intended(l *simLead, a lead.Attempt, late bool) bool {
 	open := a.Outcome == "" && a.EndedAt.IsZero()
-	return a.Number == l.number && (open || a.Outcome == lead.OutcomeUnsure && !v.setAt.IsZero())
+	return a.Number == l.number && (open || a.Outcome == lead.OutcomeUnsure && (late || !v.setAt.IsZero()))
 }
 
 func (v *simWatch) answered(id lead.RemoteID, s simSent) {
