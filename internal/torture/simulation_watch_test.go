@@ -262,8 +262,8 @@ func (v *simWatch) unknowable(l *simLead) bool {
 	})
 }
 
-// haunted reports whether EasyBroker took the lead and shows it nowhere.
-func (v *simWatch) haunted(l *simLead) bool {
+// swallowed reports whether EasyBroker took the lead and shows it nowhere.
+func (v *simWatch) swallowed(l *simLead) bool {
 	return slices.ContainsFunc(v.world.broker.entries, func(e simEntry) bool { return e.RemoteID == int64(l.id) && e.ghost })
 }
 
@@ -310,11 +310,17 @@ func (v *simWatch) punctual(l *simLead) {
 }
 
 // troubled reports whether EasyBroker is in trouble with the lead's credential,
-// or was lately.
+// or was lately. It also is when it refuses what it does not show: nobody can
+// tell that from an EasyBroker that is down.
 func (v *simWatch) troubled(l *simLead) bool {
-	now, account := time.Since(v.world.start), v.account(l)
-	return slices.ContainsFunc(v.world.plan.episodes, func(e simEpisode) bool {
-		concerns := e.account < 0 || v.world.plan.accounts[e.account] == account
+	w, account := v.world, v.account(l)
+	now := time.Since(w.start)
+	haunted := slices.ContainsFunc(w.broker.entries, func(e simEntry) bool {
+		again := w.plan.accounts[e.account].again
+		return e.ghost && !w.lifted && w.plan.accounts[e.account] == account && (again == simConflicts || again == simRefuses)
+	})
+	return haunted || slices.ContainsFunc(w.plan.episodes, func(e simEpisode) bool {
+		concerns := e.account < 0 || w.plan.accounts[e.account] == account
 		return concerns && now >= e.from && now < e.to+simTolerance+30*time.Minute
 	})
 }
@@ -373,7 +379,7 @@ func (v *simWatch) ended(l *simLead) {
 	switch {
 	case l.state == lead.Confirmed && n == 1 && (l.reason == "" || plain && l.reason == lead.ReasonTwice && v.ambiguous(l)):
 	case l.state == lead.Confirmed && n == 0 && v.ambiguous(l): // somebody else's was taken for it
-	case l.state == lead.Delivered && l.reason == lead.ReasonMissing && n == 0 && v.haunted(l):
+	case l.state == lead.Delivered && l.reason == lead.ReasonMissing && n == 0 && v.swallowed(l):
 	case v.unknowable(l):
 	case l.state == lead.Failed && (n == 0 || v.ambiguous(l)): // for a reason, as was asked when it failed
 	default:

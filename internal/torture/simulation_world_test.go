@@ -121,23 +121,24 @@ func (w *simWorld) locked(do func()) {
 
 // finish ends all trouble and lets the relay do what is left.
 func (w *simWorld) finish() {
+	const patience = 3 * simDay // by then the last lead has come to its end
 	if !w.wait(w.start.Add(w.plan.length)) {
 		return
 	}
 	w.note(0, "all is well from here")
-	w.locked(func() { w.lifted = true })
+	w.locked(func() {
+		w.lifted = true
+		w.watch.disturbed()
+	})
 	w.boot()
 	w.locked(func() { w.life.frozenUntil, w.life.brokenUntil = time.Time{}, time.Time{} })
-	for end := time.Now().Add(w.patience()); time.Now().Before(end) && !w.rests(); {
+	for end := time.Now().Add(patience); time.Now().Before(end) && !w.rests(); {
 		if !w.wait(time.Now().Add(time.Hour)) {
 			return
 		}
 	}
 	w.locked(w.watch.end)
 }
-
-// patience is by when the last lead must have come to its end.
-func (w *simWorld) patience() time.Duration { return 3 * simDay }
 
 func (w *simWorld) rests() bool {
 	w.mu.Lock()
