@@ -144,8 +144,10 @@ func (l *lane) sendDue(ctx context.Context, allowed step) *sync.WaitGroup {
 	claims, next := l.begin(ctx, n)
 	l.giveRoom(n - len(claims))
 	ended.Add(len(claims))
+	begun := time.Now()
 	for _, c := range claims {
-		l.calls <- call{Claim: c, begun: time.Now(), ended: &ended}
+		_ = l.pace.Wait(context.WithoutCancel(ctx)) // one call is never too many at once
+		l.calls <- call{Claim: c, begun: begun, ended: &ended}
 	}
 	if len(claims) == 0 {
 		l.toSend.sleep(ctx, next)

@@ -111,6 +111,10 @@ func (l *lane) lookFor(ctx context.Context, group []lead.Claim, fresh bool) {
 		return !twins && !slices.ContainsFunc(group, func(c lead.Claim) bool { return len(l.matches(c, items)) == 0 })
 	}
 	reading, err := l.read(ctx, q, fresh, enough)
+	if from := l.windowFor(group); err == nil && from.Before(q.After) { // its Date tells only now how wrong our clock is
+		q.After = from
+		reading, err = l.read(ctx, q, fresh, enough)
+	}
 	if errors.Is(err, errTooManyPages) && q.After.IsZero() { // a property of years: back to what the stamps say
 		q.After = l.windowFrom(firstAttempt(group))
 		reading, err = l.read(ctx, q, fresh, enough)
@@ -180,6 +184,9 @@ func (l *lane) conclude(c lead.Claim, s sight) lead.Settlement {
 	case c.Lead.State == lead.Confirmed: // it was seen, and has no twin
 		to.DueAt = time.Time{}
 	case !s.whole || !l.proves(c, s, settled):
+		if c.Lead.State == lead.Doubtful {
+			to.Reason = "not in EasyBroker's list yet"
+		}
 	case c.Lead.State == lead.Doubtful:
 		l.absent(c, sent, &to)
 	default:
@@ -193,7 +200,7 @@ func (l *lane) conclude(c lead.Claim, s sight) lead.Settlement {
 // attempt, by a clock that can be believed.
 func (l *lane) proves(c lead.Claim, s sight, settled time.Time) bool {
 	patience := l.courier.opt.Timeout + l.courier.opt.Settle
-	setBack := c.LastAttempt.After(s.began)
+	setBack := c.LastAttempt.After(s.began) || c.LastEnd.After(s.began)
 	return s.steady >= patience && !l.trace(c.Lead.RemoteID).flies && (setBack || !s.began.Before(settled))
 }
 

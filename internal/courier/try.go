@@ -24,7 +24,6 @@ var (
 // ended, so that the next call need not wait for that: its intent rides in the
 // same commit as this settlement.
 func (l *lane) carry(ctx context.Context, c call) (settle func(context.Context)) {
-	_ = l.pace.Wait(ctx) // one call is never too many at once
 	began := time.Now()
 	v := l.send(ctx, c)
 	took := time.Since(began)

@@ -7,7 +7,6 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +32,7 @@ type simWorld struct {
 
 	// mu is held over every call to the store, so that what the watch knows is
 	// what the store knows.
-	mu     sync.Mutex
+	mu     durableMutex
 	store  *store.Store
 	life   *simLife // nil while the process is down
 	broker simBook
@@ -73,7 +72,7 @@ func (l simLine) String() string {
 func newSimWorld(folder string, plan simPlan, sabotage simSabotage, tracing bool) *simWorld {
 	noon := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	time.Sleep(time.Until(noon))
-	w := &simWorld{plan: plan, sabotage: sabotage, path: filepath.Join(folder, "leads.db"), start: time.Now(), tracing: tracing}
+	w := &simWorld{mu: newDurableMutex(), plan: plan, sabotage: sabotage, path: filepath.Join(folder, "leads.db"), start: time.Now(), tracing: tracing}
 	w.watch = simWatch{world: w, leads: map[lead.RemoteID]*simLead{}}
 	return w
 }
@@ -354,3 +353,12 @@ func (w *simWorld) notes(id lead.RemoteID, format string, args ...any) {
 		w.trace = append(w.trace, simLine{time.Since(w.start), id, fmt.Sprintf(format, args...)})
 	}
 }
+
+// durableMutex is a lock that a bubble may wait for: whoever holds it waits for
+// the store, which waits a moment for company, and time must pass meanwhile.
+type durableMutex struct{ token chan struct{} }
+
+func newDurableMutex() durableMutex { return durableMutex{make(chan struct{}, 1)} }
+
+func (m durableMutex) Lock()   { m.token <- struct{}{} }
+func (m durableMutex) Unlock() { <-m.token }
