@@ -35,7 +35,7 @@ func (s *Store) Begin(ctx context.Context, site string, q lead.Due) (claims []le
 		intent := s.bind(tx, s.stmt.intent)
 		for i := range begun {
 			c := &begun[i]
-			if err := intent.QueryRow(int64(c.Lead.RemoteID), q.Now.UnixMilli()).Scan(&c.Number); err != nil {
+			if _, err := intent.Exec(int64(c.Lead.RemoteID), c.Number, q.Now.UnixMilli()); err != nil {
 				return fmt.Errorf("intent: %w", err)
 			}
 			if c.Number > 1 {
@@ -136,10 +136,11 @@ const nextDueSQL = `SELECT (SELECT min(due_at) FROM leads WHERE site = $1 AND st
 // either has been looked up before, or its attempt was cut. (SQLite would plan
 // the statement anew each time for a limit that is a mere parameter.)
 const takeSQL = `UPDATE leads SET fence = fence + 1, turn_at = due_at, due_at = $1,
+	attempt = CASE state WHEN 'queued' THEN attempt + 1 ELSE attempt END,
 	state = CASE state WHEN 'queued' THEN 'sending' WHEN 'sending' THEN 'doubtful' ELSE state END
 	WHERE remote_id IN (SELECT remote_id FROM leads
 		WHERE site = $2 AND state = $3 AND due_at >= $4 AND due_at <= $5 ORDER BY due_at LIMIT $6 + 0 %s)
-	RETURNING ` + leadColumns + `, fence, tries, turn_at`
+	RETURNING ` + leadColumns + `, fence, tries, turn_at, attempt`
 
 func (s *Store) take(tx *sql.Tx, site string, state lead.State, q lead.Due) ([]lead.Claim, error) {
 	rows, err := s.bind(tx, s.stmt.take).Query(q.Now.Add(q.Lease).UnixMilli(), site, string(state), bound(q.Since, 0), q.Now.UnixMilli(), q.N)
@@ -151,8 +152,11 @@ func (s *Store) take(tx *sql.Tx, site string, state lead.State, q lead.Due) ([]l
 	for rows.Next() {
 		var c lead.Claim
 		var turn sql.NullInt64
-		if c.Lead, err = scanLead(rows, &c.Fence, &c.Tries, &turn); err != nil {
+		if c.Lead, err = scanLead(rows, &c.Fence, &c.Tries, &turn, &c.Number); err != nil {
 			return nil, err
+		}
+		if state != lead.Queued {
+			c.Number = 0 // none begins
 		}
 		c.TurnAt = fromMillis(turn)
 		claims = append(claims, c)
@@ -163,8 +167,7 @@ func (s *Store) take(tx *sql.Tx, site string, state lead.State, q lead.Due) ([]l
 	return claims, rows.Err()
 }
 
-const intentSQL = `INSERT INTO attempts (remote_id, number, begun_at)
-	SELECT $1, 1 + COALESCE(max(number), 0), $2 FROM attempts WHERE remote_id = $1 RETURNING number`
+const intentSQL = `INSERT INTO attempts (remote_id, number, begun_at) VALUES ($1, $2, $3)`
 
 // closeOpen closes an attempt that nobody will end any more.
 func closeOpen(tx *sql.Tx, c *lead.Claim, now time.Time) error {

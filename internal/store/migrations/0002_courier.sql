@@ -6,6 +6,11 @@ ALTER TABLE leads ADD COLUMN queued_at BIGINT;
 -- fault of its own keeps its place in the queue.
 ALTER TABLE leads ADD COLUMN turn_at BIGINT;
 
+-- The number of the lead's last attempt, so that the next one need not be
+-- counted.
+ALTER TABLE leads ADD COLUMN attempt BIGINT NOT NULL DEFAULT 0;
+UPDATE leads SET attempt = (SELECT COALESCE(max(number), 0) FROM attempts WHERE attempts.remote_id = leads.remote_id);
+
 -- The courier sends queued leads and looks up the others, each in the order in
 -- which they are due; and the metrics count leads by state. One index serves
 -- all three, and none of them reads the leads themselves to find its way.
