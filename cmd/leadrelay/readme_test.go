@@ -34,7 +34,7 @@ func TestTheTestsThatTheReadmesNameExist(t *testing.T) {
 			if m[2] != "" {
 				end = "" // its name goes on
 			}
-			require.True(t, strings.Contains(code.String(), "func "+m[1]+end), "%s names %s, which is not there", readme, m[1])
+			require.Contains(t, code.String(), "func "+m[1]+end, "%s names %s, which is not there", readme, m[1])
 		}
 	}
 }

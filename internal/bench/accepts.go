@@ -60,8 +60,8 @@ func (b *bench) accepts(ctx context.Context) error {
 
 func (b *bench) addAccepts(durable, nothing, single *stack) {
 	t := &b.table
-	t.atLeast(0.5, "accepts: durable ÷ nothing stored", ratio(durable.rates, nothing.rates), "")
-	t.atLeast(6, "accepts: durable ÷ one to a commit", ratio(durable.rates, single.rates), "")
+	t.atLeast(0.5, "accepts: durable ÷ nothing stored", ratio(durable.rates, nothing.rates))
+	t.atLeast(6, "accepts: durable ÷ one to a commit", ratio(durable.rates, single.rates))
 	for _, s := range []*stack{durable, nothing, single} {
 		t.add("accepts, "+s.name, median(s.rates), "/s")
 		t.add("  latency, p50", median(s.p50s), "ms")

@@ -31,7 +31,7 @@ func TestAnAnswerIsReadToItsEnd(t *testing.T) {
 
 func TestTheTableSaysWhatWasMissed(t *testing.T) {
 	var all table
-	all.atLeast(6, "fast", 6.5, "")
+	all.atLeast(6, "fast", 6.5)
 	all.atMost(64, "small", 71.23, "MB")
 	all.add("told", 0.01234, "ms")
 	var out bytes.Buffer

@@ -50,9 +50,9 @@ func (b *bench) delivery(ctx context.Context) error {
 	}
 	b.table.add("deliveries by a client that only posts", median(bare), "/s")
 	b.table.add(fmt.Sprintf("deliveries from a backlog of %d", b.scale.backlog), median(small), "/s")
-	b.table.atLeast(0.5, "  ÷ a client that only posts", median(small)/median(bare), "")
+	b.table.atLeast(0.5, "  ÷ a client that only posts", median(small)/median(bare))
 	b.table.add(fmt.Sprintf("deliveries from a backlog of %d", b.scale.leads), median(large), "/s")
-	b.table.atLeast(0.8, fmt.Sprintf("  ÷ a backlog of %d", b.scale.backlog), median(large)/median(small), "")
+	b.table.atLeast(0.8, fmt.Sprintf("  ÷ a backlog of %d", b.scale.backlog), median(large)/median(small))
 	b.table.atMost(64, "peak memory, delivering a backlog", quantile(peaks, 1), "MB")
 	return nil
 }

@@ -42,9 +42,9 @@ func (t *table) add(name string, value float64, unit string) {
 	t.Figures = append(t.Figures, figure{Name: name, Value: value, Unit: unit})
 }
 
-// atLeast adds a figure with a target.
-func (t *table) atLeast(least float64, name string, value float64, unit string) {
-	t.Figures = append(t.Figures, figure{Name: name, Value: value, Unit: unit, Least: &least, Missed: value < least})
+// atLeast adds a ratio with a target.
+func (t *table) atLeast(least float64, name string, value float64) {
+	t.Figures = append(t.Figures, figure{Name: name, Value: value, Least: &least, Missed: value < least})
 }
 
 // atMost adds a figure with a target.

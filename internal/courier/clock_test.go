@@ -91,7 +91,7 @@ func TestAClockThatIsSetKeepsNoLeadWaiting(t *testing.T) {
 				for _, id := range ids {
 					w.await(id, lead.Delivered, 0)
 				}
-				require.Equal(t, before+50, len(b.posts()))
+				require.Len(t, b.posts(), before+50)
 			})
 		})
 	}

@@ -31,7 +31,7 @@ func (s Schedule) longest() time.Duration { return slices.Max(s) }
 // happened can be told again.
 func jitter(wait time.Duration, c lead.Claim) time.Duration {
 	const steps = 1 << 16
-	hash := (uint64(c.Lead.RemoteID) + uint64(c.Tries)<<56) * 0x9E3779B97F4A7C15 >> 48 // Fibonacci hashing
+	hash := (uint64(c.Lead.RemoteID) + uint64(c.Tries)<<56) * 0x9E3779B97F4A7C15 >> 48 //nolint:gosec // Fibonacci hashing; ids are positive
 	return wait + time.Duration((float64(hash)/steps-0.5)*0.4*float64(wait))
 }
 

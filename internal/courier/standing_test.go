@@ -88,7 +88,7 @@ func TestFiveUnsureEndsInARowOpenTheBreaker(t *testing.T) {
 		first := slices.IndexFunc(b.posts(), func(at time.Time) bool { return at.After(back) })
 		require.Less(t, b.posts()[first].Sub(back), 31*time.Second)
 		require.Equal(t, lead.CredentialWorking, w.credential().State)
-		require.Equal(t, 100, len(b.kept))
+		require.Len(t, b.kept, 100)
 	})
 }
 
@@ -268,6 +268,6 @@ func TestAFlappingBrokerIsNotTakenForAWorkingOne(t *testing.T) {
 		require.Less(t, changes, 120, "less than one change in thirty seconds")
 		b.now(func(b *broker) { b.answer = nil })
 		time.Sleep(6 * time.Hour)
-		require.Equal(t, 3600, len(b.kept))
+		require.Equal(t, 3600, len(b.kept)) //nolint:testifylint // Len would print them all
 	})
 }

@@ -1,7 +1,6 @@
 package easybroker_test
 
 import (
-	"errors"
 	"io"
 	"net"
 	"syscall"
@@ -36,7 +35,7 @@ func TestARequestThatIsGivenUpIsNotSentOnByTheKernel(t *testing.T) {
 			_, _ = c.Create(t.Context(), account(s.url), inquiry)
 			c.CloseIdle()
 			err := <-ended
-			require.True(t, errors.Is(err, test.end), "%v", err)
+			require.ErrorIs(t, err, test.end)
 		})
 	}
 }

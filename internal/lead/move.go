@@ -19,7 +19,7 @@ func (e *MoveError) Error() string { return fmt.Sprintf("cannot %s a lead that i
 // a second time. One on its way is never queued: two couriers could carry it.
 func (l *Lead) Retry(now time.Time, force bool) error {
 	taken := l.State == Delivered || l.State == Confirmed
-	if l.State != Failed && l.State != Discarded && !(taken && force) {
+	if l.State != Failed && l.State != Discarded && (!taken || !force) {
 		return &MoveError{From: l.State, Verb: "retry"}
 	}
 	l.queue(now)

@@ -33,28 +33,21 @@ func States() []State {
 	return []State{Quarantined, Queued, Sending, Doubtful, Delivered, Confirmed, Failed, Discarded}
 }
 
-// CanBecome reports whether a lead may move from s to next.
-func (s State) CanBecome(next State) bool {
-	switch s {
-	case Quarantined:
-		return next == Queued || next == Discarded
-	case Queued:
-		return next == Sending || next == Failed || next == Confirmed
-	case Sending:
-		return slices.Contains([]State{Delivered, Queued, Doubtful, Failed}, next)
-	case Doubtful:
-		return next == Confirmed || next == Queued || next == Failed
-	case Delivered:
-		return next == Confirmed || next == Queued // sent again by a person, never by itself
-	case Confirmed:
-		return next == Queued // as above
-	case Failed:
-		return next == Queued || next == Discarded
-	case Discarded:
-		return next == Queued
-	}
-	return false
+// moves are where a lead may go from each state. What only a person does, or a
+// list that was read after a backup was restored, is marked.
+var moves = map[State][]State{
+	Quarantined: {Queued, Discarded},          // by a person
+	Queued:      {Sending, Failed, Confirmed}, // confirmed: after a backup was restored
+	Sending:     {Delivered, Queued, Doubtful, Failed},
+	Doubtful:    {Confirmed, Queued, Failed},
+	Delivered:   {Confirmed, Queued}, // queued: sent again by a person, never by itself
+	Confirmed:   {Queued},            // as above
+	Failed:      {Queued, Discarded}, // by a person
+	Discarded:   {Queued},            // by a person
 }
+
+// CanBecome reports whether a lead may move from s to next.
+func (s State) CanBecome(next State) bool { return slices.Contains(moves[s], next) }
 
 // Outcome is how an attempt ended.
 type Outcome string

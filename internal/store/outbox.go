@@ -32,7 +32,7 @@ func (s *Store) Begin(ctx context.Context, site string, q lead.Due) (claims []le
 		if begun, err = s.take(tx, site, lead.Queued, q); err != nil {
 			return err
 		}
-		intent := s.bind(tx, s.stmt.intent)
+		intent := s.bind(tx, s.stmt.intent) //nolint:sqlclosecheck // the transaction's end closes it
 		for i := range begun {
 			c := &begun[i]
 			if _, err := intent.Exec(int64(c.Lead.RemoteID), c.Number, q.Now.UnixMilli()); err != nil {
@@ -143,7 +143,7 @@ const takeSQL = `UPDATE leads SET fence = fence + 1, turn_at = due_at, due_at = 
 	RETURNING ` + leadColumns + `, fence, tries, turn_at, attempt`
 
 func (s *Store) take(tx *sql.Tx, site string, state lead.State, q lead.Due) ([]lead.Claim, error) {
-	rows, err := s.bind(tx, s.stmt.take).Query(q.Now.Add(q.Lease).UnixMilli(), site, string(state), bound(q.Since, 0), q.Now.UnixMilli(), q.N)
+	rows, err := s.bind(tx, s.stmt.take).Query(q.Now.Add(q.Lease).UnixMilli(), site, string(state), bound(q.Since, 0), q.Now.UnixMilli(), q.N) //nolint:sqlclosecheck // as above
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +192,7 @@ func recall(tx *sql.Tx, c *lead.Claim) error {
 // settlement then changes nothing.
 func (s *Store) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) error {
 	err := s.doLazily(ctx, func(tx *sql.Tx) error {
-		err := ours(s.bind(tx, s.stmt.settle).Exec(int64(c.Lead.RemoteID), c.Fence, string(to.State), to.Reason, millis(to.DueAt), to.Tries,
+		err := ours(s.bind(tx, s.stmt.settle).Exec(int64(c.Lead.RemoteID), c.Fence, string(to.State), to.Reason, millis(to.DueAt), to.Tries, //nolint:sqlclosecheck // as above
 			when(to, lead.Delivered), when(to, lead.Confirmed)))
 		if err != nil || to.Attempt == nil {
 			return err

@@ -359,7 +359,7 @@ func (v *simWatch) compare() {
 // rests reports whether all leads have come to an end.
 func (v *simWatch) rests() bool {
 	for _, l := range v.leads {
-		if l.state != lead.Confirmed && l.state != lead.Failed && !(l.state == lead.Delivered && l.reason == lead.ReasonMissing) {
+		if l.state != lead.Confirmed && l.state != lead.Failed && (l.state != lead.Delivered || l.reason != lead.ReasonMissing) {
 			return false
 		}
 	}
