@@ -198,7 +198,7 @@ func (s *Store) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) er
 			return err
 		}
 		a := to.Attempt
-		_, err = s.bind(tx, s.stmt.end).Exec(a.EndedAt.UnixMilli(), string(a.Outcome), a.Status, a.Detail, int64(c.Lead.RemoteID), a.Number)
+		_, err = s.bind(tx, s.stmt.end).Exec(a.EndedAt.UnixMilli(), string(a.Outcome), a.Status, a.Detail, int64(c.Lead.RemoteID), a.Number) //nolint:sqlclosecheck // as above
 		return err
 	})
 	if err != nil {

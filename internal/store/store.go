@@ -110,7 +110,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		{&s.stmt.nextDue, s.read, nextDueSQL},
 	} {
 		var err error
-		if *p.stmt, err = p.db.PrepareContext(ctx, p.text); err != nil {
+		if *p.stmt, err = p.db.PrepareContext(ctx, p.text); err != nil { //nolint:sqlclosecheck // the database closes them with itself
 			return err
 		}
 	}

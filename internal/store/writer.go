@@ -245,7 +245,7 @@ func (s *Store) keepAll(tx *sql.Tx, batch []*job) error {
 	if err != nil {
 		return err
 	}
-	insert := s.bind(tx, s.stmt.insert)
+	insert := s.bind(tx, s.stmt.insert) //nolint:sqlclosecheck // the transaction's end closes it
 	for _, j := range batch {
 		if j.kept == nil {
 			continue
