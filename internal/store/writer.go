@@ -275,7 +275,7 @@ func (s *Store) reserveIDs(tx *sql.Tx, batch []*job) (map[lead.Tick]lead.RemoteI
 		}
 	}
 	first := make(map[lead.Tick]lead.RemoteID, len(count))
-	stmt := s.bind(tx, s.stmt.ids)
+	stmt := s.bind(tx, s.stmt.ids) //nolint:sqlclosecheck // as above
 	for tick, n := range count {
 		var last int64
 		if err := stmt.QueryRow(n, ticks[tick]-1, string(tick)).Scan(&last); err != nil {
