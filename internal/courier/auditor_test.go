@@ -324,8 +324,10 @@ func TestAConfirmedLeadIsNotSentAgain(t *testing.T) {
 		require.Equal(t, 1, o.reconcile().Confirmed)
 		o.run()
 		time.Sleep(3 * time.Hour)
-		require.Empty(t, o.archive.taken)
 		require.Equal(t, lead.Confirmed, o.state(l.RemoteID))
+		o.archive.mu.Lock()
+		defer o.archive.mu.Unlock()
+		require.Empty(t, o.archive.taken)
 	})
 }
 

@@ -127,6 +127,13 @@ func (b *broker) now(change func(*broker)) {
 	change(b)
 }
 
+// all is what it has kept.
+func (b *broker) all() []kept {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.kept)
+}
+
 func (b *broker) posts() []time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -218,7 +225,7 @@ func TestAnInquiryReachesAHealthyBrokerAtOnce(t *testing.T) {
 		require.Equal(t, easybroker.ContactRequest{
 			PropertyID: "EB-XX1234", Name: "Ana", Email: "ana@ejemplo.mx", Phone: "+525512345678",
 			Message: "Hola", Source: "casas.mx", RemoteID: int64(id),
-		}, w.broker.kept[0].ContactRequest)
+		}, w.broker.all()[0].ContactRequest)
 		l, attempts := w.find(id)
 		require.NotZero(t, l.DeliveredAt)
 		require.Len(t, attempts, 1)
@@ -298,8 +305,8 @@ func TestADoubtfulLeadIsNotSentAgainBeforeTheListHasSettled(t *testing.T) {
 		require.Len(t, posts, 2)
 		require.GreaterOrEqual(t, posts[1].Sub(posts[0]), 5*time.Minute)
 		require.Less(t, posts[1].Sub(posts[0]), 6*time.Minute)
-		require.Less(t, b.looks[0].Sub(posts[0]), 10*time.Second, "it is looked up early")
-		require.Greater(t, len(b.looks), 4, "and often")
+		require.Less(t, b.reads()[0].Sub(posts[0]), 10*time.Second, "it is looked up early")
+		require.Greater(t, len(b.reads()), 4, "and often")
 	})
 }
 
@@ -336,7 +343,7 @@ func TestALeadStaysDoubtfulWhileTheListCannotBeRead(t *testing.T) {
 		require.Equal(t, lead.Doubtful, l.State)
 		require.Contains(t, l.Reason, "look-up failed")
 		require.Len(t, w.broker.posts(), 1)
-		require.Less(t, len(b.looks), 200, "an outage is no reason to hammer")
+		require.Less(t, len(b.reads()), 200, "an outage is no reason to hammer")
 
 		b.mu.Lock()
 		b.listErr = nil
