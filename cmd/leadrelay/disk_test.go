@@ -214,8 +214,10 @@ func TestADatabaseThatSomebodyElseHolds(t *testing.T) {
 
 	hold, err = db.Begin()
 	require.NoError(t, err)
+	asked := time.Now()
 	code, _, h := inquire(p.client, p.public, "EB-1", "too long")
 	require.Equal(t, http.StatusServiceUnavailable, code)
+	require.Less(t, time.Since(asked), 3*time.Second, "two, and one for a busy machine")
 	require.Equal(t, "30", h.Get("Retry-After"))
 	require.NoError(t, hold.Rollback())
 
