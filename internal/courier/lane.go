@@ -141,10 +141,10 @@ func (l *lane) sendDue(ctx context.Context, allowed step) *sync.WaitGroup {
 		l.giveRoom(n)
 		return &ended
 	}
+	begun := time.Now() // before the intents are written: what stands still then counts, too
 	claims, next := l.begin(ctx, n)
 	l.giveRoom(n - len(claims))
 	ended.Add(len(claims))
-	begun := time.Now()
 	for _, c := range claims {
 		_ = l.pace.Wait(context.WithoutCancel(ctx)) // one call is never too many at once
 		l.calls <- call{Claim: c, begun: begun, ended: &ended}

@@ -180,9 +180,11 @@ func closeOpen(tx *sql.Tx, c *lead.Claim, now time.Time) error {
 func recall(tx *sql.Tx, c *lead.Claim) error {
 	var first, last, end sql.NullInt64
 	err := tx.QueryRow(`SELECT min(begun_at), max(begun_at), max(ended_at), count(*),
-			COALESCE((SELECT status FROM attempts WHERE remote_id = $1 ORDER BY number DESC LIMIT 1), 0)
+			COALESCE((SELECT status FROM attempts WHERE remote_id = $1 AND ended_at IS NOT NULL ORDER BY number DESC LIMIT 1), 0),
+			(SELECT count(*) FROM attempts WHERE remote_id = $1 AND outcome = 'deferred'
+				AND status BETWEEN 400 AND 499 AND status NOT IN (401, 403, 425, 429))
 		FROM attempts WHERE remote_id = $1 AND outcome IN ('unsure', 'delivered')`, int64(c.Lead.RemoteID)).
-		Scan(&first, &last, &end, &c.Perhaps, &c.LastStatus)
+		Scan(&first, &last, &end, &c.Perhaps, &c.LastStatus, &c.Strange)
 	c.FirstAttempt, c.LastAttempt, c.LastEnd = fromMillis(first), fromMillis(last), fromMillis(end)
 	return err
 }
