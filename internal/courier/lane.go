@@ -255,14 +255,20 @@ func (l *lane) begin(ctx context.Context, n int) (claims []lead.Claim, next time
 // trace is what this process remembers of a lead that it has sent.
 type trace struct {
 	flies bool // an attempt is under way
-	whole bool // all of its attempts were made by this process
+	whole bool // all of its attempts were made by this process, and the clock was not set since the first
+	jumps int  // of the clock, at the first
 }
 
 // takeOff notes that an attempt for the lead begins.
 func (l *lane) takeOff(c lead.Claim) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sent[c.Lead.RemoteID] = trace{flies: true, whole: c.Number == 1 || l.sent[c.Lead.RemoteID].whole}
+	t, known := l.sent[c.Lead.RemoteID]
+	if !known {
+		t = trace{whole: c.Number == 1, jumps: l.courier.clock.jumpsSeen()}
+	}
+	t.flies = true
+	l.sent[c.Lead.RemoteID] = t
 }
 
 // touchDown notes that the attempt is settled, or that somebody else has done so.
@@ -285,7 +291,9 @@ func (l *lane) forget(id lead.RemoteID) {
 func (l *lane) trace(id lead.RemoteID) trace {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.sent[id]
+	t := l.sent[id]
+	t.whole = t.whole && t.jumps == l.courier.clock.jumpsSeen()
+	return t
 }
 
 // knock reads a line of the list, to learn whether a credential that was

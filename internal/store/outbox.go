@@ -177,16 +177,41 @@ func closeOpen(tx *sql.Tx, c *lead.Claim, now time.Time) error {
 }
 
 // recall reads what is known of the attempts that EasyBroker may have taken.
+// First and last are they by their number: the clock may have been set in
+// between.
 func recall(tx *sql.Tx, c *lead.Claim) error {
-	var first, last, end sql.NullInt64
-	err := tx.QueryRow(`SELECT min(begun_at), max(begun_at), max(ended_at), count(*),
-			COALESCE((SELECT status FROM attempts WHERE remote_id = $1 AND ended_at IS NOT NULL ORDER BY number DESC LIMIT 1), 0),
-			(SELECT count(*) FROM attempts WHERE remote_id = $1 AND outcome = 'deferred'
-				AND status BETWEEN 400 AND 499 AND status NOT IN (401, 403, 425, 429))
-		FROM attempts WHERE remote_id = $1 AND outcome IN ('unsure', 'delivered')`, int64(c.Lead.RemoteID)).
-		Scan(&first, &last, &end, &c.Perhaps, &c.LastStatus, &c.Strange)
-	c.FirstAttempt, c.LastAttempt, c.LastEnd = fromMillis(first), fromMillis(last), fromMillis(end)
-	return err
+	rows, err := tx.Query(`SELECT begun_at, ended_at, outcome, status FROM attempts
+		WHERE remote_id = $1 AND ended_at IS NOT NULL ORDER BY number`, int64(c.Lead.RemoteID))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var begun, ended sql.NullInt64
+		var outcome lead.Outcome
+		if err := rows.Scan(&begun, &ended, &outcome, &c.LastStatus); err != nil {
+			return err
+		}
+		switch outcome {
+		case lead.OutcomeUnsure, lead.OutcomeDelivered:
+			if c.Perhaps++; c.Perhaps == 1 {
+				c.FirstAttempt = fromMillis(begun)
+			}
+			c.LastAttempt, c.LastEnd = fromMillis(begun), fromMillis(ended)
+		case lead.OutcomeDeferred:
+			if isStrange(c.LastStatus) {
+				c.Strange++
+			}
+		case lead.OutcomeRefused:
+		}
+	}
+	return rows.Err()
+}
+
+// isStrange reports whether a deferred attempt ended with a refusal that is not
+// about the credential.
+func isStrange(status int) bool {
+	return status >= 400 && status < 500 && status != 401 && status != 403 && status != 425 && status != 429
 }
 
 // Settle writes down what became of a claimed lead. The error wraps
