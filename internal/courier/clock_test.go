@@ -122,7 +122,8 @@ func TestAFreshProcessBelievesNoAbsenceBeforeItHasWatchedTheClock(t *testing.T) 
 	})
 }
 
-// frozen holds up a process at one of its writes, as SIGSTOP does.
+// frozen holds up a process at one of its writes, as SIGSTOP does: at the first
+// intent, or at every settlement.
 type frozen struct {
 	*store.Store
 	begin, settle time.Duration
@@ -132,6 +133,7 @@ func (f *frozen) Begin(ctx context.Context, site string, q lead.Due) ([]lead.Cla
 	claims, next, err := f.Store.Begin(ctx, site, q)
 	if len(claims) > 0 {
 		time.Sleep(f.begin)
+		f.begin = 0
 	}
 	return claims, next, err
 }

@@ -114,9 +114,9 @@ func (l *lane) matches(c lead.Claim, items []easybroker.Listed) []easybroker.Lis
 }
 
 // isTimely reports whether the item can have come from one of the lead's
-// attempts, as far as its time tells.
+// attempts, as far as its time and their stamps tell.
 func (l *lane) isTimely(item easybroker.Listed, c lead.Claim) bool {
-	if item.HappenedAt.IsZero() || c.FirstAttempt.After(l.courier.clock.read()) {
+	if item.HappenedAt.IsZero() || c.FirstAttempt.After(l.courier.clock.read()) || !l.trace(c.Lead.RemoteID).whole {
 		return true
 	}
 	at := item.HappenedAt.Add(-l.ahead()) // as our clock would have said

@@ -255,6 +255,9 @@ func (l *lane) absent(c lead.Claim, sent time.Time, to *lead.Settlement) {
 // for until the deadline and never sent again.
 func (l *lane) missing(c lead.Claim, s sight, to *lead.Settlement) {
 	age := s.began.Sub(c.Lead.DeliveredAt)
+	if age < 0 { // the clock was set back since
+		age = s.steady
+	}
 	if age < graces*l.courier.opt.Settle {
 		return
 	}
