@@ -178,9 +178,16 @@ func (p *process) isReady() bool {
 // settled waits until no lead is on its way any more.
 func (p *process) settled() {
 	p.t.Helper()
-	for _, state := range []string{"queued", "sending", "doubtful", "queued"} {
-		eventually(p.t, "no lead stays "+state, func() bool { return len(p.leads("limit=1&state="+state).Leads) == 0 })
-	}
+	quiet := 0 // sweeps in a row: a lead may move behind the back of one
+	eventually(p.t, "no lead is on its way", func() bool {
+		quiet++
+		for _, state := range []string{"queued", "sending", "doubtful"} {
+			if len(p.leads("limit=1&state="+state).Leads) > 0 {
+				quiet = 0
+			}
+		}
+		return quiet == 3
+	})
 }
 
 // lines is what a process writes. It may be read at any time.
