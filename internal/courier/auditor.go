@@ -48,14 +48,10 @@ func (l *lane) awaitList(ctx context.Context) error {
 		if !from.After(now) {
 			return nil
 		}
-		if c := l.standing.show(l.sites); from.After(patience) || l.standing.isHeld() || l.standing.isDown() {
+		if c := l.standing.show(l.sites); from.After(patience) || l.standing.isStopped() {
 			return &stoppedError{c.State, c.Reason}
 		}
-		timer := time.NewTimer(from.Sub(now))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if l.pause(ctx, from.Sub(now)); ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
@@ -74,11 +70,11 @@ func (l *lane) readAll(ctx context.Context, q easybroker.Query) ([]easybroker.Li
 		end = l.courier.clock.read()
 	}
 	half := end.Sub(q.After) / 2
-	if !errors.Is(err, errTooManyPages) || q.After.IsZero() || half < shortest {
+	if !errors.Is(err, errTooManyPages) || half < shortest {
 		return r.items, err
 	}
 	older, newer := q, q
-	older.Before, newer.After = q.After.Add(half), q.After.Add(half)
+	older.Before, newer.After = q.After.Add(half+time.Second), q.After.Add(half) // a window may be without its edges
 	first, err := l.readAll(ctx, older)
 	if err != nil {
 		return nil, err
@@ -87,7 +83,7 @@ func (l *lane) readAll(ctx context.Context, q easybroker.Query) ([]easybroker.Li
 	return distinct(slices.Concat(first, second)), err
 }
 
-// distinct leaves out what stands at the edge of both halves.
+// distinct leaves out what stands in both halves.
 func distinct(items []easybroker.Listed) []easybroker.Listed {
 	seen := make(map[easybroker.Listed]bool, len(items))
 	return slices.DeleteFunc(items, func(item easybroker.Listed) bool {

@@ -84,7 +84,7 @@ func (b *broker) List(_ context.Context, _ easybroker.Account, q easybroker.Quer
 	var all []easybroker.Listed
 	for _, k := range b.kept {
 		at := k.at.Add(b.ahead)
-		if k.at.Add(b.lag).After(time.Now()) || at.Before(q.After) || q.PropertyID != "" && k.PropertyID != q.PropertyID {
+		if k.at.Add(b.lag).After(time.Now()) || at.Before(q.After) || !q.Before.IsZero() && at.After(q.Before) || q.PropertyID != "" && k.PropertyID != q.PropertyID {
 			continue
 		}
 		all = append(all, easybroker.Listed{
@@ -186,9 +186,20 @@ func (w *world) post(site string) lead.RemoteID {
 
 func (w *world) postAbout(site, property string) lead.RemoteID {
 	w.Helper()
+	return w.keep(site, property, time.Now())
+}
+
+// postAt is post by another clock.
+func (w *world) postAt(now time.Time) lead.RemoteID {
+	w.Helper()
+	return w.keep("casas", "EB-XX1234", now)
+}
+
+func (w *world) keep(site, property string, at time.Time) lead.RemoteID {
+	w.Helper()
 	l, err := lead.New(lead.Inquiry{
 		Site: site, PropertyID: property, Name: "Ana", Email: "ana@ejemplo.mx", Phone: "55 1234 5678", Message: "Hola",
-	}, "casas.mx", lead.DefaultRules(), time.Now())
+	}, "casas.mx", lead.DefaultRules(), at)
 	require.NoError(w, err)
 	id, err := w.store.Keep(w.Context(), l, lead.Milliseconds)
 	require.NoError(w, err)

@@ -17,56 +17,15 @@ import (
 
 // What the simulation has found, each at its smallest.
 
-// setWall is a clock that can be set.
-type setWall struct{ wrong atomic.Int64 }
-
-func (c *setWall) now() time.Time      { return time.Now().Add(time.Duration(c.wrong.Load())) }
-func (c *setWall) set(d time.Duration) { c.wrong.Store(int64(d)) }
-
-// dated is a broker that says what time it is.
-type dated struct{ *broker }
-
-func (b dated) List(ctx context.Context, a easybroker.Account, q easybroker.Query) (easybroker.Page, error) {
-	page, err := b.broker.List(ctx, a, q)
-	page.Date = time.Now().Truncate(time.Second)
-	return page, err
-}
-
-func (b *broker) refuseList(err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.listErr = err
-}
-
-// startDated is start with a broker that says what time it is.
-func startDated(t *testing.T, b *broker, opt courier.Options, routes ...courier.Route) *world {
-	t.Helper()
-	w := start(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
-	w.stop()
-	err := <-w.stopped
-	if len(routes) == 0 {
-		routes = []courier.Route{{Site: "casas", Account: account}}
-	}
-	w.courier = courier.New(w.store, dated{b}, routes, opt)
-	ctx, cancel := context.WithCancel(context.Background())
-	w.stop = cancel
-	require.NoError(t, err)
-	go func() { w.stopped <- w.courier.Run(ctx) }()
-	t.Cleanup(cancel)
-	return w
-}
-
-var keptButReset = func(int, easybroker.Account) answer { return answer{keep: true, err: errReset} }
-
 func TestTheFirstReadingTellsHowWrongOurClockIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &setWall{}
+		c := &wall{}
 		c.set(2 * time.Hour)
-		b := &broker{answer: keptButReset, listErr: errReset}
-		w := startDated(t, b, courier.Options{Now: c.now})
+		b := &broker{answer: taken, listErr: errReset}
+		w := start(t, b, courier.Options{Now: c.now})
 		id := w.postAt(c.now())
 		time.Sleep(time.Hour)
-		b.refuseList(nil)
+		b.now(func(b *broker) { b.listErr = nil })
 		time.Sleep(time.Hour)
 		require.Equal(t, 1, b.timesKept(id))
 	})
@@ -84,15 +43,15 @@ func TestAClockThatIsSetHidesNoLead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := &setWall{}
+				c := &wall{}
 				c.set(test.wrong)
-				b := &broker{answer: keptButReset, listErr: errReset}
-				w := startDated(t, b, courier.Options{Now: c.now}, courier.Route{Site: "casas", Account: test.account})
+				b := &broker{answer: taken, listErr: errReset}
+				w := start(t, b, courier.Options{Now: c.now}, courier.Route{Site: "casas", Account: test.account})
 				id := w.postAt(c.now())
 				time.Sleep(time.Minute)
 				c.set(0)
 				time.Sleep(4 * time.Hour)
-				b.refuseList(nil)
+				b.now(func(b *broker) { b.listErr = nil })
 				time.Sleep(time.Hour)
 				require.Equal(t, 1, b.timesKept(id))
 			})
@@ -104,16 +63,16 @@ func TestAClockThatIsWrongNowHidesNoLeadOfAnAccount(t *testing.T) {
 	plain := account
 	plain.API = easybroker.Plain
 	synctest.Test(t, func(t *testing.T) {
-		c := &setWall{}
-		b := &broker{answer: keptButReset, listErr: errReset}
-		w := startDated(t, b, courier.Options{Now: c.now}, courier.Route{Site: "casas", Account: plain})
+		c := &wall{}
+		b := &broker{answer: taken, listErr: errReset}
+		w := start(t, b, courier.Options{Now: c.now}, courier.Route{Site: "casas", Account: plain})
 		id := w.postAt(c.now())
 		time.Sleep(time.Second)
 		w.stop()
 		require.NoError(t, <-w.stopped)
 		c.set(100 * time.Hour)
-		b.refuseList(nil)
-		again := courier.New(w.store, dated{b}, []courier.Route{{Site: "casas", Account: plain}}, courier.Options{Now: c.now})
+		b.now(func(b *broker) { b.listErr = nil })
+		again := courier.New(w.store, b, []courier.Route{{Site: "casas", Account: plain}}, courier.Options{Now: c.now})
 		ctx, cancel := context.WithCancel(context.Background())
 		w.stop = cancel
 		t.Cleanup(cancel)
@@ -126,10 +85,10 @@ func TestAClockThatIsWrongNowHidesNoLeadOfAnAccount(t *testing.T) {
 
 func TestASecondAttemptAfterTheClockWasSetBackSettlesToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &setWall{}
+		c := &wall{}
 		c.set(365 * 24 * time.Hour)
 		b := &broker{lag: 2 * time.Minute, answer: func(call int, _ easybroker.Account) answer { return answer{keep: call > 1, err: errReset} }}
-		w := startDated(t, b, courier.Options{Now: c.now})
+		w := start(t, b, courier.Options{Now: c.now})
 		id := w.postAt(c.now())
 		time.Sleep(time.Minute)
 		c.set(0)
@@ -156,7 +115,7 @@ func (o *slowBegin) Begin(ctx context.Context, site string, q lead.Due) ([]lead.
 func TestAnIntentThatTookLongIsNotActedUpon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &broker{}
-		w := startDated(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
+		w := start(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
 		w.stop()
 		require.NoError(t, <-w.stopped)
 		again := courier.New(&slowBegin{Store: w.store}, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
@@ -194,7 +153,6 @@ func (b *thawed) List(ctx context.Context, a easybroker.Account, q easybroker.Qu
 	return page, err
 }
 
-// The first one was found by seed 176 and 389.
 func TestAPostThatLeftLateSettlesToo(t *testing.T) {
 	for name, stood := range map[string]time.Duration{
 		"it ends before the lease is missed": 10*time.Minute - 100*time.Millisecond,
@@ -207,7 +165,7 @@ func TestAPostThatLeftLateSettlesToo(t *testing.T) {
 func postLeavesLate(t *testing.T, stood time.Duration) {
 	t.Helper()
 	b := &broker{lag: 2 * time.Minute}
-	w := startDated(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
+	w := start(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
 	w.stop()
 	require.NoError(t, <-w.stopped)
 	again := courier.New(w.store, &thawed{broker: b, stood: stood}, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
@@ -239,10 +197,10 @@ func TestOneStrangeRefusalAfterOtherTroubleFailsNoLead(t *testing.T) {
 
 func TestALeadThatIsMissingIsReportedAfterTheClockWasSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &setWall{}
+		c := &wall{}
 		c.set(100 * 24 * time.Hour)
 		b := &broker{lag: 1000 * time.Hour}
-		w := startDated(t, b, courier.Options{Now: c.now})
+		w := start(t, b, courier.Options{Now: c.now})
 		id := w.postAt(c.now())
 		time.Sleep(time.Second)
 		c.set(0)
@@ -252,23 +210,12 @@ func TestALeadThatIsMissingIsReportedAfterTheClockWasSetBack(t *testing.T) {
 	})
 }
 
-// postAt is post by another clock.
-func (w *world) postAt(now time.Time) lead.RemoteID {
-	w.Helper()
-	l, err := lead.New(lead.Inquiry{Site: "casas", PropertyID: "EB-XX1234", Email: "ana@ejemplo.mx", Message: "Hola"}, "casas.mx", lead.DefaultRules(), now)
-	require.NoError(w, err)
-	id, err := w.store.Keep(w.Context(), l, lead.Milliseconds)
-	require.NoError(w, err)
-	w.courier.Wake("casas")
-	return id
-}
-
 func TestALeadOfAClockThatWasAheadIsFoundAmongOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &setWall{}
+		c := &wall{}
 		c.set(100 * time.Hour)
 		b := &broker{listErr: errReset, answer: func(call int, _ easybroker.Account) answer { return answer{keep: call != 2, err: errReset} }}
-		w := startDated(t, b, courier.Options{Now: c.now})
+		w := start(t, b, courier.Options{Now: c.now})
 		first := w.postAt(c.now())
 		time.Sleep(time.Second)
 		w.stop()
@@ -278,12 +225,12 @@ func TestALeadOfAClockThatWasAheadIsFoundAmongOthers(t *testing.T) {
 		run := func(long time.Duration) {
 			ctx, cancel := context.WithTimeout(t.Context(), long)
 			defer cancel()
-			again := courier.New(w.store, dated{b}, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Now: c.now})
+			again := courier.New(w.store, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Now: c.now})
 			require.NoError(t, again.Run(ctx))
 		}
 		w.postAt(c.now())
 		run(time.Minute)
-		b.refuseList(nil)
+		b.now(func(b *broker) { b.listErr = nil })
 		time.Sleep(time.Hour) // both are due when it starts again
 		run(time.Hour)
 		w.stopped <- nil

@@ -77,6 +77,16 @@ func judgeStatus(e *easybroker.StatusError, again bool) verdict {
 	return v
 }
 
+// timesStrange counts the answers that were strange.
+func timesStrange(statuses []int) (n int) {
+	for _, status := range statuses {
+		if judgeStatus(&easybroker.StatusError{Status: status}, false).strange {
+			n++
+		}
+	}
+	return n
+}
+
 func judgeClass(v verdict, status int) verdict {
 	switch {
 	case status >= 300 && status < 400: // who knows who answered

@@ -115,9 +115,9 @@ func (l *lane) lookFor(ctx context.Context, group []lead.Claim, fresh bool) {
 		q.After = from
 		reading, err = l.read(ctx, q, fresh, enough)
 	}
-	if errors.Is(err, errTooManyPages) && q.After.IsZero() { // a property of years: back to what the stamps say
-		q.After = l.windowFrom(firstAttempt(group))
-		reading, err = l.read(ctx, q, fresh, enough)
+	if errors.Is(err, errTooManyPages) {
+		reading.items, err = l.readAll(ctx, q)
+		reading.whole = err == nil
 	}
 	for _, c := range group {
 		sight := sight{matches: l.matches(c, reading.items), whole: reading.whole, began: began, steady: steady, err: err}
@@ -127,28 +127,25 @@ func (l *lane) lookFor(ctx context.Context, group []lead.Claim, fresh bool) {
 	}
 }
 
-func firstAttempt(group []lead.Claim) time.Time {
-	return slices.MinFunc(group, func(a, b lead.Claim) int { return a.FirstAttempt.Compare(b.FirstAttempt) }).FirstAttempt
-}
-
 // windowFor is from when on the list is asked for the group. An attempt of an
 // earlier life of the process was stamped by a clock that nobody knows any
 // more, so the property's list is then read from its beginning.
 func (l *lane) windowFor(group []lead.Claim) time.Time {
 	if slices.ContainsFunc(group, func(c lead.Claim) bool { return !l.trace(c.Lead.RemoteID).whole }) {
-		return time.Time{}
+		return lead.Epoch()
 	}
-	return l.windowFrom(firstAttempt(group))
+	first := slices.MinFunc(group, func(a, b lead.Claim) int { return a.FirstAttempt.Compare(b.FirstAttempt) })
+	return l.windowFrom(first.FirstAttempt)
 }
 
 // windowFrom is from when on the list is asked for a lead whose first attempt
 // began then: earlier by what the clocks may differ, and by what ours is known
 // to be ahead of EasyBroker's. An attempt in the future was stamped by a clock
-// that has been set back since, so no window is safe.
+// that has been set back since, so no later window is safe than that of all
+// leads.
 func (l *lane) windowFrom(first time.Time) time.Time {
-	now := l.courier.clock.read()
-	if first.IsZero() || first.After(now) {
-		return time.Time{}
+	if first.IsZero() || first.After(l.courier.clock.read()) {
+		return lead.Epoch()
 	}
 	return first.Add(-clockSkew).Add(min(0, l.ahead()))
 }

@@ -1,6 +1,7 @@
 package courier_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -142,6 +143,38 @@ func TestABrokerWhoseClockIsElsewhereHidesNoLead(t *testing.T) {
 				w := start(t, b, courier.Options{})
 				id := w.post("casas")
 				w.await(id, lead.Confirmed, time.Minute)
+				require.Equal(t, 1, b.timesKept(id))
+			})
+		})
+	}
+}
+
+// More people have asked about a property than a look-up reads pages, and the
+// attempt was stamped by a clock that was set right while the process was down.
+func TestACrowdedPropertyHidesNoLeadOfAnotherClock(t *testing.T) {
+	for name, arrived := range map[string]bool{"it had arrived": true, "it had not": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{answer: func(call int, _ easybroker.Account) answer { return answer{keep: arrived || call > 1, err: errReset} }}
+				clock := &wall{}
+				clock.set(time.Hour)
+				w := start(t, b, clock.options())
+				id := w.postAt(clock.now())
+				w.await(id, lead.Doubtful, time.Second)
+				w.stop()
+				require.NoError(t, <-w.stopped)
+				clock.set(0)
+				for i := range 150 {
+					time.Sleep(time.Minute)
+					b.now(func(b *broker) {
+						b.kept = append(b.kept, kept{easybroker.ContactRequest{RemoteID: int64(i + 1), PropertyID: "EB-XX1234"}, time.Now(), "k"})
+					})
+				}
+				again := courier.New(w.store, b, []courier.Route{{Site: "casas", Account: account}}, clock.options())
+				ctx, cancel := context.WithCancel(context.Background())
+				t.Cleanup(cancel)
+				go func() { w.stopped <- again.Run(ctx) }()
+				w.await(id, lead.Confirmed, 3*time.Hour)
 				require.Equal(t, 1, b.timesKept(id))
 			})
 		})

@@ -87,9 +87,8 @@ func (a *Auditor) replayLane(ctx context.Context, l *lane, byProperty map[string
 			block(turns, stopped)
 			continue
 		}
-		first := slices.MinFunc(turns, func(a, b turn) int { return a.lead.ReceivedAt.Compare(b.lead.ReceivedAt) })
 		began := l.courier.clock.read()
-		items, err := l.readAll(ctx, easybroker.Query{PropertyID: property, After: l.windowFrom(first.lead.ReceivedAt)})
+		items, err := l.readAll(ctx, easybroker.Query{PropertyID: property, After: lead.Epoch()})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -88,11 +88,11 @@ func (s *standing) isDown() bool {
 	return s.state == lead.CredentialDown
 }
 
-// isHeld reports whether a person must change something first.
-func (s *standing) isHeld() bool {
+// isStopped reports whether no lead may go out before a probe has worked.
+func (s *standing) isStopped() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state == lead.CredentialHeld
+	return s.stopped()
 }
 
 // worked notes that EasyBroker judged a lead, so the credential is fine, if

@@ -155,7 +155,7 @@ func (l *lane) deferLead(c lead.Claim, v verdict, to *lead.Settlement) {
 	switch {
 	case v.credential:
 		to.DueAt = c.TurnAt
-	case v.strange && c.Strange+1 >= strangeTries:
+	case v.strange && timesStrange(c.Deferred)+1 >= strangeTries:
 		to.State, to.Reason = lead.Failed, cmp.Or(v.reason, v.detail)
 		to.Attempt.Outcome = lead.OutcomeRefused
 	default:

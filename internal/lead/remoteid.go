@@ -41,9 +41,12 @@ const (
 	Seconds Tick = "s"
 )
 
-// Since returns how many ticks have passed since 2026-01-01T00:00Z.
+// Epoch is where remote ids count from: no lead is older.
+func Epoch() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// Since returns how many ticks have passed since [Epoch].
 func (t Tick) Since(now time.Time) int64 {
-	passed := now.Sub(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	passed := now.Sub(Epoch())
 	if t == Seconds {
 		return int64(passed / time.Second)
 	}

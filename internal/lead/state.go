@@ -106,7 +106,7 @@ type Claim struct {
 	FirstAttempt, LastAttempt, LastEnd time.Time
 	Perhaps                            int
 	LastStatus                         int
-	Strange                            int // attempts that were refused in a way that EasyBroker is not known for
+	Deferred                           []int // what EasyBroker answered to those that it surely has not taken
 }
 
 // Settlement is what becomes of a claimed lead.

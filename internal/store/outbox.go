@@ -199,19 +199,11 @@ func recall(tx *sql.Tx, c *lead.Claim) error {
 			}
 			c.LastAttempt, c.LastEnd = fromMillis(begun), fromMillis(ended)
 		case lead.OutcomeDeferred:
-			if isStrange(c.LastStatus) {
-				c.Strange++
-			}
+			c.Deferred = append(c.Deferred, c.LastStatus)
 		case lead.OutcomeRefused:
 		}
 	}
 	return rows.Err()
-}
-
-// isStrange reports whether a deferred attempt ended with a refusal that is not
-// about the credential.
-func isStrange(status int) bool {
-	return status >= 400 && status < 500 && status != 401 && status != 403 && status != 425 && status != 429
 }
 
 // Settle writes down what became of a claimed lead. The error wraps
