@@ -483,6 +483,35 @@ func TestStoppingFinishesWhatBeganAndGivesBackTheRest(t *testing.T) {
 	})
 }
 
+// Many intents share a commit where EasyBroker is fast. Where it is slow, none is
+// written down before there is a connection for it.
+func TestIntentsRunAheadOfAFastBrokerOnly(t *testing.T) {
+	for took, most := range map[time.Duration]int{time.Millisecond: 64, 5 * time.Millisecond: 16, 50 * time.Millisecond: 4} {
+		t.Run(took.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{answer: func(int, easybroker.Account) answer { return answer{keep: true, took: took} }}
+				w := start(t, b, courier.Options{Rate: 1e6})
+				for range 300 {
+					w.post("casas")
+				}
+				begun := 0
+				for range 50 {
+					time.Sleep(took)
+					counts, err := w.store.Counts(t.Context())
+					require.NoError(t, err)
+					for _, c := range counts {
+						if c.State == lead.Sending {
+							begun = max(begun, c.Leads)
+						}
+					}
+				}
+				require.LessOrEqual(t, begun, most+4, "with those whose end is being written down")
+				require.Greater(t, begun, most/2)
+			})
+		})
+	}
+}
+
 func TestAnAttemptThatACrashCutIsLookedUpBeforeItIsSentAgain(t *testing.T) {
 	for name, arrived := range map[string]bool{"it had arrived": true, "it had not": false} {
 		t.Run(name, func(t *testing.T) {

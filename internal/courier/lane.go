@@ -15,8 +15,10 @@ import (
 const (
 	// poll is how long a lane sleeps at most.
 	poll = 10 * time.Minute
-	// mostAhead is how many attempts may have begun and wait for a connection.
+	// mostAhead is how many attempts may have begun, and soonAhead how long one
+	// of them may wait for a connection.
 	mostAhead = 64
+	soonAhead = 20 * time.Millisecond
 )
 
 // lane carries the leads of one credential: one goroutine hands out what is to
@@ -39,8 +41,9 @@ type lane struct {
 
 	mu        sync.Mutex
 	begun     int                     // attempts whose call has not ended
-	landed    int                     // calls that have ended since attempts were last begun
-	roomFor   int                     // attempts that may have begun, where that is more than there are connections
+	roomFor   int                     // attempts that may have begun
+	landed    int                     // calls that have ended since roomFor was reckoned
+	reckoned  time.Time               // when that was
 	sent      map[lead.RemoteID]trace // leads that this process has sent and is not done with
 	theirLead time.Duration           // how far EasyBroker's clock is ahead of ours
 }
@@ -156,10 +159,8 @@ func (l *lane) sendDue(ctx context.Context, allowed step) *sync.WaitGroup {
 }
 
 // takeRoom waits until attempts may be begun, and returns how many; zero when
-// ctx has ended. There may be as many as there are connections, or twice as many as
-// calls have ended while the last ones were written down: then intents share
-// their commits with more settlements, and none waits longer than a commit or
-// two. It uses up none of the pace, for whether there is a lead is not known.
+// ctx has ended. It uses up none of the pace, for whether there is a lead is not
+// known.
 func (l *lane) takeRoom(ctx context.Context, allowed step) int {
 	for ctx.Err() == nil {
 		if short := 1 - l.pace.Tokens(); short > 0 {
@@ -177,19 +178,28 @@ func (l *lane) takeRoom(ctx context.Context, allowed step) int {
 	return 0
 }
 
-// someRoom takes what room there is now.
+// someRoom takes what room there is now. There is room for as many attempts as
+// there are connections, or for as many as end soon: then many intents share a
+// commit, and no connection waits for one. Half of the room is worth a commit; so
+// is a connection that has nothing to do.
 func (l *lane) someRoom(allowed step) int {
 	paced := int(l.pace.Tokens())
+	if allowed == one {
+		paced = min(paced, 1)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := min(max(l.courier.opt.Concurrency, l.roomFor)-l.begun, paced)
-	if allowed == one {
-		n = min(n, 1)
+	if passed := time.Since(l.reckoned); passed >= soonAhead {
+		soon := int(time.Duration(l.landed) * soonAhead / passed)
+		l.roomFor = max(l.courier.opt.Concurrency, min(soon, mostAhead))
+		l.landed, l.reckoned = 0, time.Now()
 	}
-	if n = max(n, 0); n > 0 {
-		l.roomFor, l.landed = min(2*l.landed, mostAhead), 0
-		l.begun += n
+	n := max(0, l.roomFor-l.begun)
+	if l.begun >= l.courier.opt.Concurrency && n < l.roomFor/2 {
+		return 0
 	}
+	n = min(n, paced)
+	l.begun += n
 	return n
 }
 
