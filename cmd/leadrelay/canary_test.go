@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net"
@@ -66,11 +67,13 @@ func TestNoCanaryEscapes(t *testing.T) {
 	}
 	p.settled()
 	require.NotEmpty(t, broker.Book())
-	for _, m := range canaryMishaps() {
+	for i, m := range canaryMishaps() {
 		m.trouble.Next = 1 // more would hold the credential, or pause the site
 		broker.Misbehave(fakebroker.Faults{Trouble: []fakebroker.Trouble{m.trouble}})
 		before := len(p.out.String())
-		requireNoCanary(t, "an answer", say(t, p.public, http.MethodPost, "/f", nil, canaryForm().Encode()))
+		form := canaryForm()
+		form.Set("property_id", fmt.Sprint("EB-", 100+i)) // the same again would be a repeat
+		requireNoCanary(t, "an answer", say(t, p.public, http.MethodPost, "/f", nil, form.Encode()))
 		eventually(t, m.told, func() bool { return strings.Contains(p.out.String()[before:], m.told) })
 	}
 	p.ask("/metrics", func(body io.Reader) {
@@ -199,7 +202,7 @@ func say(t *testing.T, door, method, path string, header []string, body string) 
 	for name, usual := range map[string]string{
 		"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded", "Content-Length": fmt.Sprint(len(body)),
 		"Referer": "https://casas.mx/?email=" + canary, "User-Agent": canary, "Cookie": "session=" + canary, "Authorization": "Basic " + canary,
-		"X-Forwarded-For": canary, "X-Real-Ip": "93.93.93.93", "Idempotency-Key": canary, "X-Request-Id": canary + "@ejemplo.mx", "Accept-Language": canary,
+		"X-Forwarded-For": canary, "X-Real-Ip": "93.93.93.93", "Idempotency-Key": canary + rand.Text(), "X-Request-Id": canary + "@ejemplo.mx", "Accept-Language": canary,
 	} {
 		if !strings.Contains("\n"+lower, "\n"+strings.ToLower(name)+":") {
 			fmt.Fprintf(&b, "%s: %s\r\n", name, usual)

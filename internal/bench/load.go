@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"runtime"
@@ -22,7 +25,7 @@ type pressed struct {
 	P50, P99 float64 // latency in milliseconds
 }
 
-// load posts the same inquiry over all connections at once. It shares the
+// load posts inquiries over all connections at once. It shares the
 // machine with the server, so it does next to nothing.
 func load(ctx context.Context, p part) (pressed, error) {
 	runtime.GOMAXPROCS(1)
@@ -79,6 +82,7 @@ func (l *loader) run(ctx context.Context, address string, begin, end time.Time) 
 type visitor struct {
 	net.Conn
 	request []byte
+	mark    []byte // where the request tells itself from any other
 	buffer  [4096]byte
 }
 
@@ -93,8 +97,13 @@ func dial(ctx context.Context, address string) (*visitor, error) {
 	}
 	request := fmt.Appendf(nil, "POST /f/default HTTP/1.1\r\nHost: %s\r\nAccept: application/json\r\n"+
 		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", address, len(body), body)
-	return &visitor{Conn: c, request: request}, nil
+	mark := request[len(request)-len(unmarked):]
+	return &visitor{Conn: c, request: request, mark: mark}, nil
 }
+
+// unmarked ends an inquiry, for a number to take its place: what is the same
+// would be one lead.
+const unmarked = "0123456789abcdef"
 
 // inquiry is the body of a form.
 func inquiry() (string, error) {
@@ -104,13 +113,16 @@ func inquiry() (string, error) {
 	}
 	return url.Values{
 		"propiedad": {l.PropertyID}, "nombre": {l.Name}, "correo": {l.Email}, "telefono": {l.Phone},
-		"mensaje": {l.Message}, "page_url": {l.Context["page_url"]},
-	}.Encode(), nil
+		"page_url": {l.Context["page_url"]},
+	}.Encode() + "&mensaje=" + url.QueryEscape(l.Message) + "+" + unmarked, nil
 }
 
 // post sends the inquiry and returns the answer's body, which the next call
 // overwrites. Anything but 202 is an error.
 func (v *visitor) post() ([]byte, error) {
+	var number [len(unmarked) / 2]byte
+	binary.BigEndian.PutUint64(number[:], rand.Uint64())
+	hex.Encode(v.mark, number[:])
 	if _, err := v.Write(v.request); err != nil {
 		return nil, err
 	}

@@ -78,8 +78,8 @@ func newKeeper(ctx context.Context, p part) (intake.Keeper, error) {
 // forgetful keeps nothing.
 type forgetful struct{ last atomic.Int64 }
 
-func (f *forgetful) Keep(context.Context, lead.Lead, lead.Tick) (lead.RemoteID, error) {
-	return lead.RemoteID(f.last.Add(1)), nil
+func (f *forgetful) Keep(context.Context, lead.Submission) (lead.Kept, error) {
+	return lead.Kept{RemoteID: lead.RemoteID(f.last.Add(1))}, nil
 }
 
 // lonely keeps one lead at a time, so each has a commit of its own.
@@ -88,8 +88,8 @@ type lonely struct {
 	store *store.Store
 }
 
-func (l *lonely) Keep(ctx context.Context, lead lead.Lead, tick lead.Tick) (lead.RemoteID, error) {
+func (l *lonely) Keep(ctx context.Context, sub lead.Submission) (lead.Kept, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.store.Keep(ctx, lead, tick)
+	return l.store.Keep(ctx, sub)
 }

@@ -132,9 +132,9 @@ func (d *desk) keep(later time.Duration, q lead.Inquiry) lead.RemoteID {
 	}
 	l, err := lead.New(q, "casas.mx", lead.DefaultRules(), noon.Add(later))
 	require.NoError(d.t, err)
-	id, err := d.store.Keep(d.t.Context(), l, lead.Milliseconds)
+	kept, err := d.store.Keep(d.t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
 	require.NoError(d.t, err)
-	return id
+	return kept.RemoteID
 }
 
 // begin begins an attempt for the one lead that is due.

@@ -124,8 +124,9 @@ func (o *office) ago(age time.Duration, site string, state lead.State, message s
 	if state == lead.Queued || state == lead.Doubtful {
 		l.DueAt = time.Now().Add(time.Hour)
 	}
-	l.RemoteID, err = o.store.Keep(o.Context(), l, lead.Milliseconds)
+	kept, err := o.store.Keep(o.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
 	require.NoError(o, err)
+	l.RemoteID = kept.RemoteID
 	if state != lead.Delivered && state != lead.Confirmed {
 		return l
 	}

@@ -201,10 +201,10 @@ func (w *world) keep(site, property string, at time.Time) lead.RemoteID {
 		Site: site, PropertyID: property, Name: "Ana", Email: "ana@ejemplo.mx", Phone: "55 1234 5678", Message: "Hola",
 	}, "casas.mx", lead.DefaultRules(), at)
 	require.NoError(w, err)
-	id, err := w.store.Keep(w.Context(), l, lead.Milliseconds)
+	kept, err := w.store.Keep(w.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
 	require.NoError(w, err)
 	w.courier.Wake(site)
-	return id
+	return kept.RemoteID
 }
 
 func (w *world) find(id lead.RemoteID) (lead.Lead, []lead.Attempt) {

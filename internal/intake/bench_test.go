@@ -13,7 +13,9 @@ import (
 
 type nowhere struct{}
 
-func (nowhere) Keep(context.Context, lead.Lead, lead.Tick) (lead.RemoteID, error) { return 1, nil }
+func (nowhere) Keep(context.Context, lead.Submission) (lead.Kept, error) {
+	return lead.Kept{RemoteID: 1}, nil
+}
 
 // BenchmarkSubmit is the door alone: the keeper stores nothing.
 func BenchmarkSubmit(b *testing.B) {

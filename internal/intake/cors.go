@@ -23,7 +23,7 @@ func (k *desk) cors(h http.Header, r *http.Request) string {
 		return ""
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id")
+	h.Set("Access-Control-Expose-Headers", "Idempotency-Replayed, Retry-After, X-Request-Id")
 	return origin
 }
 

@@ -69,7 +69,7 @@ func requireOrigin(t *testing.T, h map[string][]string, origin string, allowed b
 	t.Helper()
 	if allowed {
 		require.Equal(t, []string{origin}, h[corsAllow])
-		require.Equal(t, []string{"Retry-After, X-Request-Id"}, h["Access-Control-Expose-Headers"])
+		require.Equal(t, []string{"Idempotency-Replayed, Retry-After, X-Request-Id"}, h["Access-Control-Expose-Headers"])
 	} else {
 		require.NotContains(t, h, corsAllow)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"slices"
 
 	"leadrelay/internal/problem"
 	"leadrelay/web"
@@ -32,7 +33,7 @@ func (v *visit) explainPage(w http.ResponseWriter, e *problem.Error) error {
 	page := web.ProblemPage{
 		Lang: v.lang, Status: e.Status, Title: words.Title, Detail: words.Detail, Next: words.Next, RequestID: words.RequestID,
 	}
-	if e.Code == problem.TryAgain || e.Code == problem.Internal {
+	if slices.Contains([]problem.Code{problem.TryAgain, problem.InProgress, problem.Internal}, e.Code) {
 		page.Action, page.Hidden = v.again()
 	}
 	return v.page(w, e.Status, func(out io.Writer) error { return web.RenderProblem(out, page) })

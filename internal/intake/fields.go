@@ -20,6 +20,7 @@ type draft struct {
 	context map[string]string
 	next    string // where the form wants the visitor to go
 	lang    string // which language it asks for
+	id      string // the form's own id for the inquiry
 }
 
 // entry is what came for one of our fields.
@@ -40,6 +41,8 @@ func (k *desk) sort(all []body.Field) *draft {
 			setFirst(&d.next, p)
 		case isLanguage:
 			setFirst(&d.lang, p)
+		case isSubmission:
+			setFirst(&d.id, p)
 		case isForeign:
 			d.keepContext(p)
 		default:

@@ -6,6 +6,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -27,13 +28,16 @@ const (
 	formMethods = "GET, HEAD, OPTIONS, POST"
 	// comeBack is what a client hears when nothing could be written.
 	comeBack = 30 * time.Second
+	// soon is when a request that has the key of a running one may try again.
+	soon = time.Second
 )
 
-// Keeper puts a lead on disk and gives it its number. It returns once the lead
-// is safe from a power cut. After an error nothing is acknowledged; the error's
-// text goes to the log, so it must hold no personal data.
+// Keeper puts a lead on disk and gives it its number, or that of the lead which
+// it repeats. It returns once the lead is safe from a power cut. After an error
+// nothing is acknowledged; it is [lead.ErrKeyReused] when another lead has the
+// key, and its text goes to the log, so it must hold no personal data.
 type Keeper interface {
-	Keep(ctx context.Context, l lead.Lead, tick lead.Tick) (lead.RemoteID, error)
+	Keep(ctx context.Context, s lead.Submission) (lead.Kept, error)
 }
 
 // Options are what the door can do without.
@@ -68,9 +72,10 @@ func New(sites []site.Site, keep Keeper, opt Options) http.Handler {
 }
 
 type door struct {
-	desks map[string]*desk
-	keep  Keeper
-	opt   Options
+	desks   map[string]*desk
+	keep    Keeper
+	opt     Options
+	running running
 }
 
 // visit is one request, and what is known of it so far.
@@ -140,12 +145,19 @@ func (d *door) submit(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return err
 	}
-	id, err := d.store(r.Context(), l, v.desk.Tick)
+	kept, err := d.store(r.Context(), lead.Submission{
+		Lead: l, Tick: v.desk.Tick, Key: lead.KeyOf(l.Site, v.submissionID(r)), Content: l.Content(),
+	})
 	if err != nil {
-		return problem.NewTryAgain(comeBack, err)
+		return err
 	}
-	note(r, func(c zerolog.Context) zerolog.Context { return c.Int64("remote_id", int64(id)) })
-	v.thank(w, r, id)
+	note(r, func(c zerolog.Context) zerolog.Context {
+		if c = c.Int64("remote_id", int64(kept.RemoteID)); kept.Again {
+			c = c.Bool("repeat", true)
+		}
+		return c
+	})
+	v.thank(w, r, kept)
 	return nil
 }
 
@@ -169,14 +181,24 @@ func (d *door) admit(r *http.Request, v *visit) error {
 
 // store keeps the lead even if the client hangs up now: the inquiry is whole,
 // and a page that is being closed wants it delivered all the same.
-func (d *door) store(ctx context.Context, l lead.Lead, tick lead.Tick) (lead.RemoteID, error) {
+func (d *door) store(ctx context.Context, s lead.Submission) (lead.Kept, error) {
+	end, ok := d.running.begin(s.Key)
+	if !ok {
+		return lead.Kept{}, problem.NewInProgress(soon)
+	}
+	defer end()
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), keepWithin)
 	defer stop()
-	id, err := d.keep.Keep(ctx, l, tick)
-	if err == nil && d.opt.Accepted != nil {
-		d.opt.Accepted(l.Site)
+	kept, err := d.keep.Keep(ctx, s)
+	switch {
+	case errors.Is(err, lead.ErrKeyReused):
+		return kept, problem.New(problem.KeyReused, err)
+	case err != nil:
+		return kept, problem.NewTryAgain(comeBack, err)
+	case !kept.Again && d.opt.Accepted != nil:
+		d.opt.Accepted(s.Lead.Site)
 	}
-	return id, err
+	return kept, nil
 }
 
 // stray answers what has no route: a wrong method where there is a page, and

@@ -41,15 +41,15 @@ type shelf struct {
 	seen  context.Context
 }
 
-func (s *shelf) Keep(ctx context.Context, l lead.Lead, tick lead.Tick) (lead.RemoteID, error) {
+func (s *shelf) Keep(ctx context.Context, sub lead.Submission) (lead.Kept, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen = ctx
 	if s.fails != nil {
-		return 0, s.fails
+		return lead.Kept{}, s.fails
 	}
-	s.leads, s.ticks = append(s.leads, l), append(s.ticks, tick)
-	return lead.RemoteID(28_339_200_000 + len(s.leads)), nil
+	s.leads, s.ticks = append(s.leads, sub.Lead), append(s.ticks, sub.Tick)
+	return lead.Kept{RemoteID: lead.RemoteID(28_339_200_000 + len(s.leads))}, nil
 }
 
 // relay is the door as the server runs it: with request ids and an access log.

@@ -17,10 +17,11 @@ var ours = [...]lead.Field{lead.PropertyID, lead.Name, lead.Email, lead.Phone, l
 type meaning int
 
 const (
-	isNext     meaning = iota + meaning(len(ours)) // where the visitor goes afterwards
-	isLanguage                                     // which language the visitor reads
-	isControl                                      // for others: honeypots, captchas, mail options
-	isForeign                                      // nothing that we know
+	isNext       meaning = iota + meaning(len(ours)) // where the visitor goes afterwards
+	isLanguage                                       // which language the visitor reads
+	isSubmission                                     // the form's own id for the inquiry
+	isControl                                        // for others: honeypots, captchas, mail options
+	isForeign                                        // nothing that we know
 )
 
 const (
@@ -70,6 +71,8 @@ func (k *desk) meaning(name string) meaning {
 			return isNext
 		case "_language":
 			return isLanguage
+		case "_submission_id":
+			return isSubmission
 		}
 		return isControl
 	}

@@ -22,9 +22,12 @@ type accepted struct {
 	Message  string        `json:"message"`
 }
 
-// thank answers an inquiry that is on disk.
-func (v *visit) thank(w http.ResponseWriter, r *http.Request, id lead.RemoteID) {
-	next := cmp.Or(v.next, v.desk.ThanksURL)
+// thank answers an inquiry that is on disk, and a repeat as it did the first.
+func (v *visit) thank(w http.ResponseWriter, r *http.Request, kept lead.Kept) {
+	if kept.Again {
+		w.Header().Set("Idempotency-Replayed", "true")
+	}
+	id, next := kept.RemoteID, cmp.Or(v.next, v.desk.ThanksURL)
 	if !v.json {
 		if next == "" {
 			next = v.thanksPath(r, id)

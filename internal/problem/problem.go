@@ -111,6 +111,14 @@ func NewTryAgain(after time.Duration, cause error) *Error {
 	return e
 }
 
+// NewInProgress says that the same is being done already, and when it will be
+// done.
+func NewInProgress(after time.Duration) *Error {
+	e := New(InProgress, nil)
+	e.RetryAfter = after
+	return e
+}
+
 // NewTooMany says when there is room again.
 func NewTooMany(after time.Duration) *Error {
 	e := New(TooMany, nil)

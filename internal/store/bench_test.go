@@ -23,7 +23,7 @@ func BenchmarkKeep(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if _, err := s.Keep(b.Context(), l, lead.Milliseconds); err != nil {
+			if _, err := s.Keep(b.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds}); err != nil {
 				b.Error(err)
 				return
 			}

@@ -24,12 +24,19 @@ func Version(t *testing.T, s *Store) (value string) {
 	return value
 }
 
+// Repeats is how many rows are kept to know repeats by.
+func Repeats(t *testing.T, s *Store) (n int) {
+	t.Helper()
+	require.NoError(t, s.read.QueryRow("SELECT count(*) FROM repeats").Scan(&n))
+	return n
+}
+
 // Together commits a lead and a write that fails in one batch.
 func Together(t *testing.T, s *Store, l lead.Lead, fail error) (kept, failed error) {
 	t.Helper()
 	body, err := pack(&l)
 	require.NoError(t, err)
-	good := &job{kept: &keep{lead: l, tick: lead.Milliseconds, body: body}, done: make(chan error, 1)}
+	good := &job{kept: &keep{Submission: lead.Submission{Lead: l, Tick: lead.Milliseconds}, body: body}, done: make(chan error, 1)}
 	bad := &job{run: func(*sql.Tx) error { return fail }, done: make(chan error, 1)}
 	release := Occupy(s)
 	s.jobs <- good

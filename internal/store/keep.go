@@ -13,30 +13,37 @@ const insertLead = `INSERT INTO leads (remote_id, site, state, property_id, body
 
 // keep is a lead on its way into the database.
 type keep struct {
-	lead lead.Lead
-	tick lead.Tick
+	lead.Submission
 	body []byte
-	id   lead.RemoteID
+
+	id     lead.RemoteID
+	again  bool // it was here before
+	reused bool // its key belongs to another lead
 }
 
 func (k *keep) args() []any {
-	l := &k.lead
+	l := &k.Lead
 	return []any{int64(k.id), l.Site, string(l.State), l.PropertyID, string(k.body), l.ReceivedAt.UnixMilli(), millis(l.DueAt)}
 }
 
-// Keep gives the lead its remote id and writes it down. It returns after the
-// lead is safely on disk; on an error nothing may be acknowledged. ctx bounds the
-// wait: when it ends first, the lead is kept only if its transaction had begun.
-func (s *Store) Keep(ctx context.Context, l lead.Lead, tick lead.Tick) (lead.RemoteID, error) {
-	body, err := pack(&l)
+// Keep gives the lead its remote id and writes it down, unless it is a repeat:
+// then it has that of the first. It returns after the lead is safely on disk; on
+// an error nothing may be acknowledged. The error is [lead.ErrKeyReused] when
+// another lead has its key. ctx bounds the wait: when it ends first, the lead is
+// kept only if its transaction had begun.
+func (s *Store) Keep(ctx context.Context, sub lead.Submission) (lead.Kept, error) {
+	body, err := pack(&sub.Lead)
 	if err != nil {
-		return 0, err
+		return lead.Kept{}, err
 	}
-	k := &keep{lead: l, tick: tick, body: body}
+	k := &keep{Submission: sub, body: body}
 	if err := s.await(ctx, &job{kept: k, done: make(chan error, 1)}); err != nil {
-		return 0, fmt.Errorf("keep lead: %w", err)
+		return lead.Kept{}, fmt.Errorf("keep lead: %w", err)
 	}
-	return k.id, nil
+	if k.reused {
+		return lead.Kept{}, lead.ErrKeyReused
+	}
+	return lead.Kept{RemoteID: k.id, Again: k.again}, nil
 }
 
 // body is the part of a lead that no query asks for by column.

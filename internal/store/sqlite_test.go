@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -39,9 +40,9 @@ func TestSQLite(t *testing.T) { storetest.Run(t, openTemp) }
 
 func keep(t *testing.T, s *store.Store, at time.Time) lead.RemoteID {
 	t.Helper()
-	id, err := s.Keep(t.Context(), storetest.Draft(t, at), lead.Milliseconds)
+	kept, err := s.Keep(t.Context(), lead.Submission{Lead: storetest.Draft(t, at), Tick: lead.Milliseconds})
 	require.NoError(t, err)
-	return id
+	return kept.RemoteID
 }
 
 func TestLeadsAndIDsSurviveARestart(t *testing.T) {
@@ -204,7 +205,7 @@ func TestALeadThatNobodyWaitsForAnyMoreIsNotKept(t *testing.T) {
 	release := store.Occupy(s)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	_, err := s.Keep(ctx, storetest.Draft(t, time.Now()), lead.Milliseconds)
+	_, err := s.Keep(ctx, lead.Submission{Lead: storetest.Draft(t, time.Now()), Tick: lead.Milliseconds})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	release()
 	last := keep(t, s, time.Now())
@@ -217,6 +218,38 @@ func TestALeadThatNobodyWaitsForAnyMoreIsNotKept(t *testing.T) {
 func TestAClosedStoreTakesNothing(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "leads.db"))
 	require.NoError(t, s.Close())
-	_, err := s.Keep(t.Context(), storetest.Draft(t, time.Now()), lead.Milliseconds)
+	_, err := s.Keep(t.Context(), lead.Submission{Lead: storetest.Draft(t, time.Now()), Tick: lead.Milliseconds})
 	require.ErrorContains(t, err, "closed")
+}
+
+// What no longer counts as a repeat goes, as long as new leads come.
+func TestRepeatsAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, filepath.Join(t.TempDir(), "leads.db"))
+		post := func(key string, i int) {
+			l := storetest.Draft(t, time.Now())
+			l.Message = fmt.Sprint(key, i)
+			_, err := s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds, Key: lead.KeyOf("casas", l.Message), Content: l.Content()})
+			require.NoError(t, err)
+		}
+		const leads, passes = 500, 256
+		for i := range leads {
+			post("early", i)
+		}
+		require.Equal(t, 2*leads, store.Repeats(t, s))
+		forgetAll := func(key string) {
+			for i := range passes {
+				time.Sleep(21 * time.Second)
+				post(key, i)
+			}
+		}
+		forgetAll("noon")
+		left := store.Repeats(t, s)
+		require.GreaterOrEqual(t, left, leads+passes, "keys count for a day")
+		require.Less(t, left, leads+2*passes, "and words for ten minutes")
+		time.Sleep(24 * time.Hour)
+		forgetAll("late")
+		require.Less(t, store.Repeats(t, s), 2*passes)
+		require.NoError(t, s.Close())
+	})
 }

@@ -29,6 +29,8 @@ type Store struct {
 
 	jobs      chan *job
 	live      []*job        // the writer's: the jobs of the transaction
+	forgot    time.Time     // the writer's: when it last dropped what no longer counts as a repeat
+	part      byte          // the writer's: of the digests that it then looked at
 	quit      chan struct{} // closed to stop the writer
 	done      chan struct{} // closed when the writer has stopped
 	lastWrite atomic.Int64  // when a commit last worked, Unix milliseconds
@@ -42,8 +44,8 @@ type dialect struct {
 
 // statements are those that every lead needs, understood once.
 type statements struct {
-	insert, ids, take, intent, settle, end *sql.Stmt // for the writer
-	nextDue                                *sql.Stmt // for readers
+	insert, mark, ids, take, intent, settle, end *sql.Stmt // for the writer
+	nextDue                                      *sql.Stmt // for readers
 }
 
 // Open opens the database, brings its schema up to date and starts the writer.
@@ -102,6 +104,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		text string
 	}{
 		{&s.stmt.insert, s.write, insertLead},
+		{&s.stmt.mark, s.write, markSQL},
 		{&s.stmt.ids, s.write, reserveSQL},
 		{&s.stmt.take, s.write, s.dialect.take},
 		{&s.stmt.intent, s.write, intentSQL},

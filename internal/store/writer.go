@@ -239,24 +239,35 @@ func (s *Store) taken(batch []*job) []*job {
 	return s.live
 }
 
-// keepAll inserts the leads of the batch under fresh remote ids.
+// keepAll inserts the leads of the batch under fresh remote ids. An id that a
+// repeat does not need is left out.
 func (s *Store) keepAll(tx *sql.Tx, batch []*job) error {
 	next, err := s.reserveIDs(tx, batch)
 	if err != nil {
 		return err
+	}
+	if len(next) == 0 {
+		return nil
 	}
 	insert := s.bind(tx, s.stmt.insert) //nolint:sqlclosecheck // the transaction's end closes it
 	for _, j := range batch {
 		if j.kept == nil {
 			continue
 		}
-		j.kept.id = next[j.kept.tick]
-		next[j.kept.tick]++
-		if _, err := insert.Exec(j.kept.args()...); err != nil {
+		k := j.kept
+		isRepeat, err := s.repeats(tx, k, next[k.Tick])
+		if err != nil {
+			return jobError{fmt.Errorf("repeats: %w", err)}
+		}
+		if isRepeat {
+			continue
+		}
+		next[k.Tick]++
+		if _, err := insert.Exec(k.args()...); err != nil {
 			return jobError{fmt.Errorf("insert: %w", err)}
 		}
 	}
-	return nil
+	return s.forget(tx, time.Now())
 }
 
 // reserveSQL takes n remote ids at once. The first is max(last + 1, ticks): see
@@ -270,8 +281,8 @@ func (s *Store) reserveIDs(tx *sql.Tx, batch []*job) (map[lead.Tick]lead.RemoteI
 	count, ticks := map[lead.Tick]int64{}, map[lead.Tick]int64{}
 	for _, j := range batch {
 		if k := j.kept; k != nil {
-			count[k.tick]++
-			ticks[k.tick] = max(ticks[k.tick], k.tick.Since(k.lead.ReceivedAt))
+			count[k.Tick]++
+			ticks[k.Tick] = max(ticks[k.Tick], k.Tick.Since(k.Lead.ReceivedAt))
 		}
 	}
 	first := make(map[lead.Tick]lead.RemoteID, len(count))

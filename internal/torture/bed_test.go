@@ -155,15 +155,15 @@ func (b *bed) tryPost(n int) lead.RemoteID {
 		return 0
 	}
 	b.comesIn(n)
-	id, err := p.store.Keep(b.Context(), l, lead.Milliseconds)
+	kept, err := p.store.Keep(b.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
 	if err != nil || p.alive() != nil {
 		return 0
 	}
 	p.courier.Wake(site)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.posted[id] = time.Now()
-	return id
+	b.posted[kept.RemoteID] = time.Now()
+	return kept.RemoteID
 }
 
 func (b *bed) comesIn(n int) {

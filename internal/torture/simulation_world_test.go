@@ -236,12 +236,12 @@ func (w *simWorld) keep(l lead.Lead, acknowledged bool) {
 		w.watch.kept(lead.RemoteID(len(w.watch.leads)+1), l, acknowledged)
 		return
 	}
-	id, err := w.store.Keep(context.Background(), l, lead.Milliseconds)
+	kept, err := w.store.Keep(context.Background(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
 	if err != nil {
 		w.watch.violate("store", 0, "keep: %v", err)
 		return
 	}
-	w.watch.kept(id, l, acknowledged)
+	w.watch.kept(kept.RemoteID, l, acknowledged)
 	if acknowledged {
 		w.life.courier.Wake(l.Site)
 	}

@@ -57,7 +57,7 @@ func keepOne(ctx context.Context, path string) error {
 	}
 	l, err := Draft(time.Now().Add(-age))
 	if err == nil {
-		_, err = s.Keep(ctx, l, lead.Milliseconds)
+		_, err = s.Keep(ctx, lead.Submission{Lead: l, Tick: lead.Milliseconds})
 	}
 	return errors.Join(err, s.Close())
 }
@@ -88,7 +88,7 @@ func Keep(ctx context.Context, s *store.Store) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Keep(ctx, l, lead.Milliseconds)
+	_, err = s.Keep(ctx, lead.Submission{Lead: l, Tick: lead.Milliseconds})
 	return err
 }
 

@@ -45,6 +45,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"leads are counted by site and state":                    counted,
 		"an unknown lead is not found":                           notFound,
 		"a store that takes writes is ready":                     ready,
+		"a repeat is the lead that it repeats":                   repeats,
+		"five hundred with one key are one lead":                 manyWithOneKey,
 
 		"a person's change is written down whole":           amended,
 		"a change that fails changes nothing":               amendmentFails,
@@ -76,9 +78,9 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 func keep(t *testing.T, s *store.Store, at time.Time) lead.RemoteID {
 	t.Helper()
-	id, err := s.Keep(t.Context(), Draft(t, at), lead.Milliseconds)
+	kept, err := s.Keep(t.Context(), lead.Submission{Lead: Draft(t, at), Tick: lead.Milliseconds})
 	require.NoError(t, err)
-	return id
+	return kept.RemoteID
 }
 
 func due(at time.Time, n int) lead.Due { return lead.Due{Now: at, N: n, Lease: lease} }
@@ -114,12 +116,13 @@ func lookOne(t *testing.T, s *store.Store, at time.Time) lead.Claim {
 func foundAgain(t *testing.T, s *store.Store) {
 	t.Helper()
 	want := Draft(t, now())
-	id, err := s.Keep(t.Context(), want, lead.Milliseconds)
+	kept, err := s.Keep(t.Context(), lead.Submission{Lead: want, Tick: lead.Milliseconds})
 	require.NoError(t, err)
+	require.False(t, kept.Again)
 
-	got, attempts, err := s.Find(t.Context(), id)
+	got, attempts, err := s.Find(t.Context(), kept.RemoteID)
 	require.NoError(t, err)
-	want.RemoteID = id
+	want.RemoteID = kept.RemoteID
 	require.Equal(t, want, got)
 	require.Empty(t, attempts)
 }
@@ -131,7 +134,10 @@ func uniqueIDs(t *testing.T, s *store.Store) {
 	l := Draft(t, now())
 	var wg sync.WaitGroup
 	for i := range visitors {
-		wg.Go(func() { ids[i], errs[i] = s.Keep(t.Context(), l, lead.Milliseconds) })
+		wg.Go(func() {
+			kept, err := s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
+			ids[i], errs[i] = kept.RemoteID, err
+		})
 	}
 	wg.Wait()
 	for _, err := range errs {
@@ -156,10 +162,10 @@ func clockJumpsBack(t *testing.T, s *store.Store) {
 func bothTicks(t *testing.T, s *store.Store) {
 	t.Helper()
 	for _, at := range []time.Time{now(), time.Unix(0, 0).UTC(), now().AddDate(30, 0, 0)} {
-		slow, err := s.Keep(t.Context(), Draft(t, at), lead.Seconds)
+		kept, err := s.Keep(t.Context(), lead.Submission{Lead: Draft(t, at), Tick: lead.Seconds})
 		require.NoError(t, err)
-		require.Positive(t, slow)
-		require.Less(t, int64(slow), int64(1)<<31)
+		require.Positive(t, kept.RemoteID)
+		require.Less(t, int64(kept.RemoteID), int64(1)<<31)
 		require.Greater(t, int64(keep(t, s, at)), int64(1)<<32)
 	}
 }

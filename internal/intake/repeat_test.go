@@ -1,0 +1,198 @@
+package intake_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/intake"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
+)
+
+// counter is a door in front of the real store.
+type counter struct {
+	http.Handler
+	store    *store.Store
+	mu       sync.Mutex
+	accepted int
+}
+
+func newCounter(t *testing.T, keep func(*store.Store) intake.Keeper) *counter {
+	t.Helper()
+	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "leads.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	c := &counter{store: s}
+	c.Handler = intake.New(sites(t), keep(s), intake.Options{Accepted: func(string) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.accepted++
+	}})
+	return c
+}
+
+func atOnce(s *store.Store) intake.Keeper { return s }
+
+// post posts to a site; headers come in pairs.
+func (c *counter) post(path, contentType, body string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("POST", path, strings.NewReader(body))
+	r.Header.Set("Content-Type", contentType)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	c.ServeHTTP(w, r)
+	return w
+}
+
+func (c *counter) leads(t *testing.T) int {
+	t.Helper()
+	leads, _, err := c.store.List(t.Context(), lead.Filter{Limit: 1000})
+	require.NoError(t, err)
+	require.Equal(t, len(leads), c.accepted, "the courier is woken once for each")
+	return len(leads)
+}
+
+// other is wholeJSON with its members in another order, and more of what makes no
+// difference.
+const other = `{"message":"Hola","phone":"55 1234 5678","email":"ANA@casas.mx","name":" Ana ","utm_source":"x","page_url":"https://casas.mx/2","property_id":"EB-AB1234"}`
+
+func TestARepeatGetsTheSameAnswer(t *testing.T) {
+	const key = "Idempotency-Key"
+	changed := strings.Replace(wholeJSON, "Hola", "Otra cosa", 1)
+	withID := func(body, id string) string { return strings.Replace(body, "{", `{"_submission_id":"`+id+`",`, 1) }
+	tests := map[string]struct {
+		first, second         string // bodies
+		firstHead, secondHead []string
+		status                int
+		leads                 int
+	}{
+		"D1 the same key and body":              {wholeJSON, wholeJSON, []string{key, "k"}, []string{key, "k"}, 202, 1},
+		"D1 the key in a field":                 {withID(wholeJSON, "k"), withID(wholeJSON, "k"), nil, nil, 202, 1},
+		"the key in a field, then in a header":  {withID(wholeJSON, "k"), wholeJSON, nil, []string{key, "k"}, 202, 1},
+		"a header counts more than a field":     {withID(wholeJSON, "k"), withID(changed, "k"), nil, []string{key, "l"}, 202, 2},
+		"D2 the same key, another body":         {wholeJSON, changed, []string{key, "k"}, []string{key, "k"}, 422, 1},
+		"D2 the same in another order":          {wholeJSON, other, []string{key, "k"}, []string{key, "k"}, 202, 1},
+		"D9 a double click":                     {wholeJSON, wholeJSON, nil, nil, 202, 1},
+		"D9 the same, typed another way":        {wholeJSON, other, nil, nil, 202, 1},
+		"D10 another message":                   {wholeJSON, changed, nil, nil, 202, 2},
+		"D10 another property":                  {wholeJSON, strings.Replace(wholeJSON, "1234", "1235", 1), nil, nil, 202, 2},
+		"another person":                        {wholeJSON, strings.Replace(wholeJSON, "ana@", "eva@", 1), nil, nil, 202, 2},
+		"a name that was put right":             {wholeJSON, strings.Replace(wholeJSON, `"Ana"`, `"Ana Luz"`, 1), nil, nil, 202, 2},
+		"a blank key is none":                   {wholeJSON, changed, []string{key, ""}, []string{key, ""}, 202, 2},
+		"a key of any length and letters works": {wholeJSON, wholeJSON, []string{key, strings.Repeat("ñ\"\\", 1000)}, []string{key, strings.Repeat("ñ\"\\", 1000)}, 202, 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := newCounter(t, atOnce)
+			first := c.post("/f/casas", jsonType, tt.first, tt.firstHead...)
+			require.Equal(t, 202, first.Code)
+			require.Empty(t, first.Header().Get("Idempotency-Replayed"))
+			second := c.post("/f/casas", jsonType, tt.second, tt.secondHead...)
+			require.Equal(t, tt.status, second.Code)
+			require.Equal(t, tt.leads, c.leads(t))
+			if isRepeat := tt.status == 202 && tt.leads == 1; isRepeat {
+				require.Equal(t, first.Body.String(), second.Body.String(), "byte for byte")
+				require.Equal(t, "true", second.Header().Get("Idempotency-Replayed"))
+			} else {
+				require.Empty(t, second.Header().Get("Idempotency-Replayed"))
+			}
+			if tt.status == 422 {
+				require.Equal(t, "key_reused", readProblem(t, second).Code)
+			}
+		})
+	}
+}
+
+func TestAKeyBelongsToItsSite(t *testing.T) { // D6
+	c := newCounter(t, atOnce)
+	for _, path := range []string{"/f/casas", "/f/homes"} {
+		require.Equal(t, 202, c.post(path, jsonType, wholeJSON, "Idempotency-Key", "k").Code)
+	}
+	require.Equal(t, 2, c.leads(t))
+}
+
+func TestAFormThatIsSentTwiceLeadsToTheSamePage(t *testing.T) {
+	c := newCounter(t, atOnce)
+	first, second := c.post("/f/casas", formType, wholeForm), c.post("/f/casas", formType, wholeForm)
+	require.Equal(t, 303, first.Code)
+	require.Equal(t, 303, second.Code)
+	require.Equal(t, first.Header().Get("Location"), second.Header().Get("Location"))
+	require.Equal(t, 1, c.leads(t))
+}
+
+// What is wrong uses up no key: the visitor mends it and sends it again.
+func TestAKeyIsFreeUntilSomethingIsKept(t *testing.T) {
+	c := newCounter(t, atOnce)
+	wrong := strings.Replace(wholeJSON, "ana@casas.mx", "ana", 1)
+	require.Equal(t, 422, c.post("/f/casas", jsonType, wrong, "Idempotency-Key", "k").Code)
+	require.Equal(t, 202, c.post("/f/casas", jsonType, wholeJSON, "Idempotency-Key", "k").Code)
+	require.Equal(t, 1, c.leads(t))
+}
+
+func TestManyAtOnceWithOneKeyAreOneLead(t *testing.T) { // D3
+	c := newCounter(t, atOnce)
+	const visitors = 500
+	answers := make([]*httptest.ResponseRecorder, visitors)
+	var all sync.WaitGroup
+	for i := range visitors {
+		all.Go(func() { answers[i] = c.post("/f/casas", jsonType, wholeJSON, "Idempotency-Key", "k") })
+	}
+	all.Wait()
+	seen := map[string]int{}
+	for _, w := range answers {
+		seen[fmt.Sprint(w.Code, " ", w.Header().Get("Idempotency-Replayed"))]++
+		if w.Code == http.StatusConflict {
+			require.NotEmpty(t, w.Header().Get("Retry-After"))
+		}
+	}
+	require.Equal(t, 1, seen["202 "], seen)
+	require.Equal(t, visitors-1, seen["202 true"]+seen["409 "], seen)
+	require.Equal(t, 1, c.leads(t))
+}
+
+// slow keeps a lead after a while.
+type slow struct {
+	intake.Keeper
+	while time.Duration
+}
+
+func (s slow) Keep(ctx context.Context, sub lead.Submission) (lead.Kept, error) {
+	time.Sleep(s.while)
+	return s.Keeper.Keep(ctx, sub)
+}
+
+func TestTheKeyOfARunningRequest(t *testing.T) {
+	for while, want := range map[time.Duration]int{900 * time.Millisecond: 202, 5 * time.Second: 409} {
+		t.Run(while.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCounter(t, func(s *store.Store) intake.Keeper { return slow{s, while} })
+				var first *httptest.ResponseRecorder
+				var running sync.WaitGroup
+				running.Go(func() { first = c.post("/f/casas", jsonType, wholeJSON, "Idempotency-Key", "k") })
+				synctest.Wait()
+				second := c.post("/f/casas", jsonType, wholeJSON, "Idempotency-Key", "k")
+				require.Equal(t, want, second.Code)
+				free := c.post("/f/casas", jsonType, wholeJSON, "Idempotency-Key", "l")
+				require.Equal(t, 202, free.Code, "another key does not wait")
+				running.Wait()
+				require.Equal(t, 202, first.Code)
+				if want == 409 {
+					require.Equal(t, "in_progress", readProblem(t, second).Code)
+					require.Equal(t, "1", second.Header().Get("Retry-After"))
+				}
+				require.Equal(t, 1, c.leads(t))
+			})
+		})
+	}
+}
