@@ -167,6 +167,8 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 	api := console.New(r.store, courier.NewAuditor(r.courier, r.store), rules, token, metrics.Handler())
 	ready := console.Readyz(server.Readyz(r.store.Ready, r.drain), r.store.Ready, r.drain.Begun, r.courier.Status)
 	mux := door("operator", ready, r, metrics, log)
+	mux.Get(console.OpenAPIPath, console.OpenAPI)
+	mux.Head(console.OpenAPIPath, console.OpenAPI)
 	mux.Mount("/", api)
 	mux.MethodNotAllowed(api.ServeHTTP)
 	return mux
