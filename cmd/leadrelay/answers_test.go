@@ -1,0 +1,234 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/lead"
+)
+
+const (
+	inquiry = `{"property_id":"EB-1","email":"ana@ejemplo.mx","message":"Hola"}`
+	asForm  = "Content-Type: application/x-www-form-urlencoded\nAccept: text/html"
+	asParts = "Content-Type: multipart/form-data; boundary=x\nAccept: application/json"
+)
+
+var large = `{"message":"` + strings.Repeat("x", 64<<10) + `"}`
+
+// inParts is a multipart body of names and values in turn.
+func inParts(pairs ...string) string {
+	var b strings.Builder
+	for pair := range slices.Chunk(pairs, 2) {
+		b.WriteString("--x\r\nContent-Disposition: form-data; name=\"" + pair[0] + "\"\r\n\r\n" + pair[1] + "\r\n")
+	}
+	return b.String() + "--x--\r\n"
+}
+
+// onEachForm are the questions to a form, wherever it is.
+func onEachForm(path string) []question {
+	form := "property_id=EB-1&email=ana%40ejemplo.mx&message=Hola&_next=https%3A%2F%2Fcasas.mx%2Fgracias"
+	return []question{
+		{"POST " + path, 202, inquiry, "", ""},
+		{"POST " + path, 202, inquiry, "", "Content-Type: text/plain"},
+		{"POST " + path, 303, form, "", asForm},
+		{"POST " + path, 202, inParts("property_id", "EB-1", "email", "ana@ejemplo.mx", "message", "Hola"), "", asParts},
+		{"POST " + path, 400, `{"email"`, `"unreadable"`, ""},
+		{"POST " + path, 400, "%zz", "<html", asForm},
+		{"POST " + path, 403, inquiry, `"origin_not_allowed"`, "Origin: https://evil.mx"},
+		{"POST " + path, 413, large, `"too_large"`, ""},
+		{"POST " + path, 415, "a,b", `"unsupported_type"`, "Content-Type: text/csv\nAccept: application/json"},
+		{"POST " + path, 422, `{"email":"ana"}`, `"TYPE_EMAIL"`, ""},
+		{"POST " + path, 422, "email=ana", "<form", asForm},
+		{"POST " + path, 422, inParts("email", "ana@ejemplo.mx"), `"REQUIRED_FIELD_MISSING"`, asParts},
+		{"GET " + path + "?property_id=EB-1&_language=en", 200, "", "<form", ""},
+		{"OPTIONS " + path, 204, "", "", ""},
+		{"OPTIONS " + path, 204, "", "", "Origin: https://casas.mx\nAccess-Control-Request-Method: POST"},
+	}
+}
+
+// nowhere are the questions to a form of a site that there is not.
+func nowhere(path string) []question {
+	return []question{
+		{"POST " + path, 404, inquiry, `"unknown_site"`, ""},
+		{"POST " + path, 404, "email=ana", "<html", asForm},
+		{"GET " + path, 404, "", "<html", ""},
+		{"OPTIONS " + path, 404, "", "", ""},
+	}
+}
+
+// byTheOperator are the questions that move no lead but one that is lost.
+var byTheOperator = []question{
+	{"GET /api/v1/leads", 200, "", `"next_cursor":null`, ""},
+	{"GET /api/v1/leads?site=default&state=failed&property_id=EB-1&q=Hola&after=2026-01-01T00:00:00Z&before=2999-01-01T00:00:00Z", 200, "", `"remote_id":{failed}`, ""},
+	{"GET /api/v1/leads?limit=1", 200, "", `"next_cursor":"`, ""},
+	{"GET /api/v1/leads?limit=1&cursor={delivered}", 200, "", "", ""},
+	{"GET /api/v1/leads?limit=0&order=up", 400, "", `"INVALID_PARAMETER"`, ""},
+	{"GET /api/v1/leads/{delivered}", 200, "", `"outcome":"delivered"`, ""},
+	{"GET /api/v1/leads/1", 404, "", "", ""},
+
+	{"POST /api/v1/reconciliations", 200, "", `"only_here":[{`, ""},
+	{"POST /api/v1/reconciliations", 200, `{"since":"2026-01-01T00:00:00Z"}`, "", ""},
+	{"POST /api/v1/reconciliations", 400, `7`, "", ""},
+	{"POST /api/v1/reconciliations", 413, large, "", ""},
+	{"POST /api/v1/reconciliations", 422, `{"since":"24h"}`, "", ""},
+	{"GET /api/v1/reconciliations", 200, "", `"only_here":[{`, ""},
+
+	{"POST /api/v1/replays", 200, `{"state":"failed","dry_run":true}`, `"would be sent"`, ""},
+	{"POST /api/v1/replays", 200, `{"remote_ids":[{lost}],"site":"default","q":"Hola","after":"2026-01-01T00:00:00Z"}`, `"replays":[{`, ""},
+	{"POST /api/v1/replays", 400, `7`, "", ""},
+	{"POST /api/v1/replays", 413, large, "", ""},
+	{"POST /api/v1/replays", 422, `{}`, `"REQUIRED_FIELD_MISSING"`, ""},
+
+	{"PATCH /api/v1/leads/{failed}", 200, `{"name":"Luz","phone":null}`, `"Luz"`, ""},
+	{"PATCH /api/v1/leads/{failed}", 400, `[]`, "", ""},
+	{"PATCH /api/v1/leads/1", 404, `{}`, "", ""},
+	{"PATCH /api/v1/leads/{delivered}", 409, `{"name":"Luz"}`, "", ""},
+	{"PATCH /api/v1/leads/{failed}", 413, large, "", ""},
+	{"PATCH /api/v1/leads/{failed}", 422, `{"email":"luz"}`, `"TYPE_EMAIL"`, ""},
+
+	{"GET /metrics", 200, "", "leadrelay_build_info{", ""},
+	{"GET /openapi.yaml", 200, "", "openapi: 3.1", ""},
+	{"GET /healthz", 200, "", "ok", ""},
+	{"GET /readyz", 200, "", "ready", ""},
+	{"GET /readyz?verbose", 200, "", "", ""},
+}
+
+// moves are the questions to an address that moves a lead: one that may be
+// moved, and one that may not.
+func moves(verb, from, stuck string) []question {
+	path := func(name string) string { return "POST /api/v1/leads/" + name + "/" + verb }
+	return []question{
+		{path(from), 200, "", `"attempts":[`, ""},
+		{path(stuck), 409, `{}`, `"wrong_state"`, ""},
+		{path("1"), 404, "", `"not_found"`, ""},
+		{path(stuck), 400, `7`, `"unreadable"`, ""},
+		{path(stuck), 413, large, `"too_large"`, ""},
+		{path(stuck), 422, `{"later":true}`, `"INVALID_PARAMETER"`, ""},
+	}
+}
+
+// withoutAStore are the questions to a relay whose database is gone.
+var withoutAStore = []question{
+	{"POST /f", 503, inquiry, `"try_again"`, ""},
+	{"POST /f/default", 503, inquiry, `"try_again"`, ""},
+	{"GET /readyz", 503, "", "cannot be written", ""},
+	{"GET /readyz?verbose", 503, "", "", ""},
+	{"GET /api/v1/leads", 503, "", "", ""},
+	{"GET /api/v1/leads/1", 503, "", "", ""},
+	{"PATCH /api/v1/leads/1", 503, `{}`, "", ""},
+	{"POST /api/v1/leads/1/retry", 503, "", "", ""},
+	{"POST /api/v1/leads/1/release", 503, "", "", ""},
+	{"POST /api/v1/leads/1/discard", 503, "", "", ""},
+	{"POST /api/v1/replays", 503, `{"state":"failed"}`, "", ""},
+	{"GET /api/v1/reconciliations", 503, "", "", ""},
+	{"POST /api/v1/reconciliations", 503, "", "", ""},
+}
+
+// notSeen are the answers that no question of a test can have.
+var notSeen = map[string]string{
+	" 500":               "an error of the relay's own: it has none that we know",
+	"POST /f 409":        "needs a request with the same key that is still running",
+	"POST /f/{site} 409": "the same",
+}
+
+// Whatever is described has been answered so, and whatever was answered is
+// described: addresses, statuses, headers, types and bodies.
+func TestAnswersAreAsDescribed(t *testing.T) {
+	doc := usualAnswers(t)
+	answersWhileSending(t, doc)
+	answersWithoutADefault(t, doc)
+	answersToAFlood(t, doc)
+	answersWithoutAStore(t, doc)
+	excused := map[string]bool{}
+	for _, one := range doc.unseen() {
+		because := slices.DeleteFunc(slices.Collect(maps.Keys(notSeen)), func(end string) bool { return !strings.HasSuffix(one, end) })
+		require.NotEmpty(t, because, "%s is described, but was never seen", one)
+		excused[because[0]] = true
+	}
+	require.Len(t, excused, len(notSeen), "an excuse that nobody needs")
+}
+
+func usualAnswers(t *testing.T) *description {
+	_, address := startBroker(t)
+	env := settings(t, address)
+	env["LEADRELAY_ORIGINS"] = "https://casas.mx"
+	d := openDoors(t, env)
+	for name, state := range map[string]lead.State{
+		"failed": lead.Failed, "lost": lead.Failed, "quarantined": lead.Quarantined, "missing": lead.Delivered, "delivered": lead.Failed,
+	} {
+		d.put(name, state)
+	}
+	d.carry()
+	d.ask(d.doc, question{"POST /api/v1/leads/{delivered}/retry", 200, "", "", ""})
+	for _, q := range slices.Concat(onEachForm("/f"), onEachForm("/f/default"), nowhere("/f/nowhere")) {
+		d.ask(d.doc, q)
+	}
+	eventually(t, "nothing waits", d.settled) // a list that grows cannot be read in full
+	for _, q := range slices.Concat(byTheOperator, moves("release", "{quarantined}", "{failed}"),
+		moves("discard", "{failed}", "{delivered}"), moves("retry", "{failed}", "{delivered}")) {
+		d.ask(d.doc, q)
+	}
+	d.ask(d.doc, question{"POST /api/v1/leads/{delivered}/retry", 200, `{"force":true}`, "", ""})
+	d.ask(d.doc, question{"GET /f/default/thanks?folio=7", 200, "", "7", ""})
+	d.ask(d.doc, question{"GET /f/default/thanks", 404, "", "<html", ""})
+	d.drain.Begin()
+	d.ask(d.doc, question{"GET /readyz", 503, "", "stopping", ""})
+	d.askWithoutAToken()
+	return d.doc
+}
+
+func (d *doors) askWithoutAToken() {
+	d.t.Helper()
+	for path, item := range d.doc.Paths.Map() {
+		for method, operation := range item.Operations() {
+			if operation.Security != nil {
+				d.ask(d.doc, question{method + " " + inBraces.ReplaceAllString(path, "1"), 401, "", `"unauthorized"`, ""})
+			}
+		}
+	}
+}
+
+func answersWhileSending(t *testing.T, doc *description) {
+	d := openDoors(t, settings(t, "127.0.0.1:1"))
+	d.put("sending", lead.Queued)
+	claims, _, err := d.store.Begin(t.Context(), "default", lead.Due{Now: time.Now(), N: 1, Lease: time.Minute})
+	require.NoError(t, err)
+	require.Len(t, claims, 1)
+	d.ask(doc, question{"GET /api/v1/leads/{sending}", 200, "", `"outcome":null`, ""})
+	d.ask(doc, question{"POST /api/v1/leads/{sending}/discard", 409, "", `(sending)`, ""})
+}
+
+func answersWithoutADefault(t *testing.T, doc *description) {
+	file := filepath.Join(t.TempDir(), "leadrelay.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("sites:\n  casas:\n    source: casas.mx\n"), 0o600))
+	env := settings(t, "127.0.0.1:1")
+	env["LEADRELAY_SOURCE"], env["LEADRELAY_CONFIG"] = "", file
+	d := openDoors(t, env)
+	for _, q := range nowhere("/f") {
+		d.ask(doc, q)
+	}
+}
+
+func answersToAFlood(t *testing.T, doc *description) {
+	env := settings(t, "127.0.0.1:1")
+	env["LEADRELAY_LIMIT_SITE"] = "1/h"
+	d := openDoors(t, env)
+	d.ask(doc, question{"POST /f", 202, inquiry, "", ""})
+	d.ask(doc, question{"POST /f", 429, inquiry, `"too_many"`, ""})
+	d.ask(doc, question{"POST /f/default", 429, "email=ana", "<html", asForm})
+}
+
+func answersWithoutAStore(t *testing.T, doc *description) {
+	d := openDoors(t, settings(t, "127.0.0.1:1"))
+	require.NoError(t, d.shut())
+	for _, q := range withoutAStore {
+		d.ask(doc, q)
+	}
+}
