@@ -14,8 +14,10 @@ import (
 type FormPage struct {
 	Lang       locale.Lang
 	SiteName   string
+	Theme      string // address of a style sheet with the site's color; optional
 	Action     string // the path that the form posts to
 	PropertyID string // named below the heading; it travels as one of Fields
+	PrivacyURL string // the agency's privacy notice; optional
 	Fields     []Field
 	Hidden     []Pair // everything else that was posted, so that nothing typed is lost
 }
@@ -38,6 +40,7 @@ type Pair struct{ Name, Value string }
 type ThanksPage struct {
 	Lang     locale.Lang
 	SiteName string
+	Theme    string
 	Folio    int64
 	Back     string // a URL; optional
 }
@@ -49,6 +52,7 @@ type ProblemPage struct {
 	Status              int
 	Title, Detail, Next string
 	RequestID           string
+	Theme               string
 	Action              string
 	Hidden              []Pair
 }

@@ -48,6 +48,9 @@ courier:
 sites:
   casas:
     source: casas.co
+    name: Casas de la Costa
+    color: "#0e6657"
+    privacy_url: https://casas.co/privacidad?v=2
     origins:
       - https://casas.co
       - "https://*.casas.co"
@@ -95,6 +98,7 @@ func TestTheFileSaysEverything(t *testing.T) {
 	require.Equal(t, lead.DefaultRules(), own.Rules)
 
 	require.Equal(t, "casas", shared.ID)
+	require.Equal(t, []string{"Casas de la Costa", "#0e6657", "https://casas.co/privacidad?v=2"}, []string{shared.Name, shared.Color, shared.Privacy})
 	require.Equal(t, "shared-k3y", shared.EasyBroker.Key.Reveal())
 	require.Equal(t, "CO", shared.EasyBroker.Country)
 	require.Equal(t, "https://api.stagingeb.com/v1", shared.EasyBroker.URL)
@@ -160,7 +164,7 @@ func TestASettingOfNoSiteIsAnError(t *testing.T) {
 }
 
 func TestAWrongLineIsNamed(t *testing.T) {
-	const siteKeys = "source, origins, thanks_url, locale, require, fields, easybroker"
+	const siteKeys = "source, origins, thanks_url, locale, require, fields, name, color, privacy_url, easybroker"
 	const noEntry = "wants entries of [property_id name email phone message], or several of them as email|phone"
 	tests := map[string]struct {
 		file string // %s is where a site with all it needs stands
@@ -285,6 +289,9 @@ sites:
     locale: auto
     require: [property_id, "email|phone"]
     fields: {"correo del cliente": email, your-name: name}
+    name: "Casas de la Costa"
+    color: "#0e6657"
+    privacy_url: "https://casas.co/privacidad?v=2"
     easybroker:
       api_key: "•••"
       country_code: CO

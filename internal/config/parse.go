@@ -196,15 +196,31 @@ func isLoopback(host string) bool {
 	return host == "localhost" || (err == nil && ip.IsLoopback())
 }
 
+var colorShape = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+
+func color(s string) (string, error) {
+	if !colorShape.MatchString(s) {
+		return "", errors.New("wants # and six hexadecimal digits, such as #0e6657")
+	}
+	return s, nil
+}
+
+// page reads the address of a page anywhere.
+func page(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(s, isOdd) {
+		return "", errors.New("wants an address such as https://casas.mx/privacidad")
+	}
+	return s, nil
+}
+
 // thanks reads where a visitor goes after an inquiry: a page anywhere, or a
 // path on the relay's own site.
 func thanks(s string) (string, error) {
 	if strings.HasPrefix(s, "/") && new(site.Site).Redirect(s) != "" {
 		return s, nil
 	}
-	u, err := url.Parse(s)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil ||
-		strings.ContainsFunc(s, isOdd) {
+	if _, err := page(s); err != nil {
 		return "", errors.New("wants an address such as https://casas.mx/gracias, or a path such as /gracias")
 	}
 	return s, nil

@@ -79,6 +79,12 @@ var settings = []setting{
 	{"", perSite + "require", "property_id,email,message", "what an inquiry must have; `email|phone` is either",
 		whole(1, rules, ruleTexts, func(t target) *lead.Rules { return &t.site.Rules })},
 	{"", perSite + "fields", "", "the form's names of our fields: `{your-name: name}`", fieldNames()},
+	{"", perSite + "name", "", "what the hosted pages call the site; without it, as `source`",
+		one(line, func(t target) *string { return &t.site.Name })},
+	{"", perSite + "color", "", "of their buttons and links, such as `#0e6657`; made readable on light and dark pages",
+		one(color, func(t target) *string { return &t.site.Color })},
+	{"", perSite + "privacy_url", "", "the agency's privacy notice; the hosted form links it, and the lead keeps what was agreed to, word for word, with that address",
+		one(page, func(t target) *string { return &t.site.Privacy })},
 
 	{"EASYBROKER_API_KEY", broker + "api_key", "", "the key; required where a site has none of its own",
 		hidden(func(t target) *secret.Text { return &t.site.EasyBroker.Key })},

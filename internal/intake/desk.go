@@ -1,12 +1,15 @@
 package intake
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"sync/atomic"
 
 	"leadrelay/internal/locale"
+	"leadrelay/internal/problem"
 	"leadrelay/internal/site"
+	"leadrelay/web"
 )
 
 // desk is a site with all that the door works out once for it.
@@ -15,12 +18,39 @@ type desk struct {
 	path   string             // where its forms post to
 	words  map[string]meaning // what its forms' names mean
 	policy string             // what its pages may load, and where their form may lead
+	theme  []byte             // its color as a style sheet; empty when it has none
 
 	reported atomic.Int64 // when a refused origin was last written to the log
 }
 
 func newDesk(s site.Site) *desk {
-	return &desk{Site: s, path: "/f/" + s.ID, words: vocabulary(s.Fields), policy: policy(formTargets(s)...)}
+	return &desk{
+		Site: s, path: "/f/" + s.ID, words: vocabulary(s.Fields), policy: policy(formTargets(s)...), theme: web.Theme(s.Color),
+	}
+}
+
+// title is what the pages call the site.
+func (k *desk) title() string { return cmp.Or(k.Name, k.Source) }
+
+// themePath is the address of the site's color, or "" when it has none.
+func (k *desk) themePath() string {
+	if k == nil || len(k.theme) == 0 {
+		return ""
+	}
+	return k.path + "/theme.css?" + strings.TrimPrefix(k.Color, "#")
+}
+
+// showTheme is the site's color as a style sheet: no page of ours has styles in
+// it.
+func (d *door) showTheme(w http.ResponseWriter, _ *http.Request, v *visit) error {
+	if v.desk.themePath() == "" {
+		return problem.New(problem.NotFound, nil)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/css; charset=utf-8")
+	h.Set("Cache-Control", "public, max-age=86400") // its address changes with it
+	_, _ = w.Write(v.desk.theme)                    // the visitor has gone; nobody is left to tell
+	return nil
 }
 
 // language is what the site speaks, or with "auto" what the browser asks for.

@@ -31,7 +31,7 @@ func (v *visit) explainPage(w http.ResponseWriter, e *problem.Error) error {
 	}
 	words := e.Document(w.Header(), v.lang)
 	page := web.ProblemPage{
-		Lang: v.lang, Status: e.Status, Title: words.Title, Detail: words.Detail, Next: words.Next, RequestID: words.RequestID,
+		Lang: v.lang, Status: e.Status, Title: words.Title, Detail: words.Detail, Next: words.Next, RequestID: words.RequestID, Theme: v.desk.themePath(),
 	}
 	if slices.Contains([]problem.Code{problem.TryAgain, problem.InProgress, problem.Internal}, e.Code) {
 		page.Action, page.Hidden = v.again()

@@ -10,6 +10,7 @@ import (
 
 	"leadrelay/internal/intake/body"
 	"leadrelay/internal/lead"
+	"leadrelay/internal/locale"
 	"leadrelay/internal/problem"
 	"leadrelay/web"
 )
@@ -46,7 +47,12 @@ func (v *visit) checkProperty() []problem.Field {
 
 // form writes the form with what was typed and how to mend it.
 func (v *visit) form(w http.ResponseWriter, status int, wrong []problem.Field) error {
-	page := web.FormPage{Lang: v.lang, SiteName: v.desk.Source, Action: v.desk.path, Hidden: v.hidden()}
+	page := web.FormPage{
+		Lang: v.lang, SiteName: v.desk.title(), Theme: v.desk.themePath(), Action: v.desk.path, PrivacyURL: v.desk.Privacy, Hidden: v.hidden(),
+	}
+	if v.desk.Privacy != "" && v.draft.context["consent"] == "" {
+		page.Hidden = append(page.Hidden, web.Pair{Name: "consent", Value: v.consent()})
+	}
 	for _, m := range asked {
 		page.Fields = append(page.Fields, v.field(m, wrong))
 	}
@@ -54,6 +60,12 @@ func (v *visit) form(w http.ResponseWriter, status int, wrong []problem.Field) e
 		page.PropertyID = p.Value
 	}
 	return v.page(w, status, func(out io.Writer) error { return web.RenderForm(out, page) })
+}
+
+// consent is what the visitor agrees to by sending the form, word for word: the
+// lead keeps it, and the time beside it.
+func (v *visit) consent() string {
+	return locale.Text(v.lang, "form.consent") + " " + locale.Text(v.lang, "form.privacy") + ": " + v.desk.Privacy
 }
 
 func (v *visit) field(m meaning, wrong []problem.Field) web.Field {

@@ -64,6 +64,8 @@ func New(sites []site.Site, keep Keeper, opt Options) http.Handler {
 		mux.Head(path, d.serve(d.showForm))
 		mux.Options(path, d.serve(d.preflight))
 	}
+	mux.Get("/f/{site}/theme.css", d.serve(d.showTheme))
+	mux.Head("/f/{site}/theme.css", d.serve(d.showTheme))
 	mux.Get("/f/{site}/thanks", d.serve(d.showThanks))
 	mux.Head("/f/{site}/thanks", d.serve(d.showThanks))
 	mux.NotFound(d.serve(d.stray))
@@ -211,7 +213,7 @@ func (d *door) stray(_ http.ResponseWriter, r *http.Request, v *visit) error {
 		return unknownSite()
 	case depth <= 2:
 		return problem.NewMethodNotAllowed(formMethods)
-	case depth == 3 && strings.HasSuffix(r.URL.Path, "/thanks"):
+	case depth == 3 && (strings.HasSuffix(r.URL.Path, "/thanks") || strings.HasSuffix(r.URL.Path, "/theme.css")):
 		return problem.NewMethodNotAllowed("GET, HEAD")
 	}
 	return problem.New(problem.NotFound, nil)

@@ -10,6 +10,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/intake"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/site"
 )
 
 var (
@@ -36,7 +40,7 @@ func formOf(t *testing.T, w *httptest.ResponseRecorder) url.Values {
 	for _, tag := range areaTag.FindAllStringSubmatch(w.Body.String(), -1) {
 		form.Add(attr(nameAttr, tag[1]), html.UnescapeString(tag[2]))
 	}
-	require.Contains(t, w.Body.String(), `method="post" action="/f/casas"`)
+	require.Regexp(t, `method="post" action="/f/(casas|costa)"`, w.Body.String())
 	return form
 }
 
@@ -176,4 +180,69 @@ func TestThanks(t *testing.T) {
 		require.Equal(t, 404, w.Code, folio)
 		require.NotContains(t, w.Body.String(), "<script>")
 	}
+}
+
+// agency is a door for a site with all that its pages can show.
+func agency(t *testing.T) *relay {
+	t.Helper()
+	d := newRelay(t)
+	s := site.Site{
+		ID: "costa", Source: "costa.mx", Name: "Casas de la Costa", Color: "#ffd400", Privacy: "https://costa.mx/aviso?v=2",
+		Origins: origins(t, "https://costa.mx"), Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds,
+	}
+	d.Handler = intake.New([]site.Site{s}, d.shelf, intake.Options{})
+	return d
+}
+
+func TestPagesHaveTheSitesNameAndColor(t *testing.T) {
+	d := agency(t)
+	const theme = "/f/costa/theme.css?ffd400"
+	for name, w := range map[string]*httptest.ResponseRecorder{
+		"form":    d.ask("GET", "/f/costa", ""),
+		"again":   d.ask("POST", "/f/costa", "email=x", "Content-Type", formType, "Accept", "text/html"),
+		"thanks":  d.ask("GET", "/f/costa/thanks?folio=28339200001", ""),
+		"problem": d.ask("POST", "/f/costa", "%zz", "Content-Type", formType, "Accept", "text/html"),
+	} {
+		require.Contains(t, w.Body.String(), `<link rel="stylesheet" href="`+theme+`">`, name)
+		if name != "problem" {
+			require.Contains(t, w.Body.String(), "Casas de la Costa", name)
+			require.NotContains(t, w.Body.String(), "costa.mx<", name)
+		}
+	}
+	w := d.ask("GET", theme, "")
+	require.Equal(t, 200, w.Code)
+	require.Equal(t, "text/css; charset=utf-8", w.Header().Get("Content-Type"))
+	require.Contains(t, w.Body.String(), "--accent: #")
+	require.Equal(t, "public, max-age=86400", w.Header().Get("Cache-Control"))
+	require.Equal(t, 405, d.ask("POST", theme, "").Code)
+
+	plain := newRelay(t)
+	require.NotContains(t, plain.ask("GET", "/f/casas", "").Body.String(), "theme.css")
+	require.Equal(t, 404, plain.ask("GET", "/f/casas/theme.css", "").Code)
+	require.Equal(t, 404, plain.ask("GET", "/f/nadie/theme.css", "").Code)
+}
+
+// What the visitor agreed to stays with the lead, in the words that were shown.
+func TestConsentIsEvidence(t *testing.T) {
+	for lang, want := range map[string]string{
+		"es": "Al enviar aceptas el aviso de privacidad: https://costa.mx/aviso?v=2",
+		"en": "By sending you accept the privacy notice: https://costa.mx/aviso?v=2",
+	} {
+		d := agency(t)
+		w := d.ask("GET", "/f/costa?property_id=EB-1&_language="+lang, "")
+		require.Contains(t, w.Body.String(), `<a href="https://costa.mx/aviso?v=2" target="_blank" rel="noopener">`)
+		form := formOf(t, w)
+		require.Equal(t, want, form.Get("consent"))
+		form.Set("email", "ana") // the form comes back, and holds it once
+		w = d.ask("POST", "/f/costa", form.Encode(), "Content-Type", formType, "Accept", "text/html")
+		require.Equal(t, 422, w.Code)
+		form = formOf(t, w)
+		require.Equal(t, []string{want}, form["consent"])
+		form.Set("email", "ana@ejemplo.mx")
+		form.Set("message", "Hola")
+		require.Equal(t, 303, d.ask("POST", "/f/costa", form.Encode(), "Content-Type", formType, "Accept", "text/html").Code)
+		require.Equal(t, want, d.one(t).Context["consent"])
+	}
+	w := newRelay(t).ask("GET", "/f/casas", "")
+	require.NotContains(t, w.Body.String(), "consent")
 }

@@ -102,7 +102,7 @@ func (d *door) showThanks(w http.ResponseWriter, r *http.Request, v *visit) erro
 		return problem.New(problem.NotFound, err)
 	}
 	v.lang = spoken(query.Get("_language"), v.lang)
-	page := web.ThanksPage{Lang: v.lang, SiteName: v.desk.Source, Folio: int64(folio), Back: v.desk.back(r)}
+	page := web.ThanksPage{Lang: v.lang, SiteName: v.desk.title(), Theme: v.desk.themePath(), Folio: int64(folio), Back: v.desk.back(r)}
 	return v.page(w, http.StatusOK, func(out io.Writer) error { return web.RenderThanks(out, page) })
 }
 

@@ -16,6 +16,9 @@ const Default = "default"
 type Site struct {
 	ID        string
 	Source    string // what EasyBroker is told as the inquiry's source, e.g. casas.mx
+	Name      string // what the pages call it; empty: as the source
+	Color     string // of its buttons and links, as #0e6657; empty: ours
+	Privacy   string // address of its privacy notice; empty: none is shown
 	Origins   Origins
 	ThanksURL string            // where a plain form goes after an inquiry; empty: our own page
 	Locale    string            // es, en or auto

@@ -1,0 +1,33 @@
+package web
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+var hexColor = regexp.MustCompile(`#[0-9a-f]{6}`)
+
+// Whatever color an agency has, its pages can be read.
+func TestEveryThemeCanBeRead(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		color := rapid.StringMatching(`#[0-9a-fA-F]{6}`).Draw(t, "color")
+		all := hexColor.FindAllString(string(Theme(color)), -1)
+		require.Len(t, all, 4)
+		for i, background := range []rgb{lightCard, onDark} {
+			accent, text := mustColor(all[2*i]), mustColor(all[2*i+1])
+			require.GreaterOrEqual(t, contrast(accent, background), 4.5)
+			require.GreaterOrEqual(t, contrast(text, accent), 4.5)
+		}
+	})
+}
+
+func TestThemes(t *testing.T) {
+	require.Equal(t, ":root { --accent: #0e6657; --on-accent: #ffffff }\n"+
+		"@media (prefers-color-scheme: dark) { :root { --accent: #519186; --on-accent: #000000 } }\n", string(Theme("#0e6657")))
+	for _, wrong := range []string{"", "red", "#fff", "#12345g", "#1234567", "0e66570", "#0e665;", "#+e6657"} {
+		require.Empty(t, Theme(wrong), wrong)
+	}
+}
