@@ -34,6 +34,9 @@ var mayImport = map[string][]string{
 	"internal/easybroker":  {"internal/secret"},
 	"internal/console":     {"internal/lead", "internal/locale", "internal/problem", "internal/secret"},
 
+	// What a station may ask on the way.
+	"internal/spam": {"internal/lead"},
+
 	// What stands around them.
 	"internal/problem": {"internal/locale"},
 	"internal/server":  {"internal/locale", "internal/problem"},

@@ -1,0 +1,8 @@
+package spam
+
+// What the tests look at besides the outside.
+var (
+	Plant        = plant
+	IsDisposable = isDisposable
+	Disposable   = disposable
+)
