@@ -6,3 +6,8 @@ var (
 	IsDisposable = isDisposable
 	Disposable   = disposable
 )
+
+const MostEchoes = mostEchoes
+
+// Remembered is how many texts there are in both generations.
+func (e *Echoes) Remembered() int { return len(e.young) + len(e.old) }

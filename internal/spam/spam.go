@@ -26,7 +26,8 @@ type Submission struct {
 	Traps  []string      // what came in the honeypots
 	Filled time.Duration // from the form's signed time to its arrival
 
-	// Repeats is how often the text had come lately, to whatever site.
+	// Repeats is how often the text had come lately, to whatever site; see
+	// [Echoes].
 	Repeats int
 	// Busy: the sender's address posts more than a person would.
 	Busy bool
