@@ -35,7 +35,8 @@ var mayImport = map[string][]string{
 	"internal/console":     {"internal/lead", "internal/locale", "internal/problem", "internal/secret"},
 
 	// What a station may ask on the way.
-	"internal/spam": {"internal/lead"},
+	"internal/spam":    {"internal/lead"},
+	"internal/captcha": {"internal/secret"},
 
 	// What stands around them.
 	"internal/problem": {"internal/locale"},
