@@ -16,8 +16,9 @@ import (
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 // The texts alone, without a honeypot, a time or a captcha, must tell people
-// and robots apart. The unseen thirds had no part in finding the weights, so
-// they show what to expect of texts that nobody here has read.
+// and robots apart. The unseen ones had no part in finding the weights, so they
+// show what to expect of others. Once they have taught something they move to
+// the seen ones, and new ones must be written in their place.
 func TestCorpora(t *testing.T) {
 	var people, robots, heldPeople, heldRobots int
 	for part, share := range map[string]int{"": 90, "_unseen": 85} {

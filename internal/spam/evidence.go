@@ -18,7 +18,7 @@ type reading struct {
 	mixed                    int // words that mix alphabets, as no language does
 	long, gibberish          int // words long enough to tell, and those that are none
 
-	links, bare, odd, shortened, examples int // other people's links, and how many are of a kind
+	links, bare, odd, shortened, examples, own int // other people's links, and how many are of a kind
 }
 
 func gather(s *Submission) evidence {
@@ -26,23 +26,25 @@ func gather(s *Submission) evidence {
 	_, e.domain, _ = strings.Cut(s.Inquiry.Email, "@")
 	var p pitcher
 	p.points = &e.pitch
-	e.name = read(s.Inquiry.Name, s.Hosts, &p)
+	e.name = e.read(s.Inquiry.Name, &p)
 	p.stop()
-	e.message = read(s.Inquiry.Message, s.Hosts, &p)
+	e.message = e.read(s.Inquiry.Message, &p)
 	return e
 }
 
 // read goes over a text once.
-func read(text string, hosts []string, p *pitcher) reading {
+func (e *evidence) read(text string, p *pitcher) reading {
 	var r reading
 	for field := range strings.FieldsFuncSeq(text, isDelimiter) {
 		l, isLink := parseLink(field)
-		if isLink && !l.isOrdinary(hosts) {
-			r.addLink(l)
-		}
-		if isLink && l.isOrdinary(hosts) {
+		switch {
+		case isLink && l.isOrdinary(e.Hosts):
 			continue
+		case isLink:
+			r.addLink(l)
+			r.own += when(strings.EqualFold(l.host, e.domain), 1)
 		}
+		p.inLink = isLink
 		for w := range words(field) {
 			p.hear(w.folded())
 			if !isLink {

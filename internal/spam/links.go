@@ -106,7 +106,7 @@ var (
 
 // linkInName weighs a link where a name belongs.
 func (e *evidence) linkInName() int {
-	return max(when(e.name.links > e.name.bare, enough), when(e.name.bare > 0, moderate))
+	return max(when(e.name.links > e.name.bare, enough), when(e.name.bare > 0, some))
 }
 
 // manyLinks weighs other people's links in the message, by number. One is

@@ -13,7 +13,7 @@ var (
 	bbTags = []string{"b", "i", "u", "url", "link", "img", "color", "size", "quote"}
 	// probeMarks are parts of what is thrown at forms to see what breaks. Those
 	// made of words are among the pitches.
-	probeMarks = []string{"${", "#{", "<%", "../..", "..\\..", "%2f..", "'1'='1", "' or 1=1", "()&%", "\"><", "alert("}
+	probeMarks = []string{"${", "#{", "<%", "../..", "..\\..", "%2f..", "'1'='1", "' or 1=1", "()&%", "\"><", "alert(", "sleep(", "%0d%0a"}
 )
 
 // markup weighs HTML and BBCode, which no form of ours asks for. In a name

@@ -119,6 +119,7 @@ func (p *phrase) add(line string, t topic, index int) error {
 // once.
 type pitcher struct {
 	points *[topics]int
+	inLink bool // where a property's name says nothing of what is asked
 	heard  [mostPhrases / 64]uint64
 	open   [longestPhrase]*phrase // phrases that have begun, each with another number of words
 	n      int
@@ -144,7 +145,7 @@ func (p *pitcher) hear(word []byte) {
 
 func (p *pitcher) take(step *phrase) {
 	bit := uint64(1) << (step.index % 64)
-	if step.index == 0 || p.heard[step.index/64]&bit != 0 {
+	if step.index == 0 || p.heard[step.index/64]&bit != 0 || p.inLink && step.topic == property {
 		return
 	}
 	p.heard[step.index/64] |= bit

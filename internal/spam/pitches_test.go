@@ -35,6 +35,7 @@ func TestPitchesAreHeardOnceAndWhole(t *testing.T) {
 	require.Equal(t, 60, score("first page first page of google"), "a beginning that leads nowhere")
 	require.Zero(t, score("first page of the book; google"))
 	require.Zero(t, score("backlinked"))
+	require.Equal(t, score("la la la la la https://ana.com/x"), score("la la la la la https://ana.com/casas"), "a link speaks of no property")
 	both := ana(func(s *spam.Submission) { s.Inquiry.Name, s.Inquiry.Message = "Guest", "post" })
 	require.Zero(t, spam.Judge(both).Score, "no phrase goes from the name into the message")
 }

@@ -105,7 +105,7 @@ func isNoLetter(r rune) bool { return !unicode.IsLetter(r) }
 // Brianda, Jackeline and Johnson.
 var nameEndings = []string{
 	"son", "sen", "ton", "ston", "rson", "lla", "ella", "elle", "le", "ette", "ine", "ina", "ino", "ita", "ito", "cito", "ias", "ys", "ny", "ie", "us", "ka", "da",
-	"na", "roy", "lin", "lyn", "ann", "elin", "elyn", "eline", "icia", "iela", "etta",
+	"na", "roy", "lin", "lyn", "ann", "elin", "elyn", "eline", "icia", "iela", "etta", "pe", "pa",
 }
 
 var firstNames = []string{

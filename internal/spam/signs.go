@@ -19,6 +19,9 @@ const (
 	moderate = 60
 	strong   = 80
 	enough   = DefaultThreshold
+
+	// aWord is what a word that is surely of properties has in pitches.txt.
+	aWord = 10
 )
 
 // signs are in the order in which an operator wants to read them: the surest
@@ -33,14 +36,14 @@ var signs = []sign{
 	{"too_fast", (*evidence).tooFast},
 	{"links", (*evidence).manyLinks},
 	{"link_kind", (*evidence).oddLinks},
-	{"off_topic", func(e *evidence) int { return when(e.isOffTopic(), some) }},
+	{"off_topic", (*evidence).offTopic},
 	{"disposable_mail", func(e *evidence) int { return when(isDisposable(e.domain), moderate) }},
 	{"mail_kind", (*evidence).oddMail},
 	{"robot_name", (*evidence).robotName},
 	{"gibberish_name", func(e *evidence) int { return when(e.name.gibberish > 0, moderate) }},
 	{"gibberish", func(e *evidence) int { return when(e.message.isGibberish(), moderate) }},
 	{"phone_shape", func(e *evidence) int { return when(isRobotPhone(e.Inquiry.Phone), some) }},
-	{"foreign_script", func(e *evidence) int { return when(e.message.cyrillic > e.message.letters/2, some) }},
+	{"foreign_script", (*evidence).foreignScript},
 	{"seo", pitched(seo)},
 	{"loan", pitched(loan)},
 	{"crypto", pitched(crypto)},
@@ -79,11 +82,26 @@ func (e *evidence) tooFast() int {
 	return 0
 }
 
-// isOffTopic reports a long text with a link that says nothing of any
-// property.
-func (e *evidence) isOffTopic() bool {
-	const long = 20
-	return e.message.words >= long && e.message.links > 0 && e.pitch[property] == 0
+// foreignScript weighs Cyrillic, in which much is sold and little is asked
+// about houses in Latin America. A person has no link in it to sell by.
+func (e *evidence) foreignScript() int {
+	isCyrillic := e.message.cyrillic > e.message.letters/2
+	return max(when(isCyrillic, some), when(isCyrillic && e.message.links > 0, strong))
+}
+
+// offTopic weighs a text that says nothing of any property. Whoever adds a
+// link to such a text most likely came for the link, the more so when it leads
+// to where the mail comes from.
+func (e *evidence) offTopic() int {
+	const fewest, long = 5, 20
+	m := &e.message
+	switch {
+	case e.pitch[property] >= aWord:
+		return 0
+	case m.links > 0 && m.words >= fewest:
+		return moderate + when(m.own > 0, weak)
+	}
+	return when(m.words >= long, weak)
 }
 
 // repeated weighs a text that keeps coming. Many forms come with a text
@@ -92,7 +110,7 @@ func (e *evidence) isOffTopic() bool {
 func (e *evidence) repeated() int {
 	const few, many = 2, 8
 	switch {
-	case e.Repeats < few, e.pitch[property] >= weak && e.message.links == 0:
+	case e.Repeats < few, e.pitch[property] >= 2*aWord && e.message.links == 0:
 		return 0
 	case e.Repeats < many:
 		return some
