@@ -11,8 +11,8 @@ const (
 	// shortestEcho is how many letters and digits make a text one's own: "me
 	// interesa" comes from everybody.
 	shortestEcho = 40
-	// echoWindow is how long a text is remembered.
-	echoWindow = time.Hour
+	// echoWindow is how many seconds a text is remembered.
+	echoWindow = 60 * 60
 	// mostEchoes bounds a generation; both together stay below 2 MiB.
 	mostEchoes = 20_000
 )
@@ -27,7 +27,7 @@ type Echoes struct {
 }
 
 type echo struct {
-	first time.Time
+	first int64 // in Unix seconds, which are small
 	n     int
 }
 
@@ -47,8 +47,8 @@ func (e *Echoes) Seen(text string, now time.Time) int {
 	if !ok {
 		known = e.old[key]
 	}
-	if known.n == 0 || now.Sub(known.first) >= echoWindow {
-		known = echo{first: now}
+	if known.n == 0 || now.Unix()-known.first >= echoWindow {
+		known = echo{first: now.Unix()}
 	}
 	before := known.n
 	known.n++

@@ -50,7 +50,7 @@ func TestEchoesAreBounded(t *testing.T) {
 		e.Seen(fmt.Sprint(long, i), noon)
 	}
 	require.LessOrEqual(t, e.Remembered(), 2*spam.MostEchoes)
-	require.Less(t, heap()-before, int64(4<<20))
+	require.Less(t, heap()-before, int64(2<<20))
 	require.Equal(t, 1, e.Seen(fmt.Sprint(long, 10*spam.MostEchoes-1), noon), "the young generation is full, not forgotten")
 }
 

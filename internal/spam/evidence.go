@@ -86,7 +86,7 @@ func (r *reading) isGibberish() bool {
 func (e *evidence) relief() int {
 	const most = 40
 	pitch := 0
-	for _, points := range e.pitch[:property] {
+	for _, points := range e.pitch[:probe] {
 		pitch += points
 	}
 	return min(e.pitch[property], most, pitch)

@@ -3,6 +3,7 @@ package spam
 import (
 	_ "embed"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -19,8 +20,8 @@ const (
 	adult
 	phishing
 	sales
-	probe
-	property // not a pitch: what people ask about
+	probe    // no pitch: what scanners try
+	property // no pitch: what people ask about
 	topics
 )
 
@@ -92,8 +93,8 @@ func topicOf(name string) topic {
 // add adds a line such as "60 first page of google".
 func (p *phrase) add(line string, t topic, index int) error {
 	number, text, _ := strings.Cut(line, " ")
-	var points int
-	if _, err := fmt.Sscanf(number, "%d", &points); err != nil || points <= 0 || t < 0 || index >= mostPhrases {
+	points, err := strconv.Atoi(number)
+	if err != nil || points <= 0 || t < 0 || index >= mostPhrases {
 		return fmt.Errorf("spam: cannot use the line %q", line)
 	}
 	depth := 0
