@@ -67,6 +67,7 @@ func FuzzNew(f *testing.F) {
 		q := lead.Inquiry{
 			PropertyID: property, Name: name, Email: email, Phone: phone, Message: message,
 			Context: map[string]string{"page_url": message},
+			Extra:   []lead.Pair{{Name: name, Value: message}},
 		}
 		l, err := lead.New(q, "casas.mx", lead.Rules{}, noon)
 		if err != nil {
@@ -102,6 +103,12 @@ func requireSound(t require.TestingT, l lead.Lead) {
 	require.LessOrEqual(t, len(l.PropertyID), 64)
 	for _, value := range l.Context {
 		require.LessOrEqual(t, utf8.RuneCountInString(value), 500)
+	}
+	for _, p := range l.Extra {
+		requireClean(t, p.Name, "")
+		requireClean(t, p.Value, "\n\t")
+		require.LessOrEqual(t, len(p.Name), 64)
+		require.LessOrEqual(t, utf8.RuneCountInString(p.Value), 1000)
 	}
 }
 

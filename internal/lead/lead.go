@@ -31,6 +31,9 @@ type Inquiry struct {
 	// Context is what came with the inquiry and stays with us: page_url, utm_*,
 	// consent.
 	Context map[string]string `json:"context,omitempty"`
+	// Extra are the form's other fields, for the operator to read. They never
+	// go to EasyBroker.
+	Extra []Pair `json:"extra,omitempty"`
 }
 
 // Lead is an Inquiry that passed [New]. There is no other way to make one, so

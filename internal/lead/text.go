@@ -29,6 +29,7 @@ func clean(q *Inquiry) []FieldError {
 	q.Phone = Line(q.Phone)
 	q.Message = Text(q.Message)
 	q.Context = cleanContext(q.Context)
+	q.Extra = cleanExtra(q.Extra)
 	q.PropertyID = norm.NFC.String(strings.TrimSpace(q.PropertyID))
 	q.Email = norm.NFC.String(cleanEmail(q.Email))
 	for _, f := range []Field{PropertyID, Email} {

@@ -68,6 +68,7 @@ func Draft(tb testing.TB, at time.Time) lead.Lead {
 		Site: site, PropertyID: "EB-XX1234", Name: "María José Ñandú", Email: "mj@ejemplo.mx",
 		Phone: "55 1234 5678", Message: "¿Sigue disponible?\n\"Gracias\" 🏡",
 		Context: map[string]string{"utm_source": "boletín"},
+		Extra:   []lead.Pair{{Name: "¿Crédito?", Value: "Infonavit"}, {Name: "zona", Value: "Roma\nCondesa"}},
 	}, "casas.mx", lead.DefaultRules(), at)
 	require.NoError(tb, err)
 	return l
