@@ -50,7 +50,7 @@ const (
 	Text   Kind = iota
 	Number      // as it was written
 	Bool
-	Nested // a list or an object; the value is left out
+	Nested // a list, or an object in which nothing is read; the value is left out
 	null   // the same as no field
 )
 

@@ -47,11 +47,7 @@ func parseJSON(body []byte) ([]Field, error) {
 		if count++; count > maxFields {
 			return errManyFields
 		}
-		p, err := c.field(name)
-		if p.Kind != null {
-			all = append(all, p)
-		}
-		return err
+		return c.value(name, 1, &all)
 	})
 	return all, err
 }
@@ -67,8 +63,9 @@ func syntaxError(body []byte) error {
 
 // cursor walks over JSON that is known to be valid.
 type cursor struct {
-	json []byte
-	at   int
+	json   []byte
+	at     int
+	leaves int // how many values in lists and objects have been read
 }
 
 // peek passes over white space and returns the byte behind it.
@@ -106,15 +103,12 @@ func (c *cursor) object(depth int, each func(name string) error) error {
 	return nil
 }
 
-// field reads the value of a field of the outermost object.
+// field reads a value that is neither a list nor an object.
 func (c *cursor) field(name string) (Field, error) {
 	p := Field{Name: name}
 	switch c.peek() {
 	case '"':
 		p.Value = unquote(c.quoted())
-	case '{', '[':
-		p.Kind = Nested
-		return p, c.skip(1)
 	case 't', 'f':
 		p.Kind, p.Value = Bool, string(c.plain())
 	case 'n':
@@ -136,7 +130,7 @@ func (c *cursor) skip(depth int) error {
 	case '{':
 		return c.object(depth+1, func(string) error { return c.skip(depth + 1) })
 	case '[':
-		return c.list(depth + 1)
+		return c.list(depth+1, func() error { return c.skip(depth + 1) })
 	case 't', 'f', 'n':
 		c.plain()
 	default:
@@ -145,7 +139,8 @@ func (c *cursor) skip(depth int) error {
 	return nil
 }
 
-func (c *cursor) list(depth int) error {
+// list calls each with the cursor on every element.
+func (c *cursor) list(depth int, each func() error) error {
 	if depth > maxDepth {
 		return errDeep
 	}
@@ -153,7 +148,7 @@ func (c *cursor) list(depth int) error {
 		if c.json[c.at] == ',' {
 			c.at++
 		}
-		if err := c.skip(depth); err != nil {
+		if err := each(); err != nil {
 			return err
 		}
 	}

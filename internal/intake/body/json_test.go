@@ -2,6 +2,7 @@ package body
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,6 +21,8 @@ func TestParseJSON(t *testing.T) {
 		{"a", "x\né😀\\", Text},
 		{"b", "90071992547409931", Number},
 		{"c", "", Nested},
+		{"c[0][d]", "", Nested},
+		{"c[1]", "]", Text},
 		{"e", "true", Bool},
 		{"g", "-1.50e+3", Number},
 		{"h ", "", Text},
@@ -37,12 +40,58 @@ func TestJSONErrorsSayWhereAndNotWhat(t *testing.T) {
 	require.NotContains(t, err.Error(), "canary")
 }
 
+// What lies in lists and objects becomes fields, as far as anybody reads.
+func TestNested(t *testing.T) {
+	text := func(name, value string) Field { return Field{name, value, Text} }
+	lump := func(name string) Field { return Field{name, "", Nested} }
+	many := func(n int, f string) string { return strings.TrimSuffix(strings.Repeat(f+",", n), ",") }
+	tests := map[string]struct {
+		json string
+		want []Field
+	}{
+		"an object":                  {`{"contact":{"phone":"55","n":1}}`, []Field{text("contact[phone]", "55"), {"contact[n]", "1", Number}}},
+		"a list":                     {`{"zonas":["Roma","Condesa"]}`, []Field{lump("zonas"), text("zonas[0]", "Roma"), text("zonas[1]", "Condesa")}},
+		"a list of objects":          {`{"f":[{"name":"email","value":"a"}]}`, []Field{lump("f"), text("f[0][name]", "email"), text("f[0][value]", "a")}},
+		"an object in an object":     {`{"f":{"email":{"value":"a"}}}`, []Field{text("f[email][value]", "a")}},
+		"one level more is a lump":   {`{"a":{"b":{"c":{"d":"x"}}}}`, []Field{lump("a[b][c]")}},
+		"a list there is one, too":   {`{"a":{"b":{"c":["x"]}}}`, []Field{lump("a[b][c]")}},
+		"an empty object":            {`{"a":{}}`, []Field{lump("a")}},
+		"null is nothing":            {`{"a":{"b":null},"c":[null]}`, []Field{lump("c")}},
+		"a name with a bracket":      {`{"a":{"b]":"x"}}`, []Field{text("a[b]]", "x")}},
+		"a long name":                {`{"` + strings.Repeat("a", 257) + `":{"b":"x"}}`, []Field{lump(strings.Repeat("a", 257))}},
+		"one name in two objects":    {`{"a":{"x":"1"},"b":{"x":"2"}}`, []Field{text("a[x]", "1"), text("b[x]", "2")}},
+		"what comes after, all same": {`{"a":[` + many(9000, "1") + `],"email":"a"}`, nil},
+		"what is in what comes then": {`{"a":[` + many(9000, "[]") + `],"email":"a"}`, nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := parseJSON([]byte(tt.json))
+			require.NoError(t, err)
+			if tt.want != nil {
+				require.Equal(t, tt.want, got)
+				return
+			}
+			require.Len(t, got, mostLeaves+2)
+			require.Equal(t, text("email", "a"), got[len(got)-1])
+		})
+	}
+	for _, twice := range []string{`{"a":{"b":1,"B":2}}`, `{"a":[{"b":1,"b":2}]}`, `{"a":{"b":{"c":{"d":1,"d":2}}}}`} {
+		_, err := parseJSON([]byte(twice))
+		require.ErrorIs(t, err, errDuplicate)
+	}
+	_, err := parseJSON([]byte(`{"a":` + strings.Repeat("[", 8) + strings.Repeat("]", 8) + "}"))
+	require.ErrorIs(t, err, errDeep)
+	_, err = parseJSON([]byte(`{"a":{"b":1e400}}`))
+	require.ErrorIs(t, err, errNumber)
+}
+
 // FuzzJSON compares the walk with the standard library: what we take, it takes
 // too, and it reads the same.
 func FuzzJSON(f *testing.F) {
 	for _, s := range []string{
 		`{}`, `{"a":"b"}`, `{"a":1.5e3,"b":[{"c":null}],"d":{"e":{}}}`, `{"a":"\ud83d\ude00\\\""}`, `{"a":1,"A":2}`, "{\"a\":\"\xff\"}", `{"a":"\ud800"}`,
 		` { "a" : [ ] , "b" : { } } `, `{"\u0061":1}`, `[1]`, `{"a":"\\u"}`, `{"a":-0}`, strings.Repeat(`{"a":`, 9) + "1" + strings.Repeat("}", 9),
+		`{"f":[{"name":"email","value":"a"}],"c":{"d":{"e":["x"]}}}`, `{"a[b]":1,"a":{"b":2}}`,
 	} {
 		f.Add([]byte(s))
 	}
@@ -53,23 +102,53 @@ func FuzzJSON(f *testing.F) {
 		}
 		var want map[string]json.RawMessage
 		require.NoError(t, json.Unmarshal([]byte(strings.TrimPrefix(string(body), "\ufeff")), &want))
-		for _, field := range got {
-			raw := string(want[field.Name])
-			switch field.Kind {
-			case Text:
-				var s string
-				require.NoError(t, json.Unmarshal(want[field.Name], &s))
-				require.Equal(t, s, field.Value)
-				require.LessOrEqual(t, strings.Count(s, "\ufffd"), strings.Count(raw, "\ufffd")+strings.Count(strings.ToLower(raw), `\ufffd`), "something was mended")
-			case Nested:
-				require.Contains(t, "{[", raw[:1])
-			default:
-				require.Equal(t, raw, field.Value)
-			}
-			delete(want, field.Name)
-		}
+		theirs := map[Field]bool{}
 		for name, raw := range want {
-			require.Equal(t, "null", string(raw), "%q was lost", name)
+			spread(t, name, raw, theirs)
+		}
+		ours := map[Field]bool{}
+		for _, field := range got {
+			require.True(t, theirs[field], "%+v is not there", field)
+			require.NotEqual(t, null, field.Kind)
+			ours[field] = true
+		}
+		if len(got) >= mostLeaves {
+			return // some may be left out
+		}
+		for field := range theirs {
+			inside := strings.ContainsAny(field.Name, "[]") // perhaps too far
+			require.True(t, ours[field] || inside || field.Kind == Nested || field.Kind == null, "%+v was lost", field)
 		}
 	})
+}
+
+// spread is every value in raw, at any depth, under its path.
+func spread(t *testing.T, path string, raw json.RawMessage, into map[Field]bool) {
+	var s string
+	switch raw[0] {
+	case '"':
+		require.NoError(t, json.Unmarshal(raw, &s))
+		require.LessOrEqual(t, strings.Count(s, "\ufffd"), strings.Count(string(raw), "\ufffd")+strings.Count(strings.ToLower(string(raw)), `\ufffd`), "something was mended")
+		into[Field{path, s, Text}] = true
+	case '{':
+		var members map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(raw, &members))
+		into[Field{path, "", Nested}] = true
+		for name, value := range members {
+			spread(t, path+"["+name+"]", value, into)
+		}
+	case '[':
+		var elements []json.RawMessage
+		require.NoError(t, json.Unmarshal(raw, &elements))
+		into[Field{path, "", Nested}] = true
+		for i, value := range elements {
+			spread(t, path+"["+strconv.Itoa(i)+"]", value, into)
+		}
+	case 't', 'f':
+		into[Field{path, string(raw), Bool}] = true
+	case 'n':
+		into[Field{path, "", null}] = true
+	default:
+		into[Field{path, string(raw), Number}] = true
+	}
 }
