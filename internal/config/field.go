@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"leadrelay/internal/lead"
 	"leadrelay/internal/secret"
 )
 
@@ -181,8 +180,8 @@ func fieldNames() field {
 				t.site.Fields = map[string]string{}
 			}
 			for _, x := range v.items {
-				if !slices.Contains(ourFields(), lead.Field(x.text)) || x.name == "" {
-					l.add(x.place, "wants the form's name and one of %v", ourFields())
+				if !slices.Contains(formFields(), x.text) || x.name == "" {
+					l.add(x.place, "wants the form's name and one of %v", formFields())
 					continue
 				}
 				t.site.Fields[x.name] = x.text

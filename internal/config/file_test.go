@@ -190,7 +190,7 @@ func TestAWrongLineIsNamed(t *testing.T) {
 		"a wrong entry of a list":         {"sites:\n  a:\n    source: a.mx\n    origins:\n    - https://a.mx\n    - https://a.mx/x\n    - null", []string{"6:7: wants origins: https://host or https://*.host, with a port where it has one and nothing behind it", "4:5: has no value; take the key out for the default"}},
 		"a word that require has not":     {"sites:\n  a:\n    source: a.mx\n    require: [email, e-mail|phone, source]", []string{"4:22: " + noEntry, "4:36: " + noEntry}},
 		"a require of nothing":            {"sites:\n  a:\n    source: a.mx\n    require: []", []string{"4:5: is empty; leave it out for the default"}},
-		"a field that is not ours":        {"sites:\n  a:\n    source: a.mx\n    fields: {nombre: nmae, correo: email}", []string{"4:22: wants the form's name and one of [property_id name email phone message]"}},
+		"a field that is not ours":        {"sites:\n  a:\n    source: a.mx\n    fields: {nombre: nmae, correo: email}", []string{"4:22: wants the form's name and one of [property_id name email phone message first_name last_name]"}},
 		"a list of fields":                {"sites: {a: {source: a.mx, fields: [name]}}", []string{"1:27: wants a mapping, such as {your-name: name}"}},
 		"a form's field given twice":      {"sites: {a: {source: a.mx, fields: {n: name, n: email}}}", []string{"1:45: is a duplicate of line 1"}},
 		"an anchor and its alias":         {"sites:\n  a: &a {source: a.mx}\n  b: *a", []string{"2:6: anchors and aliases are not read here; easybroker: at the top is for all sites", "3:6: anchors and aliases are not read here; easybroker: at the top is for all sites", "3:3: this site wants a source"}},

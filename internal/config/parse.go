@@ -260,6 +260,15 @@ func ruleTexts(r lead.Rules) []string {
 	return texts
 }
 
+// formFields are what a form's field may be: one of ours, or a part of the name.
+func formFields() []string {
+	var words []string
+	for _, f := range ourFields() {
+		words = append(words, string(f))
+	}
+	return append(words, "first_name", "last_name")
+}
+
 func ourFields() []lead.Field {
 	return []lead.Field{lead.PropertyID, lead.Name, lead.Email, lead.Phone, lead.Message}
 }

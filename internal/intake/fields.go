@@ -17,7 +17,9 @@ import (
 // draft is what was posted, sorted.
 type draft struct {
 	fields  [len(ours)]entry
+	parts   [asSecondLast - asFirst + 1]string // of the name
 	context map[string]string
+	extra   []lead.Pair
 	next    string // where the form wants the visitor to go
 	lang    string // which language it asks for
 	id      string // the form's own id for the inquiry
@@ -27,16 +29,18 @@ type draft struct {
 type entry struct {
 	name  string // the form's word for it
 	value string // the first that is not blank
+	loose bool   // it stood in something else
 	wrong bool   // something that came for it was not text
+	odd   bool   // the same of what stood in something else
 }
 
-// sort puts every field in its place. What nobody asked for stays outside: no
-// remote_id, source or status from there is ours.
+// sort puts every field in its place. What nobody asked for stays beside the
+// lead's fields: no remote_id, source or status from there is ours.
 func (k *desk) sort(all []body.Field) *draft {
 	d := &draft{}
 	for _, p := range all {
-		switch m := k.meaning(p.Name); m {
-		case isControl:
+		switch m, loose := k.meaning(p.Name); m {
+		case isControl, isRelays:
 		case isNext:
 			setFirst(&d.next, p)
 		case isLanguage:
@@ -44,11 +48,14 @@ func (k *desk) sort(all []body.Field) *draft {
 		case isSubmission:
 			setFirst(&d.id, p)
 		case isForeign:
-			d.keepContext(p)
+			d.keepForeign(p)
+		case asFirst, asMiddle, asLast, asSecondLast:
+			d.takePart(p, m)
 		default:
-			d.fields[m].take(p, m == asPhone || m == asProperty)
+			d.fields[m].take(p, loose, m == asPhone || m == asProperty)
 		}
 	}
+	d.joinName()
 	return d
 }
 
@@ -58,43 +65,35 @@ func setFirst(where *string, p body.Field) {
 	}
 }
 
-func (e *entry) take(p body.Field, digits bool) {
+// take takes what came for a field: the first that is not blank, but what
+// stood in something else only when nothing else did.
+func (e *entry) take(p body.Field, loose, digits bool) {
 	if e.name == "" {
 		e.name = p.Name
 	}
 	isText := p.Kind == body.Text || (digits && p.Kind == body.Number && isDigits(p.Value))
 	switch {
+	case !isText && loose:
+		e.odd = true
 	case !isText:
 		e.wrong = true
-	case e.value == "" && strings.TrimSpace(p.Value) != "":
-		e.name, e.value = p.Name, p.Value
+	case strings.TrimSpace(p.Value) != "" && (e.value == "" || (e.loose && !loose)):
+		e.name, e.value, e.loose = p.Name, p.Value, loose
 	}
 }
+
+func (e *entry) isWrong() bool { return e.wrong || (e.odd && e.value == "") }
 
 func isDigits(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 }
 
-// keepContext keeps what tells where the inquiry came from. Its names come
-// from outside, so their number is bounded.
-func (d *draft) keepContext(p body.Field) {
-	const most = 16
-	key := contextKey(p.Name)
-	if key == "" || p.Kind == body.Nested || len(d.context) >= most || d.context[key] != "" {
-		return
-	}
-	if d.context == nil {
-		d.context = make(map[string]string, 4)
-	}
-	d.context[key] = p.Value
-}
-
 // inquiry is the draft in our words, and what in it is no text at all.
 func (d *draft) inquiry(siteID string) (lead.Inquiry, []lead.FieldError) {
-	q := lead.Inquiry{Site: siteID, Context: d.context}
+	q := lead.Inquiry{Site: siteID, Context: d.context, Extra: d.extra}
 	var wrong []lead.FieldError
 	for i, e := range d.fields {
-		if e.wrong {
+		if e.isWrong() {
 			wrong = append(wrong, lead.FieldError{Field: ours[i], Code: lead.NotText})
 		} else {
 			q.Set(ours[i], e.value)
@@ -122,7 +121,7 @@ func (v *visit) lead(now time.Time) (lead.Lead, error) {
 func (d *draft) merge(wrong, found []lead.FieldError) []lead.FieldError {
 	for _, e := range found {
 		i := slices.Index(ours[:], e.Field)
-		if d.fields[i].wrong {
+		if d.fields[i].isWrong() {
 			continue
 		}
 		if e.Code == lead.Missing && d.fields[i].name != "" {
@@ -153,8 +152,8 @@ func message(lang locale.Lang, e lead.FieldError) string {
 func (v *visit) hidden() []web.Pair {
 	var pairs []web.Pair
 	for _, p := range v.posted {
-		m := v.desk.meaning(p.Name)
-		if m < isNext || p.Kind == body.Nested {
+		m, _ := v.desk.meaning(p.Name)
+		if m.isOurs() || p.Kind == body.Nested {
 			continue
 		}
 		if m == isNext && v.next != "" {
@@ -171,6 +170,7 @@ func (v *visit) read(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	all = v.desk.whole(all)
 	v.posted, v.draft = all, v.desk.sort(all)
 	v.lang = spoken(v.draft.lang, v.lang)
 	v.next = v.landing(r)

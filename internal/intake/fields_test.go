@@ -18,11 +18,28 @@ func TestAliases(t *testing.T) {
 		value string
 		names []string
 	}{
-		lead.Name:       {"Ana Luz", []string{"nombre", "Nombre", "NAME", "nombre_completo", "Nombre Completo", "full_name", "fullName", "your-name", "name"}},
-		lead.Email:      {"l@x.mx", []string{"correo", "correo electrónico", "Correo-Electrónico", "correo electro\u0301nico", "email", "e-mail", "E-Mail", "mail", "your-email"}},
-		lead.Phone:      {"5587654321", []string{"telefono", "teléfono", "TELÉFONO", "tel", "phone", "celular", "movil", "móvil", "whatsapp", "WhatsApp", "mobile"}},
-		lead.Message:    {"¿Sigue?", []string{"mensaje", "message", "comentarios", "comments", "your-message", "Tu Pregunta", "tu_pregunta"}},
-		lead.PropertyID: {"EB-2", []string{"propiedad", "property", "property_id", "propertyId", "property-id", "id_propiedad", "clave"}},
+		lead.Name: {"Ana Luz", []string{
+			"nombre", "Nombre", "NAME", "nombre_completo", "Nombre Completo", "full_name", "fullName", "your-name", "name", "Nombre *", "Nombre:", "¿Nombre?", "nombre (obligatorio)",
+			"fields[name]", "form_fields[name]", "input[name]", "contact.nombre", "data:name", "contact_name", "et_pb_contact_name_0", "Nombre del cliente", "name[]",
+			"first_name", "nombres", "Nombre(s)", "contacto[nombre completo]",
+		}},
+		lead.Email: {"l@x.mx", []string{
+			"correo", "correo electrónico", "Correo-Electrónico", "correo electro\u0301nico", "email", "e-mail", "E-Mail", "mail", "your-email", "EMAIL ADDRESS", "E-mail*",
+			"fields[email]", "form_fields[email]", "fields[email][value]", "contact.email", "lead[email]", "email-345", "email_1", "user_email", "Correo electrónico (requerido)",
+			"Correo de contacto", "jform[contact_email]", "fields[correo-electrónico]", "Form[Fields][Email]",
+		}},
+		lead.Phone: {"5587654321", []string{
+			"telefono", "teléfono", "TELÉFONO", "tel", "phone", "celular", "movil", "móvil", "whatsapp", "WhatsApp", "mobile", "Tel.", "Teléfono:", "Teléfono (opcional)",
+			"contact.phone", "contact[phone]", "tel-619", "Phone Number", "Número de teléfono", "No. de teléfono", "Tel. celular", "form_fields[telefono]", "Teléfono / WhatsApp",
+		}},
+		lead.Message: {"¿Sigue?", []string{
+			"mensaje", "message", "comentarios", "comments", "your-message", "Tu Pregunta", "tu_pregunta", "data[message]", "Mensaje o comentario", "textarea[mensaje]",
+			"Dudas o comentarios", "form[message]",
+		}},
+		lead.PropertyID: {"EB-2", []string{
+			"propiedad", "property", "property_id", "propertyId", "property-id", "id_propiedad", "clave", "property[id]", "property.id", "fields[property_id]", "Clave de la propiedad",
+			"propiedad[clave]", "public_id",
+		}},
 	}
 	for f, tt := range tests {
 		for _, name := range tt.names {
