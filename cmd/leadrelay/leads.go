@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/url"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -117,7 +118,19 @@ func printStory(w io.Writer, s console.Story, asJSON bool) error {
 		return printJSON(w, s)
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range [][2]string{
+	for _, row := range slices.Concat(storyRows(s), besideRows(s)) {
+		if row[1] != "" {
+			_, _ = fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
+		}
+	}
+	for _, a := range s.Attempts {
+		_, _ = fmt.Fprintf(table, "attempt %d\t%s  %s  %s\n", a.Number, local(a.BegunAt), plain(a.Outcome), plain(a.Detail))
+	}
+	return table.Flush()
+}
+
+func storyRows(s console.Story) [][2]string {
+	return [][2]string{
 		{"folio", web.Folio(int64(s.RemoteID))},
 		{"state", string(s.State)},
 		{"reason", plain(s.Reason)},
@@ -131,15 +144,20 @@ func printStory(w io.Writer, s console.Story, asJSON bool) error {
 		{"next attempt", local(s.NextAttemptAt)},
 		{"delivered", local(s.DeliveredAt)},
 		{"confirmed", local(s.ConfirmedAt)},
-	} {
-		if row[1] != "" {
-			_, _ = fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
-		}
 	}
-	for _, a := range s.Attempts {
-		_, _ = fmt.Fprintf(table, "attempt %d\t%s  %s  %s\n", a.Number, local(a.BegunAt), plain(a.Outcome), plain(a.Detail))
+}
+
+// besideRows are what came with the lead beside its own fields. Their names are
+// the form's, so none of them can pass for one of ours.
+func besideRows(s console.Story) [][2]string {
+	var rows [][2]string
+	for _, name := range slices.Sorted(maps.Keys(s.Context)) {
+		rows = append(rows, [2]string{"with " + lead.Line(name), lead.Line(s.Context[name])})
 	}
-	return table.Flush()
+	for _, p := range s.Extra {
+		rows = append(rows, [2]string{"with " + lead.Line(p.Name), lead.Line(p.Value)})
+	}
+	return rows
 }
 
 // plain is a text of one line, fit for a terminal.

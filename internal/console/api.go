@@ -151,7 +151,7 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return problem.NewTryAgain(time.Second, err)
 	}
-	return writeJSON(w, Story{Lead: view(l), Attempts: viewAttempts(attempts)})
+	return writeJSON(w, story(l, attempts))
 }
 
 // remoteID is the id in the address. What is none is the address of nothing.

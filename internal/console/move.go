@@ -63,7 +63,7 @@ func (a api) move(w http.ResponseWriter, r *http.Request, f func(*lead.Lead) err
 	if err != nil {
 		return problem.NewTryAgain(time.Second, err)
 	}
-	return writeJSON(w, Story{Lead: view(l), Attempts: viewAttempts(attempts)})
+	return writeJSON(w, story(l, attempts))
 }
 
 // unmoved says why a lead is as it was.

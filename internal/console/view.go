@@ -30,10 +30,13 @@ type Lead struct {
 	ConfirmedAt   *time.Time    `json:"confirmed_at"`
 }
 
-// Story is a lead with its attempts, oldest first.
+// Story is all that is known of one lead: what came with it beside the fields
+// that EasyBroker takes, and its attempts, oldest first.
 type Story struct {
 	Lead
-	Attempts []Attempt `json:"attempts"`
+	Context  map[string]string `json:"context"` // where it came from; empty: nothing is known
+	Extra    []lead.Pair       `json:"extra"`   // the form's other fields, in its order
+	Attempts []Attempt         `json:"attempts"`
 }
 
 // Attempt is one POST to EasyBroker.
@@ -58,6 +61,17 @@ func view(l lead.Lead) Lead {
 		v.NextAttemptAt = timeOrNull(l.DueAt)
 	}
 	return v
+}
+
+func story(l lead.Lead, attempts []lead.Attempt) Story {
+	s := Story{Lead: view(l), Context: l.Context, Extra: l.Extra, Attempts: viewAttempts(attempts)}
+	if s.Context == nil {
+		s.Context = map[string]string{}
+	}
+	if s.Extra == nil {
+		s.Extra = []lead.Pair{}
+	}
+	return s
 }
 
 func viewAttempts(attempts []lead.Attempt) []Attempt {

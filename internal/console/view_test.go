@@ -82,7 +82,7 @@ func TestALeadInEachState(t *testing.T) {
 				d.settle(claim, *tt.settle)
 			}
 			members := leadJSON(id, tt.state, tt.reason, tt.next, tt.delivered, tt.confirmed)
-			requireJSON(t, `{`+members+`,"attempts":[`+tt.attempts+`]}`, d.get("/api/v1/leads/"+id.String()).Body.String())
+			requireJSON(t, `{`+members+`,"context":{},"extra":[],"attempts":[`+tt.attempts+`]}`, d.get("/api/v1/leads/"+id.String()).Body.String())
 			requireJSON(t, `{"leads":[{`+members+`}],"next_cursor":null}`, d.get("/api/v1/leads").Body.String())
 		})
 	}
@@ -91,7 +91,20 @@ func TestALeadInEachState(t *testing.T) {
 func TestALeadBeforeItsFirstAttempt(t *testing.T) {
 	d := newDesk(t)
 	id := d.keep(0, lead.Inquiry{})
-	requireJSON(t, `{`+leadJSON(id, "queued", "null", atNoon, "null", "null")+`,"attempts":[]}`, d.get("/api/v1/leads/"+id.String()).Body.String())
+	requireJSON(t, `{`+leadJSON(id, "queued", "null", atNoon, "null", "null")+`,"context":{},"extra":[],"attempts":[]}`, d.get("/api/v1/leads/"+id.String()).Body.String())
+}
+
+// What the form told besides is shown with the one lead, not in lists.
+func TestWhatCameWithALead(t *testing.T) {
+	d := newDesk(t)
+	id := d.keep(0, lead.Inquiry{
+		Context: map[string]string{"utm_source": "feria", "page_url": "https://casas.mx/1"},
+		Extra:   []lead.Pair{{Name: "¿Crédito?", Value: "Infonavit"}, {Name: "a", Value: "1"}},
+	})
+	members := leadJSON(id, "queued", "null", atNoon, "null", "null")
+	requireJSON(t, `{`+members+`,"context":{"page_url":"https://casas.mx/1","utm_source":"feria"},`+
+		`"extra":[{"name":"¿Crédito?","value":"Infonavit"},{"name":"a","value":"1"}],"attempts":[]}`, d.get("/api/v1/leads/"+id.String()).Body.String())
+	requireJSON(t, `{"leads":[{`+members+`}],"next_cursor":null}`, d.get("/api/v1/leads").Body.String())
 }
 
 func TestAnEmptyList(t *testing.T) {
