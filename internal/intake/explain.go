@@ -16,12 +16,12 @@ func (v *visit) explain(w http.ResponseWriter, r *http.Request, err error) {
 	e := problem.From(err)
 	e.Log(r.Context())
 	if v.json {
-		problem.WriteJSON(w, e, v.lang)
+		v.refuse(w, e)
 		return
 	}
 	e.WriteHeaders(w.Header())
 	if err := v.explainPage(w, e); err != nil {
-		problem.WriteJSON(w, e, v.lang) // a page that cannot be drawn still has an answer
+		v.refuse(w, e) // a page that cannot be drawn still has an answer
 	}
 }
 

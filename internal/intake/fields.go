@@ -73,6 +73,7 @@ func (e *entry) take(p body.Field, loose, digits bool) {
 	}
 	isText := p.Kind == body.Text || (digits && p.Kind == body.Number && isDigits(p.Value))
 	switch {
+	case e.wrong && loose: // it may be a piece of what is wrong
 	case !isText && loose:
 		e.odd = true
 	case !isText:

@@ -119,7 +119,7 @@ func TestFields(t *testing.T) {
 func TestEitherOfTwo(t *testing.T) {
 	d := newRelay(t)
 	w := d.ask("POST", "/f/homes", "name=Ann&email=&tel=+", "Content-Type", formType, "Accept", jsonType)
-	require.Equal(t, []string{"email EMAIL_OR_PHONE", "phone EMAIL_OR_PHONE"}, wrongFields(t, w))
+	require.Equal(t, []string{"email EMAIL_OR_PHONE", "tel EMAIL_OR_PHONE"}, wrongFields(t, w))
 	w = d.ask("POST", "/f/homes", `{"name":"Ann","phone":[]}`, "Content-Type", jsonType)
 	require.Equal(t, []string{"phone TYPE_TEXT", "email EMAIL_OR_PHONE"}, wrongFields(t, w))
 }

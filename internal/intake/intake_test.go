@@ -270,7 +270,7 @@ func TestAcceptedJSONHasTheseMembersAndNoOther(t *testing.T) {
 	w := d.post(jsonType, wholeJSON)
 	require.Equal(t, http.StatusAccepted, w.Code)
 	require.Equal(t, jsonType, w.Header().Get("Content-Type"))
-	require.JSONEq(t, `{"ok":true,"remote_id":28339200001,"next":"http://example.com/f/casas/thanks?folio=28339200001",`+
+	require.JSONEq(t, `{"ok":true,"success":true,"remote_id":28339200001,"next":"http://example.com/f/casas/thanks?folio=28339200001",`+
 		`"message":"Recibimos tu mensaje"}`, w.Body.String())
 }
 

@@ -135,7 +135,7 @@ func TestNestedJSONThatIsWrong(t *testing.T) {
 		"a list as a value":                  {`{"fields":[{"name":"email","value":["a@x.mx"]}]` + rest, []string{"email TYPE_TEXT"}},
 		"true as a value":                    {`{"email":{"value":true}` + rest, []string{"email TYPE_TEXT"}},
 		"too deep to be read":                {`{"a":{"b":{"c":{"email":"a@x.mx"}}}` + rest, []string{"email REQUIRED_FIELD_MISSING"}},
-		"blank in another":                   {`{"contact":{"email":" "}` + rest, []string{"email REQUIRED_FIELD_EMPTY"}},
+		"blank in another":                   {`{"contact":{"email":" "}` + rest, []string{"contact[email] REQUIRED_FIELD_EMPTY"}},
 		"a value that is null":               {`{"fields":[{"name":"email","value":null},{"name":"tel","value":"55"}]` + rest, []string{"email REQUIRED_FIELD_MISSING"}},
 		"another one's":                      {`{"agent":{"email":"a@x.mx"}` + rest, []string{"email REQUIRED_FIELD_MISSING"}},
 		"an object without anything for one": {`{"email":{}` + rest, []string{"email TYPE_TEXT"}},

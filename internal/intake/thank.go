@@ -14,12 +14,15 @@ import (
 	"leadrelay/web"
 )
 
-// accepted is the answer to a program whose inquiry is on disk.
+// accepted is the answer to a program whose inquiry is on disk. The clients of
+// form services look for one of its members each: Formspree's for next,
+// Web3Forms' for success.
 type accepted struct {
 	OK       bool          `json:"ok"`
 	RemoteID lead.RemoteID `json:"remote_id"`
 	Next     string        `json:"next"`
 	Message  string        `json:"message"`
+	Success  bool          `json:"success"`
 }
 
 // thank answers an inquiry that is on disk, and a repeat as it did the first.
@@ -43,7 +46,7 @@ func (v *visit) thank(w http.ResponseWriter, r *http.Request, kept lead.Kept) {
 	w.WriteHeader(http.StatusAccepted)
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false) // an address is easier to read with a plain &
-	_ = out.Encode(accepted{OK: true, RemoteID: id, Next: next, Message: locale.Text(v.lang, "accepted.message")})
+	_ = out.Encode(accepted{OK: true, RemoteID: id, Next: next, Message: locale.Text(v.lang, "accepted.message"), Success: true})
 }
 
 // thanksPath is our own thank-you page, in the language that the form asked for.

@@ -44,12 +44,17 @@ func RequestID(h http.Header) string { return h.Get("X-Request-Id") }
 
 // WriteJSON answers with application/problem+json.
 func WriteJSON(w http.ResponseWriter, e *Error, lang locale.Lang) {
+	Write(w, e, lang, e.Document(w.Header(), lang))
+}
+
+// Write does the same with a document that has more members than ours.
+func Write(w http.ResponseWriter, e *Error, lang locale.Lang, document any) {
 	h := w.Header()
 	e.WriteHeaders(h)
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Content-Language", string(lang))
 	w.WriteHeader(e.Status)
-	_ = json.NewEncoder(w).Encode(e.Document(h, lang)) // the client has gone; nobody is left to tell
+	_ = json.NewEncoder(w).Encode(document) // the client has gone; nobody is left to tell
 }
 
 // HandlerFunc is a handler that returns its error instead of writing it.
