@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the tests need beyond Go, where it is missing: a C compiler for
-# the race detector, Chromium for the pages, buildah and crun for the image.
+# the race detector, Chromium for the pages, Node.js and curl for the clients
+# that sites use, buildah and crun for the image.
 set -eu
 
 missing=''
@@ -8,6 +9,9 @@ need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 
 need gcc 'gcc libc6-dev'
 need chromium chromium
+need node nodejs
+need npm npm
+need curl curl
 need buildah buildah
 need crun crun
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"

@@ -17,9 +17,16 @@ func wantsJSON(r *http.Request, m body.Media) bool {
 		return true
 	}
 	accept := strings.Join(r.Header["Accept"], ",")
-	asJSON := max(quality(accept, "application/json"), quality(accept, "application/problem+json"))
-	asHTML := quality(accept, "text/html")
-	return asJSON > asHTML || (asJSON == asHTML && (m.IsJSON() || isFetch(r)))
+	asJSON, named := quality(accept, "application/json")
+	asProblem, namedProblem := quality(accept, "application/problem+json")
+	asHTML, namedHTML := quality(accept, "text/html")
+	switch asJSON = max(asJSON, asProblem); {
+	case asJSON != asHTML:
+		return asJSON > asHTML
+	case m.IsJSON() || isFetch(r):
+		return true
+	}
+	return (named || namedProblem) && !namedHTML // a library's "application/json, */*"
 }
 
 // isFetch reports a script's request. Old browsers do not tell.
@@ -29,26 +36,30 @@ func isFetch(r *http.Request) bool {
 }
 
 // quality is how much an Accept header wants a type, from 0 to 1. The most
-// exact range that covers the type decides; without a header all are welcome.
-func quality(accept, want string) float64 {
+// exact range that covers the type decides, and named tells that it is the type
+// itself; without a header all are welcome.
+func quality(accept, want string) (found float64, named bool) {
 	if accept == "" {
-		return 1
+		return 1, false
 	}
 	group, _, _ := strings.Cut(want, "/")
-	found, exactness := 0.0, 0
+	exactness := 0
 	for part := range strings.SplitSeq(accept, ",") {
 		name, params, _ := strings.Cut(part, ";")
 		if level := covers(strings.TrimSpace(name), want, group); level > exactness {
 			found, exactness = weight(params), level
 		}
 	}
-	return found
+	return found, exactness == exactly
 }
+
+// exactly is how exact a range is that is the type itself.
+const exactly = 3
 
 func covers(name, want, group string) int {
 	switch {
 	case strings.EqualFold(name, want):
-		return 3
+		return exactly
 	case len(name) == len(group)+2 && strings.HasSuffix(name, "/*") && strings.EqualFold(name[:len(group)], group):
 		return 2
 	case name == "*/*":

@@ -18,6 +18,8 @@ func TestNegotiation(t *testing.T) {
 		"a browser's form":                   {formType, []string{"Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}, false},
 		"a form that wants JSON":             {formType, []string{"Accept", "application/json"}, true},
 		"a form that wants JSON first":       {formType, []string{"Accept", "application/json, text/plain, */*;q=0.5"}, true},
+		"a form that names JSON alone":       {formType, []string{"Accept", "application/json, text/plain, */*"}, true},
+		"a form that names HTML alone":       {formType, []string{"Accept", "text/html, */*"}, false},
 		"a form that wants JSON most":        {formType, []string{"Accept", "text/html;q=0.8,application/json"}, true},
 		"a form that wants both":             {formType, []string{"Accept", "application/json, text/html"}, false},
 		"a form that wants HTML most":        {formType, []string{"Accept", "application/json;q=0.3, text/html;q=0.4"}, false},
