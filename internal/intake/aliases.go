@@ -50,7 +50,8 @@ var controls = words(map[meaning][]string{
 	isNext: {"redirect", "redirectto"},
 	isControl: {
 		"botcheck", "botfield", "honeypot", "altcha", "cfturnstileresponse", "hcaptcharesponse", "grecaptcharesponse", "recaptcharesponse",
-		"recaptchatoken", "captchatoken", "frccaptchasolution", "frccaptcharesponse", "accesskey", "apikey",
+		"recaptchatoken", "captchatoken", "frccaptchasolution", "frccaptcharesponse", "hp", "accesskey", "apikey", "token", "nonce", "csrf", "csrftoken",
+		"csrfmiddlewaretoken", "authenticitytoken",
 	},
 })
 

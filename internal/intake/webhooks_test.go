@@ -1,0 +1,98 @@
+package intake_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/intake"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/site"
+)
+
+// What form plug-ins send; testdata/webhooks/README.md says where that is
+// written.
+func TestWebhooks(t *testing.T) {
+	const roma = "https://casas.mx/propiedades/roma"
+	tests := map[string]struct {
+		own    map[string]string // the site's map
+		status int
+		phone  string
+		page   string
+		extra  []string // names of what is kept besides
+	}{
+		"contact-form-7.json": {status: 202, extra: []string{"your-subject", "menu-31", "acceptance-714"}},
+		"contact-form-7.form": {status: 303, extra: []string{"your-subject", "menu-31"}},
+		"elementor.form": {
+			status: 303, page: roma,
+			extra: []string{"¿Cuándo quieres visitarla?", "Fecha", "Hora", "User Agent", "Remote IP", "Powered by", "form_id", "form_name"},
+		},
+		"elementor-advanced.form": {
+			status: 303, page: roma,
+			extra: []string{"form[id]", "form[name]", "¿Cuándo quieres visitarla?", "Fecha", "Hora", "User Agent", "Remote IP", "Powered by"},
+		},
+		"gravity-forms.json": {
+			own:    map[string]string{"1.3": "first_name", "1.6": "last_name", "2": "email", "3": "phone", "4": "message", "5": "property_id"},
+			status: 202, page: roma,
+			extra: []string{"id", "form_id", "date_created", "date_updated", "is_starred", "is_read", "ip", "user_agent", "currency", "13"},
+		},
+		"wpforms.json": {status: 202, phone: "+525512345678", extra: []string{"visita[value]", "visita[unix]"}},
+		"wpforms.form": {
+			own:    map[string]string{"wpforms[fields][1]": "email", "wpforms[fields][2]": "message", "wpforms[fields][3]": "phone", "wpforms[fields][4]": "property_id"},
+			status: 303, page: roma,
+			extra: []string{"wpforms[fields]", "wpforms[id]", "wpforms[author]", "wpforms[post_id]", "wpforms[submit]"},
+		},
+	}
+	files, err := os.ReadDir("testdata/webhooks")
+	require.NoError(t, err)
+	require.Len(t, files, len(tests)+1, "each has a row")
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			kept := &shelf{}
+			s := site.Site{ID: "casas", Source: "casas.mx", Locale: "es", Rules: lead.DefaultRules(), Fields: tt.own, Tick: lead.Milliseconds}
+			w := httptest.NewRecorder()
+			intake.New([]site.Site{s}, kept, intake.Options{}).ServeHTTP(w, webhook(t, name))
+			require.Equal(t, tt.status, w.Code, w.Body.String())
+			require.Len(t, kept.leads, 1)
+			l := kept.leads[0]
+			phone := "55 1234 5678"
+			if tt.phone != "" {
+				phone = tt.phone
+			}
+			require.Equal(t, contact{"Ana López", "ana@ejemplo.mx", phone, "¿Sigue disponible?"}, contactOf(l))
+			require.Equal(t, "EB-AB1234", l.PropertyID)
+			require.Equal(t, tt.page, l.Context["page_url"])
+			var extra []string
+			for _, p := range l.Extra {
+				extra = append(extra, p.Name)
+			}
+			require.Equal(t, tt.extra, extra)
+		})
+	}
+}
+
+// webhook is the request that carries a file's body, with the Accept header
+// that WordPress sends.
+func webhook(t *testing.T, file string) *http.Request {
+	t.Helper()
+	text, err := os.ReadFile("testdata/webhooks/" + file)
+	require.NoError(t, err)
+	body, contentType := string(text), jsonType
+	if strings.HasSuffix(file, ".form") {
+		var pairs []string
+		for line := range strings.Lines(body) {
+			name, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+			require.True(t, ok, line)
+			pairs = append(pairs, name, value)
+		}
+		body, contentType = encoded(pairs...), formType
+	}
+	r := httptest.NewRequest(http.MethodPost, "/f/casas", strings.NewReader(body))
+	r.Header.Set("Content-Type", contentType)
+	r.Header.Set("Accept", "*/*")
+	return r
+}
