@@ -49,3 +49,23 @@ func TestWrongFieldsHaveTheFormsNames(t *testing.T) {
 		})
 	}
 }
+
+// Row C5 of the fault list: never blocked.
+func TestAMistypedAddressIsKeptWithAHint(t *testing.T) {
+	for email, hint := range map[string]string{
+		"ana@gmial.com": "¿Quisiste decir ana@gmail.com?", " ana@HOTMIAL.com ": "¿Quisiste decir ana@hotmail.com?", "ana@gmail.com": "", "": "",
+	} {
+		d := newRelay(t)
+		body, err := json.Marshal(map[string]string{"property_id": "EB-1", "email": email, "phone": "5512345678", "name": "Ana", "message": "Hola", "_language": "es"})
+		require.NoError(t, err)
+		w := d.ask("POST", "/f/homes", string(body), "Content-Type", jsonType)
+		require.Equal(t, 202, w.Code)
+		var answer struct{ Hint string }
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer))
+		require.Equal(t, hint, answer.Hint)
+		require.NotContains(t, d.log.String(), "ana@")
+	}
+	d := newRelay(t)
+	require.Contains(t, d.post(formType, "property_id=EB-1&email=ana%40gmial.com&message=x&_language=en", "Accept", jsonType).Body.String(), `"hint":"Did you mean ana@gmail.com?"`)
+	require.Equal(t, "ana@gmial.com", d.one(t).Email)
+}

@@ -23,6 +23,7 @@ type accepted struct {
 	Next     string        `json:"next"`
 	Message  string        `json:"message"`
 	Success  bool          `json:"success"`
+	Hint     string        `json:"hint,omitempty"` // what the visitor may have mistyped
 }
 
 // thank answers an inquiry that is on disk, and a repeat as it did the first.
@@ -46,7 +47,18 @@ func (v *visit) thank(w http.ResponseWriter, r *http.Request, kept lead.Kept) {
 	w.WriteHeader(http.StatusAccepted)
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false) // an address is easier to read with a plain &
-	_ = out.Encode(accepted{OK: true, RemoteID: id, Next: next, Message: locale.Text(v.lang, "accepted.message"), Success: true})
+	_ = out.Encode(accepted{
+		OK: true, RemoteID: id, Next: next, Message: locale.Text(v.lang, "accepted.message"), Success: true, Hint: v.hint(),
+	})
+}
+
+// hint asks whether another address was meant. The lead is kept as it is: a
+// page may ask, nobody is turned away.
+func (v *visit) hint() string {
+	if meant := lead.MeantEmail(v.draft.fields[asEmail].value); meant != "" {
+		return locale.Text(v.lang, "accepted.hint", meant)
+	}
+	return ""
 }
 
 // thanksPath is our own thank-you page, in the language that the form asked for.
