@@ -118,6 +118,13 @@ func TestBodies(t *testing.T) {
 		"semicolons that are escaped":      {formType, wholeForm + "&a=b%3Bc", 202},
 		"64 fields":                        {formType, wholeForm + many(59), 202},
 		"65 fields":                        {formType, wholeForm + many(60), 400},
+		"9 fields in 6 pieces each":        {formType, wholeForm + pieces(9), 202},
+		"52 fields in 6 pieces each":       {formType, wholeForm + pieces(52), 202},
+		"53 are more than anybody reads":   {formType, wholeForm + pieces(53), 400},
+		"321 pieces of one field":          {formType, strings.Repeat("a%5Bb%5D=1&", 321), 400},
+		"315 pieces of one field":          {formType, wholeForm + strings.Repeat("&a%5B%5D=1", 315), 202},
+		"9 fields in pieces, multipart":    {multiType, wholeParts(partPieces(9)...), 202},
+		"62 fields in pieces, multipart":   {multiType, wholeParts(partPieces(62)...), 400},
 		"10,000 fields":                    {formType, wholeForm + many(10_000), 400},
 		"a form that is JSON":              {formType, wholeJSON, 422},
 		"a form of one word":               {formType, "hola", 422},
@@ -165,6 +172,25 @@ func manyMembers(n int) string {
 		fmt.Fprintf(&b, `"m%d":null,`, i)
 	}
 	return b.String()
+}
+
+// pieces are fields as Elementor sends them.
+func pieces(n int) string {
+	var b strings.Builder
+	for i := range n {
+		for _, piece := range [...]string{"id", "type", "title", "value", "raw_value", "required"} {
+			fmt.Fprintf(&b, "&fields%%5Bf%d%%5D%%5B%s%%5D=1", i, piece)
+		}
+	}
+	return b.String()
+}
+
+func partPieces(n int) []string {
+	var all []string
+	for i := range n {
+		all = append(all, field(fmt.Sprintf("fields[f%d][id]", i)), "1", field(fmt.Sprintf("fields[f%d][value]", i)), "1")
+	}
+	return all
 }
 
 func nParts(n int) []string {

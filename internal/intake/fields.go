@@ -31,7 +31,6 @@ type entry struct {
 	value string // the first that is not blank
 	loose bool   // it stood in something else
 	wrong bool   // something that came for it was not text
-	odd   bool   // the same of what stood in something else
 }
 
 // sort puts every field in its place. What nobody asked for stays beside the
@@ -66,24 +65,21 @@ func setFirst(where *string, p body.Field) {
 }
 
 // take takes what came for a field: the first that is not blank, but what
-// stood in something else only when nothing else did.
+// stood in something else only when nothing else did. What is no text there is
+// no reason to turn a visitor away.
 func (e *entry) take(p body.Field, loose, digits bool) {
 	if e.name == "" {
 		e.name = p.Name
 	}
 	isText := p.Kind == body.Text || (digits && p.Kind == body.Number && isDigits(p.Value))
 	switch {
-	case e.wrong && loose: // it may be a piece of what is wrong
-	case !isText && loose:
-		e.odd = true
+	case loose && (e.wrong || !isText): // it may be a piece of what is wrong
 	case !isText:
 		e.wrong = true
 	case strings.TrimSpace(p.Value) != "" && (e.value == "" || (e.loose && !loose)):
 		e.name, e.value, e.loose = p.Name, p.Value, loose
 	}
 }
-
-func (e *entry) isWrong() bool { return e.wrong || (e.odd && e.value == "") }
 
 func isDigits(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
@@ -94,7 +90,7 @@ func (d *draft) inquiry(siteID string) (lead.Inquiry, []lead.FieldError) {
 	q := lead.Inquiry{Site: siteID, Context: d.context, Extra: d.extra}
 	var wrong []lead.FieldError
 	for i, e := range d.fields {
-		if e.isWrong() {
+		if e.wrong {
 			wrong = append(wrong, lead.FieldError{Field: ours[i], Code: lead.NotText})
 		} else {
 			q.Set(ours[i], e.value)
@@ -122,7 +118,7 @@ func (v *visit) lead(now time.Time) (lead.Lead, error) {
 func (d *draft) merge(wrong, found []lead.FieldError) []lead.FieldError {
 	for _, e := range found {
 		i := slices.Index(ours[:], e.Field)
-		if d.fields[i].isWrong() {
+		if d.fields[i].wrong {
 			continue
 		}
 		if e.Code == lead.Missing && d.fields[i].name != "" {

@@ -16,6 +16,8 @@ func FuzzDecode(f *testing.F) {
 			jsonWith(`"a":[[[[[[[[1]]]]]]]]`), jsonWith(`"phone":1e400`), `{"email":["a"],"name":{},"phone":5512345678}`, "a=b;c=d", "a=%zz", "a=%e9&%e9=b",
 			wholeParts(field("file")+`; filename="x"`, "x"), "--xyz--", "--xyz\r\n\r\n", "\ufeff{}", "{\"\\u0000\":\"\x00\"}", `{"":{"":{"":[]}}}`, `{"a":"\`,
 			strings.Repeat("&a=b", 70), "_next=//evil.mx&_language=en", "\xff\xfe", `{"a":"\u"}`, `{"a":"\ud83d\ude00\udc00"}`,
+			`{"fields":[{"name":"email","value":"a@x.mx"},{"label":"Clave","value":"EB-1"},{"name":"","value":{}}],"name":{"first":"A","last":"B"}}`,
+			wholeForm + pieces(3) + "&fields%5Bemail%5D%5Bvalue%5D=a&x%5B%5D=1&%5B%5D=1&%5B_a=2&.=3&a%5B0=4&Apellidos=B", wholeForm + strings.Repeat("&ñ=é", 40),
 		} {
 			f.Add(contentType, body)
 		}
@@ -35,6 +37,11 @@ func FuzzDecode(f *testing.F) {
 		for _, l := range d.shelf.leads {
 			require.Equal(t, "casas.mx", l.Source)
 			require.NotContains(t, l.Name+l.Email+l.Phone+l.Message+l.PropertyID, "\x00")
+			require.LessOrEqual(t, len(l.Extra), 32)
+			require.LessOrEqual(t, len(l.Context), 17) // a long phone is kept there, too
+			for _, p := range l.Extra {
+				require.False(t, strings.HasPrefix(p.Name, "_") || strings.Contains(p.Name, "[_"), "%q is a control field", p.Name)
+			}
 		}
 	})
 }

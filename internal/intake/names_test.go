@@ -110,9 +110,10 @@ func TestNestedJSON(t *testing.T) {
 			`{"label":"Mensaje","value":"Hola"},{"label":"Clave","value":"EB-1"}]}`, whole},
 		"objects with a title and a value": {`{"fields":{"f1":{"title":"Nombre","value":"Ana López"},"f2":{"title":"Correo","value":"ana@casas.mx"},"f3":{"title":"Celular","value":"5512345678"},` +
 			`"message":{"title":"¿Qué buscas?","value":"Hola"},"property_id":{"value":"EB-1"}}}`, whole},
-		"a name in parts":           {`{"property_id":"EB-1","name":{"first":"Ana","last":"López"},"email":{"value":"ana@casas.mx"},"phone":"5512345678","message":"Hola"}`, whole},
-		"a plain field before both": {`{"contact":{"email":"otra@casas.mx"},"property_id":"EB-1","name":"Ana López","email":"ana@casas.mx","phone":"5512345678","message":"Hola"}`, whole},
-		"contacts in a list":        {`{"property_id":"EB-1","contacts":[{"name":"Ana López","email":"ana@casas.mx","phone":"5512345678"}],"message":"Hola"}`, whole},
+		"a name in parts":             {`{"property_id":"EB-1","name":{"first":"Ana","last":"López"},"email":{"value":"ana@casas.mx"},"phone":"5512345678","message":"Hola"}`, whole},
+		"a plain field before both":   {`{"contact":{"email":"otra@casas.mx"},"property_id":"EB-1","name":"Ana López","email":"ana@casas.mx","phone":"5512345678","message":"Hola"}`, whole},
+		"what is no text, in another": {`{"user":{"name":[],"phone":{}},"first_name":["x"],"property_id":"EB-1","name":"Ana López","email":"ana@casas.mx","phone":"5512345678","message":"Hola"}`, whole},
+		"contacts in a list":          {`{"property_id":"EB-1","contacts":[{"name":"Ana López","email":"ana@casas.mx","phone":"5512345678"}],"message":"Hola"}`, whole},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

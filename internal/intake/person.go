@@ -11,10 +11,7 @@ import (
 func (d *draft) takePart(p body.Field, m meaning) {
 	name, part := &d.fields[asName], &d.parts[m-asFirst]
 	name.name = cmp.Or(name.name, p.Name)
-	switch {
-	case p.Kind != body.Text:
-		name.odd = true
-	case *part == "":
+	if p.Kind == body.Text && *part == "" {
 		*part = strings.TrimSpace(p.Value)
 	}
 }

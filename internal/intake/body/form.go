@@ -24,6 +24,7 @@ var (
 // pairs of a broken form and, in FormValue, drops the error.
 func parseURLEncoded(body string) ([]Field, error) {
 	all := make([]Field, 0, min(strings.Count(body, "&")+1, maxFields))
+	var n count
 	if strings.Contains(body, ";") {
 		return nil, errSemicolon
 	}
@@ -31,17 +32,37 @@ func parseURLEncoded(body string) ([]Field, error) {
 		if pair == "" {
 			continue
 		}
-		if len(all) == maxFields {
-			return nil, errManyFields
-		}
 		name, value, _ := strings.Cut(pair, "=")
 		p, err := unescape(name, value)
 		if err != nil {
 			return nil, err
 		}
+		if n.tooMany(p.Name) {
+			return nil, errManyFields
+		}
 		all = append(all, p)
 	}
 	return all, nil
+}
+
+// count is how many fields a form has. Neighbors such as fields[email][id] and
+// fields[email][value] are pieces of one: a plug-in that sends six for each
+// would soon be over the limit.
+type count struct {
+	fields, pieces int
+	last           string // of what the last piece was one
+}
+
+func (c *count) tooMany(name string) bool {
+	whole := name
+	if open := strings.LastIndexByte(name, '['); open > 0 {
+		whole = name[:open]
+	}
+	if c.pieces++; whole != c.last || whole == name {
+		c.fields++
+	}
+	c.last = whole
+	return c.fields > maxFields || c.pieces > maxFields+mostLeaves
 }
 
 func unescape(name, value string) (Field, error) {
@@ -73,21 +94,23 @@ func parseMultipart(body []byte, boundary string) ([]Field, error) {
 	}
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	var all []Field
-	for count := 0; ; count++ {
+	var n count
+	for i := 0; ; i++ {
 		part, err := parts.NextPart()
 		switch {
-		case errors.Is(err, io.EOF) && count == 0 && !bytes.Contains(body, []byte("--"+boundary+"--")):
+		case errors.Is(err, io.EOF) && i == 0 && !bytes.Contains(body, []byte("--"+boundary+"--")):
 			return nil, errMultipart // the boundary is another one
 		case errors.Is(err, io.EOF):
 			return all, nil
 		case err != nil:
 			return nil, errMultipart // theirs would quote the part's header
-		case count == maxFields:
-			return nil, errManyFields
 		}
 		p, isField, err := readPart(part)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
+		case n.tooMany(p.Name): // an empty file field is one, too
+			return nil, errManyFields
 		}
 		if isField {
 			all = append(all, p)
