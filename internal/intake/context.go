@@ -39,6 +39,9 @@ func (d *draft) keepContext(p body.Field) bool {
 // contextKey is the name under which context is kept, or "" when it is none.
 func contextKey(name string) string {
 	const longest = 40
+	if len(name) > longestName {
+		return ""
+	}
 	if steps := trail(name); len(steps) > 0 {
 		name = strings.TrimSpace(steps[len(steps)-1])
 	}

@@ -79,6 +79,7 @@ func TestWhichFieldOfManyCounts(t *testing.T) {
 		"nobody else's":                       {[]string{"agent[email]", "b@x.mx", "asesor.correo", "b@x.mx", "listing[agent][email]", "b@x.mx", "email", "c@x.mx"}, contact{email: "c@x.mx"}},
 		"no name of a property or a form":     {[]string{"property[name]", "Casa", "form[name]", "Contacto", "form-name", "x", "email", "c@x.mx"}, contact{email: "c@x.mx"}},
 		"no password":                         {[]string{"tu_clave", "secreto!", "email", "c@x.mx"}, contact{email: "c@x.mx"}},
+		"a lead with a value is no piece":     {[]string{"lead[name]", "Ana", "lead[title]", "Casa", "lead[value]", "5000", "email", "c@x.mx"}, contact{name: "Ana", email: "c@x.mx"}},
 		"the site's own word before ours":     {[]string{"email", "c@x.mx", "Tu Pregunta", "¿Sigue?", "message", "otra"}, contact{email: "c@x.mx", message: "¿Sigue?"}},
 		"a name too long to be one of a form": {[]string{"email" + strings.Repeat("-", 200), "b@x.mx", "email", "c@x.mx"}, contact{email: "c@x.mx"}},
 	}

@@ -26,7 +26,7 @@ var recordPieces = map[string]bool{
 // piece splits fields[email][value] into what is spoken of and what is said.
 func piece(p body.Field) (whole, attribute string, ok bool) {
 	open := strings.LastIndexByte(p.Name, '[')
-	if open <= 0 || open > longestName || !strings.HasSuffix(p.Name, "]") {
+	if open <= 0 || len(p.Name) > longestName || !strings.HasSuffix(p.Name, "]") {
 		return "", "", false
 	}
 	attribute = fold(p.Name[open:])
@@ -79,9 +79,9 @@ func (k *desk) records(all []body.Field) map[string]*record {
 		}
 	}
 	for path, r := range found {
-		in, _ := list(path)
+		in, inList := list(path)
 		r.name = k.called(path, r)
-		r.done = r.value.Name == "" && valued[in] // as its neighbors, but without a value
+		r.done = r.value.Name == "" && inList && valued[in] // as its neighbors, but without a value
 	}
 	return found
 }
@@ -96,7 +96,7 @@ func (r *record) add(attribute string, p body.Field) {
 }
 
 // called is the name of a record: the first of its names that we know, or the
-// words that the visitor read. A contact with a name and a value is none.
+// words that the visitor read. A lead with a name and a value is none.
 func (k *desk) called(path string, r *record) string {
 	if r.value.Name == "" {
 		return ""
@@ -106,11 +106,10 @@ func (k *desk) called(path string, r *record) string {
 		return path
 	}
 	a := r.attributes
-	names := []string{a["id"], a["key"], a["title"], a["label"]}
-	if inList {
-		names = append([]string{a["name"]}, names...)
+	if !inList && a["name"] != "" {
+		return ""
 	}
-	for _, name := range names {
+	for _, name := range []string{a["name"], a["id"], a["key"], a["title"], a["label"]} {
 		if name != "" && k.knows(name) {
 			return name
 		}
