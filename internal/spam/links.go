@@ -17,8 +17,11 @@ func isDelimiter(r rune) bool { return r <= ' ' || strings.ContainsRune("<>[](){
 // parseLink reads a link as people and robots write them: with or without
 // its scheme.
 func parseLink(field string) (link, bool) {
-	_, rest, ok := strings.Cut(field, "://")
-	if !ok {
+	scheme, rest, ok := strings.Cut(field, "://")
+	switch {
+	case ok && !isWeb(scheme):
+		return link{}, false
+	case !ok:
 		rest = field
 		if strings.Contains(rest, "@") { // a mail address
 			return link{}, false
@@ -34,6 +37,12 @@ func parseLink(field string) (link, bool) {
 	l.host = strings.TrimRight(l.host, ".!…»”")
 	l.bare = !ok && l.path == ""
 	return l, l.host != "" && (ok || l.hasKnownEnding())
+}
+
+// isWeb reports a scheme that a browser follows, whatever stands before it.
+func isWeb(scheme string) bool {
+	scheme = strings.ToLower(scheme[max(0, len(scheme)-len("https")):])
+	return strings.HasSuffix(scheme, "http") || strings.HasSuffix(scheme, "https")
 }
 
 // hasKnownEnding tells a domain from two sentences without a blank between

@@ -1,7 +1,6 @@
 package spam
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -16,18 +15,23 @@ var (
 	probeMarks = []string{"${", "#{", "<%", "../..", "..\\..", "%2f..", "'1'='1", "' or 1=1", "()&%", "\"><", "alert(", "sleep(", "%0d%0a"}
 )
 
-// markup weighs HTML and BBCode, which no form of ours asks for. In a name
-// any is too much; in a message a script or a link is.
+// markup weighs HTML and BBCode, which no form of ours asks for. In a name any
+// is too much; in a message a link is, and a script may be what somebody writes
+// about.
 func (e *evidence) markup() int {
 	inName, _ := marked(e.Inquiry.Name)
-	inMessage, grave := marked(e.Inquiry.Message)
-	return max(when(inName || grave, enough), when(inMessage, moderate))
+	inMessage, gravest := marked(e.Inquiry.Message)
+	return max(when(inName, enough), gravest, when(inMessage, moderate))
 }
 
-// marked reports whether there is markup, and whether it is of the kind that
-// leads somewhere or runs.
-func marked(s string) (found, grave bool) {
-	leading := []string{"a", "iframe", "img", "link", "object", "script", "svg", "url"}
+// grave are the tags that lead somewhere or run, and what they weigh.
+var grave = map[string]int{
+	"a": enough, "link": enough, "url": enough,
+	"iframe": strong, "img": strong, "object": strong, "script": strong, "svg": strong,
+}
+
+// marked reports whether there is markup, and how much its gravest tag weighs.
+func marked(s string) (found bool, gravest int) {
 	for i := range len(s) {
 		var name string
 		switch s[i] {
@@ -37,9 +41,9 @@ func marked(s string) (found, grave bool) {
 			name = tagName(s[i+1:], bbTags)
 		}
 		found = found || name != ""
-		grave = grave || slices.Contains(leading, name)
+		gravest = max(gravest, grave[name])
 	}
-	return found, grave
+	return found, gravest
 }
 
 // tagName returns which of the names the tag has that goes on with s. A text
@@ -59,15 +63,19 @@ func tagName(s string, names []string) string {
 	return ""
 }
 
-// probes weighs what scanners leave.
+// probes weighs what scanners leave. One of them alone may be what somebody
+// writes about.
 func (e *evidence) probes() int {
-	points := min(e.pitch[probe], enough)
+	points := 0
 	for _, s := range []string{e.Inquiry.Name, e.Inquiry.Message} {
 		for _, mark := range probeMarks {
 			points += when(strings.Contains(s, mark), strong)
 		}
 		open := strings.Index(s, "{{")
-		points += when(open >= 0 && strings.Contains(s[open:], "}}"), enough)
+		points += when(open >= 0 && strings.Contains(s[open:], "}}"), strong)
 	}
-	return min(points, enough)
+	if _, gravest := marked(e.Inquiry.Message); gravest > 0 {
+		return 0 // a script, which is weighed already
+	}
+	return min(max(points, min(e.pitch[probe], moderate)), enough)
 }

@@ -66,10 +66,10 @@ func TestSigns(t *testing.T) {
 		"a link in HTML":           {wrote(`mira <a href="/x">aquí</a>`), "markup", condemned},
 		"a link in BBCode":         {wrote("[URL=/x]aquí[/URL]"), "markup", condemned},
 		"bold in a message":        {wrote("<B>hola</B>"), "markup", !condemned},
-		"a template":               {wrote("{{7*7}}"), "probe", condemned},
+		"a template":               {wrote("{{7*7}}"), "probe", !condemned},
 		"two expressions":          {wrote("${7*7} #{7*7}"), "probe", condemned},
-		"SQL":                      {wrote("1 UNION  SELECT null; DROP TABLE x"), "probe", condemned},
-		"an old attack":            {wrote("../../../etc/passwd"), "probe", condemned},
+		"SQL":                      {wrote("1 UNION  SELECT null; DROP TABLE x"), "probe", !condemned},
+		"an old attack":            {wrote("../../../etc/passwd"), "probe", !condemned},
 		"mixed alphabets":          {wrote("Gооd dаy, did yоu knоw?"), "lookalikes", condemned},
 		"one mixed word":           {wrote("Hola, me interesа"), "lookalikes", !condemned},
 		"no captcha":               {ana(func(s *spam.Submission) { s.CaptchaRefused = true }), "captcha", !condemned},
@@ -197,4 +197,15 @@ func TestModerateSignsAddUp(t *testing.T) {
 		s.Inquiry.Name, s.Inquiry.Phone, s.Inquiry.Message = "Robertgaums", "84577393847", "Aloha, roeddwn i eisiau gwybod eich pris."
 	}))
 	require.Equal(t, spam.Verdict{Score: spam.DefaultThreshold, Reasons: []string{"robot_name", "phone_shape"}}, v)
+}
+
+// B13: what looks like an attack may be what a person writes about, and goes
+// on as it is.
+func TestATextThatOnlyLooksLikeAnAttackIsNotSetApart(t *testing.T) {
+	for _, text := range []string{
+		"<script>alert(1)</script>", "{{7*7}}", "${jndi:ldap://x}", "'; DROP TABLE leads;--", `=HYPERLINK("http://x","y")`, "%n%s", "../../etc/passwd",
+	} {
+		v := spam.Judge(spam.Submission{Inquiry: lead.Inquiry{PropertyID: "EB-AB1234", Name: "Ana", Email: "ana@ejemplo.mx", Message: text}})
+		require.Less(t, v.Score, spam.DefaultThreshold, "%s: %v", text, v.Reasons)
+	}
 }
