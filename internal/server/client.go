@@ -1,6 +1,7 @@
 package server
 
 import (
+	"iter"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -10,26 +11,44 @@ import (
 // Proxies are the networks whose word about a client's address counts.
 type Proxies []netip.Prefix
 
-// Client returns the address that a request comes from. The forwarding header
-// is read only when the peer itself is a trusted proxy, and from the right:
+// Client returns the address that a request comes from. The forwarding headers
+// are read only when the peer itself is a trusted proxy, and from the right:
 // what stands left of the first untrusted address anybody may have written.
 // IPv6 clients count by their /64. It is the zero address when unknown.
+//
+// Most proxies write X-Forwarded-For or Forwarded, and pass the other on as the
+// client wrote it. So a header that names only proxies says nothing, and when
+// both name a client they must agree: one that has two names counts as the
+// proxy, together with all who try that.
 func (p Proxies) Client(r *http.Request) netip.Addr {
-	client, ok := parseHop(r.RemoteAddr)
-	if !ok || !p.trusts(client) {
-		return network(client)
+	peer, ok := parseHop(r.RemoteAddr)
+	if !ok || !p.trusts(peer) {
+		return network(peer)
 	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for _, text := range slices.Backward(hops) {
+	older := p.follow(peer, fromRight(strings.Join(r.Header["X-Forwarded-For"], ","), ','))
+	newer := p.follow(peer, forwardedFor(strings.Join(r.Header["Forwarded"], ",")))
+	switch {
+	case older == peer, p.trusts(older) && !p.trusts(newer):
+		return network(newer)
+	case older == newer, p.trusts(newer):
+		return network(older)
+	}
+	return network(peer)
+}
+
+// follow goes from hop to hop, away from the peer, to the first that is no
+// proxy of ours. What cannot be read ends it: whoever wrote that counts.
+func (p Proxies) follow(client netip.Addr, hops iter.Seq[string]) netip.Addr {
+	for text := range hops {
 		hop, ok := parseHop(strings.TrimSpace(text))
 		if !ok {
-			break // whoever wrote this counts as the client
+			break
 		}
 		if client = hop; !p.trusts(client) {
 			break
 		}
 	}
-	return network(client)
+	return client
 }
 
 // parseHop reads an address, with or without a port: some proxies add one.

@@ -215,20 +215,46 @@ func number(i int) *http.Request {
 	return &http.Request{RemoteAddr: netip.AddrPortFrom(a, 1).String()}
 }
 
-// A flood from a million addresses costs a bounded memory.
+// number6 is the same from one of millions of /64.
+func number6(i int) *http.Request {
+	a := netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, byte(i >> 16), byte(i >> 8), byte(i), 15: 1})
+	return &http.Request{RemoteAddr: netip.AddrPortFrom(a, 1).String()}
+}
+
+// A flood from a million addresses costs a bounded memory, and each of them
+// passes as any other would.
 func TestAMillionAddresses(t *testing.T) {
-	const addresses, mostBytes = 1_000_000, 16 << 20
-	l := server.NewLimits(nil, server.Limit{N: 1, Per: time.Hour}, none)
-	before, top := heap(), int64(0)
-	for i := range addresses {
-		require.Zero(t, l.Wait(number(i), "casas"))
-		if i%10_000 == 9_999 {
-			top = max(top, heap()-before)
-		}
+	for name, post := range map[string]func(int) *http.Request{"IPv4": number, "IPv6, each from a /64 of its own": number6} {
+		t.Run(name, func(t *testing.T) {
+			const addresses, mostBytes = 1_000_000, 16 << 20
+			l := server.NewLimits(nil, server.Limit{N: 1, Per: time.Hour}, none)
+			before, top := heap(), int64(0)
+			for i := range addresses {
+				require.Zero(t, l.Wait(post(i), "casas"))
+				if i%10_000 == 9_999 {
+					top = max(top, heap()-before)
+				}
+			}
+			runtime.KeepAlive(l)
+			t.Logf("%.1f MiB", float64(top)/(1<<20))
+			require.Less(t, top, int64(mostBytes))
+		})
 	}
+}
+
+// One customer's network is one customer, however many addresses it has, and
+// leaves nothing behind.
+func TestAMillionAddressesOfOneNetwork(t *testing.T) {
+	const addresses, mostBytes = 1_000_000, 64 << 10
+	l := server.NewLimits(nil, server.Limit{N: 60, Per: time.Hour}, none)
+	before, count := heap(), 0
+	for i := range addresses {
+		a := netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 8: byte(i >> 16), 9: byte(i >> 8), 15: byte(i)})
+		count += passed(l, &http.Request{RemoteAddr: netip.AddrPortFrom(a, 1).String()})
+	}
+	require.Equal(t, 60, count)
+	require.Less(t, heap()-before, int64(mostBytes))
 	runtime.KeepAlive(l)
-	t.Logf("%.1f MiB", float64(top)/(1<<20))
-	require.Less(t, top, int64(mostBytes))
 }
 
 // heap is what is in use, without garbage.
