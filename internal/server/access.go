@@ -16,12 +16,14 @@ import (
 // not the path, because a path is whatever a client likes to write. The probes
 // of load balancers show at the level debug only.
 func AccessLog(logger zerolog.Logger, metrics *Metrics, door string) func(http.Handler) http.Handler {
+	logger = logger.With().Str("door", door).Logger()
+	refused := newSampling(logger)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			begun := time.Now()
 			id := requestID(r.Header.Get("X-Request-Id"))
 			w.Header().Set("X-Request-Id", id)
-			ctx := logger.With().Str("door", door).Str("request_id", id).Logger().WithContext(r.Context())
+			ctx := logger.With().Str("request_id", id).Logger().WithContext(r.Context())
 			r, ww, whole := r.WithContext(ctx), middleware.NewWrapResponseWriter(w, r.ProtoMajor), false
 			defer func() { // also when the handler aborts
 				status, took := ww.Status(), time.Since(begun) // status 0: there was no answer
@@ -29,6 +31,9 @@ func AccessLog(logger zerolog.Logger, metrics *Metrics, door string) func(http.H
 					status = max(status, http.StatusOK)
 				}
 				metrics.request(door, route(r), method(r), status, took)
+				if !refused.takes(status) {
+					return
+				}
 				zerolog.Ctx(ctx).WithLevel(level(r, status)).Str("method", method(r)).Str("route", route(r)).
 					Int("status", status).Int("bytes", ww.BytesWritten()).Dur("took", took).Msg("request")
 			}()
