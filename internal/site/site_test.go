@@ -3,6 +3,8 @@ package site_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -87,6 +89,45 @@ func TestRedirectKeepsPathsOnTheRelay(t *testing.T) {
 	}
 }
 
+// theList reads the addresses of testdata/tricks.txt.
+func theList(t *testing.T) (targets []string) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/tricks.txt")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		target, err := strconv.Unquote(line)
+		require.NoError(t, err, line)
+		targets = append(targets, target)
+	}
+	return targets
+}
+
+// Of the long list, few are taken, and none of those leaves the site. What a
+// real browser makes of them is shown in cmd/leadrelay.
+func TestNoTrickLeavesTheSite(t *testing.T) {
+	all, taken := theList(t), 0
+	require.Greater(t, len(all), 1500)
+	for _, target := range all {
+		got := visited(t).Redirect(target)
+		if got == "" {
+			continue
+		}
+		taken++
+		require.True(t, isFine(browserHost(got)), "%q became %q, on %q", target, got, browserHost(got))
+	}
+	t.Logf("%d of %d are taken", taken, len(all))
+	require.Greater(t, taken, 50)
+}
+
+// isFine reports a host of the list, or the page's own.
+func isFine(host string) bool {
+	return host == "relay.mx" || host == "ok.mx" || host == "ok.mx:443" || host == "local.mx:8080" ||
+		strings.HasSuffix(strings.TrimSuffix(host, ":443"), ".casas.mx")
+}
+
 func TestWhereverRedirectGoesABrowserStaysOnTheList(t *testing.T) {
 	s := visited(t)
 	pieces := []string{
@@ -100,9 +141,7 @@ func TestWhereverRedirectGoesABrowserStaysOnTheList(t *testing.T) {
 			return
 		}
 		host := browserHost(got)
-		fine := host == "relay.mx" || host == "ok.mx" || host == "ok.mx:443" || host == "local.mx:8080" ||
-			strings.HasSuffix(strings.TrimSuffix(host, ":443"), ".casas.mx")
-		require.True(t, fine, "%q became %q, on %q", target, got, host)
+		require.True(t, isFine(host), "%q became %q, on %q", target, got, host)
 
 		answer := httptest.NewRecorder()
 		http.Redirect(answer, httptest.NewRequest(http.MethodPost, "https://relay.mx/f/casas", nil), got, http.StatusSeeOther)
