@@ -3,6 +3,7 @@ package intake_test
 import (
 	"encoding/json"
 	"errors"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -232,5 +233,69 @@ func TestAnOddOriginIsNotWrittenToTheLog(t *testing.T) {
 		require.Len(t, lines, 1)
 		require.Equal(t, "null or unreadable", lines[0]["origin"])
 		require.NotContains(t, lines[0], "allow_with")
+	}
+}
+
+// An origin opens its own site and no other, whatever the method; and what a
+// browser asks for in a preflight changes nothing of that.
+func TestAnOriginOpensItsOwnSiteOnly(t *testing.T) {
+	opens := map[string]string{ // by origin: the site
+		"https://casas.mx": "casas", "https://www.casas.mx": "casas", "https://homes.example": "homes",
+		"": "", "null": "", "https://evil.mx": "", "http://casas.mx": "", "https://casas.mx:8443": "", "https://casas.mx.": "", "https://casas.mx.evil.mx": "",
+		"https://sub.homes.example": "", "http://example.com": "", "https://CASAS.MX.evil.mx": "", "https://casas.mx\x00": "", "https://casas.mx https://evil.mx": "",
+	}
+	d := newRelay(t)
+	for origin, opened := range opens {
+		for _, id := range []string{"default", "casas", "homes", "nobody", "casas/thanks", "casas/more"} {
+			for _, method := range []string{"POST", "OPTIONS", "GET", "HEAD", "PUT", "DELETE", "TRACE", "FOO"} {
+				headers := []string{"Content-Type", jsonType, "Origin", origin}
+				if method == "OPTIONS" {
+					headers = append(headers, "Access-Control-Request-Method", "PUT", "Access-Control-Request-Headers", "authorization, x-evil", "Access-Control-Request-Private-Network", "true")
+				}
+				w := d.ask(method, "/f/"+id, wholeJSON, headers...)
+				site, _, _ := strings.Cut(id, "/")
+				requireOrigin(t, w.Header(), origin, opened == site && opened != "")
+				require.Contains(t, w.Header().Get("Vary"), "Origin", "%s %s from %q", method, id, origin)
+				require.NotContains(t, w.Header(), "Access-Control-Allow-Private-Network")
+				require.NotContains(t, strings.ToLower(w.Header().Get("Access-Control-Allow-Headers")), "authorization")
+				require.NotContains(t, w.Header().Get("Access-Control-Allow-Methods"), "PUT")
+			}
+		}
+	}
+}
+
+// Two origins in one request are none that a browser sends.
+func TestTwoOriginHeaders(t *testing.T) {
+	d := newRelay(t)
+	for _, second := range []string{"https://evil.mx", "null", ""} {
+		w := d.post(jsonType, wholeJSON, "Origin", "https://evil.mx", "Origin", second)
+		require.Equal(t, 403, w.Code)
+		require.NotContains(t, w.Header(), corsAllow)
+		w = d.post(jsonType, wholeJSON, "Origin", "https://evil.mx", "Origin", "https://casas.mx")
+		require.Equal(t, 403, w.Code)
+		require.NotContains(t, w.Header(), corsAllow)
+	}
+}
+
+// However much a preflight asks for, it is answered at once and in few bytes.
+func TestAPreflightWithManyHeaders(t *testing.T) {
+	d := newRelay(t)
+	for name, asked := range map[string]string{
+		"3 KiB of names":  strings.Repeat("x-unknown,", 300),
+		"8 KiB of names":  strings.Repeat("x-unknown,", 820),
+		"commas":          strings.Repeat(",", 12<<10),
+		"blanks":          strings.Repeat(" ,", 6<<10),
+		"one long name":   strings.Repeat("x", 12<<10),
+		"not one that is": strings.Repeat("\x7f", 2<<10),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := d.quickly(t, func() *httptest.ResponseRecorder {
+				return d.ask("OPTIONS", "/f/casas", "", "Origin", "https://casas.mx", "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", asked)
+			})
+			require.Equal(t, 204, w.Code)
+			for name := range w.Header() {
+				require.NotContains(t, name, "Access-Control")
+			}
+		})
 	}
 }
