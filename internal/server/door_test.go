@@ -262,6 +262,37 @@ func TestGarbage(t *testing.T) {
 	}
 }
 
+// A length beside the chunks may say that what stands behind them belongs to
+// them: it is read by nobody.
+func TestNothingBehindChunksIsARequest(t *testing.T) {
+	d := open(t, http.HandlerFunc(readAll), quick())
+	const post, chunks, hidden = "POST / HTTP/1.1\r\nHost: x\r\n", "1\r\na\r\n0\r\n\r\n", "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n"
+	for name, headers := range map[string]string{
+		"chunks":              "Transfer-Encoding: chunked\r\n",
+		"chunks and a length": "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+	} {
+		answer := say(t, d.Addr(), post+headers+"\r\n"+chunks+hidden)
+		require.Equal(t, 1, strings.Count(answer, "HTTP/1.1 "), name)
+		require.Contains(t, answer, "HTTP/1.1 200 OK\r\nConnection: close\r\n", name)
+	}
+	c := dial(t, d.Addr()) // a length alone keeps the connection
+	for range 3 {
+		c.send(post + "Content-Length: 1\r\n\r\na")
+		require.False(t, c.answer().Close)
+	}
+}
+
+// What is asked of the whole server is answered as anything else is, and not
+// behind the back of the log.
+func TestOptionsForTheWholeServer(t *testing.T) {
+	d := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Asked", r.Method+" "+r.RequestURI)
+	}), quick())
+	c := dial(t, d.Addr())
+	c.send("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
+	require.Equal(t, "OPTIONS *", c.answer().Header.Get("X-Asked"))
+}
+
 func TestConnectionsBeyondTheCapWaitAndAreServed(t *testing.T) {
 	const most, clients = 4, 40
 	b := quick()
