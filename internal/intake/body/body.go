@@ -150,9 +150,10 @@ func refuseUnread(r *http.Request, m Media) error {
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	const usual = 4 << 10 // who says more gets the room as the bytes come
 	var body bytes.Buffer
 	if r.ContentLength > 0 {
-		body.Grow(int(r.ContentLength) + bytes.MinRead)
+		body.Grow(int(min(r.ContentLength, usual)) + bytes.MinRead)
 	}
 	_, err := io.Copy(&body, http.MaxBytesReader(w, r.Body, maxBody))
 	var over *http.MaxBytesError
