@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"internal/site":   {"internal/lead"},
 
 	// The stations of an inquiry. None knows another.
-	"internal/intake":      {"internal/intake/body", "internal/lead", "internal/site", "internal/problem", "internal/locale", "web"},
+	"internal/intake":      {"internal/intake/body", "internal/lead", "internal/site", "internal/problem", "internal/locale", "internal/spam", "web"},
 	"internal/intake/body": {"internal/problem"},
 	"internal/store":       {"internal/lead"},
 	"internal/courier":     {"internal/lead", "internal/easybroker"},
@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	// What stands around them.
 	"internal/problem": {"internal/locale"},
 	"internal/server":  {"internal/locale", "internal/problem"},
-	"internal/config":  {"internal/easybroker", "internal/lead", "internal/secret", "internal/site"},
+	"internal/config":  {"internal/captcha", "internal/easybroker", "internal/lead", "internal/secret", "internal/site", "internal/spam"},
 	"web":              {"internal/locale"},
 
 	// For tests, the demo and measurements.
@@ -59,7 +59,7 @@ var mayImport = map[string][]string{
 
 	// The only place that knows everybody.
 	"cmd/leadrelay": {
-		"internal/config", "internal/console", "internal/courier", "internal/easybroker", "internal/fakebroker", "internal/fakebroker/fault",
+		"internal/captcha", "internal/config", "internal/console", "internal/courier", "internal/easybroker", "internal/fakebroker", "internal/fakebroker/fault",
 		"internal/intake", "internal/lead", "internal/secret", "internal/server", "internal/site", "internal/store", "web",
 	},
 }

@@ -67,7 +67,9 @@ func tricks(t *testing.T) (all []string) {
 // sink takes every lead, and keeps none.
 type sink struct{}
 
-func (sink) Keep(context.Context, lead.Lead, lead.Tick) (lead.RemoteID, error) { return 1, nil }
+func (sink) Keep(context.Context, lead.Submission) (lead.Kept, error) {
+	return lead.Kept{RemoteID: 1}, nil
+}
 
 func doorOfTricks(t *testing.T) http.Handler {
 	t.Helper()

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"leadrelay/internal/captcha"
 	"leadrelay/internal/config"
 	"leadrelay/internal/console"
 	"leadrelay/internal/courier"
@@ -147,6 +148,7 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	forms := intake.New(sites, r.store, intake.Options{
 		Accepted: func(id string) { metrics.Accepted(id); r.courier.Wake(id) },
 		Limit:    limits.Wait,
+		Captchas: captchas(cfg.Sites),
 	})
 	mux := door("public", server.Readyz(r.store.Ready, r.drain), r, metrics, log)
 	assets := web.Assets()
@@ -156,6 +158,22 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	mux.NotFound(forms.ServeHTTP)
 	mux.MethodNotAllowed(forms.ServeHTTP) // a method that nobody has heard of
 	return mux
+}
+
+// captchas are those of the sites that want one.
+func captchas(sites []config.Site) map[string]intake.Captcha {
+	all := map[string]intake.Captcha{}
+	for _, s := range sites {
+		if s.Captcha == "" {
+			continue
+		}
+		v := captcha.New(s.Captcha, s.CaptchaSecret, captcha.Options{})
+		all[s.ID] = intake.Captcha{Field: captcha.FieldName(s.Captcha), Refuses: func(ctx context.Context, token string) (bool, error) {
+			answer, err := v.Verify(ctx, token)
+			return answer == captcha.Refused, err
+		}}
+	}
+	return all
 }
 
 // operatorDoor is where the one who has the token sees everything.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"leadrelay/internal/captcha"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/secret"
 	"leadrelay/internal/site"
@@ -51,6 +52,9 @@ type Site struct {
 	site.Site
 	EasyBroker easybroker.Account
 	SendSource bool // false leaves source out of the contact request
+
+	Captcha       captcha.Provider // what its forms want; empty: none
+	CaptchaSecret secret.Text
 }
 
 // Limit is a token bucket: N at once, and N again over each Per. Its zero

@@ -51,6 +51,9 @@ sites:
     name: Casas de la Costa
     color: "#0e6657"
     privacy_url: https://casas.co/privacidad?v=2
+    spam_threshold: off
+    captcha: turnstile
+    captcha_secret: c4ptcha
     origins:
       - https://casas.co
       - "https://*.casas.co"
@@ -164,13 +167,16 @@ func TestASettingOfNoSiteIsAnError(t *testing.T) {
 }
 
 func TestAWrongLineIsNamed(t *testing.T) {
-	const siteKeys = "source, origins, thanks_url, locale, require, fields, name, color, privacy_url, easybroker"
+	const siteKeys = "source, origins, thanks_url, locale, require, fields, name, color, privacy_url, spam_threshold, captcha, captcha_secret, easybroker"
 	const noEntry = "wants entries of [property_id name email phone message], or several of them as email|phone"
 	tests := map[string]struct {
 		file string // %s is where a site with all it needs stands
 		want []string
 	}{
 		"an unknown key of a site":        {"sites:\n  a:\n    source: a.mx\n    origin: x\n", []string{`4:5: unknown key "origin"; known here: ` + siteKeys}},
+		"a captcha without its secret":    {"sites: {a: {source: a.mx, captcha: turnstile}}", []string{`1:9: the site a wants captcha and captcha_secret (or captcha_secret_file) together`}},
+		"a captcha of nobody":             {"sites: {a: {source: a.mx, captcha: x, captcha_secret: y}}", []string{`1:36: wants one of [turnstile hcaptcha recaptcha]`}},
+		"a score that is none":            {"sites: {a: {source: a.mx, spam_threshold: -1}}", []string{`1:43: wants a score up to 1000, or off`}},
 		"a site's word at the top":        {"source: a.mx\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "source"; known here: addr, operator_addr, operator_token, database, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, sites`}},
 		"an unknown key of the courier":   {"sites: {a: {source: a.mx}}\ncourier: {timeuot: 1s}", []string{`2:11: unknown key "timeuot"; known here: timeout, settle, schedule, deadline, rate, concurrency, probe`}},
 		"a courier inside a site":         {"sites: {a: {source: a.mx, courier: {rate: 1}}}", []string{`1:27: unknown key "courier"; known here: ` + siteKeys}},
@@ -275,6 +281,7 @@ sites:
     origins: []
     locale: es
     require: [property_id, email, message]
+    spam_threshold: 100
     easybroker:
       api_key: "•••"
       country_code: MX
@@ -292,6 +299,9 @@ sites:
     name: "Casas de la Costa"
     color: "#0e6657"
     privacy_url: "https://casas.co/privacidad?v=2"
+    spam_threshold: 0
+    captcha: turnstile
+    captcha_secret: "•••"
     easybroker:
       api_key: "•••"
       country_code: CO
@@ -302,8 +312,8 @@ sites:
 `, text)
 
 	_, err = loadFile(text)
-	require.Len(t, complaints(err), 3, "dots are no secret")
-	for _, secret := range []string{"t0ken", "0wn-k3y", "shared-k3y"} {
+	require.Len(t, complaints(err), 4, "dots are no secret")
+	for _, secret := range []string{"t0ken", "0wn-k3y", "c4ptcha", "shared-k3y"} {
 		text = strings.Replace(text, `"•••"`, secret, 1)
 	}
 	again, err := loadFile(text)

@@ -155,6 +155,15 @@ func (l *loader) sites(c *Config, env layer, doc document) {
 	}
 }
 
+// checkCaptcha wants both of a captcha's settings, or none.
+func (l *loader) checkCaptcha(id string, at Place, layers []layer) {
+	_, named := find(perSite+"captcha", layers...)
+	_, hasSecret := find(perSite+"captcha_secret", layers...)
+	if named != hasSecret {
+		l.add(at, "the site %s wants captcha and captcha_secret (or captcha_secret_file) together", id)
+	}
+}
+
 func (l *loader) site(id string, at Place, layers []layer) Site {
 	s := Site{Site: site.Site{ID: id}}
 	if !siteID.MatchString(id) {
@@ -168,6 +177,7 @@ func (l *loader) site(id string, at Place, layers []layer) Site {
 			l.missing(at, "this site wants a source")
 		}
 	}
+	l.checkCaptcha(id, at, layers)
 	if _, ok := find(broker+"api_key", layers...); !ok {
 		if at.Line == 0 {
 			l.missing(Place{Name: "EASYBROKER_API_KEY"}, "is required")

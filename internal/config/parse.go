@@ -205,6 +205,18 @@ func color(s string) (string, error) {
 	return s, nil
 }
 
+// threshold reads a score; zero is off.
+func threshold(s string) (int, error) {
+	if s == "off" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > 1000 {
+		return 0, errors.New("wants a score up to 1000, or off")
+	}
+	return n, nil
+}
+
 // page reads the address of a page anywhere.
 func page(s string) (string, error) {
 	u, err := url.Parse(s)

@@ -3,15 +3,18 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"leadrelay/internal/captcha"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/secret"
 	"leadrelay/internal/site"
+	"leadrelay/internal/spam"
 )
 
 // setting is one row of the table that everything else reads: the loader, the
@@ -85,6 +88,12 @@ var settings = []setting{
 		one(color, func(t target) *string { return &t.site.Color })},
 	{"", perSite + "privacy_url", "", "the agency's privacy notice; the hosted form links it, and the lead keeps what was agreed to, word for word, with that address",
 		one(page, func(t target) *string { return &t.site.Privacy })},
+	{"", perSite + "spam_threshold", strconv.Itoa(spam.DefaultThreshold), "the score from which a lead is quarantined, or `off`; 100 is one sure sign, or two moderate ones",
+		one(threshold, func(t target) *int { return &t.site.SpamThreshold })},
+	{"", perSite + "captcha", "", "whose captcha its forms have: `turnstile`, `hcaptcha` or `recaptcha`; without a good token an inquiry is kept and scored",
+		one(oneOf(captcha.Providers()...), func(t target) *captcha.Provider { return &t.site.Captcha })},
+	{"", perSite + "captcha_secret", "", "the secret for asking about its tokens",
+		hidden(func(t target) *secret.Text { return &t.site.CaptchaSecret })},
 
 	{"EASYBROKER_API_KEY", broker + "api_key", "", "the key; required where a site has none of its own",
 		hidden(func(t target) *secret.Text { return &t.site.EasyBroker.Key })},
@@ -118,7 +127,7 @@ func Reference() string {
 	for _, s := range settings {
 		about := s.about
 		if s.secret {
-			about += " (secret; also as `" + s.env + "_FILE`)"
+			about += " (secret; also as `" + s.alsoAs() + "`)"
 		}
 		path := s.key
 		if rest, ok := strings.CutPrefix(path, perSite); ok {
@@ -128,6 +137,14 @@ func Reference() string {
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
 	}
 	return b.String()
+}
+
+// alsoAs is where a secret's file is named.
+func (s setting) alsoAs() string {
+	if s.env != "" {
+		return s.env + "_FILE"
+	}
+	return strings.TrimPrefix(s.key, perSite) + "_file"
 }
 
 func code(s string) string {

@@ -19,14 +19,17 @@ type desk struct {
 	words  map[string]meaning // what its forms' names mean
 	policy string             // what its pages may load, and where their form may lead
 	theme  []byte             // its color as a style sheet; empty when it has none
+	hosts  []string           // its own
 
 	reported atomic.Int64 // when a refused origin was last written to the log
 }
 
 func newDesk(s site.Site) *desk {
-	return &desk{
+	k := &desk{
 		Site: s, path: "/f/" + s.ID, words: vocabulary(s.Fields), policy: policy(formTargets(s)...), theme: web.Theme(s.Color),
 	}
+	k.hosts = k.ownHosts()
+	return k
 }
 
 // title is what the pages call the site.

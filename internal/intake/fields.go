@@ -23,6 +23,7 @@ type draft struct {
 	next    string // where the form wants the visitor to go
 	lang    string // which language it asks for
 	id      string // the form's own id for the inquiry
+	shown   string // when our form was, signed
 }
 
 // entry is what came for one of our fields.
@@ -46,6 +47,8 @@ func (k *desk) sort(all []body.Field) *draft {
 			setFirst(&d.lang, p)
 		case isSubmission:
 			setFirst(&d.id, p)
+		case isShown:
+			setFirst(&d.shown, p)
 		case isForeign:
 			d.keepForeign(p)
 		case asFirst, asMiddle, asLast, asSecondLast:

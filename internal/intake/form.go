@@ -30,6 +30,7 @@ func (d *door) showForm(w http.ResponseWriter, r *http.Request, v *visit) error 
 		v.lang = spoken(language, v.lang)
 		v.posted = []body.Field{{Name: "_language", Value: string(v.lang)}} // the answer speaks it too
 	}
+	v.posted = append(v.posted, body.Field{Name: shownField, Value: d.clock.stamp(time.Now())})
 	return v.form(w, http.StatusOK, v.checkProperty())
 }
 

@@ -19,6 +19,7 @@ import (
 	"leadrelay/internal/locale"
 	"leadrelay/internal/problem"
 	"leadrelay/internal/site"
+	"leadrelay/internal/spam"
 )
 
 const (
@@ -47,13 +48,15 @@ type Options struct {
 	// Limit says how long the sender must wait before this post may be taken;
 	// zero lets it in. It is asked before the body is read.
 	Limit func(r *http.Request, siteID string) time.Duration
+	// Captchas are those of the sites that want one, by their ids.
+	Captchas map[string]Captcha
 }
 
 // New makes the handler of everything below /f. Whatever else it is asked for
 // is answered with a problem, so a router in front can leave all that it has no
 // route or method for to it.
 func New(sites []site.Site, keep Keeper, opt Options) http.Handler {
-	d := &door{desks: make(map[string]*desk, len(sites)), keep: keep, opt: opt}
+	d := &door{desks: make(map[string]*desk, len(sites)), keep: keep, opt: opt, clock: newClock()}
 	for _, s := range sites {
 		d.desks[s.ID] = newDesk(s)
 	}
@@ -78,6 +81,8 @@ type door struct {
 	keep    Keeper
 	opt     Options
 	running running
+	echoes  spam.Echoes
+	clock   *clock
 }
 
 // visit is one request, and what is known of it so far.
@@ -134,8 +139,8 @@ func (d *door) at(path string) *desk {
 	return d.desks[id]
 }
 
-// submit takes an inquiry: who posts, what is in it, is it whole, keep it,
-// thank for it.
+// submit takes an inquiry: who posts, what is in it, is it whole, is it spam, keep
+// it, thank for it.
 func (d *door) submit(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err := d.admit(r, v); err != nil {
 		return err
@@ -147,6 +152,7 @@ func (d *door) submit(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return err
 	}
+	d.screen(r, v, &l)
 	kept, err := d.store(r.Context(), lead.Submission{
 		Lead: l, Tick: v.desk.Tick, Key: lead.KeyOf(l.Site, v.submissionID(r)), Content: l.Content(),
 	})

@@ -91,10 +91,15 @@ func sites(t testing.TB) []site.Site {
 
 func newRelay(t testing.TB) *relay {
 	d := &relay{shelf: &shelf{}, log: &bytes.Buffer{}}
-	door := intake.New(sites(t), d.shelf, intake.Options{
+	d.open(intake.New(sites(t), d.shelf, intake.Options{
 		Accepted: func(id string) { d.accepted = append(d.accepted, id) },
 		Limit:    func(*http.Request, string) time.Duration { return d.wait },
-	})
+	}))
+	return d
+}
+
+// open puts a door behind the access log.
+func (d *relay) open(door http.Handler) {
 	var mu sync.Mutex
 	d.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
@@ -104,7 +109,6 @@ func newRelay(t testing.TB) *relay {
 		door.ServeHTTP(w, r.WithContext(ctx))
 		zerolog.Ctx(ctx).Info().Msg("request")
 	})
-	return d
 }
 
 // ask sends one request; headers come in pairs.

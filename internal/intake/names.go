@@ -20,6 +20,7 @@ const (
 	isNext       meaning = iota + meaning(len(ours)) // where the visitor goes afterwards
 	isLanguage                                       // which language the visitor reads
 	isSubmission                                     // the form's own id for the inquiry
+	isShown                                          // when our form was shown
 	isControl                                        // for others: honeypots, captchas, mail options
 	isRelays                                         // what only the relay says; from outside it is nothing
 	isForeign                                        // nothing that we know
@@ -95,6 +96,9 @@ func (k *desk) meaning(name string) (m meaning, loose bool) {
 	return k.within(name, folded), true
 }
 
+// shownField carries the time at which our form was shown.
+const shownField = "_shown"
+
 // control is what a name says that is no part of a lead.
 func control(name string) meaning {
 	switch strings.ToLower(name) {
@@ -104,6 +108,8 @@ func control(name string) meaning {
 		return isLanguage
 	case "_submission_id":
 		return isSubmission
+	case shownField:
+		return isShown
 	}
 	return isControl
 }

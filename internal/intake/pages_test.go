@@ -52,6 +52,8 @@ func TestHostedForm(t *testing.T) {
 	requirePolicy(t, w)
 	require.NotContains(t, w.Body.String(), "canary")
 	form := formOf(t, w)
+	require.NotEmpty(t, form.Get("_shown"))
+	form.Del("_shown")
 	require.Equal(t, url.Values{"property_id": {"EB-AB1234"}, "name": {""}, "email": {""}, "phone": {""}, "message": {""}}, form)
 
 	form.Set("email", "ana@casas.mx")
@@ -190,7 +192,7 @@ func agency(t *testing.T) *relay {
 		ID: "costa", Source: "costa.mx", Name: "Casas de la Costa", Color: "#ffd400", Privacy: "https://costa.mx/aviso?v=2",
 		Origins: origins(t, "https://costa.mx"), Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds,
 	}
-	d.Handler = intake.New([]site.Site{s}, d.shelf, intake.Options{})
+	d.open(intake.New([]site.Site{s}, d.shelf, intake.Options{}))
 	return d
 }
 

@@ -66,6 +66,12 @@ func New(q Inquiry, source string, rules Rules, now time.Time) (Lead, error) {
 	return Lead{Inquiry: q, Source: source, State: Queued, ReceivedAt: now, QueuedAt: now, DueAt: now}, nil
 }
 
+// Quarantine sets a lead apart that was not kept yet: it goes nowhere until a
+// person has looked at it.
+func (l *Lead) Quarantine(reason string) {
+	l.State, l.Reason, l.DueAt = Quarantined, reason, time.Time{}
+}
+
 // Get returns the value of a field.
 func (q *Inquiry) Get(f Field) string {
 	if p := q.at(f); p != nil {

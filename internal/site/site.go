@@ -25,6 +25,8 @@ type Site struct {
 	Rules     lead.Rules        // what an inquiry must have
 	Fields    map[string]string // the form's name for a field → ours
 	Tick      lead.Tick         // what its remote ids count
+
+	SpamThreshold int // the score from which a lead is set apart; 0: none is
 }
 
 // Redirect returns the address that a visitor may be sent to after an

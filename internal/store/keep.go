@@ -8,8 +8,8 @@ import (
 	"leadrelay/internal/lead"
 )
 
-const insertLead = `INSERT INTO leads (remote_id, site, state, property_id, body, received_at, due_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7)`
+const insertLead = `INSERT INTO leads (remote_id, site, state, property_id, body, received_at, due_at, reason)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 
 // keep is a lead on its way into the database.
 type keep struct {
@@ -23,7 +23,7 @@ type keep struct {
 
 func (k *keep) args() []any {
 	l := &k.Lead
-	return []any{int64(k.id), l.Site, string(l.State), l.PropertyID, string(k.body), l.ReceivedAt.UnixMilli(), millis(l.DueAt)}
+	return []any{int64(k.id), l.Site, string(l.State), l.PropertyID, string(k.body), l.ReceivedAt.UnixMilli(), millis(l.DueAt), l.Reason}
 }
 
 // Keep gives the lead its remote id and writes it down, unless it is a repeat:

@@ -1,0 +1,94 @@
+package intake
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/rs/zerolog"
+
+	"leadrelay/internal/intake/body"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/spam"
+)
+
+// Captcha is a site's: the field that its token comes in, and who knows whether
+// it is good. An error means that nobody could say.
+type Captcha struct {
+	Field   string
+	Refuses func(ctx context.Context, token string) (bool, error)
+}
+
+// traps are the fields that no visitor sees and robots fill in; folded.
+var traps = map[string]bool{"gotcha": true, "honey": true, "honeypot": true, "hp": true, "botcheck": true, "botfield": true}
+
+// screen sets a lead apart that looks like spam. Its sender gets the answer that
+// anybody gets, and the operator the reasons. It comes last before the lead is
+// kept: a captcha is good once, and what is wrong with the fields has been said.
+func (d *door) screen(r *http.Request, v *visit, l *lead.Lead) {
+	refused := d.refusesCaptcha(r, v)
+	verdict := spam.Judge(spam.Submission{
+		Inquiry: l.Inquiry, Traps: v.trapped(), Filled: d.clock.since(v.draft.shown, l.ReceivedAt),
+		Repeats: d.echoes.Seen(l.Message, l.ReceivedAt), CaptchaRefused: refused, Hosts: v.desk.hosts,
+	})
+	if verdict.Score <= 0 {
+		return
+	}
+	note(r, func(c zerolog.Context) zerolog.Context { return c.Int("spam", verdict.Score) })
+	if most := v.desk.SpamThreshold; most > 0 && verdict.Score >= most {
+		l.Quarantine(strings.Join(verdict.Reasons, ", "))
+	}
+}
+
+// trapped is what came in the honeypots.
+func (v *visit) trapped() []string {
+	var all []string
+	for _, p := range v.posted {
+		if p.Kind != body.Text || strings.TrimSpace(p.Value) == "" {
+			continue
+		}
+		if m, _ := v.desk.meaning(p.Name); m == isControl && traps[leaf(p.Name)] {
+			all = append(all, p.Value)
+		}
+	}
+	return all
+}
+
+// leaf is the last step of a field's name, folded.
+func leaf(name string) string {
+	if steps := trail(name); len(steps) > 0 {
+		name = steps[len(steps)-1]
+	}
+	return fold(name)
+}
+
+// refusesCaptcha asks about the token that a site wants with its forms. One that
+// nobody could judge is no sign of anything.
+func (d *door) refusesCaptcha(r *http.Request, v *visit) bool {
+	c, ok := d.opt.Captchas[v.desk.ID]
+	if !ok {
+		return false
+	}
+	token := ""
+	for _, p := range v.posted {
+		if strings.EqualFold(p.Name, c.Field) && p.Kind == body.Text {
+			token = p.Value
+		}
+	}
+	refused, err := c.Refuses(context.WithoutCancel(r.Context()), token)
+	if err != nil {
+		zerolog.Ctx(r.Context()).Error().Str("site", v.desk.ID).Err(err).Msg("captcha not verified")
+	}
+	return refused
+}
+
+// ownHosts are the site's own, to which a message may well link.
+func (k *desk) ownHosts() []string {
+	var hosts []string
+	for _, origin := range k.Origins.List() {
+		_, host, _ := strings.Cut(origin, "://")
+		host, _, _ = strings.Cut(strings.TrimPrefix(host, "*."), ":")
+		hosts = append(hosts, host)
+	}
+	return hosts
+}

@@ -1,0 +1,186 @@
+package intake_test
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/intake"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/site"
+)
+
+// guarded is a door for a site that sets spam apart.
+func guarded(t *testing.T, threshold int, captcha *intake.Captcha) *relay {
+	t.Helper()
+	d := newRelay(t)
+	s := site.Site{
+		ID: "costa", Source: "costa.mx", Origins: origins(t, "https://costa.mx:8443", "https://*.casas.mx"), Locale: "es",
+		Rules: lead.DefaultRules(), Tick: lead.Milliseconds, SpamThreshold: threshold,
+	}
+	opt := intake.Options{}
+	if captcha != nil {
+		opt.Captchas = map[string]intake.Captcha{"costa": *captcha}
+	}
+	d.open(intake.New([]site.Site{s}, d.shelf, opt))
+	return d
+}
+
+// asked is a good form with some fields changed; names and values in turn.
+func asked(change ...string) url.Values {
+	form := url.Values{"property_id": {"EB-1"}, "name": {"Ana"}, "email": {"ana@ejemplo.mx"}, "phone": {"5512345678"}, "message": {"¿Sigue disponible?"}}
+	for i := 0; i < len(change); i += 2 {
+		form.Set(change[i], change[i+1])
+	}
+	return form
+}
+
+func (d *relay) submit(form url.Values) int {
+	return d.ask("POST", "/f/costa", form.Encode(), "Content-Type", formType, "Accept", "application/json").Code
+}
+
+func TestSpamIsSetApartAndAnsweredLikeAnyOther(t *testing.T) {
+	const pitch = "Get quality SEO backlinks https://spin.top/a http://spin.top/b https://spin.top/c"
+	tests := map[string]struct {
+		form   url.Values
+		reason string // empty: it goes on its way
+	}{
+		"a person":                                {asked(), ""},
+		"C15 a honeypot":                          {asked("_gotcha", "x"), "honeypot"},
+		"another one":                             {asked("bot-field", "http://x"), "honeypot"},
+		"one within another field":                {asked("fields[_honey]", "x"), "honeypot"},
+		"one that a password manager filled in":   {asked("_honey", "ana@ejemplo.mx"), ""},
+		"one that a browser filled in":            {asked("_gotcha", "55 1234 5678"), ""},
+		"an empty one":                            {asked("_gotcha", " "), ""},
+		"a control field that is none":            {asked("_subject", "Casa"), ""},
+		"a link for a name":                       {asked("name", "www.spin.top"), "link_in_name"},
+		"a pitch":                                 {asked("message", pitch), "links"},
+		"a link to the site":                      {asked("message", "Vi https://www.casas.mx/propiedad/1 y https://costa.mx/2, ¿siguen?"), ""},
+		"an attack, which is kept as it is (B13)": {asked("message", "<script>alert(1)</script>"), ""},
+		"somebody called Null (B15)":              {asked("name", "Null", "message", "undefined"), ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			d := guarded(t, 100, nil)
+			w := d.ask("POST", "/f/costa", tt.form.Encode(), "Content-Type", formType)
+			require.Equal(t, 303, w.Code)
+			require.Contains(t, w.Header().Get("Location"), "/thanks?folio=")
+			l := d.one(t)
+			require.Equal(t, tt.form.Get("message"), l.Message)
+			if tt.reason == "" {
+				require.Equal(t, lead.Queued, l.State)
+				require.Empty(t, l.Reason)
+				require.Equal(t, l.ReceivedAt, l.DueAt)
+				return
+			}
+			require.Equal(t, lead.Quarantined, l.State)
+			require.Contains(t, l.Reason, tt.reason)
+			require.Zero(t, l.DueAt, "it goes nowhere by itself")
+			require.Contains(t, d.log.String(), `"spam":`)
+		})
+	}
+}
+
+func TestTheThresholdIsTheSites(t *testing.T) {
+	weak := asked("email", "ana@yopmail.com") // one moderate sign
+	for threshold, want := range map[int]lead.State{0: lead.Queued, 50: lead.Quarantined, 100: lead.Queued} {
+		d := guarded(t, threshold, nil)
+		require.Equal(t, 202, d.submit(weak))
+		require.Equal(t, want, d.one(t).State, threshold)
+	}
+	d := guarded(t, 0, nil)
+	require.Equal(t, 202, d.submit(asked("_gotcha", "x")))
+	require.Equal(t, lead.Queued, d.one(t).State, "off is off")
+}
+
+// An invalid inquiry gets the 422 that anybody gets, and nobody is asked about
+// its captcha.
+func TestFieldsComeBeforeSpam(t *testing.T) {
+	d := guarded(t, 100, &intake.Captcha{Field: "x", Refuses: func(context.Context, string) (bool, error) {
+		t.Error("asked too early")
+		return false, nil
+	}})
+	require.Equal(t, 422, d.submit(asked("_gotcha", "x", "email", "ana")))
+	require.Empty(t, d.shelf.leads)
+}
+
+func TestTheTimeThatAFormTakes(t *testing.T) {
+	tests := map[string]struct {
+		wait  time.Duration
+		stamp func(string) string // what becomes of the form's time
+		want  lead.State
+	}{
+		"at once":                  {100 * time.Millisecond, nil, lead.Quarantined},
+		"as a person":              {8 * time.Second, nil, lead.Queued},
+		"in a tab of yesterday":    {25 * time.Hour, nil, lead.Queued},
+		"without a time":           {0, func(string) string { return "" }, lead.Queued},
+		"with a forged time":       {0, func(s string) string { return "1" + s }, lead.Queued},
+		"with a forged signature":  {0, func(s string) string { return s + "0" }, lead.Queued},
+		"with the time of another": {0, func(string) string { return "mwuw7u5j.a843d1dc7224e0ba" }, lead.Queued},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := guarded(t, 100, nil)
+				form := formOf(t, d.ask("GET", "/f/costa?property_id=EB-1", ""))
+				form.Set("email", "ana@ejemplo.mx")
+				form.Set("message", "Hola")
+				if tt.stamp != nil {
+					form.Set("_shown", tt.stamp(form.Get("_shown")))
+				}
+				time.Sleep(tt.wait)
+				require.Equal(t, 202, d.submit(form))
+				require.Equal(t, tt.want, d.one(t).State, d.one(t).Reason)
+			})
+		})
+	}
+}
+
+func TestCaptcha(t *testing.T) {
+	tests := map[string]struct {
+		token   string
+		refused bool
+		err     error
+		message string
+		want    lead.State
+	}{
+		"a good token":                        {"t", false, nil, "¿Sigue disponible?", lead.Queued},
+		"a bad one alone":                     {"t", true, nil, "¿Sigue disponible?", lead.Queued},
+		"a bad one and another sign":          {"t", true, nil, "Quality SEO backlinks", lead.Quarantined},
+		"none and another sign":               {"", true, nil, "Quality SEO backlinks", lead.Quarantined},
+		"a verifier that is down":             {"t", false, errors.New("captcha: down"), "¿Sigue disponible?", lead.Queued},
+		"a verifier that is down, and a sign": {"t", false, errors.New("captcha: down"), "Un saludo", lead.Queued},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var seen []string
+			d := guarded(t, 100, &intake.Captcha{Field: "cf-turnstile-response", Refuses: func(_ context.Context, token string) (bool, error) {
+				seen = append(seen, token)
+				return tt.refused, tt.err
+			}})
+			require.Equal(t, 202, d.submit(asked("cf-turnstile-response", tt.token, "message", tt.message)))
+			require.Equal(t, []string{tt.token}, seen, "once")
+			require.Equal(t, tt.want, d.one(t).State, d.one(t).Reason)
+			require.Equal(t, tt.err != nil, strings.Contains(d.log.String(), "captcha not verified"))
+		})
+	}
+}
+
+// The same long text without a word of any property, over and over.
+func TestATextThatKeepsComingIsASign(t *testing.T) {
+	d := guarded(t, 100, nil)
+	const text = "Somos una empresa con muchos años y queremos presentarnos con ustedes, escriban a https://spin.mx/x"
+	for i := range 10 {
+		require.Equal(t, 202, d.submit(asked("message", text, "property_id", "EB-"+string(rune('a'+i)))))
+	}
+	first, last := d.shelf.leads[0], d.shelf.leads[9]
+	require.NotContains(t, first.Reason, "repeated")
+	require.Equal(t, lead.Quarantined, last.State)
+	require.Contains(t, last.Reason, "repeated")
+}
