@@ -170,10 +170,10 @@ func TestCurl(t *testing.T) {
 			[]string{"-d", "clave=EB-1", "-d", "correo=ana@ejemplo.mx", "--data-urlencode", "mensaje=¿Sigue?"}, `^303 `,
 		},
 		"-d, for a program": {
-			[]string{"-H", "Accept: application/json", "-d", "clave=EB-1&correo=ana@ejemplo.mx&mensaje=Hola"}, `^202 \{"ok":true,`,
+			[]string{"-H", "Accept: application/json", "-d", "clave=EB-1&correo=ana@ejemplo.mx&mensaje=Buenas"}, `^202 \{"ok":true,`,
 		},
 		"--json": {
-			[]string{"--json", `{"clave":"EB-1","contact":{"email":"ana@ejemplo.mx"},"mensaje":"Hola"}`}, `^202 \{"ok":true,`,
+			[]string{"--json", `{"clave":"EB-1","contact":{"email":"ana@ejemplo.mx"},"mensaje":"Saludos"}`}, `^202 \{"ok":true,`,
 		},
 		"-F": {
 			[]string{"-H", "Accept: application/json", "-F", "clave=EB-1", "-F", "correo=ana@ejemplo.mx", "-F", "mensaje=Hola"}, `^202 \{"ok":true,`,

@@ -15,13 +15,13 @@ var (
 	probeMarks = []string{"${", "#{", "<%", "../..", "..\\..", "%2f..", "'1'='1", "' or 1=1", "()&%", "\"><", "alert(", "sleep(", "%0d%0a"}
 )
 
-// markup weighs HTML and BBCode, which no form of ours asks for. In a name any
-// is too much; in a message a link is, and a script may be what somebody writes
-// about.
+// markup weighs HTML and BBCode, which no form of ours asks for. In a name a
+// link or a script is too much; in a message a link is, and a script may be what
+// somebody writes about.
 func (e *evidence) markup() int {
-	inName, _ := marked(e.Inquiry.Name)
+	inName, gravestInName := marked(e.Inquiry.Name)
 	inMessage, gravest := marked(e.Inquiry.Message)
-	return max(when(inName, enough), gravest, when(inMessage, moderate))
+	return max(when(inName, strong), when(gravestInName > 0, enough), gravest, when(inMessage, moderate))
 }
 
 // grave are the tags that lead somewhere or run, and what they weigh.

@@ -62,7 +62,7 @@ func TestSigns(t *testing.T) {
 		"a link after a name":      {called("Ana www.spin.mx"), "link_in_name", condemned},
 		"a domain for a name":      {called("Casas.com"), "link_in_name", !condemned},
 		"a script for a name":      {called("<script src=x>"), "markup", condemned},
-		"bold for a name":          {called("<b>Ana</b>"), "markup", condemned},
+		"bold for a name":          {called("<b>Ana</b>"), "markup", !condemned},
 		"a link in HTML":           {wrote(`mira <a href="/x">aquí</a>`), "markup", condemned},
 		"a link in BBCode":         {wrote("[URL=/x]aquí[/URL]"), "markup", condemned},
 		"bold in a message":        {wrote("<B>hola</B>"), "markup", !condemned},
