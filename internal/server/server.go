@@ -62,6 +62,7 @@ func listen(ctx context.Context, addr string, h http.Handler, b bounds) (*Door, 
 			ReadTimeout:       b.headers + b.body,
 			WriteTimeout:      b.body + b.answer, // counts from the end of the headers
 			IdleTimeout:       b.idle,
+			ConnState:         (&room{given: connectionsStep}).change,
 			MaxHeaderBytes:    maxHeaderBytes,
 			// OPTIONS * has an id and a line in the log, as all that is asked.
 			DisableGeneralOptionsHandler: true,
