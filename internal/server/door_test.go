@@ -24,7 +24,7 @@ const patience = 10 * time.Second
 // quick are bounds that no test reaches by accident.
 func quick() server.Bounds {
 	const long = time.Minute
-	return server.Bounds{Connections: 64, Headers: long, Body: long, Answer: long, Idle: long, Finish: patience}
+	return server.Bounds{Connections: 64, Moment: long, Headers: long, Body: long, Answer: long, Idle: long, Finish: patience}
 }
 
 // door is one that is being served.
@@ -224,7 +224,7 @@ func readAll(w http.ResponseWriter, r *http.Request) {
 // 30 s for the answer, 60 s idle.
 func TestUsualBounds(t *testing.T) {
 	const s = time.Second
-	require.Equal(t, server.Bounds{Connections: 2048, Headers: 10 * s, Body: 30 * s, Answer: 30 * s, Idle: 60 * s, Finish: 10 * s}, server.Usual())
+	require.Equal(t, server.Bounds{Connections: 2048, Moment: s, Headers: 10 * s, Body: 30 * s, Answer: 30 * s, Idle: 60 * s, Finish: 10 * s}, server.Usual())
 }
 
 func TestHeadersTooLarge(t *testing.T) {
@@ -293,34 +293,87 @@ func TestOptionsForTheWholeServer(t *testing.T) {
 	require.Equal(t, "OPTIONS *", c.answer().Header.Get("X-Asked"))
 }
 
+// Only so many requests are answered at once; the others wait for a place, and
+// all are served.
 func TestConnectionsBeyondTheCapWaitAndAreServed(t *testing.T) {
 	const most, clients = 4, 40
 	b := quick()
-	b.Connections, b.Headers = most, 200*time.Millisecond
-	begun := time.Now()
-	var early atomic.Bool
+	b.Connections = most
+	var served, top atomic.Int32
 	d := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if time.Since(begun) < b.Headers { // while those before still had their time
-			early.Store(true)
+		defer served.Add(-1)
+		for n := served.Add(1); n > top.Load(); top.Store(n) {
 		}
+		_, _ = io.Copy(io.Discard, r.Body)
 		ok(w, r)
 	}), b)
+	const post = "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\n"
+	var slow []*conn
 	for range most {
-		dial(t, d.Addr()) // and say nothing
+		c := dial(t, d.Addr())
+		c.send(post)
+		slow = append(slow, c)
 	}
-	answers := make(chan string, clients)
+	require.Eventually(t, func() bool { return served.Load() == most }, patience, time.Millisecond)
+	var all []*conn
 	for range clients {
 		c := dial(t, d.Addr())
-		go func() {
-			_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-			answer, _ := io.ReadAll(c.in)
-			answers <- string(answer)
-		}()
+		c.send(post + "a")
+		all = append(all, c)
 	}
-	for range clients {
-		require.Contains(t, <-answers, "HTTP/1.1 200 OK")
+	require.NoError(t, all[0].SetReadDeadline(time.Now().Add(100*time.Millisecond)))
+	_, err := all[0].in.Peek(1)
+	require.True(t, isTimeout(err), "who is being answered is not hung up on")
+	require.NoError(t, all[0].SetReadDeadline(time.Now().Add(patience)))
+	for _, c := range slow {
+		c.send("a")
 	}
-	require.False(t, early.Load(), "more are served than the cap allows")
+	for _, c := range append(slow, all...) {
+		require.Contains(t, c.rest(), "HTTP/1.1 200 OK")
+	}
+	require.EqualValues(t, most, top.Load())
+}
+
+// Those who hold a place and say nothing, or no whole request, or nothing more,
+// lose it to those who do, the longest first.
+func TestASilentCrowdKeepsNobodyOut(t *testing.T) {
+	const most, clients = 4, 40
+	for name, says := range map[string]string{"nothing": "", "no whole request": "GET / HTTP/1.1\r\nX-Slow: ", "nothing more": getOK} {
+		t.Run(name, func(t *testing.T) {
+			b := quick() // which would bear them for a minute
+			b.Connections, b.Moment = most, 20*time.Millisecond
+			d := open(t, http.HandlerFunc(ok), b)
+			var silent []*conn
+			for range most {
+				c := dial(t, d.Addr())
+				c.send(says)
+				if says == getOK {
+					c.answer()
+				}
+				silent = append(silent, c)
+			}
+			for range clients {
+				require.Contains(t, say(t, d.Addr(), "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "HTTP/1.1 200 OK")
+			}
+			require.Empty(t, silent[0].rest())
+		})
+	}
+}
+
+// A door that is full and waits can be closed.
+func TestAFullDoorCloses(t *testing.T) {
+	s := newStuck()
+	b := quick()
+	b.Connections, b.Finish = 1, 50*time.Millisecond
+	d := open(t, s, b)
+	first := dial(t, d.Addr())
+	first.send(getOK)
+	<-s.entered
+	second := dial(t, d.Addr())
+	second.send(getOK)
+	d.close(t)
+	require.Empty(t, first.rest())
+	require.Empty(t, second.rest())
 }
 
 // stuck is a handler that waits until it is let go, or its client is cut off.

@@ -16,18 +16,19 @@ const MostBuckets = mostBuckets
 // Bounds are those of a door.
 type Bounds struct {
 	Connections                         int
+	Moment                              time.Duration
 	Headers, Body, Answer, Idle, Finish time.Duration
 }
 
 // Usual are the bounds of a door that is no test's.
 func Usual() Bounds {
-	return Bounds{usual.connections, usual.headers, usual.body, usual.answer, usual.idle, usual.finish}
+	return Bounds{usual.connections, usual.moment, usual.headers, usual.body, usual.answer, usual.idle, usual.finish}
 }
 
 // ListenWithin opens a door of this machine with bounds of its own.
 func ListenWithin(ctx context.Context, h http.Handler, b Bounds) (*Door, error) {
 	return listen(ctx, "127.0.0.1:0", h, bounds{
-		connections: b.Connections, headers: b.Headers, body: b.Body, answer: b.Answer, idle: b.Idle, finish: b.Finish,
+		connections: b.Connections, moment: b.Moment, headers: b.Headers, body: b.Body, answer: b.Answer, idle: b.Idle, finish: b.Finish,
 	})
 }
 

@@ -13,8 +13,6 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
 
 const maxHeaderBytes = 16 << 10
@@ -22,6 +20,7 @@ const maxHeaderBytes = 16 << 10
 // bounds are what clients may take of a door, in number and in time.
 type bounds struct {
 	connections                 int
+	moment                      time.Duration // that one may hold a place for nothing where others wait
 	headers, body, answer, idle time.Duration
 	finish                      time.Duration
 }
@@ -29,6 +28,7 @@ type bounds struct {
 // usual are the bounds of every door that is no test's.
 var usual = bounds{
 	connections: 2048, // none for each address: many visitors share one
+	moment:      time.Second,
 	headers:     10 * time.Second,
 	body:        30 * time.Second,
 	answer:      30 * time.Second,
@@ -53,11 +53,13 @@ func listen(ctx context.Context, addr string, h http.Handler, b bounds) (*Door, 
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
+	guests := newCrowd(ln, b.connections, b.moment)
 	return &Door{
-		listener: netutil.LimitListener(ln, b.connections),
+		listener: guests,
 		finish:   b.finish,
 		http: &http.Server{
-			Handler:           closeAfterChunks(h),
+			Handler:           guests.watch(closeAfterChunks(h)),
+			ConnContext:       guests.know,
 			ReadHeaderTimeout: b.headers,
 			ReadTimeout:       b.headers + b.body,
 			WriteTimeout:      b.body + b.answer, // counts from the end of the headers
