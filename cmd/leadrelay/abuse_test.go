@@ -37,7 +37,7 @@ func planned() siege {
 	if inFull() {
 		return siege{20 * time.Second, time.Minute, 1000, 1000, 1000, 10 * time.Millisecond, 60 * time.Millisecond}
 	}
-	return siege{1500 * time.Millisecond, 3 * time.Second, 300, 100, 200, time.Second, time.Second}
+	return siege{1500 * time.Millisecond, 3 * time.Second, 120, 50, 100, 5 * time.Second, 5 * time.Second}
 }
 
 // A thousand clients that are slow or hang up, a thousand bad posts a second
