@@ -148,6 +148,7 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	forms := intake.New(sites, r.store, intake.Options{
 		Accepted: func(id string) { metrics.Accepted(id); r.courier.Wake(id) },
 		Limit:    limits.Wait,
+		Busy:     limits.Busy,
 		Captchas: captchas(cfg.Sites),
 	})
 	mux := door("public", server.Readyz(r.store.Ready, r.drain), r, metrics, log)

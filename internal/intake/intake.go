@@ -48,6 +48,8 @@ type Options struct {
 	// Limit says how long the sender must wait before this post may be taken;
 	// zero lets it in. It is asked before the body is read.
 	Limit func(r *http.Request, siteID string) time.Duration
+	// Busy reports a sender that posts more than a person does: a sign of spam.
+	Busy func(r *http.Request) bool
 	// Captchas are those of the sites that want one, by their ids.
 	Captchas map[string]Captcha
 }

@@ -27,9 +27,10 @@ var traps = map[string]bool{"gotcha": true, "honey": true, "honeypot": true, "hp
 // kept: a captcha is good once, and what is wrong with the fields has been said.
 func (d *door) screen(r *http.Request, v *visit, l *lead.Lead) {
 	refused := d.refusesCaptcha(r, v)
+	busy := d.opt.Busy != nil && d.opt.Busy(r)
 	verdict := spam.Judge(spam.Submission{
 		Inquiry: l.Inquiry, Traps: v.trapped(), Filled: d.clock.since(v.draft.shown, l.ReceivedAt),
-		Repeats: d.echoes.Seen(l.Message, l.ReceivedAt), CaptchaRefused: refused, Hosts: v.desk.hosts,
+		Repeats: d.echoes.Seen(l.Message, l.ReceivedAt), Busy: busy, CaptchaRefused: refused, Hosts: v.desk.hosts,
 	})
 	if verdict.Score <= 0 {
 		return

@@ -3,6 +3,7 @@ package intake_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -170,6 +171,19 @@ func TestCaptcha(t *testing.T) {
 			require.Equal(t, tt.err != nil, strings.Contains(d.log.String(), "captcha not verified"))
 		})
 	}
+}
+
+func TestABusySenderIsASign(t *testing.T) {
+	d := newRelay(t)
+	s := site.Site{ID: "costa", Source: "costa.mx", Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds, SpamThreshold: 80}
+	busy := false
+	d.open(intake.New([]site.Site{s}, d.shelf, intake.Options{Busy: func(*http.Request) bool { return busy }}))
+	require.Equal(t, 202, d.submit(asked("email", "ana@yopmail.com")))
+	busy = true
+	require.Equal(t, 202, d.submit(asked("email", "ana@yopmail.com")))
+	require.Equal(t, lead.Queued, d.shelf.leads[0].State)
+	require.Equal(t, lead.Quarantined, d.shelf.leads[1].State)
+	require.Contains(t, d.shelf.leads[1].Reason, "busy")
 }
 
 // The same long text without a word of any property, over and over.

@@ -42,6 +42,12 @@ func (l *Limits) Wait(r *http.Request, site string) time.Duration {
 	return l.site.take(site, now)
 }
 
+// Busy reports a sender that has used up more than half of its bucket: hardly
+// one person, though an office behind one address may be so busy.
+func (l *Limits) Busy(r *http.Request) bool {
+	return l.address.isLow(l.proxies.Client(r), time.Since(l.begun))
+}
+
 // mostBuckets bounds a generation of buckets; both together stay below 8 MiB.
 const mostBuckets = 50_000
 
@@ -69,6 +75,12 @@ func (b *buckets[K]) take(key K, now time.Duration) (wait time.Duration) {
 	}
 	b.put(key, full)
 	return wait
+}
+
+func (b *buckets[K]) isLow(key K, now time.Duration) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.full(key)-now > b.limit.Per/2
 }
 
 func (b *buckets[K]) full(key K) time.Duration {

@@ -59,6 +59,24 @@ func TestSixtyAtOnceThenOneASecond(t *testing.T) {
 	})
 }
 
+func TestABusyAddressIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := server.NewLimits(nil, sixty, none)
+		const addr = "198.51.100.7:1"
+		passes(l, 30, addr, "casas")
+		require.False(t, l.Busy(from(addr)), "half of it")
+		passes(l, 1, addr, "casas")
+		require.True(t, l.Busy(from(addr)))
+		require.False(t, l.Busy(from("198.51.100.8:1")))
+		time.Sleep(time.Second)
+		require.False(t, l.Busy(from(addr)))
+
+		off := server.NewLimits(nil, none, none)
+		passes(off, 1000, addr, "casas")
+		require.False(t, off.Busy(from(addr)))
+	})
+}
+
 func TestLimitSizes(t *testing.T) {
 	tests := map[string]struct {
 		limit  server.Limit
