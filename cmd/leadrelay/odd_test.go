@@ -208,3 +208,51 @@ func TestOddClients(t *testing.T) {
 	p.end(os.Interrupt, 0)
 	require.Empty(t, p.err.String())
 }
+
+// A client that hangs up with a reset has nothing kept of an inquiry that is
+// not whole, and one that does so while it is answered takes nothing back. The
+// log has no failure of ours.
+func TestResets(t *testing.T) {
+	const clients = 50
+	p := start(t, settings(t, "127.0.0.1:1"), "serve").started()
+	half, whole := oddForm("EB-HALF"), oddForm("EB-WHOLE")
+	for name, request := range map[string]string{
+		"in the first line":          "POST /f HT",
+		"in a header":                odd(lengthOf(half), half)[:60],
+		"in the body":                odd(lengthOf(half), half[:len(half)-1]),
+		"in a chunk":                 odd("Transfer-Encoding: chunked\r\n", chunk(half)[:30]),
+		"before the last chunk":      odd("Transfer-Encoding: chunked\r\n", chunk(half)),
+		"before it is told to go on": odd("Expect: 100-continue\r\n"+lengthOf(half), ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range clients {
+				reset(t, p.public, request)
+			}
+		})
+	}
+	for range clients { // two at once, so that the second answer is written to nobody
+		reset(t, p.public, odd(lengthOf(whole), whole)+odd(lengthOf(whole), whole))
+	}
+	eventually(t, "some are kept, and nobody is being answered", func() bool {
+		return len(p.leads("property_id=EB-WHOLE").Leads) > clients/2 && p.isReady()
+	})
+	require.Empty(t, p.leads("property_id=EB-HALF").Leads)
+	p.end(os.Interrupt, 0)
+	require.NotContains(t, p.output(), `"panic"`)
+	require.NotRegexp(t, `"status":5\d\d`, p.output())
+	require.Empty(t, p.err.String())
+}
+
+// reset sends bytes, waits until the first of an answer or for a moment, and
+// hangs up with a reset.
+func reset(t *testing.T, address, request string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	_, err = io.WriteString(conn, request)
+	require.NoError(t, err)
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(5*time.Millisecond)))
+	_, _ = conn.Read(make([]byte, 1))
+	require.NoError(t, conn.(*net.TCPConn).SetLinger(0))
+	require.NoError(t, conn.Close())
+}
