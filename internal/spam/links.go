@@ -12,11 +12,20 @@ type link struct {
 }
 
 // isDelimiter reports what stands around links, in HTML and BBCode too.
-func isDelimiter(r rune) bool { return r <= ' ' || strings.ContainsRune("<>[](){}\"'=,;|", r) }
+func isDelimiter(r rune) bool {
+	switch r {
+	case '<', '>', '[', ']', '(', ')', '{', '}', '"', '\'', '=', ',', ';', '|':
+		return true
+	}
+	return r <= ' '
+}
 
 // parseLink reads a link as people and robots write them: with or without
 // its scheme.
 func parseLink(field string) (link, bool) {
+	if strings.IndexByte(field, '.') < 0 && strings.IndexByte(field, ':') < 0 {
+		return link{}, false // most words
+	}
 	scheme, rest, ok := strings.Cut(field, "://")
 	switch {
 	case ok && !isWeb(scheme):

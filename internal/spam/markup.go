@@ -40,8 +40,9 @@ func marked(s string) (found bool, gravest int) {
 		case '[':
 			name = tagName(s[i+1:], bbTags)
 		}
-		found = found || name != ""
-		gravest = max(gravest, grave[name])
+		if name != "" {
+			found, gravest = true, max(gravest, grave[name])
+		}
 	}
 	return found, gravest
 }
