@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -24,7 +25,7 @@ func Version(t *testing.T, s *Store) (value string) {
 	return value
 }
 
-// Repeats is how many rows are kept to know repeats by.
+// Repeats is how many keys are kept to know repeats by.
 func Repeats(t *testing.T, s *Store) (n int) {
 	t.Helper()
 	require.NoError(t, s.read.QueryRow("SELECT count(*) FROM repeats").Scan(&n))
@@ -55,4 +56,19 @@ func Occupy(s *Store) (release func()) {
 	}()
 	<-begun
 	return func() { close(end); <-done }
+}
+
+// Recent is what came in lately, one lead to a transaction.
+type Recent struct{ recent }
+
+// NewRecent returns an empty one.
+func NewRecent() *Recent { return new(Recent) }
+
+// IsNew notes a lead and reports whether it was there before.
+func (r *Recent) IsNew(content lead.Digest, at time.Time) bool {
+	r.begin()
+	_, known := r.find(content, at)
+	r.note(content, 1, at)
+	r.commit()
+	return !known
 }

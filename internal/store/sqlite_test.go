@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -222,8 +224,8 @@ func TestAClosedStoreTakesNothing(t *testing.T) {
 	require.ErrorContains(t, err, "closed")
 }
 
-// What no longer counts as a repeat goes, as long as new leads come.
-func TestRepeatsAreForgotten(t *testing.T) {
+// Keys that no longer count go, as long as new leads come.
+func TestKeysAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, filepath.Join(t.TempDir(), "leads.db"))
 		post := func(key string, i int) {
@@ -236,7 +238,7 @@ func TestRepeatsAreForgotten(t *testing.T) {
 		for i := range leads {
 			post("early", i)
 		}
-		require.Equal(t, 2*leads, store.Repeats(t, s))
+		require.Equal(t, leads, store.Repeats(t, s))
 		forgetAll := func(key string) {
 			for i := range passes {
 				time.Sleep(21 * time.Second)
@@ -244,12 +246,68 @@ func TestRepeatsAreForgotten(t *testing.T) {
 			}
 		}
 		forgetAll("noon")
-		left := store.Repeats(t, s)
-		require.GreaterOrEqual(t, left, leads+passes, "keys count for a day")
-		require.Less(t, left, leads+2*passes, "and words for ten minutes")
+		require.Equal(t, leads+passes, store.Repeats(t, s), "they count for a day")
 		time.Sleep(24 * time.Hour)
 		forgetAll("late")
-		require.Less(t, store.Repeats(t, s), 2*passes)
+		require.LessOrEqual(t, store.Repeats(t, s), 2*passes)
 		require.NoError(t, s.Close())
 	})
+}
+
+// A double click counts across a restart, and nothing is written for it.
+func TestWordsAreKnownAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "leads.db")
+		post := func(s *store.Store, tick lead.Tick, message string) lead.Kept {
+			l := storetest.Draft(t, time.Now())
+			l.Message = message
+			kept, err := s.Keep(t.Context(), lead.Submission{Lead: l, Tick: tick, Content: l.Content()})
+			require.NoError(t, err)
+			return kept
+		}
+		s := open(t, path)
+		time.Sleep(time.Until(time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)))
+		first := map[lead.Tick]lead.Kept{}
+		for _, tick := range []lead.Tick{lead.Milliseconds, lead.Seconds} {
+			first[tick] = post(s, tick, string(tick))
+		}
+		require.NoError(t, s.Close())
+		time.Sleep(9 * time.Minute)
+		s = open(t, path)
+		for tick, kept := range first {
+			again := post(s, tick, string(tick))
+			require.Equal(t, lead.Kept{RemoteID: kept.RemoteID, Again: true}, again, tick)
+		}
+		require.NoError(t, s.Close())
+		time.Sleep(2 * time.Minute)
+		s = open(t, path)
+		for tick := range first {
+			require.False(t, post(s, tick, string(tick)).Again, tick)
+		}
+		require.NoError(t, s.Close())
+	})
+}
+
+// However many come, a double click is known and the memory bounded.
+func TestRecentLeadsAreBounded(t *testing.T) {
+	r := store.NewRecent()
+	before := heap()
+	at := time.Now()
+	digest := func(i int) (d lead.Digest) {
+		binary.BigEndian.PutUint64(d[:], uint64(i)+1)
+		return d
+	}
+	for i := range 1_000_000 {
+		require.True(t, r.IsNew(digest(i), at))
+		require.False(t, r.IsNew(digest(i), at))
+	}
+	require.Less(t, int64(heap())-int64(before), int64(8<<20))
+	runtime.KeepAlive(r)
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

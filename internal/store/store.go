@@ -27,6 +27,8 @@ type Store struct {
 	stmt  statements
 	bound inTx // the writer's: the statements of the transaction
 
+	recent recent // the writer's: what came in lately
+
 	jobs      chan *job
 	live      []*job        // the writer's: the jobs of the transaction
 	forgot    time.Time     // the writer's: when it last dropped what no longer counts as a repeat
@@ -70,6 +72,9 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	if err := s.prepare(ctx); err != nil {
 		return fmt.Errorf("prepare: %w", err)
+	}
+	if err := s.recallRecent(ctx); err != nil {
+		return fmt.Errorf("recent leads: %w", err)
 	}
 	s.jobs = make(chan *job, maxWaiting)
 	s.quit, s.done = make(chan struct{}), make(chan struct{})

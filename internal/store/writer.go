@@ -209,6 +209,7 @@ func (s *Store) together(batch []*job) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	s.recent.begin()
 	batch = s.taken(batch)
 	if err := s.keepAll(tx, batch); err != nil {
 		return err
@@ -224,6 +225,7 @@ func (s *Store) together(batch []*job) error {
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	s.recent.commit()
 	return nil
 }
 
@@ -255,7 +257,7 @@ func (s *Store) keepAll(tx *sql.Tx, batch []*job) error {
 			continue
 		}
 		k := j.kept
-		isRepeat, err := s.repeats(tx, k, next[k.Tick])
+		isRepeat, err := s.isRepeat(tx, k, next[k.Tick])
 		if err != nil {
 			return jobError{fmt.Errorf("repeats: %w", err)}
 		}
