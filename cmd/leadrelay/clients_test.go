@@ -34,12 +34,18 @@ type told struct {
 	Form   string            // what is wrong with the whole
 }
 
-// strangers installs the clients beside their pages, as their lock file has
-// them, and returns the directory.
+// strangers installs the clients beside their pages.
 func strangers(t *testing.T) string {
 	t.Helper()
+	return installed(t, "testdata/clients")
+}
+
+// installed is a copy of the directory with its packages beside it, as its lock
+// file has them.
+func installed(t *testing.T, from string) string {
+	t.Helper()
 	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/clients")))
+	require.NoError(t, os.CopyFS(dir, os.DirFS(from)))
 	runIn(t, dir, "", "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
 	return dir
 }

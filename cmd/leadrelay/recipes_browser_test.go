@@ -1,0 +1,105 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+func TestRecipesInABrowser(t *testing.T) {
+	s := openTryout(t)
+	t.Run("a plain form", s.plainRecipe)
+	t.Run("un formulario", func(t *testing.T) {
+		s.visit("formulario", recipe(t, "formulario", s.relay, "EB-ES1"))
+		s.fill("nombre", "Ana López", "correo", "ana@ejemplo.mx", "telefono", "55 1234 5678", "mensaje", "¿Sigue disponible?")
+		s.thanked(t, "EB-ES1")
+	})
+	t.Run("Webflow", func(t *testing.T) {
+		s.visit("webflow", recipe(t, "webflow", s.relay, "EB-WF1"))
+		s.fill("Name", "Ana López", "Email", "ana@ejemplo.mx", "Phone", "55 1234 5678", "Message", "¿Sigue disponible?")
+		s.thanked(t, "EB-WF1")
+	})
+	t.Run("fetch", func(t *testing.T) {
+		s.visit("fetch", recipe(t, "html", s.relay, "EB-FE1")+recipe(t, "fetch", s.relay, ""))
+		s.script(t, "EB-FE1", "nombre", "correo", "mensaje")
+	})
+	t.Run("React", func(t *testing.T) {
+		bundle := s.react(t)
+		s.pages.HandleFunc("GET /inquiry.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, bundle) })
+		s.visit("react", `<div id="root"></div><script type="module" src="/inquiry.js"></script>`)
+		s.script(t, "EB-RE1", "name", "email", "message")
+	})
+	s.quiet(http.StatusUnprocessableEntity)
+}
+
+// thanked sends the form and ends at our thank-you page.
+func (s *tryout) thanked(t *testing.T, property string) {
+	t.Helper()
+	s.send()
+	s.do(chromedp.WaitVisible(chromedp.CSS(".folio")))
+	l := s.arrived(t, property)
+	require.Equal(t, int64(l.RemoteID), number(t, s.text(".folio")))
+	require.Equal(t, "55 1234 5678", *l.Phone)
+}
+
+// What is wrong comes back as the form with what was typed, and from there the
+// visitor ends on the site's page.
+func (s *tryout) plainRecipe(t *testing.T) {
+	s.visit("html", recipe(t, "html", s.relay, "EB-HT1"))
+	s.fill("nombre", "Ana López", "correo", "ana@ejemplo.mx", "telefono", "55 1234 5678", "mensaje", " ")
+	s.send()
+	s.do(chromedp.WaitVisible(chromedp.CSS("[aria-invalid=true]")))
+	require.Contains(t, s.text("body"), "Escribe qué quieres saber.")
+	require.Empty(t, s.process.about("EB-HT1"))
+
+	s.fill("mensaje", "¿Sigue disponible?")
+	s.thankedOnTheSite(t)
+	s.arrived(t, "EB-HT1")
+}
+
+// script goes through a form that a script sends: what is wrong stands at its
+// fields; when the answer is lost the page says so, and sending again makes no
+// second lead; the thanks have the folio.
+func (s *tryout) script(t *testing.T, property, name, email, message string) {
+	t.Helper()
+	s.fill(name, "Ana López", email, "ana@ejemplo", message, " ")
+	s.send()
+	eventually(t, "the page shows what is wrong", func() bool { return len(s.alerts()) >= 2 })
+	require.Subset(t, s.alerts(), []string{"Escribe el correo completo, por ejemplo nombre@ejemplo.com.", "Escribe qué quieres saber."})
+	require.Contains(t, s.beside(email), "Escribe el correo completo")
+	require.Contains(t, s.beside(message), "Escribe qué quieres saber.")
+
+	s.fill(email, "ana@ejemplo.mx", message, "¿Sigue disponible?")
+	s.lose.Store(true)
+	s.send()
+	eventually(t, "the page says that it failed", func() bool { return strings.Join(s.alerts(), " ") == "No se pudo enviar. Inténtalo de nuevo." })
+	s.arrived(t, property)
+	s.send()
+	s.do(chromedp.WaitVisible(chromedp.CSS("[role=status]")))
+	require.Equal(t, "Recibimos tu mensaje. Folio: "+s.arrived(t, property).RemoteID.String(), s.text("[role=status]"))
+	wrong, first, again := s.posts.last()
+	require.NotEmpty(t, wrong)
+	require.NotEqual(t, wrong, first, "another inquiry has another key")
+	require.Equal(t, first, again)
+}
+
+// beside is what the page says in the paragraph of a field.
+func (s *tryout) beside(name string) string {
+	s.t.Helper()
+	return ask(s.browser, chromedp.Evaluate[string](`document.querySelector("[name=`+name+`]").closest("p").textContent`))
+}
+
+// react builds the component as it stands in the README into a page's script.
+func (s *tryout) react(t *testing.T) string {
+	t.Helper()
+	dir := installed(t, "testdata/recipes")
+	component := recipe(t, "react", s.relay, "")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "inquiry.jsx"), []byte(component), 0o600))
+	runIn(t, dir, "", filepath.Join(dir, "node_modules/.bin/esbuild"), "page.jsx", "--bundle", "--jsx=automatic", "--outfile=page.js")
+	return filepath.Join(dir, "page.js")
+}

@@ -1,0 +1,5 @@
+// The page that the README's component stands on.
+import { createRoot } from "react-dom/client";
+import { Inquiry } from "./inquiry.jsx";
+
+createRoot(document.getElementById("root")).render(<Inquiry property="EB-RE1" />);
