@@ -44,7 +44,7 @@ func (s *tryout) thanked(t *testing.T, property string) {
 	s.do(chromedp.WaitVisible(chromedp.CSS(".folio")))
 	l := s.arrived(t, property)
 	require.Equal(t, int64(l.RemoteID), number(t, s.text(".folio")))
-	require.Equal(t, "55 1234 5678", *l.Phone)
+	require.Equal(t, new("55 1234 5678"), l.Phone)
 }
 
 // What is wrong comes back as the form with what was typed, and from there the

@@ -60,10 +60,10 @@ func TestTheWordPressRecipe(t *testing.T) {
 			p.postWebhook(t, file, property)
 			kept := p.about(property)
 			require.Len(t, kept, 1)
-			require.Equal(t, "Ana López", *kept[0].Name)
-			require.Equal(t, "ana@ejemplo.mx", *kept[0].Email)
-			require.NotEmpty(t, *kept[0].Phone)
-			require.Equal(t, "¿Sigue disponible?", *kept[0].Message)
+			require.Equal(t, new("Ana López"), kept[0].Name)
+			require.Equal(t, new("ana@ejemplo.mx"), kept[0].Email)
+			require.NotNil(t, kept[0].Phone)
+			require.Equal(t, new("¿Sigue disponible?"), kept[0].Message)
 		})
 	}
 }

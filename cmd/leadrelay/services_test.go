@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -84,5 +85,11 @@ func TestFormsOfOtherServices(t *testing.T) {
 			require.EqualValues(t, "quarantined", kept[0].State)
 		})
 	}
-	s.quiet()
+	t.Run("_replyto is no address", func(t *testing.T) {
+		s.visit("replyto", strings.NewReplacer("ADDRESS", s.relay+"/f", `name="email"`, `name="_replyto"`).Replace(formspree))
+		s.fill("Name", "Ana López", "_replyto", "ana@ejemplo.mx", "message", "¿Sigue disponible?")
+		s.send()
+		s.do(chromedp.WaitVisible(chromedp.CSS("[name=email][aria-invalid=true]")))
+	})
+	s.quiet(http.StatusUnprocessableEntity)
 }

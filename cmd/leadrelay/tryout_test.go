@@ -128,7 +128,7 @@ func (s *tryout) arrived(t *testing.T, property string) console.Story {
 	kept := s.process.about(property)
 	require.Len(t, kept, 1)
 	l := kept[0]
-	require.Equal(t, []string{"Ana López", "ana@ejemplo.mx", "¿Sigue disponible?"}, []string{*l.Name, *l.Email, *l.Message})
+	require.Equal(t, []*string{new("Ana López"), new("ana@ejemplo.mx"), new("¿Sigue disponible?")}, []*string{l.Name, l.Email, l.Message})
 	require.NotEqualValues(t, "quarantined", l.State)
 	return l
 }
