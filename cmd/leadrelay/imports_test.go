@@ -50,7 +50,7 @@ var mayImport = map[string][]string{
 	"internal/fakebroker/fault": {},
 	"internal/store/storetest":  {"internal/lead", "internal/store"},
 	"internal/bench": {
-		"internal/bench/stock", "internal/config", "internal/fakebroker", "internal/intake", "internal/lead", "internal/server", "internal/site", "internal/store",
+		"internal/bench/stock", "internal/config", "internal/fakebroker", "internal/intake", "internal/lead", "internal/server", "internal/site", "internal/spam", "internal/store",
 	},
 	"internal/bench/stock": {"internal/lead", "internal/store"},
 	"internal/torture":     {}, // its tests know everything that they put together

@@ -26,9 +26,10 @@ type stack struct {
 }
 
 // accepts measures how many inquiries a second are taken, against a door that
-// stores nothing and against one commit for each lead.
+// stores nothing, against one that looks for neither spam nor repeats, and
+// against one commit for each lead.
 func (b *bench) accepts(ctx context.Context) error {
-	stacks := []*stack{{name: durable}, {name: nothing}, {name: single}}
+	stacks := []*stack{{name: durable}, {name: unguarded}, {name: nothing}, {name: single}}
 	for i, s := range stacks {
 		s.database = filepath.Join(b.dir, fmt.Sprintf("accepts-%d.db", i))
 		if err := s.start(ctx); err != nil {
@@ -54,15 +55,16 @@ func (b *bench) accepts(ctx context.Context) error {
 			return err
 		}
 	}
-	b.addAccepts(stacks[0], stacks[1], stacks[2])
+	b.addAccepts(stacks[0], stacks[1], stacks[2], stacks[3])
 	return nil
 }
 
-func (b *bench) addAccepts(durable, nothing, single *stack) {
+func (b *bench) addAccepts(durable, unguarded, nothing, single *stack) {
 	t := &b.table
 	t.atLeast(0.5, "accepts: durable ÷ nothing stored", ratio(durable.rates, nothing.rates))
+	t.atLeast(0.8, "accepts: durable ÷ no look at spam and repeats", ratio(durable.rates, unguarded.rates))
 	t.atLeast(6, "accepts: durable ÷ one to a commit", ratio(durable.rates, single.rates))
-	for _, s := range []*stack{durable, nothing, single} {
+	for _, s := range []*stack{durable, unguarded, nothing, single} {
 		t.add("accepts, "+s.name, median(s.rates), "/s")
 		t.add("  latency, p50", median(s.p50s), "ms")
 		t.add("  latency, p99", median(s.p99s), "ms")

@@ -18,14 +18,16 @@ import (
 	"leadrelay/internal/lead"
 	"leadrelay/internal/server"
 	"leadrelay/internal/site"
+	"leadrelay/internal/spam"
 	"leadrelay/internal/store"
 )
 
-// The stacks that are compared. They differ only in their keeper.
+// The stacks that are compared.
 const (
-	durable = "durable" // as in production
-	nothing = "nothing stored"
-	single  = "one to a commit"
+	durable   = "durable" // as in production
+	unguarded = "no look at spam and repeats"
+	nothing   = "nothing stored"
+	single    = "one to a commit"
 )
 
 // serve is the public door as the relay builds it, with the keeper of the
@@ -47,7 +49,7 @@ func serve(ctx context.Context, p part, out io.Writer) error {
 	mux := chi.NewRouter()
 	mux.Use(server.AccessLog(log, metrics, "public"), server.Recover, new(server.Drain).Middleware)
 	mux.Mount("/debug", http.DefaultServeMux)
-	mux.Mount("/", intake.New(sites(), keeper, intake.Options{Accepted: metrics.Accepted}))
+	mux.Mount("/", intake.New(sites(p), keeper, intake.Options{Accepted: metrics.Accepted}))
 	door, err := server.Listen(ctx, "127.0.0.1:0", mux)
 	if err != nil {
 		return err
@@ -60,8 +62,12 @@ func serve(ctx context.Context, p part, out io.Writer) error {
 	return door.Serve()
 }
 
-func sites() []site.Site {
-	return []site.Site{{ID: stock.Site, Source: "casas.mx", Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds}}
+func sites(p part) []site.Site {
+	s := site.Site{ID: stock.Site, Source: "casas.mx", Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds}
+	if p.Stack != unguarded {
+		s.SpamThreshold = spam.DefaultThreshold
+	}
+	return []site.Site{s}
 }
 
 func newKeeper(ctx context.Context, p part) (intake.Keeper, error) {
@@ -69,10 +75,16 @@ func newKeeper(ctx context.Context, p part) (intake.Keeper, error) {
 		return new(forgetful), nil
 	}
 	s, err := store.Open(ctx, p.Database)
-	if err != nil || p.Stack == durable {
-		return s, err
+	if err != nil {
+		return nil, err
 	}
-	return &lonely{store: s}, nil
+	switch p.Stack {
+	case unguarded:
+		return trusting{s}, nil
+	case single:
+		return &lonely{store: s}, nil
+	}
+	return s, nil
 }
 
 // forgetful keeps nothing.
@@ -80,6 +92,14 @@ type forgetful struct{ last atomic.Int64 }
 
 func (f *forgetful) Keep(context.Context, lead.Submission) (lead.Kept, error) {
 	return lead.Kept{RemoteID: lead.RemoteID(f.last.Add(1))}, nil
+}
+
+// trusting takes a repeat for another lead.
+type trusting struct{ *store.Store }
+
+func (t trusting) Keep(ctx context.Context, sub lead.Submission) (lead.Kept, error) {
+	sub.Content = lead.Digest{}
+	return t.Store.Keep(ctx, sub)
 }
 
 // lonely keeps one lead at a time, so each has a commit of its own.

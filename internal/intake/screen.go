@@ -26,6 +26,9 @@ var traps = map[string]bool{"gotcha": true, "honey": true, "honeypot": true, "hp
 // anybody gets, and the operator the reasons. It comes last before the lead is
 // kept: a captcha is good once, and what is wrong with the fields has been said.
 func (d *door) screen(r *http.Request, v *visit, l *lead.Lead) {
+	if v.desk.SpamThreshold == 0 {
+		return
+	}
 	refused := d.refusesCaptcha(r, v)
 	busy := d.opt.Busy != nil && d.opt.Busy(r)
 	verdict := spam.Judge(spam.Submission{
@@ -36,7 +39,7 @@ func (d *door) screen(r *http.Request, v *visit, l *lead.Lead) {
 		return
 	}
 	note(r, func(c zerolog.Context) zerolog.Context { return c.Int("spam", verdict.Score) })
-	if most := v.desk.SpamThreshold; most > 0 && verdict.Score >= most {
+	if verdict.Score >= v.desk.SpamThreshold {
 		l.Quarantine(strings.Join(verdict.Reasons, ", "))
 	}
 }
