@@ -9,10 +9,11 @@ import (
 // rgb are the parts of a color, from 0 to 1, as a screen has them.
 type rgb [3]float64
 
-// The colors of tokens.css that an accent must stand out from.
+// The backgrounds of tokens.css that an accent must stand out from: a page is
+// the card on a phone, so of paper and card the one that is nearer to it.
 var (
-	white, black      = rgb{1, 1, 1}, rgb{}
-	lightCard, onDark = mustColor("#ffffff"), mustColor("#181d25")
+	white, black         = rgb{1, 1, 1}, rgb{}
+	lightPaper, darkCard = mustColor("#faf9f6"), mustColor("#181d25")
 )
 
 // Theme is a style sheet that gives the pages a site's color, "#0e6657". On
@@ -23,7 +24,7 @@ func Theme(color string) []byte {
 	if !ok {
 		return nil
 	}
-	light, dark := readable(c, lightCard, black), readable(c, onDark, white)
+	light, dark := readable(c, lightPaper, black), readable(c, darkCard, white)
 	return fmt.Appendf(nil, ":root { --accent: %s; --on-accent: %s }\n@media (prefers-color-scheme: dark) { :root { --accent: %s; --on-accent: %s } }\n",
 		light, textOn(light), dark, textOn(dark))
 }
