@@ -82,7 +82,7 @@ const (
 		for (const e of document.body.querySelectorAll("*")) {
 			const box = e.getBoundingClientRect();
 			if (box.left < 0 || box.right > innerWidth) wrong.push("beyond the edge: " + e.outerHTML);
-			if (!e.matches("button, input:not([type=hidden]), textarea")) continue;
+			if (!e.matches("button, .card > a, input:not([type=hidden]), textarea")) continue;
 			if (box.height < 44 || box.width < 44) wrong.push("hard to hit: " + e.outerHTML);
 			if (parseFloat(getComputedStyle(e).fontSize) < 16) wrong.push("a phone zooms into it: " + e.outerHTML);
 		}
