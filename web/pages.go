@@ -50,9 +50,11 @@ type ThanksPage struct {
 type ProblemPage struct {
 	Lang                locale.Lang
 	Status              int
+	SiteName            string // empty when there is no such site
 	Title, Detail, Next string
 	RequestID           string
 	Theme               string
+	Back                string // a URL; optional
 	Action              string
 	Hidden              []Pair
 }
@@ -107,7 +109,7 @@ type formView struct {
 type fieldView struct {
 	Field
 	ID, Label string
-	Focus     bool // the first wrong field takes it
+	Focus     bool // the first wrong field takes it: the title has told the summary, and the visitor can mend at once
 }
 
 func lookAt(p FormPage) formView {

@@ -27,7 +27,7 @@ func TestGoldenPages(t *testing.T) {
 			"form":        func(b *bytes.Buffer) error { return RenderForm(b, blank) },
 			"form-wrong":  func(b *bytes.Buffer) error { return RenderForm(b, wrong) },
 			"thanks":      func(b *bytes.Buffer) error { return RenderThanks(b, sampleThanks(l)) },
-			"problem":     func(b *bytes.Buffer) error { return RenderProblem(b, sampleProblem(l, "not_found", 404)) },
+			"problem":     func(b *bytes.Buffer) error { return RenderProblem(b, lostProblem(l)) },
 			"problem-try": func(b *bytes.Buffer) error { return RenderProblem(b, retriableProblem(l)) },
 		}
 		for name, render := range pages {
@@ -217,11 +217,17 @@ func sampleThanks(l locale.Lang) ThanksPage {
 
 func sampleProblem(l locale.Lang, code string, status int) ProblemPage {
 	return ProblemPage{
-		Lang: l, Status: status, RequestID: "01jd7q3w9k",
+		Lang: l, Status: status, RequestID: "01jd7q3w9k", SiteName: "casas.mx",
 		Title:  locale.Text(l, "problem."+code+".title"),
 		Detail: locale.Text(l, "problem."+code+".detail"),
 		Next:   locale.Text(l, "problem."+code+".next"),
 	}
+}
+
+func lostProblem(l locale.Lang) ProblemPage {
+	p := sampleProblem(l, "not_found", 404)
+	p.Back = "https://casas.mx/"
+	return p
 }
 
 func retriableProblem(l locale.Lang) ProblemPage {

@@ -20,18 +20,24 @@ func (v *visit) explain(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	e.WriteHeaders(w.Header())
-	if err := v.explainPage(w, e); err != nil {
+	if err := v.explainPage(w, r, e); err != nil {
 		v.refuse(w, e) // a page that cannot be drawn still has an answer
 	}
 }
 
-func (v *visit) explainPage(w http.ResponseWriter, e *problem.Error) error {
+func (v *visit) explainPage(w http.ResponseWriter, r *http.Request, e *problem.Error) error {
 	if e.Code == problem.Invalid {
 		return v.form(w, e.Status, e.Fields)
 	}
 	words := e.Document(w.Header(), v.lang)
 	page := web.ProblemPage{
-		Lang: v.lang, Status: e.Status, Title: words.Title, Detail: words.Detail, Next: words.Next, RequestID: words.RequestID, Theme: v.desk.themePath(),
+		Lang: v.lang, Status: e.Status, Title: words.Title, Detail: words.Detail, Next: words.Next, RequestID: words.RequestID,
+	}
+	if v.desk != nil {
+		page.SiteName, page.Theme = v.desk.title(), v.desk.themePath()
+		if r.Method != http.MethodPost { // a link would lead away from what was typed
+			page.Back = v.desk.back(r)
+		}
 	}
 	if slices.Contains([]problem.Code{problem.TryAgain, problem.InProgress, problem.Internal}, e.Code) {
 		page.Action, page.Hidden = v.again()

@@ -144,6 +144,7 @@ func TestTryAgainKeepsWhatWasTyped(t *testing.T) {
 	w := d.post(formType, wholeForm+"&_gotcha=&utm_source=feria")
 	require.Equal(t, 503, w.Code)
 	require.Equal(t, "30", w.Header().Get("Retry-After"))
+	requireHeaders(t, w)
 	requirePolicy(t, w)
 	form := formOf(t, w)
 	require.Equal(t, "feria", form.Get("utm_source"))
@@ -204,24 +205,34 @@ func TestPagesHaveTheSitesNameAndColor(t *testing.T) {
 		"again":   d.ask("POST", "/f/costa", "email=x", "Content-Type", formType, "Accept", "text/html"),
 		"thanks":  d.ask("GET", "/f/costa/thanks?folio=28339200001", ""),
 		"problem": d.ask("POST", "/f/costa", "%zz", "Content-Type", formType, "Accept", "text/html"),
+		"nowhere": d.ask("GET", "/f/costa/nada", "", "Accept", "text/html"),
 	} {
+		requireHeaders(t, w)
+		requirePolicy(t, w)
 		require.Contains(t, w.Body.String(), `<link rel="stylesheet" href="`+theme+`">`, name)
-		if name != "problem" {
-			require.Contains(t, w.Body.String(), "Casas de la Costa", name)
-			require.NotContains(t, w.Body.String(), "costa.mx<", name)
-		}
+		require.Contains(t, w.Body.String(), `<header class="site">Casas de la Costa</header>`, name)
 	}
 	w := d.ask("GET", theme, "")
 	require.Equal(t, 200, w.Code)
 	require.Equal(t, "text/css; charset=utf-8", w.Header().Get("Content-Type"))
 	require.Contains(t, w.Body.String(), "--accent: #")
 	require.Equal(t, "public, max-age=86400", w.Header().Get("Cache-Control"))
+	require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
 	require.Equal(t, 405, d.ask("POST", theme, "").Code)
 
 	plain := newRelay(t)
 	require.NotContains(t, plain.ask("GET", "/f/casas", "").Body.String(), "theme.css")
 	require.Equal(t, 404, plain.ask("GET", "/f/casas/theme.css", "").Code)
 	require.Equal(t, 404, plain.ask("GET", "/f/nadie/theme.css", "").Code)
+}
+
+// A problem page leads back to the site, but not away from what was typed.
+func TestProblemPagesLeadBack(t *testing.T) {
+	d := agency(t)
+	const back = `<a href="https://costa.mx">Volver al sitio</a>`
+	require.Contains(t, d.ask("GET", "/f/costa/nada", "", "Accept", "text/html").Body.String(), back)
+	require.NotContains(t, d.ask("POST", "/f/costa", "%zz", "Content-Type", formType, "Accept", "text/html").Body.String(), back)
+	require.NotContains(t, d.ask("GET", "/f/nadie", "", "Accept", "text/html").Body.String(), "<header")
 }
 
 // What the visitor agreed to stays with the lead, in the words that were shown.
