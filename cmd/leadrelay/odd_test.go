@@ -215,7 +215,7 @@ func TestOddClients(t *testing.T) {
 func TestResets(t *testing.T) {
 	const clients = 50
 	p := start(t, settings(t, "127.0.0.1:1"), "serve").started()
-	half, whole := oddForm("EB-HALF"), oddForm("EB-WHOLE")
+	half := oddForm("EB-HALF")
 	for name, request := range map[string]string{
 		"in the first line":          "POST /f HT",
 		"in a header":                odd(lengthOf(half), half)[:60],
@@ -230,8 +230,9 @@ func TestResets(t *testing.T) {
 			}
 		})
 	}
-	for range clients { // two at once, so that the second answer is written to nobody
-		reset(t, p.public, odd(lengthOf(whole), whole)+odd(lengthOf(whole), whole))
+	for i := range clients { // two at once, so that the second answer is written to nobody
+		one, two := oddForm(fmt.Sprintf("EB-WHOLE&name=A%d", i)), oddForm(fmt.Sprintf("EB-WHOLE&name=B%d", i))
+		reset(t, p.public, odd(lengthOf(one), one)+odd(lengthOf(two), two))
 	}
 	eventually(t, "some are kept, and nobody is being answered", func() bool {
 		return len(p.leads("property_id=EB-WHOLE").Leads) > clients/2 && p.isReady()
