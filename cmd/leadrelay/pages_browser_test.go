@@ -33,8 +33,8 @@ func openAgencies(t *testing.T) *doors {
 	return openDoors(t, env)
 }
 
-// Every page, in both languages, for a site with and without settings of its
-// own.
+// Every page, in both languages, for a site with settings of its own, for one
+// without, and for none.
 func TestHostedPagesAreForEverybody(t *testing.T) {
 	whole, broken := openAgencies(t), openAgencies(t)
 	require.NoError(t, broken.shut())
@@ -49,6 +49,8 @@ func TestHostedPagesAreForEverybody(t *testing.T) {
 			v.send(".mark.bad")
 			v.look(agency + ": no disk")
 		}
+		v.open(whole.urls[publicName]+"/f/nadie", ".mark.bad")
+		v.look("no such site")
 	}
 	v.quiet(http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable)
 }
