@@ -10,7 +10,7 @@ import (
 
 const (
 	// memoryLimit is what a machine of 64 MB can spare.
-	memoryLimit = 40 << 20
+	memoryLimit = 37 << 20
 	// connectionsStep is how many connections fit into it, and how many come or
 	// go before it changes.
 	connectionsStep = 256

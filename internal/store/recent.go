@@ -7,13 +7,13 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// mostRecent bounds a generation of leads; both together stay below 8 MiB.
-const mostRecent = 50_000
+// mostRecent bounds a generation of leads; both together stay below 4 MiB.
+const mostRecent = 20_000
 
 // recent is what came in lately, to know a repeat by its words. It is the
 // writer's and needs no lock. The leads themselves say at the start what it
 // was, so it costs the disk nothing. In two generations it forgets the oldest
-// when there are too many: what comes at more than eighty a second for ten
+// when there are too many: what comes at more than thirty a second for ten
 // minutes is no double click.
 type recent struct {
 	young, old map[lead.Digest]arrival

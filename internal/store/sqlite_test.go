@@ -301,7 +301,7 @@ func TestRecentLeadsAreBounded(t *testing.T) {
 		require.True(t, r.IsNew(digest(i), at))
 		require.False(t, r.IsNew(digest(i), at))
 	}
-	require.Less(t, int64(heap())-int64(before), int64(8<<20))
+	require.Less(t, int64(heap())-int64(before), int64(4<<20))
 	runtime.KeepAlive(r)
 }
 
