@@ -29,12 +29,12 @@ func (b *bench) claims(ctx context.Context) error {
 		{name: fmt.Sprintf("%d leads, all due", many), total: many, due: many},
 	}
 	for i, f := range all {
-		b.largest = filepath.Join(b.dir, fmt.Sprintf("claims-%d.db", i))
-		if err := stock.Fill(ctx, b.largest, f.total, f.due); err != nil {
+		database := filepath.Join(b.dir, fmt.Sprintf("claims-%d.db", i))
+		if err := stock.Fill(ctx, database, f.total, f.due); err != nil {
 			return err
 		}
 		var err error
-		if f.store, err = store.Open(ctx, b.largest); err != nil {
+		if f.store, err = store.Open(ctx, database); err != nil {
 			return err
 		}
 		defer func() { _ = f.store.Close() }()

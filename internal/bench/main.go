@@ -34,7 +34,6 @@ type bench struct {
 	dir     string // where databases lie; gone afterwards
 	profile string // where a processor profile goes, if anywhere
 	only    string // the step that is measured, if not all
-	largest string // a database that the claims leave behind
 	scale   scale
 	table   table
 }
