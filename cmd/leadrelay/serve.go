@@ -155,6 +155,9 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	assets := web.Assets()
 	mux.Method(http.MethodGet, "/assets/*", assets)
 	mux.Method(http.MethodHead, "/assets/*", assets)
+	for _, address := range []string{"/widget.js", "/widget.{hash}.js", "/widget.d.ts"} {
+		mux.Handle(address, web.Widget())
+	}
 	mux.Mount("/", forms)
 	mux.NotFound(forms.ServeHTTP)
 	mux.MethodNotAllowed(forms.ServeHTTP) // a method that nobody has heard of

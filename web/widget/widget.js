@@ -1,0 +1,507 @@
+// The form of a property page: one of its own, or the page's with better manners.
+(() => {
+  "use strict";
+
+  const words = {
+    es: {
+      title: "Pregunta por esta propiedad", name: "Tu nombre", email: "Correo electrónico", phone: "Teléfono o WhatsApp", message: "Mensaje",
+      optional: "opcional", sample: "Hola, me interesa esta propiedad. ¿Sigue disponible? Me gustaría visitarla.",
+      send: "Enviar mensaje", sending: "Enviando…", slow: "La conexión está lenta; seguimos intentando.", again: "Enviar de nuevo",
+      consent: "Al enviar aceptas el", privacy: "aviso de privacidad", missing: "Completa este dato.",
+      badEmail: "Escribe el correo completo, por ejemplo nombre@ejemplo.com.", mend: "Corrige lo marcado y envía de nuevo.",
+      done: "Recibimos tu mensaje", next: "Pronto te responden; si llamas, da este folio:", more: "Escribir otro mensaje",
+      kept: "Tu mensaje aún no sale. Queda en este dispositivo y lo enviamos en cuanto haya conexión, también si vuelves hoy a esta página.",
+      failed: "No pudimos enviar tu mensaje. Inténtalo de nuevo en un minuto; no perdimos lo que escribiste.",
+      other: "También puedes escribir o llamar:", call: "Llamar", mail: "Correo",
+    },
+    en: {
+      title: "Ask about this property", name: "Your name", email: "Email", phone: "Phone or WhatsApp", message: "Message",
+      optional: "optional", sample: "Hello, I am interested in this property. Is it still available? I would like to visit it.",
+      send: "Send message", sending: "Sending…", slow: "The connection is slow; we keep trying.", again: "Send again",
+      consent: "By sending you accept the", privacy: "privacy notice", missing: "Please fill this in.",
+      badEmail: "Write the whole address, for example name@example.com.", mend: "Correct what is marked and send again.",
+      done: "We received your message", next: "You will hear back soon; if you call, give this reference:", more: "Write another message",
+      kept: "Your message has not left yet. It stays on this device and we send it once there is a connection, also if you come back to this page today.",
+      failed: "We could not send your message. Please try again in a minute; nothing you wrote is lost.",
+      other: "You can also write or call:", call: "Call", mail: "Email",
+    },
+  };
+
+  const css = `
+.leadrelay{max-width:34rem;margin:0;padding:0;border:0;background:none;font:inherit;font-family:var(--leadrelay-font,inherit);line-height:1.5;color:var(--leadrelay-ink,inherit);text-align:start;overflow-wrap:anywhere}
+.leadrelay *{box-sizing:border-box;float:none;margin:0;padding:0;font:inherit;color:inherit;text-transform:none}
+[data-leadrelay-sent],.leadrelay [hidden]{display:none!important}
+.leadrelay,.lr-error{--lr-accent:var(--leadrelay-accent,var(--lr-link));--lr-bad:var(--leadrelay-error,color-mix(in srgb,#e02a1f 62%,currentColor))}
+.leadrelay .lr-title{margin-bottom:.2em;font-size:1.25em;font-weight:650;line-height:1.25}
+.leadrelay .lr-field{margin-top:1em}
+.leadrelay .lr-label{display:block;width:auto;margin-bottom:.3em;font-size:.94em;font-weight:560}
+.leadrelay i{font-weight:400}
+.leadrelay .lr-input.lr-input,.leadrelay .lr-button.lr-button{display:block;width:100%;max-width:none;min-height:48px;height:auto;padding:10px 12px;font-size:max(16px,1em);background:color-mix(in srgb,currentColor 4%,transparent);border:1px solid;border-color:color-mix(in srgb,currentColor 55%,transparent);border-radius:var(--leadrelay-radius,10px);box-shadow:none;appearance:none}
+.leadrelay textarea.lr-input.lr-input{min-height:7.5em;max-height:60vh;resize:vertical;field-sizing:content}
+.leadrelay .lr-input[aria-invalid=true]{border:2px solid var(--lr-bad);padding:9px 11px}
+.leadrelay :focus-visible{outline:3px solid var(--lr-accent);outline-offset:2px}
+.lr-error.lr-error{margin:.4em 0 0;font-size:.92em;color:var(--lr-bad)}
+.lr-error::before{content:"⚠︎ "}
+.leadrelay .lr-notice>*{margin-top:.6em}
+.leadrelay .lr-button.lr-button{margin-top:1.3em;font-weight:620;text-align:center;color:var(--lr-on);background:var(--lr-accent);border-color:transparent;cursor:pointer}
+.leadrelay[aria-busy=true] .lr-button{opacity:.75;cursor:progress}
+.leadrelay .lr-fine{margin-top:.9em;font-size:.88em}
+.leadrelay a{text-decoration:underline;text-underline-offset:.18em}
+.lr-links{display:flex;flex-wrap:wrap;gap:0 1.2em}
+.lr-links a{display:grid;place-items:center;min-width:44px;min-height:44px}
+.lr-done .lr-title{outline:0}
+.lr-done .lr-title::before{content:"✓";display:grid;place-content:center;width:2em;height:2em;margin-bottom:.5em;border:2px solid;border-radius:50%}
+.leadrelay .lr-folio{font-size:1.3em;font-weight:600;font-variant-numeric:tabular-nums;white-space:nowrap}`;
+
+  // A form's inputs hide the form's own properties behind their names, and forms those of
+  // document. So methods and getters are taken from where the browser keeps them.
+  const from = (type, name) => {
+    const { value, get } = Object.getOwnPropertyDescriptor(type.prototype, name);
+    return Function.prototype.call.bind(value ?? get);
+  };
+  const bare = (...parts) => Object.assign(Object.create(null), ...parts); // of what a page adds to every object, it has nothing
+  const on = from(EventTarget, "addEventListener"), fire = from(EventTarget, "dispatchEvent");
+  const read = from(Element, "getAttribute"), write = from(Element, "setAttribute"), erase = from(Element, "removeAttribute");
+  const after = from(Element, "after"), append = from(Element, "append"), remove = from(Element, "remove");
+  const find = (root, selector) => [...from(Element, "querySelectorAll")(root, selector)];
+  const data = from(HTMLElement, "dataset"), style = from(HTMLElement, "style"), controls = (form) => [...from(HTMLFormElement, "elements")(form)];
+  const page = from(Document, "documentElement")(document), create = from(Document, "createElement");
+
+  function make(tag, attributes, ...children) {
+    const node = create(document, tag);
+    for (const [name, value] of Object.entries(attributes)) if (value != null && value !== false) write(node, name, value);
+    append(node, ...children.filter(Boolean));
+    return node;
+  }
+
+  const earlier = window.LeadRelay;
+  const script = from(Document, "currentScript")(document) ?? find(page, "script[src*='/widget.']").pop();
+  if (earlier?.scan) return earlier.scan(script); // loaded twice
+
+  const base = new URL(".", script.src), prefix = `leadrelay ${base}`, day = 864e5;
+  const inquiries = new Map(); // by their forms
+  let count = 0, sheet, later;
+
+  // An option is what the call says, else the element, else the script's tag.
+  function choose(node, given) {
+    const options = bare(data(script), data(node), given);
+    options.locale = [options.locale, read(page, "lang"), navigator.language, "es"].find((tag) => /^(es|en)\b/i.test(tag)).slice(0, 2).toLowerCase();
+    return options;
+  }
+
+  const attempt = (work) => {
+    try {
+      return work();
+    } catch {}
+  };
+
+  // What is typed and not sent stays on this device for a day, if there is room.
+  const load = (key) => attempt(() => {
+    const kept = bare(JSON.parse(localStorage[key]));
+    if (Date.now() - kept.at < day) return kept;
+    save(key);
+  });
+  const save = (key, kept) => attempt(() => {
+    if (!kept) return localStorage.removeItem(key);
+    localStorage.setItem(key, JSON.stringify(kept));
+    return true;
+  });
+  const keys = () => attempt(() => Object.keys(localStorage).filter((key) => key.startsWith(prefix))) ?? [];
+
+  const isOver = (status) => status && status !== 409 && status !== 429 && status < 500;
+
+  // One try: its status, 0 for no answer.
+  async function post(url, body) {
+    const abort = new AbortController(), timer = setTimeout(() => abort.abort(), 12e3);
+    try {
+      const response = await fetch(url, bare({
+        method: "POST", credentials: "omit", headers: new Headers([["Accept", "application/json"]]),
+        body: new URLSearchParams(body), keepalive: body.length < 6e4, signal: abort.signal,
+      }));
+      return { status: response.status, wait: response.headers.get("Retry-After"), answer: bare(await response.json()) };
+    } catch {
+      return { status: 0, answer: {} };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  // Three tries, unless the relay asks for more patience than a visitor has.
+  async function deliver(url, body) {
+    for (let pause = 1; ; pause *= 3) {
+      const result = await post(url, body), wait = +(result.wait ?? pause);
+      if (isOver(result.status) || pause > 3 || !(wait < 16) || !navigator.onLine) return result;
+      await new Promise((wake) => setTimeout(wake, wait * (1e3 + 250 * Math.random())));
+    }
+  }
+
+  // Sends what waits on this device, whatever page it was written on.
+  async function flush() {
+    clearTimeout(later);
+    for (const key of keys()) {
+      const kept = load(key);
+      if (!kept?.waits) continue;
+      const { status, answer } = await post(kept.url, kept.body);
+      if (!isOver(status)) {
+        later = setTimeout(flush, 3e4);
+        continue;
+      }
+      if (load(key)?.body === kept.body) save(key, !answer.ok && bare(kept, { waits: 0 }));
+      for (const inquiry of inquiries.values()) if (inquiry.key === key) inquiry.arrived(kept, status, answer);
+    }
+  }
+
+  // An Inquiry is a form and what becomes of it.
+  class Inquiry {
+    errors = new Map();
+    stop = new AbortController();
+
+    constructor(form, options) {
+      Object.assign(this, { form, options, words: words[options.locale] });
+      this.url = new URL(read(form, "action"), location).href;
+      this.key = `${prefix} ${this.url} ${this.property}`;
+      this.kept = load(this.key) ?? bare();
+      this.button = controls(form).find((one) => one.matches("button:not([type=button],[type=reset]),[type=submit]"));
+      this.notice = make("div", { class: "lr-notice", role: "status" });
+      if (this.button) after(this.button, this.notice);
+      else append(form, this.notice);
+      write(form, "novalidate", "");
+      const listen = (type, handle) => on(form, type, handle, bare({ signal: this.stop.signal }));
+      listen("submit", (event) => this.submit(event));
+      listen("input", (event) => this.typed(event));
+      listen("focusin", () => this.challenge());
+      this.restore(bare(this.kept.values));
+      if (this.kept.waits) this.say(this.words.kept);
+      this.tell("ready");
+    }
+
+    get property() {
+      return controls(this.form).find(({ name }) => name === "property_id")?.value ?? "";
+    }
+
+    // What analytics hear has nothing in it that the visitor wrote.
+    tell(type, more) {
+      const detail = bare({ site: this.options.site, property_id: this.property }, more);
+      return fire(this.form, new CustomEvent("leadrelay:" + type, bare({ bubbles: true, cancelable: true, detail })));
+    }
+
+    fields() {
+      const other = "button,output,fieldset,object,[type=hidden],[type=password],[type=file],[type=submit],[name^=_],[hidden] *";
+      return controls(this.form).filter((one) => one.name && !one.matches(other));
+    }
+
+    texts() {
+      return this.fields().filter((one) => one.matches("textarea,input:not([type=checkbox],[type=radio])"));
+    }
+
+    restore(values) {
+      for (const one of this.texts()) {
+        if (values[one.name] && one.value === one.defaultValue) {
+          one.value = values[one.name];
+          fire(one, new Event("input", bare({ bubbles: true })));
+        }
+      }
+    }
+
+    typed({ target, isTrusted }) {
+      this.mend(target);
+      if (!isTrusted) return; // by a script, such as this one
+      this.kept.values = {};
+      for (const { name, value, defaultValue } of this.texts()) if (value !== defaultValue) this.kept.values[name] = value;
+      this.keep();
+    }
+
+    keep() {
+      Object.assign(this.kept, { at: Date.now(), url: this.url });
+      return save(this.key, this.kept);
+    }
+
+    submit(event) {
+      if (event.defaultPrevented) return; // the page has its own way
+      event.preventDefault();
+      if (!this.isBusy && this.tell("submit")) this.send();
+    }
+
+    async send() {
+      const { kept, words } = this, wrong = this.check();
+      if (wrong.length) return this.refuse(wrong);
+      const [text, tokens] = this.read();
+      if (kept.text !== text) { // the same words keep their id over all tries and reloads
+        kept.text = text;
+        kept.body = `${text}&client_submitted_at=${new Date().toISOString()}&_submission_id=${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
+      }
+      kept.waits = 1;
+      const isSafe = this.keep();
+      this.setBusy(true);
+      const slow = setTimeout(() => this.say(words.slow), 5e3);
+      const { status, answer } = await deliver(this.url, kept.body + tokens);
+      clearTimeout(slow);
+      this.setBusy(false);
+      this.token && this.captcha.reset(this.token);
+      if (isOver(status)) return this.answered(status, answer);
+      const links = contacts(this.options, [this.property, ...this.texts().map(({ value }) => value)]);
+      this.say(isSafe ? words.kept : words.failed, links && words.other, links);
+      this.label(words.again);
+      this.tell("error", { status });
+      later = setTimeout(flush, 3e4);
+    }
+
+    // The form as it goes out, and apart the tokens of a captcha, which are good once.
+    read() {
+      const pairs = new URLSearchParams(), tokens = new URLSearchParams();
+      for (const [name, value] of new FormData(this.form)) if (value.trim) (/-response$/.test(name) ? tokens : pairs).append(name, value);
+      const context = [["page_url", location.origin + location.pathname], ["_language", this.options.locale], ...new URLSearchParams(location.search)];
+      for (const [name, value] of context) if (/^(page_url|_language|utm_\w+)$/.test(name) && !pairs.has(name)) pairs.append(name, value);
+      return [`${pairs}`, `&${tokens}`];
+    }
+
+    check() {
+      const { missing, badEmail } = this.words, wrong = [];
+      for (const { name, value, type, required, willValidate, validity, validationMessage } of this.fields()) {
+        const isBlank = validity.valueMissing || (required && !value.trim());
+        if (willValidate && (isBlank || !validity.valid)) {
+          wrong.push({ field: name, message: isBlank ? missing : validity.typeMismatch && type === "email" ? badEmail : validationMessage });
+        }
+      }
+      return wrong;
+    }
+
+    answered(status, answer) {
+      this.kept.waits = 0;
+      if (answer.ok) return this.succeed(answer);
+      this.keep();
+      this.refuse(answer.errors?.length ? answer.errors : [{ message: answer.detail ?? this.words.failed }], status);
+    }
+
+    // For what was sent later, in the background.
+    arrived(kept, status, answer) {
+      if (this.isBusy || this.kept.body !== kept.body) return;
+      if (!answer.ok || this.read()[0] === kept.text) return this.answered(status, answer);
+      this.kept = bare({ values: this.kept.values }); // the visitor writes something else by now
+      this.say(`${this.words.done}. ${this.words.next} ${folio(answer)}`);
+    }
+
+    refuse(errors, status = 0) {
+      const all = this.fields(), loose = [];
+      this.mendAll();
+      for (const { field, message } of errors) {
+        const one = all.find(({ name }) => name === field);
+        if (one) this.mark(one, message);
+        else loose.push(message);
+      }
+      const first = all.find((one) => this.errors.has(one));
+      this.say(...loose, first && this.words.mend);
+      (first ?? this.button)?.focus();
+      this.tell("error", { status, errors: errors.map(({ field, code }) => ({ field, code })) });
+    }
+
+    mark(one, message) {
+      const id = `lr${++count}`, error = make("p", { id, class: "lr-error" }, message), before = read(one, "aria-describedby");
+      after(one.closest("label") ?? one, error);
+      write(one, "aria-invalid", true);
+      write(one, "aria-describedby", before ? `${before} ${id}` : id);
+      this.errors.set(one, () => {
+        remove(error);
+        erase(one, "aria-invalid");
+        if (before) write(one, "aria-describedby", before);
+        else erase(one, "aria-describedby");
+      });
+    }
+
+    mend(one) {
+      this.errors.get(one)?.();
+      this.errors.delete(one);
+    }
+
+    mendAll() {
+      for (const one of this.errors.keys()) this.mend(one);
+    }
+
+    say(...parts) {
+      this.notice.replaceChildren(...parts.filter(Boolean).map((part) => (part.trim ? make("p", {}, part) : part)));
+    }
+
+    setBusy(isBusy) {
+      this.isBusy = isBusy;
+      write(this.form, "aria-busy", isBusy);
+      this.mendAll();
+      this.say();
+      this.label(isBusy && this.words.sending);
+    }
+
+    // What the button says; its own words for nothing.
+    label(text) {
+      const { button } = this, what = button?.matches("input") ? "value" : "textContent";
+      if (!button || !(text || this.idle)) return;
+      this.idle ??= button[what];
+      button[what] = text || this.idle;
+    }
+
+    succeed(answer) {
+      const { form, words, options } = this;
+      save(this.key);
+      this.kept = bare();
+      this.label();
+      this.say();
+      if (!this.tell("success", { remote_id: answer.remote_id })) return;
+      if (options.next) return location.assign(options.next);
+      const title = make("h2", { class: "lr-title", tabindex: -1 }, words.done), more = make("a", { href: "#" }, words.more);
+      this.thanks = make("div", { class: "leadrelay lr-done" }, title, make("p", {}, words.next), make("p", { class: "lr-folio" }, folio(answer)),
+        answer.hint && make("p", {}, answer.hint), make("div", { class: "lr-links" }, more));
+      on(more, "click", (event) => {
+        event.preventDefault();
+        remove(this.thanks);
+        erase(form, "data-leadrelay-sent");
+        this.fields()[0]?.focus();
+      });
+      write(form, "data-leadrelay-sent", "");
+      after(form, this.thanks);
+      title.focus();
+    }
+
+    // The site's captcha comes once somebody begins to write. Without it the relay judges by other signs.
+    challenge() {
+      const provider = captchas[this.options.captcha];
+      if (!provider || this.captcha) return;
+      const [name, address] = provider, spot = make("div", { class: "lr-field" }), tag = make("script", { nonce: script.nonce });
+      this.captcha = {};
+      after(this.notice, spot);
+      on(tag, "load", () => {
+        this.captcha = window[name];
+        const render = () => { this.token = this.captcha.render(spot, { sitekey: this.options.captchaKey }); };
+        if (this.captcha.ready) this.captcha.ready(render);
+        else render();
+      });
+      tag.src = window.trustedTypes?.createPolicy("leadrelay", { createScriptURL: (url) => url }).createScriptURL(address) ?? address;
+      append(page, tag);
+    }
+
+    unmount() {
+      this.stop.abort();
+      this.mendAll();
+      inquiries.delete(this.form);
+      remove(this.notice);
+      if (this.thanks) remove(this.thanks);
+      if (isBuilt(this.form)) remove(this.form);
+    }
+  }
+
+  const folio = ({ remote_id }) => String(remote_id).replace(/\B(?=(\d{3})+$)/g, " ");
+  const captchas = bare({
+    turnstile: ["turnstile", "https://challenges.cloudflare.com/turnstile/v0/api.js?render=explicit"],
+    hcaptcha: ["hcaptcha", "https://js.hcaptcha.com/1/api.js?render=explicit"],
+    recaptcha: ["grecaptcha", "https://www.google.com/recaptcha/api.js?render=explicit"],
+  });
+
+  // The other ways to the agency, with the text filled in.
+  function contacts({ locale, whatsapp = "", phone, email }, lines) {
+    const digits = whatsapp.replace(/\D/g, "").replace(/^\d{10}$/, "52$&"), body = encodeURIComponent(lines.join("\n").trim());
+    const links = [
+      digits && link(`https://wa.me/${digits}?text=${body}`, "WhatsApp"),
+      phone && link("tel:" + phone.replace(/[^\d+]/g, ""), words[locale].call),
+      email && link(`mailto:${email}?body=${body}`, words[locale].mail),
+    ].filter(Boolean);
+    return links[0] && make("div", { class: "lr-links" }, ...links);
+  }
+
+  const link = (href, name) => make("a", { href, target: "_blank", rel: "noopener" }, name);
+  const isBuilt = (form) => read(form, "data-leadrelay") === "built";
+
+  function build(options) {
+    const t = words[options.locale], { privacy, propertyId = "", title = t.title, message = t.sample } = options, id = `lr${++count}-`;
+    const field = (name, tag, attributes, ...children) => {
+      const required = (options.require ?? "email message").includes(name);
+      return make("div", { class: "lr-field" },
+        make("label", { class: "lr-label", for: id + name }, t[name], !required && make("i", {}, ` (${t.optional})`)),
+        make(tag, bare({ id: id + name, name, class: "lr-input", autocomplete: { phone: "tel" }[name] ?? name, required: required && "" }, attributes), ...children));
+    };
+    return make("form", { class: "leadrelay", method: "post", action: new URL(`f/${options.site ?? "default"}`, base), "data-leadrelay": "built" },
+      title && make("h2", { class: "lr-title" }, title),
+      make("input", { type: "hidden", name: "property_id", value: propertyId }),
+      make("div", { hidden: "" }, make("input", { name: "_gotcha", tabindex: -1, autocomplete: "off" })),
+      field("name", "input", { maxlength: 200 }),
+      field("email", "input", { type: "email", inputmode: "email", autocapitalize: "none", spellcheck: "false", maxlength: 254 }),
+      field("phone", "input", { type: "tel", inputmode: "tel" }),
+      field("message", "textarea", { rows: 4, maxlength: 5000, autocomplete: "off" }, message),
+      privacy && make("input", { type: "hidden", name: "consent", value: `${t.consent} ${t.privacy}: ${privacy}` }),
+      make("button", { class: "lr-button" }, t.send),
+      privacy && make("p", { class: "lr-fine" }, t.consent + " ", link(privacy, t.privacy), "."),
+      contacts(options, [propertyId, message]));
+  }
+
+  // The button has the color of the page's links, or of its text where they have none of their own.
+  function dress(form) {
+    const link = make("a", { href: "#" });
+    append(form.parentNode, link);
+    const { color } = getComputedStyle(form), found = getComputedStyle(link).color;
+    remove(link);
+    style(form).setProperty("--lr-link", /\((0, 0, 238|158, 158, 255)\)/.test(found) ? color : found);
+    const [r, g, b] = getComputedStyle(find(form, ".lr-button")[0]).backgroundColor.match(/[\d.]+/g).map((part) => (part / 255) ** 2.2);
+    style(form).setProperty("--lr-on", 0.21 * r + 0.72 * g + 0.07 * b > 0.18 ? "#000" : "#fff");
+  }
+
+  function wear() {
+    try {
+      sheet = new CSSStyleSheet();
+      sheet.replaceSync(css);
+      document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+    } catch {
+      append(page, (sheet = make("style", { nonce: script.nonce }, css))); // a browser of before 2023
+    }
+  }
+
+  // Puts a form into an element, or takes the page's form in hand. A second time changes nothing.
+  function mount(node, given) {
+    const isTheirs = node instanceof HTMLFormElement;
+    let form = isTheirs ? node : find(node, "form").find((one) => inquiries.has(one));
+    if (!inquiries.has(form)) {
+      if (!sheet) wear();
+      const options = choose(node, given);
+      if (isTheirs) {
+        options.site = /\/f\/([^/?#]+)/.exec(read(form, "action"))?.[1] ?? options.site;
+      } else {
+        find(node, "form,.lr-done").forEach(remove); // a copy of ours, on a page from a cache
+        append(node, (form = build(options)));
+        dress(form);
+      }
+      inquiries.set(form, new Inquiry(form, options));
+    }
+    return bare({ form, unmount: () => inquiries.get(form)?.unmount() });
+  }
+
+  function isTaken(form) {
+    const kind = read(form, "data-leadrelay");
+    if (kind !== null) return kind !== "built";
+    return attempt(() => {
+      const { origin, pathname } = new URL(read(form, "action"), location);
+      return origin === base.origin && /^\/f(\/|$)/.test(pathname);
+    });
+  }
+
+  // Looks for forms and places that have come, and lets go of those that have left.
+  function scan(tag) {
+    if (tag && read(tag, "data-property-id") && !tag.nextElementSibling?.matches("[data-leadrelay]")) {
+      const place = make("div", { "data-leadrelay": "" });
+      Object.assign(data(place), data(tag));
+      after(tag, place);
+    }
+    for (const [form, inquiry] of inquiries) if (!page.contains(form)) inquiry.unmount();
+    find(page, "form").filter(isTaken).forEach((form) => mount(form));
+    find(page, "[data-leadrelay]:not(form)").forEach((place) => mount(place));
+  }
+
+  const api = { mount, scan, push: (...calls) => calls.forEach((call) => call(api)) };
+  window.LeadRelay = api;
+
+  function start() {
+    scan(script);
+    new MutationObserver(() => scan()).observe(document, bare({ childList: true, subtree: true }));
+    on(matchMedia("(prefers-color-scheme: dark)"), "change", () => [...inquiries.keys()].filter(isBuilt).forEach(dress));
+    on(window, "online", flush);
+    keys().forEach(load); // forgets what is too old
+    flush();
+    if (Array.isArray(earlier)) api.push(...earlier);
+  }
+  if (from(Document, "readyState")(document) === "loading") on(document, "DOMContentLoaded", start);
+  else start();
+})();
