@@ -9,8 +9,8 @@
       send: "Enviar mensaje", sending: "Enviando…", slow: "La conexión está lenta; seguimos intentando.", again: "Enviar de nuevo",
       consent: "Al enviar aceptas el", privacy: "aviso de privacidad", missing: "Completa este dato.",
       badEmail: "Escribe el correo completo, por ejemplo nombre@ejemplo.com.", mend: "Corrige lo marcado y envía de nuevo.",
-      done: "Recibimos tu mensaje", next: "Pronto te responden; si llamas, da este folio:", more: "Escribir otro mensaje",
-      kept: "Tu mensaje aún no sale. Queda en este dispositivo y lo enviamos en cuanto haya conexión, también si vuelves hoy a esta página.",
+      done: "Recibimos tu mensaje", next: "Pronto te responden. Si llamas, tu folio es:", more: "Escribir otro mensaje",
+      kept: "Tu mensaje aún no sale. Queda en este dispositivo y sale en cuanto haya conexión, también si vuelves hoy.",
       failed: "No pudimos enviar tu mensaje. Inténtalo de nuevo en un minuto; no perdimos lo que escribiste.",
       other: "También puedes escribir o llamar:", call: "Llamar", mail: "Correo",
     },
@@ -20,8 +20,8 @@
       send: "Send message", sending: "Sending…", slow: "The connection is slow; we keep trying.", again: "Send again",
       consent: "By sending you accept the", privacy: "privacy notice", missing: "Please fill this in.",
       badEmail: "Write the whole address, for example name@example.com.", mend: "Correct what is marked and send again.",
-      done: "We received your message", next: "You will hear back soon; if you call, give this reference:", more: "Write another message",
-      kept: "Your message has not left yet. It stays on this device and we send it once there is a connection, also if you come back to this page today.",
+      done: "We received your message", next: "You will hear back soon. If you call, your reference is:", more: "Write another message",
+      kept: "Your message has not left yet. It stays on this device and leaves once there is a connection, also if you come back today.",
       failed: "We could not send your message. Please try again in a minute; nothing you wrote is lost.",
       other: "You can also write or call:", call: "Call", mail: "Email",
     },
@@ -31,12 +31,12 @@
 .leadrelay{max-width:34rem;margin:0;padding:0;border:0;background:none;font:inherit;font-family:var(--leadrelay-font,inherit);line-height:1.5;color:var(--leadrelay-ink,inherit);text-align:start;overflow-wrap:anywhere}
 .leadrelay *{box-sizing:border-box;float:none;margin:0;padding:0;font:inherit;color:inherit;text-transform:none}
 [data-leadrelay-sent],.leadrelay [hidden]{display:none!important}
-.leadrelay,.lr-error{--lr-accent:var(--leadrelay-accent,var(--lr-link));--lr-bad:var(--leadrelay-error,color-mix(in srgb,#e02a1f 62%,currentColor))}
+.leadrelay,.lr-error{--lr-accent:var(--leadrelay-accent,var(--lr-link,currentColor));--lr-bad:var(--leadrelay-error,color-mix(in srgb,#e02a1f 62%,currentColor))}
 .leadrelay .lr-title{margin-bottom:.2em;font-size:1.25em;font-weight:650;line-height:1.25}
 .leadrelay .lr-field{margin-top:1em}
 .leadrelay .lr-label{display:block;width:auto;margin-bottom:.3em;font-size:.94em;font-weight:560}
 .leadrelay i{font-weight:400}
-.leadrelay .lr-input.lr-input,.leadrelay .lr-button.lr-button{display:block;width:100%;max-width:none;min-height:48px;height:auto;padding:10px 12px;font-size:max(16px,1em);background:color-mix(in srgb,currentColor 4%,transparent);border:1px solid;border-color:color-mix(in srgb,currentColor 55%,transparent);border-radius:var(--leadrelay-radius,10px);box-shadow:none;appearance:none}
+.leadrelay .lr-input.lr-input,.leadrelay .lr-button.lr-button{display:block;width:100%;max-width:none;min-height:48px;height:auto;padding:10px 12px;font-size:max(16px,1em);background:color-mix(in srgb,currentColor 4%,transparent);border:1px solid;border-color:color-mix(in srgb,currentColor 55%,transparent);border-radius:var(--leadrelay-radius,10px);box-shadow:none}
 .leadrelay textarea.lr-input.lr-input{min-height:7.5em;max-height:60vh;resize:vertical;field-sizing:content}
 .leadrelay .lr-input[aria-invalid=true]{border:2px solid var(--lr-bad);padding:9px 11px}
 .leadrelay :focus-visible{outline:3px solid var(--lr-accent);outline-offset:2px}
@@ -46,46 +46,44 @@
 .leadrelay .lr-button.lr-button{margin-top:1.3em;font-weight:620;text-align:center;color:var(--lr-on);background:var(--lr-accent);border-color:transparent;cursor:pointer}
 .leadrelay[aria-busy=true] .lr-button{opacity:.75;cursor:progress}
 .leadrelay .lr-fine{margin-top:.9em;font-size:.88em}
-.leadrelay a{text-decoration:underline;text-underline-offset:.18em}
+.leadrelay a,.lr-links>*{text-decoration:underline}
 .lr-links{display:flex;flex-wrap:wrap;gap:0 1.2em}
-.lr-links a{display:grid;place-items:center;min-width:44px;min-height:44px}
+.leadrelay .lr-links>*{display:grid;place-items:center;min-width:44px;min-height:44px;background:none;border:0;cursor:pointer}
 .lr-done .lr-title{outline:0}
 .lr-done .lr-title::before{content:"✓";display:grid;place-content:center;width:2em;height:2em;margin-bottom:.5em;border:2px solid;border-radius:50%}
-.leadrelay .lr-folio{font-size:1.3em;font-weight:600;font-variant-numeric:tabular-nums;white-space:nowrap}`;
+.leadrelay .lr-folio{font-size:1.3em;font-weight:600;white-space:nowrap}`;
 
   // A form's inputs hide the form's own properties behind their names, and forms those of
-  // document. So methods and getters are taken from where the browser keeps them.
-  const from = (type, name) => {
-    const { value, get } = Object.getOwnPropertyDescriptor(type.prototype, name);
-    return Function.prototype.call.bind(value ?? get);
-  };
+  // document. What the browser itself gave them is still in their prototypes.
+  const safe = (node) => new Proxy(node, {
+    get(_, name) {
+      const value = Reflect.get(Object.getPrototypeOf(node), name, node);
+      return value?.bind ? value.bind(node) : value;
+    },
+  });
   const bare = (...parts) => Object.assign(Object.create(null), ...parts); // of what a page adds to every object, it has nothing
-  const on = from(EventTarget, "addEventListener"), fire = from(EventTarget, "dispatchEvent");
-  const read = from(Element, "getAttribute"), write = from(Element, "setAttribute"), erase = from(Element, "removeAttribute");
-  const after = from(Element, "after"), append = from(Element, "append"), remove = from(Element, "remove");
-  const find = (root, selector) => [...from(Element, "querySelectorAll")(root, selector)];
-  const data = from(HTMLElement, "dataset"), style = from(HTMLElement, "style"), controls = (form) => [...from(HTMLFormElement, "elements")(form)];
-  const page = from(Document, "documentElement")(document), create = from(Document, "createElement");
+  const doc = safe(document), page = doc.documentElement;
 
   function make(tag, attributes, ...children) {
-    const node = create(document, tag);
-    for (const [name, value] of Object.entries(attributes)) if (value != null && value !== false) write(node, name, value);
-    append(node, ...children.filter(Boolean));
+    const node = doc.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) if (value != null && value !== false) node.setAttribute(name, value);
+    node.append(...children.filter(Boolean));
     return node;
   }
 
   const earlier = window.LeadRelay;
-  const script = from(Document, "currentScript")(document) ?? find(page, "script[src*='/widget.']").pop();
+  const script = doc.currentScript ?? page.querySelector("script[src*='/widget.']");
   if (earlier?.scan) return earlier.scan(script); // loaded twice
 
   const base = new URL(".", script.src), prefix = `leadrelay ${base}`, day = 864e5;
   const inquiries = new Map(); // by their forms
-  let count = 0, sheet, later;
+  let count = 0, sheet, later, isBlocked;
 
   // An option is what the call says, else the element, else the script's tag.
   function choose(node, given) {
-    const options = bare(data(script), data(node), given);
-    options.locale = [options.locale, read(page, "lang"), navigator.language, "es"].find((tag) => /^(es|en)\b/i.test(tag)).slice(0, 2).toLowerCase();
+    const options = bare(script.dataset, safe(node).dataset, given);
+    options.locale = [options.locale, page.lang, navigator.language, "es"].map((tag) => tag?.slice(0, 2).toLowerCase()).find((tag) => words[tag]);
+    options.site ??= "default";
     return options;
   }
 
@@ -115,7 +113,7 @@
     const abort = new AbortController(), timer = setTimeout(() => abort.abort(), 12e3);
     try {
       const response = await fetch(url, bare({
-        method: "POST", credentials: "omit", headers: new Headers([["Accept", "application/json"]]),
+        method: "POST", headers: new Headers([["Accept", "application/json"]]),
         body: new URLSearchParams(body), keepalive: body.length < 6e4, signal: abort.signal,
       }));
       return { status: response.status, wait: response.headers.get("Retry-After"), answer: bare(await response.json()) };
@@ -130,8 +128,8 @@
   async function deliver(url, body) {
     for (let pause = 1; ; pause *= 3) {
       const result = await post(url, body), wait = +(result.wait ?? pause);
-      if (isOver(result.status) || pause > 3 || !(wait < 16) || !navigator.onLine) return result;
-      await new Promise((wake) => setTimeout(wake, wait * (1e3 + 250 * Math.random())));
+      if (isOver(result.status) || pause > 3 || !(wait < 16) || !navigator.onLine || isBlocked) return result;
+      await new Promise((wake) => setTimeout(wake, wait * 1e3));
     }
   }
 
@@ -156,17 +154,17 @@
     errors = new Map();
     stop = new AbortController();
 
-    constructor(form, options) {
-      Object.assign(this, { form, options, words: words[options.locale] });
-      this.url = new URL(read(form, "action"), location).href;
+    constructor(node, options) {
+      Object.assign(this, { node, form: safe(node), options, words: words[options.locale] });
+      const { form } = this, action = form.getAttribute("action");
+      this.url = (action ? new URL(action, location) : new URL(`f/${options.site}`, base)).href;
       this.key = `${prefix} ${this.url} ${this.property}`;
       this.kept = load(this.key) ?? bare();
-      this.button = controls(form).find((one) => one.matches("button:not([type=button],[type=reset]),[type=submit]"));
+      this.button = this.controls.find((one) => one.matches("button:not([type=button],[type=reset]),[type=submit]"));
       this.notice = make("div", { class: "lr-notice", role: "status" });
-      if (this.button) after(this.button, this.notice);
-      else append(form, this.notice);
-      write(form, "novalidate", "");
-      const listen = (type, handle) => on(form, type, handle, bare({ signal: this.stop.signal }));
+      this.button ? this.button.after(this.notice) : form.append(this.notice);
+      form.setAttribute("novalidate", "");
+      const listen = (type, handle) => form.addEventListener(type, handle, bare({ signal: this.stop.signal }));
       listen("submit", (event) => this.submit(event));
       listen("input", (event) => this.typed(event));
       listen("focusin", () => this.challenge());
@@ -175,19 +173,23 @@
       this.tell("ready");
     }
 
+    get controls() {
+      return [...this.form.elements];
+    }
+
     get property() {
-      return controls(this.form).find(({ name }) => name === "property_id")?.value ?? "";
+      return this.controls.find(({ name }) => name === "property_id")?.value ?? this.options.propertyId ?? "";
     }
 
     // What analytics hear has nothing in it that the visitor wrote.
     tell(type, more) {
       const detail = bare({ site: this.options.site, property_id: this.property }, more);
-      return fire(this.form, new CustomEvent("leadrelay:" + type, bare({ bubbles: true, cancelable: true, detail })));
+      return this.form.dispatchEvent(new CustomEvent("leadrelay:" + type, bare({ bubbles: true, cancelable: true, detail })));
     }
 
     fields() {
-      const other = "button,output,fieldset,object,[type=hidden],[type=password],[type=file],[type=submit],[name^=_],[hidden] *";
-      return controls(this.form).filter((one) => one.name && !one.matches(other));
+      const other = "button,[type=hidden],[type=password],[type=file],[type=submit],[name^=_],[hidden] *";
+      return this.controls.filter((one) => one.name && !one.matches(other));
     }
 
     texts() {
@@ -196,10 +198,9 @@
 
     restore(values) {
       for (const one of this.texts()) {
-        if (values[one.name] && one.value === one.defaultValue) {
-          one.value = values[one.name];
-          fire(one, new Event("input", bare({ bubbles: true })));
-        }
+        if (!values[one.name] || one.value !== one.defaultValue) continue;
+        one.value = values[one.name];
+        one.dispatchEvent(new Event("input", bare({ bubbles: true })));
       }
     }
 
@@ -228,7 +229,7 @@
       const [text, tokens] = this.read();
       if (kept.text !== text) { // the same words keep their id over all tries and reloads
         kept.text = text;
-        kept.body = `${text}&client_submitted_at=${new Date().toISOString()}&_submission_id=${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
+        kept.body = `${text}&client_submitted_at=${new Date().toISOString()}&_submission_id=${crypto.getRandomValues(new Uint32Array(4))}`;
       }
       kept.waits = 1;
       const isSafe = this.keep();
@@ -237,8 +238,9 @@
       const { status, answer } = await deliver(this.url, kept.body + tokens);
       clearTimeout(slow);
       this.setBusy(false);
-      this.token && this.captcha.reset(this.token);
+      if (this.token != null) this.captcha.reset(this.token);
       if (isOver(status)) return this.answered(status, answer);
+      if (isBlocked) return this.leave();
       const links = contacts(this.options, [this.property, ...this.texts().map(({ value }) => value)]);
       this.say(isSafe ? words.kept : words.failed, links && words.other, links);
       this.label(words.again);
@@ -246,19 +248,30 @@
       later = setTimeout(flush, 3e4);
     }
 
+    // Where the page's policy forbids the script to send, the form still may.
+    leave() {
+      for (const [name, value] of new URLSearchParams(this.kept.body)) {
+        if (!this.controls.some((one) => one.name === name)) this.form.append(make("input", { type: "hidden", name, value }));
+      }
+      this.kept.waits = 0;
+      this.keep();
+      this.form.submit();
+    }
+
     // The form as it goes out, and apart the tokens of a captcha, which are good once.
     read() {
       const pairs = new URLSearchParams(), tokens = new URLSearchParams();
-      for (const [name, value] of new FormData(this.form)) if (value.trim) (/-response$/.test(name) ? tokens : pairs).append(name, value);
-      const context = [["page_url", location.origin + location.pathname], ["_language", this.options.locale], ...new URLSearchParams(location.search)];
-      for (const [name, value] of context) if (/^(page_url|_language|utm_\w+)$/.test(name) && !pairs.has(name)) pairs.append(name, value);
+      for (const [name, value] of new FormData(this.node)) if (value.trim) (/-response$/.test(name) ? tokens : pairs).append(name, value);
+      const context = [...new URLSearchParams(location.search)].filter(([name]) => /^utm_\w+$/.test(name));
+      context.push(["property_id", this.property], ["page_url", location.origin + location.pathname], ["_language", this.options.locale]);
+      for (const [name, value] of context) if (!pairs.has(name)) pairs.append(name, value);
       return [`${pairs}`, `&${tokens}`];
     }
 
     check() {
       const { missing, badEmail } = this.words, wrong = [];
       for (const { name, value, type, required, willValidate, validity, validationMessage } of this.fields()) {
-        const isBlank = validity.valueMissing || (required && !value.trim());
+        const isBlank = validity.valueMissing || (required && !value?.trim());
         if (willValidate && (isBlank || !validity.valid)) {
           wrong.push({ field: name, message: isBlank ? missing : validity.typeMismatch && type === "email" ? badEmail : validationMessage });
         }
@@ -296,15 +309,14 @@
     }
 
     mark(one, message) {
-      const id = `lr${++count}`, error = make("p", { id, class: "lr-error" }, message), before = read(one, "aria-describedby");
-      after(one.closest("label") ?? one, error);
-      write(one, "aria-invalid", true);
-      write(one, "aria-describedby", before ? `${before} ${id}` : id);
+      const id = `lr${++count}`, error = make("p", { id, class: "lr-error" }, message), before = one.getAttribute("aria-describedby") ?? "";
+      (one.closest("label") ?? one).after(error);
+      one.setAttribute("aria-invalid", true);
+      one.setAttribute("aria-describedby", `${before} ${id}`);
       this.errors.set(one, () => {
-        remove(error);
-        erase(one, "aria-invalid");
-        if (before) write(one, "aria-describedby", before);
-        else erase(one, "aria-describedby");
+        error.remove();
+        one.removeAttribute("aria-invalid");
+        one.setAttribute("aria-describedby", before);
       });
     }
 
@@ -323,7 +335,7 @@
 
     setBusy(isBusy) {
       this.isBusy = isBusy;
-      write(this.form, "aria-busy", isBusy);
+      this.form.setAttribute("aria-busy", isBusy);
       this.mendAll();
       this.say();
       this.label(isBusy && this.words.sending);
@@ -345,17 +357,16 @@
       this.say();
       if (!this.tell("success", { remote_id: answer.remote_id })) return;
       if (options.next) return location.assign(options.next);
-      const title = make("h2", { class: "lr-title", tabindex: -1 }, words.done), more = make("a", { href: "#" }, words.more);
+      const title = make("h2", { class: "lr-title", tabindex: -1 }, words.done), more = make("button", { type: "button" }, words.more);
       this.thanks = make("div", { class: "leadrelay lr-done" }, title, make("p", {}, words.next), make("p", { class: "lr-folio" }, folio(answer)),
         answer.hint && make("p", {}, answer.hint), make("div", { class: "lr-links" }, more));
-      on(more, "click", (event) => {
-        event.preventDefault();
-        remove(this.thanks);
-        erase(form, "data-leadrelay-sent");
+      more.addEventListener("click", () => {
+        this.thanks.remove();
+        form.removeAttribute("data-leadrelay-sent");
         this.fields()[0]?.focus();
       });
-      write(form, "data-leadrelay-sent", "");
-      after(form, this.thanks);
+      form.setAttribute("data-leadrelay-sent", "");
+      form.after(this.thanks);
       title.focus();
     }
 
@@ -365,24 +376,24 @@
       if (!provider || this.captcha) return;
       const [name, address] = provider, spot = make("div", { class: "lr-field" }), tag = make("script", { nonce: script.nonce });
       this.captcha = {};
-      after(this.notice, spot);
-      on(tag, "load", () => {
+      this.notice.after(spot);
+      tag.addEventListener("load", () => {
         this.captcha = window[name];
         const render = () => { this.token = this.captcha.render(spot, { sitekey: this.options.captchaKey }); };
-        if (this.captcha.ready) this.captcha.ready(render);
+        if (name === "grecaptcha") this.captcha.ready(render);
         else render();
       });
       tag.src = window.trustedTypes?.createPolicy("leadrelay", { createScriptURL: (url) => url }).createScriptURL(address) ?? address;
-      append(page, tag);
+      page.append(tag);
     }
 
     unmount() {
       this.stop.abort();
       this.mendAll();
-      inquiries.delete(this.form);
-      remove(this.notice);
-      if (this.thanks) remove(this.thanks);
-      if (isBuilt(this.form)) remove(this.form);
+      inquiries.delete(this.node);
+      this.notice.remove();
+      this.thanks?.remove();
+      if (isBuilt(this.node)) this.form.remove();
     }
   }
 
@@ -405,7 +416,7 @@
   }
 
   const link = (href, name) => make("a", { href, target: "_blank", rel: "noopener" }, name);
-  const isBuilt = (form) => read(form, "data-leadrelay") === "built";
+  const isBuilt = (form) => safe(form).dataset.leadrelay === "built";
 
   function build(options) {
     const t = words[options.locale], { privacy, propertyId = "", title = t.title, message = t.sample } = options, id = `lr${++count}-`;
@@ -413,16 +424,16 @@
       const required = (options.require ?? "email message").includes(name);
       return make("div", { class: "lr-field" },
         make("label", { class: "lr-label", for: id + name }, t[name], !required && make("i", {}, ` (${t.optional})`)),
-        make(tag, bare({ id: id + name, name, class: "lr-input", autocomplete: { phone: "tel" }[name] ?? name, required: required && "" }, attributes), ...children));
+        make(tag, bare({ id: id + name, name, class: "lr-input", autocomplete: name === "phone" ? "tel" : name, required: required && "" }, attributes), ...children));
     };
-    return make("form", { class: "leadrelay", method: "post", action: new URL(`f/${options.site ?? "default"}`, base), "data-leadrelay": "built" },
+    return make("form", { class: "leadrelay", method: "post", action: new URL(`f/${options.site}`, base), "data-leadrelay": "built" },
       title && make("h2", { class: "lr-title" }, title),
       make("input", { type: "hidden", name: "property_id", value: propertyId }),
       make("div", { hidden: "" }, make("input", { name: "_gotcha", tabindex: -1, autocomplete: "off" })),
-      field("name", "input", { maxlength: 200 }),
-      field("email", "input", { type: "email", inputmode: "email", autocapitalize: "none", spellcheck: "false", maxlength: 254 }),
+      field("name", "input"),
+      field("email", "input", { type: "email", inputmode: "email" }),
       field("phone", "input", { type: "tel", inputmode: "tel" }),
-      field("message", "textarea", { rows: 4, maxlength: 5000, autocomplete: "off" }, message),
+      field("message", "textarea", { autocomplete: "off" }, message),
       privacy && make("input", { type: "hidden", name: "consent", value: `${t.consent} ${t.privacy}: ${privacy}` }),
       make("button", { class: "lr-button" }, t.send),
       privacy && make("p", { class: "lr-fine" }, t.consent + " ", link(privacy, t.privacy), "."),
@@ -432,12 +443,12 @@
   // The button has the color of the page's links, or of its text where they have none of their own.
   function dress(form) {
     const link = make("a", { href: "#" });
-    append(form.parentNode, link);
+    form.after(link);
     const { color } = getComputedStyle(form), found = getComputedStyle(link).color;
-    remove(link);
-    style(form).setProperty("--lr-link", /\((0, 0, 238|158, 158, 255)\)/.test(found) ? color : found);
-    const [r, g, b] = getComputedStyle(find(form, ".lr-button")[0]).backgroundColor.match(/[\d.]+/g).map((part) => (part / 255) ** 2.2);
-    style(form).setProperty("--lr-on", 0.21 * r + 0.72 * g + 0.07 * b > 0.18 ? "#000" : "#fff");
+    link.remove();
+    form.style.setProperty("--lr-link", /\((0, 0, 238|158, 158, 255)\)/.test(found) ? color : found);
+    const [r, g, b] = getComputedStyle(form.querySelector(".lr-button")).backgroundColor.match(/[\d.]+/g).map((part) => (part / 255) ** 2.2);
+    form.style.setProperty("--lr-on", 0.21 * r + 0.72 * g + 0.07 * b > 0.18 ? "#000" : "#fff");
   }
 
   function wear() {
@@ -446,22 +457,21 @@
       sheet.replaceSync(css);
       document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
     } catch {
-      append(page, (sheet = make("style", { nonce: script.nonce }, css))); // a browser of before 2023
+      page.append((sheet = make("style", { nonce: script.nonce }, css))); // a browser of before 2023
     }
   }
 
   // Puts a form into an element, or takes the page's form in hand. A second time changes nothing.
   function mount(node, given) {
     const isTheirs = node instanceof HTMLFormElement;
-    let form = isTheirs ? node : find(node, "form").find((one) => inquiries.has(one));
+    let form = isTheirs ? node : [...node.querySelectorAll("form")].find((one) => inquiries.has(one));
     if (!inquiries.has(form)) {
       if (!sheet) wear();
       const options = choose(node, given);
       if (isTheirs) {
-        options.site = /\/f\/([^/?#]+)/.exec(read(form, "action"))?.[1] ?? options.site;
+        options.site = /\/f\/([^/?#]+)/.exec(safe(node).getAttribute("action"))?.[1] ?? options.site;
       } else {
-        find(node, "form,.lr-done").forEach(remove); // a copy of ours, on a page from a cache
-        append(node, (form = build(options)));
+        node.replaceChildren((form = build(options))); // what may be there is a copy of ours, on a page from a cache
         dress(form);
       }
       inquiries.set(form, new Inquiry(form, options));
@@ -470,24 +480,26 @@
   }
 
   function isTaken(form) {
-    const kind = read(form, "data-leadrelay");
-    if (kind !== null) return kind !== "built";
+    const { dataset, getAttribute } = safe(form);
+    if (dataset.leadrelay !== undefined) return dataset.leadrelay !== "built";
     return attempt(() => {
-      const { origin, pathname } = new URL(read(form, "action"), location);
+      const { origin, pathname } = new URL(getAttribute("action"), location);
       return origin === base.origin && /^\/f(\/|$)/.test(pathname);
     });
   }
 
   // Looks for forms and places that have come, and lets go of those that have left.
   function scan(tag) {
-    if (tag && read(tag, "data-property-id") && !tag.nextElementSibling?.matches("[data-leadrelay]")) {
+    if (tag?.dataset.propertyId && !tag.nextElementSibling?.matches("[data-leadrelay]")) {
       const place = make("div", { "data-leadrelay": "" });
-      Object.assign(data(place), data(tag));
-      after(tag, place);
+      Object.assign(place.dataset, tag.dataset);
+      tag.after(place);
     }
-    for (const [form, inquiry] of inquiries) if (!page.contains(form)) inquiry.unmount();
-    find(page, "form").filter(isTaken).forEach((form) => mount(form));
-    find(page, "[data-leadrelay]:not(form)").forEach((place) => mount(place));
+    for (const [form, { property }] of inquiries) {
+      if (!page.contains(form) || (isBuilt(form) && (form.parentNode.dataset.propertyId ?? property) !== property)) inquiries.get(form).unmount();
+    }
+    [...page.querySelectorAll("form")].filter(isTaken).forEach((form) => mount(form));
+    page.querySelectorAll("[data-leadrelay]:not(form)").forEach((place) => mount(place));
   }
 
   const api = { mount, scan, push: (...calls) => calls.forEach((call) => call(api)) };
@@ -495,13 +507,13 @@
 
   function start() {
     scan(script);
-    new MutationObserver(() => scan()).observe(document, bare({ childList: true, subtree: true }));
-    on(matchMedia("(prefers-color-scheme: dark)"), "change", () => [...inquiries.keys()].filter(isBuilt).forEach(dress));
-    on(window, "online", flush);
-    keys().forEach(load); // forgets what is too old
-    flush();
+    new MutationObserver(() => scan()).observe(document, bare({ childList: true, subtree: true, attributeFilter: ["data-property-id"] }));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => [...inquiries.keys()].filter(isBuilt).forEach(dress));
+    doc.addEventListener("securitypolicyviolation", ({ blockedURI }) => { isBlocked ||= blockedURI.startsWith(base.origin); });
+    addEventListener("online", flush);
+    flush(); // which forgets what is too old
     if (Array.isArray(earlier)) api.push(...earlier);
   }
-  if (from(Document, "readyState")(document) === "loading") on(document, "DOMContentLoaded", start);
+  if (doc.readyState === "loading") doc.addEventListener("DOMContentLoaded", start);
   else start();
 })();

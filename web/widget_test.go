@@ -1,0 +1,114 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha512"
+	"encoding/base64"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A visitor on a slow phone waits for every byte.
+func TestTheWidgetIsSmall(t *testing.T) {
+	t.Logf("%d bytes, %d gzipped", len(widget.plain), len(widget.zipped))
+	require.LessOrEqual(t, len(widget.plain), 22_000)
+	require.LessOrEqual(t, len(widget.zipped), 8_000)
+}
+
+func TestWidgetAddresses(t *testing.T) {
+	tests := map[string]struct {
+		path, accept string
+		status       int
+		zipped       bool
+		caching      string
+	}{
+		"as pages name it":           {"/widget.js", "", 200, false, "public, max-age=300, stale-while-revalidate=86400"},
+		"for a browser":              {"/widget.js", "gzip, deflate, br", 200, true, "public, max-age=300, stale-while-revalidate=86400"},
+		"for whom gzip is too much":  {"/widget.js", "gzip;q=0, br", 200, false, "public, max-age=300, stale-while-revalidate=86400"},
+		"for whom it is second best": {"/widget.js", "br, gzip;q=0.5", 200, true, "public, max-age=300, stale-while-revalidate=86400"},
+		"by its hash":                {WidgetPath(), "GZIP", 200, true, "public, max-age=31536000, immutable"},
+		"by the hash of another":     {"/widget.0123456789abcdef.js", "", 404, false, ""},
+		"its types":                  {"/widget.d.ts", "gzip", 200, false, "public, max-age=300, stale-while-revalidate=86400"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodGet, tt.path, nil)
+			r.Header.Set("Accept-Encoding", tt.accept)
+			w := httptest.NewRecorder()
+			Widget().ServeHTTP(w, r)
+			require.Equal(t, tt.status, w.Code)
+			if tt.status != http.StatusOK {
+				return
+			}
+			h := w.Header()
+			require.Equal(t, tt.caching, h.Get("Cache-Control"))
+			require.Equal(t, tt.zipped, h.Get("Content-Encoding") == "gzip")
+			require.Equal(t, "*", h.Get("Access-Control-Allow-Origin"))
+			require.Equal(t, "cross-origin", h.Get("Cross-Origin-Resource-Policy"))
+			require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"))
+			require.NotEmpty(t, unzipped(t, w.Body.Bytes(), tt.zipped))
+			if strings.HasSuffix(tt.path, ".js") {
+				require.Equal(t, widget.plain, unzipped(t, w.Body.Bytes(), tt.zipped))
+				require.Equal(t, "text/javascript; charset=utf-8", h.Get("Content-Type"))
+				require.Equal(t, "Accept-Encoding", h.Get("Vary"))
+			}
+		})
+	}
+}
+
+func unzipped(t *testing.T, body []byte, zipped bool) []byte {
+	t.Helper()
+	if !zipped {
+		return body
+	}
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	require.NoError(t, err)
+	plain, err := io.ReadAll(z)
+	require.NoError(t, err)
+	return plain
+}
+
+// A cache asks with what it has, and each encoding is another thing to have.
+func TestTheWidgetIsNotSentTwice(t *testing.T) {
+	seen := map[string]bool{}
+	for _, accept := range []string{"", "gzip"} {
+		first := fetch(accept, "")
+		etag := first.Header().Get("ETag")
+		require.False(t, seen[etag])
+		seen[etag] = true
+		again := fetch(accept, etag)
+		require.Equal(t, http.StatusNotModified, again.Code)
+		require.Zero(t, again.Body.Len())
+	}
+}
+
+func fetch(accept, etag string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, "/widget.js", nil)
+	r.Header.Set("Accept-Encoding", accept)
+	r.Header.Set("If-None-Match", etag)
+	w := httptest.NewRecorder()
+	Widget().ServeHTTP(w, r)
+	return w
+}
+
+func TestWidgetIntegrity(t *testing.T) {
+	sum := sha512.Sum384(widget.plain)
+	require.Equal(t, "sha384-"+base64.StdEncoding.EncodeToString(sum[:]), WidgetIntegrity())
+}
+
+// What is dropped are lines of words: every string of the script is whole.
+func TestWithoutNotes(t *testing.T) {
+	require.Equal(t, "a(\"https://b\");\nc();\n", withoutNotes("// why\n  a(\"https://b\"); // because\n\n\t// and\n    c();\n"))
+	require.NotContains(t, string(widget.plain), " // ")
+	for line := range strings.Lines(widgetSource) {
+		if before, _, ok := strings.Cut(line, " // "); ok {
+			require.Zero(t, strings.Count(before, "`")%2+strings.Count(before, `"`)%2, line)
+		}
+	}
+}
