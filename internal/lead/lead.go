@@ -72,6 +72,10 @@ func (l *Lead) Quarantine(reason string) {
 	l.State, l.Reason, l.DueAt = Quarantined, reason, time.Time{}
 }
 
+// Hold lets a lead that was not kept yet go nowhere before the time. It is
+// queued like any other, so it goes out even if nobody thinks of it again.
+func (l *Lead) Hold(until time.Time) { l.DueAt = until }
+
 // Get returns the value of a field.
 func (q *Inquiry) Get(f Field) string {
 	if p := q.at(f); p != nil {

@@ -33,11 +33,12 @@ func States() []State {
 	return []State{Quarantined, Queued, Sending, Doubtful, Delivered, Confirmed, Failed, Discarded}
 }
 
-// moves are where a lead may go from each state. What only a person does, or a
-// list that was read after a backup was restored, is marked.
+// moves are where a lead may go from each state. What only a person does, a
+// sign of spam that came late, or a list that was read after a backup was
+// restored, is marked.
 var moves = map[State][]State{
-	Quarantined: {Queued, Discarded},          // by a person
-	Queued:      {Sending, Failed, Confirmed}, // confirmed: after a backup was restored
+	Quarantined: {Queued, Discarded},                       // by a person
+	Queued:      {Sending, Failed, Quarantined, Confirmed}, // quarantined: before its first attempt; confirmed: after a backup was restored
 	Sending:     {Delivered, Queued, Doubtful, Failed},
 	Doubtful:    {Confirmed, Queued, Failed},
 	Delivered:   {Confirmed, Queued}, // queued: sent again by a person, never by itself

@@ -12,7 +12,7 @@ import (
 func TestCanBecome(t *testing.T) {
 	moves := map[lead.State][]lead.State{
 		lead.Quarantined: {lead.Queued, lead.Discarded},
-		lead.Queued:      {lead.Sending, lead.Failed, lead.Confirmed}, // past its deadline; seen in the list after a backup was restored
+		lead.Queued:      {lead.Sending, lead.Failed, lead.Quarantined, lead.Confirmed}, // past its deadline; a late sign of spam; seen in the list after a backup was restored
 		lead.Sending:     {lead.Delivered, lead.Queued, lead.Doubtful, lead.Failed},
 		lead.Doubtful:    {lead.Confirmed, lead.Queued, lead.Failed},
 		lead.Delivered:   {lead.Confirmed, lead.Queued},

@@ -52,25 +52,47 @@ func rewrite(tx *sql.Tx, l lead.Lead, anew bool) error {
 	return err
 }
 
+// SetApart quarantines a lead of which a late sign says that it is spam, and
+// reports whether it did: only the door may have queued it, and no attempt may
+// ever have begun. What a person has queued stays queued.
+func (s *Store) SetApart(ctx context.Context, id lead.RemoteID, reason string) (bool, error) {
+	apart, err := s.change(ctx, `UPDATE leads SET state = 'quarantined', reason = $1, due_at = NULL, fence = fence + 1
+		WHERE remote_id = $2 AND state = 'queued' AND attempt = 0 AND queued_at IS NULL`, reason, int64(id))
+	if err != nil {
+		return false, fmt.Errorf("set lead %d apart: %w", id, err)
+	}
+	return apart, nil
+}
+
 // Confirm writes down that EasyBroker's list has the lead, with what a person
 // must know of it, if anything, and reports whether that was news. A lead that still waits to be sent is confirmed as well: a
 // backup that was restored does not know what has arrived since. Whoever had
 // claimed it is too late from then on. One that is being sent right now is
 // left to its courier.
 func (s *Store) Confirm(ctx context.Context, id lead.RemoteID, at time.Time, reason string) (bool, error) {
-	var news bool // read only after a commit
-	err := s.do(ctx, func(tx *sql.Tx) error {
-		res, err := tx.Exec(`UPDATE leads SET state = 'confirmed', reason = $1, due_at = NULL, confirmed_at = $2, fence = fence + 1
-			WHERE remote_id = $3 AND state IN ('delivered', 'doubtful', 'queued')`, reason, at.UnixMilli(), int64(id))
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		news = n == 1
-		return err
-	})
+	news, err := s.change(ctx, `UPDATE leads SET state = 'confirmed', reason = $1, due_at = NULL, confirmed_at = $2, fence = fence + 1
+		WHERE remote_id = $3 AND state IN ('delivered', 'doubtful', 'queued')`, reason, at.UnixMilli(), int64(id))
 	if err != nil {
 		return false, fmt.Errorf("confirm lead %d: %w", id, err)
 	}
 	return news, nil
+}
+
+// change runs a statement that is about one lead, and reports whether it has
+// changed it.
+func (s *Store) change(ctx context.Context, statement string, args ...any) (bool, error) {
+	var changed bool // read only after a commit
+	err := s.do(ctx, func(tx *sql.Tx) error {
+		res, err := tx.Exec(statement, args...)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		changed = n == 1
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	return changed, nil
 }

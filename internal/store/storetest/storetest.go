@@ -54,6 +54,10 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"whoever had claimed a changed lead is too late":    amendmentWins,
 		"a lead that is seen in the list is confirmed":      confirmed,
 		"a confirmed lead is carried by nobody":             confirmationWins,
+		"a late sign sets a lead apart before it is tried":  setApart,
+		"a lead on its way is not set apart":                notSetApart,
+		"a lead that a person released is not set apart":    notSetApartAgain,
+		"a lead that is held is due when that is over":      held,
 		"leads that EasyBroker has taken since a time":      taken,
 		"drift reports are kept, newest first, the last 50": reports,
 	} {

@@ -1,0 +1,95 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
+)
+
+const lateSign = "captcha, no_mail"
+
+// isSetApart tries to set the lead apart, and reports whether that was done.
+func isSetApart(t *testing.T, s *store.Store, id lead.RemoteID) bool {
+	t.Helper()
+	apart, err := s.SetApart(t.Context(), id, lateSign)
+	require.NoError(t, err)
+	return apart
+}
+
+func setApart(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now()
+	id, other := keep(t, s, at), keep(t, s, at)
+	want := found(t, s, id)
+	want.State, want.Reason, want.DueAt = lead.Quarantined, lateSign, time.Time{}
+	require.True(t, isSetApart(t, s, id))
+	require.Equal(t, want, found(t, s, id))
+	require.False(t, isSetApart(t, s, id), "it is no news any more")
+	require.False(t, isSetApart(t, s, other+1), "there is no such lead")
+
+	claims := begin(t, s, at.AddDate(1, 0, 0), 2)
+	require.Len(t, claims, 1)
+	require.Equal(t, other, claims[0].Lead.RemoteID)
+}
+
+func notSetApart(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now()
+	id := keep(t, s, at)
+	c := beginOne(t, s, at)
+	require.False(t, isSetApart(t, s, id), "it is being sent")
+	require.NoError(t, s.Settle(t.Context(), c, lead.Settlement{
+		State: lead.Queued, At: at, DueAt: at, Attempt: &lead.Attempt{Number: c.Number, EndedAt: at, Outcome: lead.OutcomeDeferred},
+	}), "its courier still has it")
+	require.False(t, isSetApart(t, s, id), "it was tried")
+	require.Equal(t, lead.Queued, found(t, s, id).State)
+
+	for _, state := range lead.States() {
+		if state == lead.Queued {
+			continue
+		}
+		id := keep(t, s, at)
+		_, err := s.Amend(t.Context(), id, func(l *lead.Lead) error {
+			l.State = state
+			return nil
+		})
+		require.NoError(t, err)
+		want := found(t, s, id)
+		require.False(t, isSetApart(t, s, id), state)
+		require.Equal(t, want, found(t, s, id))
+	}
+}
+
+func notSetApartAgain(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now()
+	id := keep(t, s, at)
+	require.True(t, isSetApart(t, s, id))
+	_, err := s.Amend(t.Context(), id, func(l *lead.Lead) error { return l.Release(at) })
+	require.NoError(t, err)
+	require.False(t, isSetApart(t, s, id))
+	c := beginOne(t, s, at)
+	require.Equal(t, id, c.Lead.RemoteID)
+	require.Empty(t, c.Lead.Reason)
+}
+
+func held(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now()
+	until := at.Add(10 * time.Second)
+	l := Draft(t, at)
+	l.Hold(until)
+	kept, err := s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
+	require.NoError(t, err)
+	claims, next, err := s.Begin(t.Context(), site, due(until.Add(-time.Millisecond), 1))
+	require.NoError(t, err)
+	require.Empty(t, claims)
+	require.Equal(t, until, next)
+	c := beginOne(t, s, until)
+	require.Equal(t, kept.RemoteID, c.Lead.RemoteID)
+	require.Equal(t, at, c.Lead.QueuedAt, "its deadline does not wait")
+}
