@@ -52,6 +52,10 @@ type Options struct {
 	Busy func(r *http.Request) bool
 	// Captchas are those of the sites that want one, by their ids.
 	Captchas map[string]Captcha
+	// AskMail hears of a kept lead that looks like spam, for the reason, if its
+	// mail domain takes no mail. The lead is held for a moment, until DueAt. It
+	// must not wait.
+	AskMail func(l lead.Lead, reason string)
 }
 
 // New makes the handler of everything below /f. Whatever else it is asked for
@@ -154,12 +158,16 @@ func (d *door) submit(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return err
 	}
-	d.screen(r, v, &l)
+	ifNoMail := d.screen(r, v, &l)
 	kept, err := d.store(r.Context(), lead.Submission{
 		Lead: l, Tick: v.desk.Tick, Key: lead.KeyOf(l.Site, v.submissionID(r)), Content: l.Content(),
 	})
 	if err != nil {
 		return err
+	}
+	if ifNoMail != "" && !kept.Again {
+		l.RemoteID = kept.RemoteID
+		d.opt.AskMail(l, ifNoMail)
 	}
 	note(r, func(c zerolog.Context) zerolog.Context {
 		if c = c.Int64("remote_id", int64(kept.RemoteID)); kept.Again {

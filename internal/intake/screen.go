@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -19,15 +20,21 @@ type Captcha struct {
 	Refuses func(ctx context.Context, token string) (bool, error)
 }
 
+// mailMoment is how long a lead is held whose mail domain is asked about: DNS
+// answers within it, or not at all.
+const mailMoment = 10 * time.Second
+
 // traps are the fields that no visitor sees and robots fill in; folded.
 var traps = map[string]bool{"gotcha": true, "honey": true, "honeypot": true, "hp": true, "botcheck": true, "botfield": true}
 
 // screen sets a lead apart that looks like spam. Its sender gets the answer that
 // anybody gets, and the operator the reasons. It comes last before the lead is
 // kept: a captcha is good once, and what is wrong with the fields has been said.
-func (d *door) screen(r *http.Request, v *visit, l *lead.Lead) {
+// It returns the reasons why the lead is to be set apart if its mail domain takes
+// no mail, which takes a moment to find out; none when that decides nothing.
+func (d *door) screen(r *http.Request, v *visit, l *lead.Lead) (ifNoMail string) {
 	if v.desk.SpamThreshold == 0 {
-		return
+		return ""
 	}
 	refused := d.refusesCaptcha(r, v)
 	busy := d.opt.Busy != nil && d.opt.Busy(r)
@@ -36,12 +43,23 @@ func (d *door) screen(r *http.Request, v *visit, l *lead.Lead) {
 		Repeats: d.echoes.Seen(l.Message, l.ReceivedAt), Busy: busy, CaptchaRefused: refused, Hosts: v.desk.hosts,
 	})
 	if verdict.Score <= 0 {
-		return
+		return ""
 	}
 	note(r, func(c zerolog.Context) zerolog.Context { return c.Int("spam", verdict.Score) })
 	if verdict.Score >= v.desk.SpamThreshold {
 		l.Quarantine(strings.Join(verdict.Reasons, ", "))
+		return ""
 	}
+	return d.hold(l, verdict.NoMail(), v.desk.SpamThreshold)
+}
+
+// hold lets a lead wait for a moment that its mail domain alone can set apart.
+func (d *door) hold(l *lead.Lead, noMail spam.Verdict, threshold int) (ifNoMail string) {
+	if d.opt.AskMail == nil || noMail.Score < threshold || !spam.MailInDoubt(l.Email) {
+		return ""
+	}
+	l.Hold(l.ReceivedAt.Add(mailMoment))
+	return strings.Join(noMail.Reasons, ", ")
 }
 
 // trapped is what came in the honeypots.

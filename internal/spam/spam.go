@@ -64,9 +64,9 @@ func Judge(s Submission) Verdict {
 
 // Reasons are all the words that a verdict may use.
 func Reasons() []string {
-	all := make([]string, len(signs))
+	all := make([]string, len(signs), len(signs)+1)
 	for i, sign := range signs {
 		all[i] = sign.reason
 	}
-	return all
+	return append(all, noMail)
 }
