@@ -37,6 +37,7 @@ var mayImport = map[string][]string{
 	// What a station may ask on the way.
 	"internal/spam":    {"internal/lead"},
 	"internal/captcha": {"internal/secret"},
+	"internal/mx":      {"internal/lead"},
 
 	// What stands around them.
 	"internal/problem": {"internal/locale"},
@@ -60,7 +61,7 @@ var mayImport = map[string][]string{
 	// The only place that knows everybody.
 	"cmd/leadrelay": {
 		"internal/captcha", "internal/config", "internal/console", "internal/courier", "internal/easybroker", "internal/fakebroker", "internal/fakebroker/fault",
-		"internal/intake", "internal/lead", "internal/secret", "internal/server", "internal/site", "internal/store", "web",
+		"internal/intake", "internal/lead", "internal/mx", "internal/secret", "internal/server", "internal/site", "internal/store", "web",
 	},
 }
 

@@ -19,6 +19,7 @@ import (
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/intake"
 	"leadrelay/internal/lead"
+	"leadrelay/internal/mx"
 	"leadrelay/internal/secret"
 	"leadrelay/internal/server"
 	"leadrelay/internal/site"
@@ -46,6 +47,7 @@ func (serveCmd) Run(p *program) error {
 type relay struct {
 	store            *store.Store
 	courier          *courier.Courier
+	mail             *mx.Asker
 	public, operator *server.Door
 	drain            *server.Drain
 }
@@ -65,6 +67,7 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opened fu
 	}
 	metrics := server.NewMetrics(version())
 	r.courier = newCourier(cfg, r.store, metrics, log)
+	r.mail = mx.New(r.store, mx.Options{Log: log})
 	metrics.Register(console.NewGauges(r.store, r.courier.Status))
 
 	if r.public, err = server.Listen(ctx, cfg.Addr, publicDoor(cfg, r, metrics, log)); err != nil {
@@ -94,6 +97,7 @@ func (r relay) run(ctx context.Context, drain time.Duration) error {
 	parts.Go(r.public.Serve)
 	parts.Go(r.operator.Serve)
 	parts.Go(func() error { return r.courier.Run(carry) })
+	parts.Go(func() error { return r.mail.Run(carry) })
 	died := context.Canceled
 	parts.Go(func() error {
 		<-ctx.Done()
@@ -150,6 +154,7 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 		Limit:    limits.Wait,
 		Busy:     limits.Busy,
 		Captchas: captchas(cfg.Sites),
+		AskMail:  r.mail.Ask,
 	})
 	mux := door("public", server.Readyz(r.store.Ready, r.drain), r, metrics, log)
 	assets := web.Assets()

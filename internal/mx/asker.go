@@ -1,0 +1,110 @@
+package mx
+
+import (
+	"context"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"leadrelay/internal/lead"
+)
+
+const (
+	// mostAtOnce is how many questions are under way, and mostWaiting how many
+	// wait for that. Few leads need one.
+	mostAtOnce  = 8
+	mostWaiting = 64
+)
+
+// Store is the part of the store that is needed. SetApart reports whether it
+// was in time.
+type Store interface {
+	SetApart(ctx context.Context, id lead.RemoteID, reason string) (bool, error)
+}
+
+// Options are the tunables of an [Asker]; the zero value works.
+type Options struct {
+	Resolver Resolver // the machine's own when nil
+	Log      zerolog.Logger
+}
+
+// Asker asks about the mail domains of leads that are held for it, a few at a
+// time. It is safe for concurrent use.
+type Asker struct {
+	store     Store
+	resolver  Resolver
+	log       zerolog.Logger
+	questions chan question
+}
+
+// question is all that is needed of a lead.
+type question struct {
+	id           lead.RemoteID
+	site, domain string
+	reason       string    // why the lead is set apart if there is no mail
+	until        time.Time // the lead goes out then
+}
+
+// New returns an asker. It asks nobody before it runs.
+func New(s Store, opt Options) *Asker {
+	a := &Asker{store: s, resolver: opt.Resolver, log: opt.Log, questions: make(chan question, mostWaiting)}
+	if a.resolver == nil {
+		a.resolver = &net.Resolver{PreferGo: true} // it tells what is absent from what failed
+	}
+	return a
+}
+
+// Ask has a kept lead set apart for the reason, if its mail domain takes no mail
+// and that is found out before the lead is due. It never waits: when too many
+// wait already, the lead goes out unasked.
+func (a *Asker) Ask(l lead.Lead, reason string) {
+	_, domain, _ := strings.Cut(l.Email, "@")
+	select {
+	case a.questions <- question{id: l.RemoteID, site: l.Site, domain: domain, reason: reason, until: l.DueAt}:
+	default:
+	}
+}
+
+// Run asks until ctx ends. What is not answered by then stays unanswered.
+func (a *Asker) Run(ctx context.Context) error {
+	var hands errgroup.Group
+	for range mostAtOnce {
+		hands.Go(func() error { a.work(ctx); return nil })
+	}
+	return hands.Wait()
+}
+
+func (a *Asker) work(ctx context.Context) {
+	for {
+		select {
+		case q := <-a.questions:
+			a.answer(ctx, q)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// answer looks a domain up. One whose lead is due by now is left alone.
+func (a *Asker) answer(ctx context.Context, q question) {
+	ctx, cancel := context.WithDeadline(ctx, q.until)
+	defer cancel()
+	if ctx.Err() != nil {
+		return
+	}
+	begun := time.Now()
+	answer := ask(ctx, a.resolver, q.domain)
+	event := a.log.Info().Int64("remote_id", int64(q.id)).Str("site", q.site).Str("mail", string(answer)).Dur("took", time.Since(begun))
+	if answer == NoMail {
+		switch apart, err := a.store.SetApart(ctx, q.id, q.reason); {
+		case err != nil:
+			event = event.AnErr("cause", err)
+		case apart:
+			event = event.Str("state", string(lead.Quarantined)).Str("reason", q.reason)
+		}
+	}
+	event.Msg("mail domain looked up")
+}

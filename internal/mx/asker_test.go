@@ -1,0 +1,207 @@
+package mx_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/lead"
+	"leadrelay/internal/mx"
+)
+
+// resolver says of every domain what its function says of mail servers; there
+// are no addresses.
+type resolver func(ctx context.Context, name string) ([]*net.MX, error)
+
+func (r resolver) LookupMX(ctx context.Context, name string) ([]*net.MX, error) { return r(ctx, name) }
+
+func (resolver) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+	return nil, &net.DNSError{IsNotFound: true}
+}
+
+func absent(context.Context, string) ([]*net.MX, error) {
+	return nil, &net.DNSError{IsNotFound: true}
+}
+
+// hangs answers when ctx ends, and no earlier.
+func hangs(ctx context.Context, _ string) ([]*net.MX, error) {
+	<-ctx.Done()
+	return nil, &net.DNSError{Err: "canceled", IsTimeout: true}
+}
+
+// pile is where leads are set apart.
+type pile struct {
+	mu    sync.Mutex
+	apart []lead.RemoteID
+	why   []string
+	fails error
+}
+
+func (p *pile) SetApart(_ context.Context, id lead.RemoteID, reason string) (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fails != nil {
+		return false, p.fails
+	}
+	p.apart, p.why = append(p.apart, id), append(p.why, reason)
+	return true, nil
+}
+
+func (p *pile) ids() []lead.RemoteID {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(slices.Values(p.apart))
+}
+
+const moment = 10 * time.Second
+
+// held is lead n, as the door hands it over.
+func held(n int, email string) lead.Lead {
+	l := lead.Lead{RemoteID: lead.RemoteID(n)}
+	l.Site, l.Email = "casas", email
+	l.Hold(time.Now().Add(moment))
+	return l
+}
+
+// run runs an asker until the test is over.
+func run(t *testing.T, p *pile, r mx.Resolver) (a *mx.Asker, log *bytes.Buffer, stop func()) {
+	t.Helper()
+	log = &bytes.Buffer{}
+	a = mx.New(p, mx.Options{Resolver: r, Log: zerolog.New(zerolog.SyncWriter(log))})
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- a.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		require.NoError(t, <-ran)
+	})
+	t.Cleanup(stop)
+	return a, log, stop
+}
+
+func TestALeadWhoseDomainTakesNoMailIsSetApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pile{}
+		asked := make(chan string, 1)
+		a, log, _ := run(t, p, resolver(func(ctx context.Context, name string) ([]*net.MX, error) {
+			asked <- name
+			return absent(ctx, name)
+		}))
+		a.Ask(held(7, "ana@robot.example"), "captcha, no_mail")
+		synctest.Wait()
+		require.Equal(t, "robot.example.", <-asked)
+		require.Equal(t, []lead.RemoteID{7}, p.ids())
+		require.Equal(t, []string{"captcha, no_mail"}, p.why)
+		require.JSONEq(t, `{"level":"info","remote_id":7,"site":"casas","mail":"takes no mail","took":0,"state":"quarantined","reason":"captcha, no_mail","message":"mail domain looked up"}`, log.String())
+	})
+}
+
+func TestALeadWhoseDomainMayTakeMailIsLeftAlone(t *testing.T) {
+	for name, r := range map[string]resolver{
+		"it does": func(context.Context, string) ([]*net.MX, error) { return []*net.MX{{Host: "mx.casas.mx."}}, nil },
+		"DNS fails": func(_ context.Context, name string) ([]*net.MX, error) {
+			return nil, &net.DNSError{Err: "server misbehaving", Name: name}
+		},
+		"DNS hangs":           hangs,
+		"an error of its own": func(context.Context, string) ([]*net.MX, error) { return nil, errors.New("?") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &pile{}
+				a, log, _ := run(t, p, r)
+				a.Ask(held(7, "ana@casas.mx"), "captcha, no_mail")
+				time.Sleep(moment)
+				synctest.Wait()
+				require.Empty(t, p.ids())
+				require.Contains(t, log.String(), "mail domain looked up")
+				require.NotContains(t, log.String(), "casas.mx")
+				require.NotContains(t, log.String(), "no_mail")
+			})
+		})
+	}
+}
+
+func TestAStoreThatFailsIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, log, _ := run(t, &pile{fails: errors.New("the disk is full")}, resolver(absent))
+		a.Ask(held(7, "ana@robot.example"), "captcha, no_mail")
+		synctest.Wait()
+		require.Contains(t, log.String(), `"cause":"the disk is full"`)
+		require.NotContains(t, log.String(), "quarantined")
+	})
+}
+
+// However many leads wait for an answer, asking waits for nobody, few questions
+// are under way, and what finds no room or falls due in the queue is not asked.
+func TestTooManyQuestionsAreNotAsked(t *testing.T) {
+	for answersIn, want := range map[time.Duration]int{
+		moment / 20:     mx.MostAtOnce + mx.MostWaiting,
+		moment * 3 / 10: 4 * mx.MostAtOnce, // begun after 0, 3, 6 and 9 s
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			now, most := atomic.Int64{}, atomic.Int64{}
+			p := &pile{}
+			a, _, _ := run(t, p, resolver(func(ctx context.Context, name string) ([]*net.MX, error) {
+				most.Store(max(most.Load(), now.Add(1)))
+				defer now.Add(-1)
+				time.Sleep(answersIn)
+				return absent(ctx, name)
+			}))
+			begun := time.Now()
+			for n := range 2 * want {
+				a.Ask(held(n+1, fmt.Sprintf("ana@robot%d.example", n)), "no_mail")
+				synctest.Wait() // those who can have begun
+			}
+			require.Zero(t, time.Since(begun), "nobody waits")
+			time.Sleep(2 * moment)
+			require.EqualValues(t, mx.MostAtOnce, most.Load())
+			require.Len(t, p.ids(), want)
+
+			a.Ask(held(9999, "ana@robot.example"), "no_mail")
+			time.Sleep(moment)
+			require.Contains(t, p.ids(), lead.RemoteID(9999), "and then it goes on")
+		})
+	}
+}
+
+func TestAQuestionIsCutWhenItsLeadIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cut := make(chan time.Duration, 1)
+		begun := time.Now()
+		a, _, _ := run(t, &pile{}, resolver(func(ctx context.Context, name string) ([]*net.MX, error) {
+			defer func() { cut <- time.Since(begun) }()
+			return hangs(ctx, name)
+		}))
+		a.Ask(held(7, "ana@casas.mx"), "no_mail")
+		require.Equal(t, moment, <-cut)
+	})
+}
+
+// A stop waits neither for DNS nor for those who wait for it.
+func TestStoppingEndsAllQuestions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pile{}
+		a, _, stop := run(t, p, resolver(hangs))
+		for n := range mx.MostAtOnce + mx.MostWaiting {
+			a.Ask(held(n+1, "ana@casas.mx"), "no_mail")
+		}
+		synctest.Wait()
+		begun := time.Now()
+		stop()
+		require.Zero(t, time.Since(begun))
+		require.Empty(t, p.ids())
+		a.Ask(held(9999, "ana@casas.mx"), "no_mail") // the doors may still be closing
+	})
+}

@@ -1,0 +1,10 @@
+package mx
+
+// What the tests look at besides the outside.
+var Look = ask
+
+// The bounds of the queue.
+const (
+	MostAtOnce  = mostAtOnce
+	MostWaiting = mostWaiting
+)
