@@ -31,6 +31,8 @@ func (resolver) LookupNetIP(context.Context, string, string) ([]netip.Addr, erro
 	return nil, &net.DNSError{IsNotFound: true}
 }
 
+func (resolver) LookupNS(context.Context, string) ([]*net.NS, error) { return make([]*net.NS, 1), nil }
+
 func absent(context.Context, string) ([]*net.MX, error) {
 	return nil, &net.DNSError{IsNotFound: true}
 }

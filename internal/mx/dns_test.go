@@ -19,6 +19,8 @@ type zone struct {
 	v4    map[string]bool               // names with an address
 	v6    map[string]bool
 	text  map[string]bool // names that exist, for something else
+
+	apart bool // it knows nothing of the world
 }
 
 type question struct {
@@ -97,7 +99,8 @@ func (s *server) tell(q question) (dnsmessage.RCode, []dnsmessage.Resource) {
 		return code, nil
 	}
 	_, hasMail := s.mail[q.name]
-	if !hasMail && !s.v4[q.name] && !s.v6[q.name] && !s.text[q.name] && !s.lame[q.name] && !s.hasCode(q.name) {
+	isWorld := !s.apart && q.name == "com."
+	if !hasMail && !isWorld && !s.v4[q.name] && !s.v6[q.name] && !s.text[q.name] && !s.lame[q.name] && !s.hasCode(q.name) {
 		return dnsmessage.RCodeNameError, nil
 	}
 	var all []dnsmessage.Resource
@@ -106,6 +109,8 @@ func (s *server) tell(q question) (dnsmessage.RCode, []dnsmessage.Resource) {
 		all = append(all, dnsmessage.Resource{Header: head, Body: body})
 	}
 	switch q.kind {
+	case dnsmessage.TypeNS:
+		add(&dnsmessage.NSResource{NS: dnsmessage.MustNewName("a.gtld-servers.net.")})
 	case dnsmessage.TypeMX:
 		for i, host := range s.mail[q.name] {
 			add(&dnsmessage.MXResource{Pref: uint16(i), MX: dnsmessage.MustNewName(host)}) //nolint:gosec // a few

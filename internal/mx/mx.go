@@ -31,6 +31,7 @@ const (
 type Resolver interface {
 	LookupMX(ctx context.Context, name string) ([]*net.MX, error)
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+	LookupNS(ctx context.Context, name string) ([]*net.NS, error)
 }
 
 // ask asks about a domain as it stands in an address. There is no mail where
@@ -61,7 +62,18 @@ func ask(ctx context.Context, r Resolver, domain string) Answer {
 			return Unknown
 		}
 	}
+	if !seesTheWorld(ctx, r) {
+		return Unknown
+	}
 	return NoMail
+}
+
+// seesTheWorld reports whether the resolver knows what is surely there. In a
+// network that reaches the world through a proxy alone, a resolver may say of
+// every name that it does not exist.
+func seesTheWorld(ctx context.Context, r Resolver) bool {
+	servers, err := r.LookupNS(ctx, "com.")
+	return err == nil && len(servers) > 0
 }
 
 var ascii = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.VerifyDNSLength(true))

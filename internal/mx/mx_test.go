@@ -95,11 +95,18 @@ func TestWhatDNSSaysOfADomain(t *testing.T) {
 func TestADomainIsAskedAboutAsItStands(t *testing.T) {
 	s, resolver := serve(t, zone{})
 	require.Equal(t, mx.NoMail, mx.Look(t.Context(), resolver, "robot.mx"))
-	require.ElementsMatch(t, []question{{"robot.mx.", mail}, {"robot.mx.", a}, {"robot.mx.", aaaa}}, s.questions())
+	require.Equal(t, []question{{"robot.mx.", mail}, {"robot.mx.", a}, {"robot.mx.", aaaa}, {"com.", dnsmessage.TypeNS}}, s.questions())
 
 	s, resolver = serve(t, zone{mail: map[string][]string{"casas.mx.": {"mx.casas.mx."}}})
 	require.Equal(t, mx.Takes, mx.Look(t.Context(), resolver, "casas.mx"))
 	require.Equal(t, []question{{"casas.mx.", mail}}, s.questions(), "one question is enough")
+}
+
+// Some resolvers say of every name that it is not there.
+func TestAResolverThatKnowsNothingOfTheWorldIsNotBelieved(t *testing.T) {
+	_, resolver := serve(t, zone{apart: true, mail: map[string][]string{"casa.lan.": {"mx.casa.lan."}}})
+	require.Equal(t, mx.Unknown, mx.Look(t.Context(), resolver, "robot.mx"))
+	require.Equal(t, mx.Takes, mx.Look(t.Context(), resolver, "casa.lan"))
 }
 
 func TestWithoutAResolverNothingIsKnown(t *testing.T) {
