@@ -1,7 +1,10 @@
 package mx
 
 // What the tests look at besides the outside.
-var Look = ask
+var (
+	Look     = ask
+	Absolute = absolute
+)
 
 // The bounds of the queue.
 const (
