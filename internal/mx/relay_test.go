@@ -206,3 +206,17 @@ func TestALeadThatIsNotHeldGoesOutAtOnce(t *testing.T) {
 		r.requireSentAfter(r.post("good"), 0)
 	})
 }
+
+func TestARepeatIsNotAskedAboutAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := make(chan string, 2)
+		r := newTestRelay(t, resolver(func(ctx context.Context, name string) ([]*net.MX, error) {
+			asked <- name
+			return hangs(ctx, name)
+		}))
+		l := r.post("bad")
+		require.Equal(t, l, r.post("bad"), "it is the same lead")
+		r.requireSentAfter(l, moment)
+		require.Len(t, asked, 1)
+	})
+}
