@@ -14,6 +14,7 @@ import (
 
 // Ledger is the part of the store that is held against EasyBroker's list.
 type Ledger interface {
+	Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.Attempt, error)
 	List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error)
 	Taken(ctx context.Context, site string, since time.Time) ([]lead.Lead, error)
 	Amend(ctx context.Context, id lead.RemoteID, f func(*lead.Lead) error) (lead.Lead, error)
@@ -118,12 +119,13 @@ func (l *lane) asClaim(one lead.Lead) lead.Claim {
 // shelf is what was read of a list, to be compared with our leads.
 type shelf struct {
 	*lane
-	byID  map[lead.RemoteID][]easybroker.Listed
-	plain []easybroker.Listed // without a remote_id
+	ledger Ledger
+	byID   map[lead.RemoteID][]easybroker.Listed
+	plain  []easybroker.Listed // without a remote_id
 }
 
-func (l *lane) shelve(items []easybroker.Listed) *shelf {
-	s := &shelf{lane: l, byID: map[lead.RemoteID][]easybroker.Listed{}}
+func (a *Auditor) shelve(l *lane, items []easybroker.Listed) *shelf {
+	s := &shelf{lane: l, ledger: a.ledger, byID: map[lead.RemoteID][]easybroker.Listed{}}
 	for _, item := range items {
 		if id := lead.RemoteID(item.RemoteID); id != 0 && l.account.API == easybroker.Partner {
 			s.byID[id] = append(s.byID[id], item)
@@ -134,26 +136,52 @@ func (l *lane) shelve(items []easybroker.Listed) *shelf {
 	return s
 }
 
-// take returns the items that are the lead, newest first. One without a
-// remote_id is taken off the shelf: two people may have written the same, and
-// one contact request is not both of them.
-func (s *shelf) take(one lead.Lead) []easybroker.Listed {
-	if items := s.byID[one.RemoteID]; len(items) > 0 {
+// take returns the lead as a look-up sees it and the items that are the lead,
+// newest first. One without a remote_id is taken off the shelf: two people may
+// have written the same, and one contact request is not both of them.
+func (s *shelf) take(ctx context.Context, one lead.Lead) (lead.Claim, []easybroker.Listed, error) {
+	c := s.asClaim(one)
+	items := s.find(c)
+	if len(items) == 0 || len(s.differing(c, items[0])) > 0 { // what was sent may be something else
+		if err := s.recall(ctx, &c); err != nil {
+			return c, nil, err
+		}
+	}
+	if len(items) == 0 {
+		items = s.find(c)
+	}
+	if len(items) == 1 {
+		if i := slices.Index(s.plain, items[0]); i >= 0 {
+			s.plain = slices.Delete(s.plain, i, i+1)
+		}
+	}
+	return c, items, nil
+}
+
+func (s *shelf) find(c lead.Claim) []easybroker.Listed {
+	if items := s.byID[c.Lead.RemoteID]; len(items) > 0 {
 		return slices.SortedFunc(slices.Values(items), func(a, b easybroker.Listed) int { return b.HappenedAt.Compare(a.HappenedAt) })
 	}
-	found := s.matches(s.asClaim(one), s.plain)
-	if len(found) == 0 {
-		return nil
+	found := s.matches(c, s.plain)
+	return found[:min(1, len(found))]
+}
+
+// recall reads what the lead's attempts sent.
+func (s *shelf) recall(ctx context.Context, c *lead.Claim) error {
+	_, attempts, err := s.ledger.Find(ctx, c.Lead.RemoteID)
+	for _, a := range attempts {
+		if a.Perhaps() {
+			c.Sent = append(c.Sent, a.Sent)
+		}
 	}
-	i := slices.Index(s.plain, found[0])
-	s.plain = slices.Delete(s.plain, i, i+1)
-	return found[:1]
+	s.routeOf(*c).remember(c)
+	return err
 }
 
 // isOurs reports whether one of the items under the lead's remote_id is about
 // the lead at all.
-func (s *shelf) isOurs(one lead.Lead, items []easybroker.Listed) bool {
-	return slices.ContainsFunc(items, func(item easybroker.Listed) bool { return s.isSame(item, s.asClaim(one)) })
+func (s *shelf) isOurs(c lead.Claim, items []easybroker.Listed) bool {
+	return slices.ContainsFunc(items, func(item easybroker.Listed) bool { return s.isSame(item, c) })
 }
 
 // byAge sorts leads so that who came first is served first.

@@ -38,6 +38,7 @@ type Route struct {
 	Site       string
 	Account    easybroker.Account
 	SendSource bool
+	Template   lead.Template // how the message reads
 }
 
 // Options tune a courier; its zero values are the defaults of the settings.

@@ -62,6 +62,9 @@ func newLane(c *Courier, a easybroker.Account) *lane {
 	}
 }
 
+// routeOf is as whom the lead goes to EasyBroker.
+func (l *lane) routeOf(c lead.Claim) Route { return l.courier.stops[c.Lead.Site].route }
+
 // run carries leads until ctx ends, and finishes what has begun.
 func (l *lane) run(ctx context.Context) {
 	var both errgroup.Group
@@ -373,7 +376,7 @@ func (s *stop) begin(ctx context.Context, c *Courier, n int) (claims []lead.Clai
 	case trial:
 		n = 1
 	}
-	q := lead.Due{Now: wall, Far: c.farthest(&s.jumps), N: n, Lease: c.lease()}
+	q := lead.Due{Now: wall, Far: c.farthest(&s.jumps), N: n, Lease: c.lease(), Sent: s.route.fingerprint}
 	if s.fresh = !s.fresh; s.fresh {
 		q.Since = wall.Add(-fresh)
 		if claims, _, err = c.outbox.Begin(ctx, s.route.Site, q); err != nil || len(claims) == n {

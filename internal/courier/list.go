@@ -3,6 +3,7 @@ package courier
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,9 +124,13 @@ func (l *lane) isTimely(item easybroker.Listed, c lead.Claim) bool {
 	return !at.Before(c.FirstAttempt.Add(-clockSkew)) && !at.After(c.LastAttempt.Add(l.courier.opt.Timeout+l.courier.opt.Settle+clockSkew))
 }
 
-// looksLike reports whether the item says all that the lead does.
+// looksLike reports whether the item says all that the lead does, or that one
+// of its attempts did.
 func (l *lane) looksLike(item easybroker.Listed, c lead.Claim) bool {
-	sent := request(c.Lead, l.courier.stops[c.Lead.Site].route)
+	if slices.ContainsFunc(c.Sent, func(f lead.Fingerprint) bool { return reaches(f, item) && f.Says(item.Message) }) {
+		return true
+	}
+	sent := request(c.Lead, l.routeOf(c))
 	reach := sent.Email != "" && sameText(item.Email, sent.Email) || sent.Email == "" && sent.Phone != "" && samePhone(item.Phone, sent.Phone)
 	return reach && sameText(item.Message, sent.Message)
 }
@@ -134,11 +139,18 @@ func (l *lane) looksLike(item easybroker.Listed, c lead.Claim) bool {
 // inquiry. EasyBroker may tidy up what it gets, so one thing in common is
 // enough.
 func (l *lane) isSame(item easybroker.Listed, c lead.Claim) bool {
-	sent := request(c.Lead, l.courier.stops[c.Lead.Site].route)
+	sent := request(c.Lead, l.routeOf(c))
 	return item.Email == "" && item.Phone == "" && item.Message == "" ||
+		slices.ContainsFunc(c.Sent, func(f lead.Fingerprint) bool { return reaches(f, item) || item.Message != "" && f.Says(item.Message) }) ||
 		sent.Email != "" && sameText(item.Email, sent.Email) ||
 		sent.Phone != "" && samePhone(item.Phone, sent.Phone) ||
 		sent.Message != "" && sameText(item.Message, sent.Message)
+}
+
+// reaches reports whether the item has the address or the number that an
+// attempt named.
+func reaches(f lead.Fingerprint, item easybroker.Listed) bool {
+	return f.Reaches(item.Email) || f.Reaches(tail(item.Phone))
 }
 
 func sameText(a, b string) bool {
@@ -147,18 +159,21 @@ func sameText(a, b string) bool {
 
 // samePhone compares the last ten digits, which is a number in Mexico without
 // its country.
-func samePhone(a, b string) bool {
+func samePhone(a, b string) bool { return tail(a) == tail(b) }
+
+// tail returns the last ten digits of a phone, or all of what has no digits.
+func tail(phone string) string {
 	const national = 10
-	tail := func(s string) string {
-		digits := strings.Map(func(r rune) rune {
-			if r >= '0' && r <= '9' {
-				return r
-			}
-			return -1
-		}, s)
-		return digits[max(0, len(digits)-national):]
+	digits := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, phone)
+	if digits == "" {
+		return phone
 	}
-	return a == b || tail(a) != "" && tail(a) == tail(b)
+	return digits[max(0, len(digits)-national):]
 }
 
 // noteAhead notes how far EasyBroker's clock is ahead of ours.

@@ -63,6 +63,9 @@ func (l *lane) lookAll(ctx context.Context) {
 // list must be read in full. What it does not get to is given back.
 func (l *lane) lookUp(ctx context.Context, claims []lead.Claim) {
 	wall := l.courier.clock.read()
+	for i := range claims {
+		l.routeOf(claims[i]).remember(&claims[i])
+	}
 	fresh, others := partition(claims, func(c lead.Claim) bool {
 		return c.Lead.State == lead.Delivered && c.Perhaps == 1 && wall.Sub(c.LastAttempt) < freshFor && l.trace(c.Lead.RemoteID).whole
 	})

@@ -39,9 +39,8 @@ func (a *Auditor) Reconcile(ctx context.Context, since time.Time) (lead.Drift, e
 // audit is the comparison of one credential.
 type audit struct {
 	*shelf
-	ledger Ledger
-	began  time.Time // when the list was read
-	drift  lead.Drift
+	began time.Time // when the list was read
+	drift lead.Drift
 }
 
 func (a *Auditor) compare(ctx context.Context, l *lane, since time.Time) (lead.Drift, error) {
@@ -58,7 +57,7 @@ func (a *Auditor) compare(ctx context.Context, l *lane, since time.Time) (lead.D
 	if err != nil {
 		return lead.Drift{Unreadable: []lead.Unreadable{{Sites: l.sites, Why: whyNot(err)}}}, nil
 	}
-	t := &audit{shelf: l.shelve(items), ledger: a.ledger, began: began, drift: lead.Drift{Listed: len(items)}}
+	t := &audit{shelf: a.shelve(l, items), began: began, drift: lead.Drift{Listed: len(items)}}
 	ours, err := t.ours(ctx, since)
 	if err != nil {
 		return lead.Drift{}, err
@@ -89,7 +88,10 @@ func (t *audit) ours(ctx context.Context, since time.Time) ([]lead.Lead, error) 
 
 // check compares one lead with what is listed of it.
 func (t *audit) check(ctx context.Context, one lead.Lead) error {
-	items := t.take(one)
+	c, items, err := t.take(ctx, one)
+	if err != nil {
+		return err
+	}
 	if len(items) == 0 {
 		if t.began.Sub(takenAt(one)) > graces*t.courier.opt.Settle { // the list has had its time
 			t.drift.OnlyHere = append(t.drift.OnlyHere, drifted(one))
@@ -100,12 +102,12 @@ func (t *audit) check(ctx context.Context, one lead.Lead) error {
 	if twice {
 		t.drift.Twice = append(t.drift.Twice, drifted(one))
 	}
-	if fields := t.differing(one, items[0]); len(fields) > 0 {
+	if fields := t.differing(c, items[0]); len(fields) > 0 {
 		d := drifted(one)
 		d.Fields = fields
 		t.drift.Differing = append(t.drift.Differing, d)
 	}
-	if !t.isOurs(one, items) {
+	if !t.isOurs(c, items) {
 		return nil // somebody else's contact request under its remote_id proves nothing
 	}
 	return t.confirm(ctx, one, twice)
@@ -170,9 +172,11 @@ func (t *audit) surprise(ctx context.Context, one lead.Lead) error {
 
 // differing names the fields that are listed with another value than we would
 // send. EasyBroker may tidy up what it gets, so blanks, case and the way in
-// which a phone is written make no difference.
-func (t *audit) differing(one lead.Lead, item easybroker.Listed) []lead.Field {
-	sent := request(one, t.courier.stops[one.Site].route)
+// which a phone is written make no difference; nor does a template that has
+// changed since the last attempt.
+func (s *shelf) differing(c lead.Claim, item easybroker.Listed) []lead.Field {
+	sent := request(c.Lead, s.routeOf(c))
+	said := len(c.Sent) > 0 && c.Sent[len(c.Sent)-1].Says(item.Message)
 	var fields []lead.Field
 	for _, f := range []struct {
 		field lead.Field
@@ -182,7 +186,7 @@ func (t *audit) differing(one lead.Lead, item easybroker.Listed) []lead.Field {
 		{lead.Name, sameText(item.Name, sent.Name)},
 		{lead.Email, sameText(item.Email, sent.Email)},
 		{lead.Phone, samePhone(item.Phone, sent.Phone)},
-		{lead.Message, sameText(item.Message, sent.Message)},
+		{lead.Message, said || sameText(item.Message, sent.Message)},
 	} {
 		if !f.same {
 			fields = append(fields, f.field)

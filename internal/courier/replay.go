@@ -97,7 +97,7 @@ func (a *Auditor) replayLane(ctx context.Context, l *lane, byProperty map[string
 			block(turns, err)
 			continue
 		}
-		s := l.shelve(items)
+		s := a.shelve(l, items)
 		for _, t := range turns {
 			if err := a.replayOne(ctx, s, t, began.Sub(t.lead.DeliveredAt) < l.courier.opt.Settle, dryRun); err != nil {
 				return err
@@ -116,9 +116,11 @@ func block(turns []turn, err error) {
 // replayOne judges a lead by what is on the shelf. fresh is set when it was
 // delivered so short ago that the list may not have it yet.
 func (a *Auditor) replayOne(ctx context.Context, s *shelf, t turn, fresh, dryRun bool) error {
-	items := s.take(t.lead)
+	c, items, err := s.take(ctx, t.lead)
 	switch {
-	case len(items) > 0 && !s.isOurs(t.lead, items):
+	case err != nil:
+		return err
+	case len(items) > 0 && !s.isOurs(c, items):
 		t.Why = "EasyBroker has another contact request under this remote_id"
 	case len(items) > 0:
 		t.Verdict = lead.Present

@@ -1,6 +1,7 @@
 package courier
 
 import (
+	"cmp"
 	"strings"
 	"unicode"
 
@@ -17,13 +18,32 @@ func request(l lead.Lead, r Route) easybroker.ContactRequest {
 		Name:       l.Name,
 		Email:      l.Email,
 		Phone:      dialable(l.Phone, r.Account.Country),
-		Message:    l.Message,
+		Message:    r.Template.Fill(&l.Inquiry),
 		RemoteID:   int64(l.RemoteID),
 	}
 	if r.SendSource {
 		cr.Source = l.Source
 	}
 	return cr
+}
+
+// fingerprint is what an attempt for the lead writes down of what it sends: in
+// a list without remote ids that is all by which it is known, and the lead or
+// the template may be another one by then.
+func (r Route) fingerprint(l *lead.Lead) lead.Fingerprint {
+	sent := request(*l, r)
+	return lead.NewFingerprint(cmp.Or(sent.Email, tail(sent.Phone)), sent.Message)
+}
+
+// remember sees to it that the claim knows what each of its attempts sent. One
+// of which nothing was written down is from before there were templates.
+func (r Route) remember(c *lead.Claim) {
+	r.Template = lead.Template{}
+	for i, f := range c.Sent {
+		if f.IsZero() {
+			c.Sent[i] = r.fingerprint(&c.Lead)
+		}
+	}
 }
 
 // dialable returns the phone as E.164 where it is a number of the country or

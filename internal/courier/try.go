@@ -83,7 +83,7 @@ func (l *lane) send(ctx context.Context, c call) verdict {
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.courier.opt.Timeout)
 	defer cancel()
-	receipt, err := l.courier.broker.Create(ctx, l.account, request(c.Lead, l.courier.stops[c.Lead.Site].route))
+	receipt, err := l.courier.broker.Create(ctx, l.account, request(c.Lead, l.routeOf(c.Claim)))
 	return judge(receipt, err, c.Perhaps > 0)
 }
 

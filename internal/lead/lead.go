@@ -28,11 +28,11 @@ type Inquiry struct {
 	Phone      string `json:"phone,omitempty"` // as typed; it becomes E.164 on its way out
 	Message    string `json:"message,omitempty"`
 
-	// Context is what came with the inquiry and stays with us: page_url, utm_*,
-	// consent.
+	// Context is what came with the inquiry and stays with us, unless the site's
+	// [Template] names it: page_url, utm_*, consent.
 	Context map[string]string `json:"context,omitempty"`
-	// Extra are the form's other fields, for the operator to read. They never
-	// go to EasyBroker.
+	// Extra are the form's other fields, for the operator to read. They stay
+	// with us, too.
 	Extra []Pair `json:"extra,omitempty"`
 }
 

@@ -69,7 +69,11 @@ type Attempt struct {
 	Outcome Outcome   // empty while the attempt is open
 	Status  int       // HTTP status, 0 without an answer
 	Detail  string    // what happened, for the operator; no personal data
+	Sent    Fingerprint
 }
+
+// Perhaps reports whether EasyBroker may have taken the attempt.
+func (a *Attempt) Perhaps() bool { return a.Outcome != OutcomeRefused && a.Outcome != OutcomeDeferred }
 
 // What a person must know of a lead that is otherwise done.
 const (
@@ -88,6 +92,10 @@ type Due struct {
 	N     int           // how many at most
 	Lease time.Duration // for how long they are the courier's
 	Sure  bool          // some are due, as far as the courier knows: not to be looked up first
+
+	// Sent tells what the attempt for a lead will send; nil where nobody asks
+	// later. It runs inside the transaction.
+	Sent func(*Lead) Fingerprint
 }
 
 // Claim is a lead that one courier holds until its lease runs out.
@@ -106,6 +114,7 @@ type Claim struct {
 	// answered. They are zero before there was one.
 	FirstAttempt, LastAttempt, LastEnd time.Time
 	Perhaps                            int
+	Sent                               []Fingerprint // of those
 	LastStatus                         int
 	Deferred                           []int // what EasyBroker answered to those that it surely has not taken
 }

@@ -30,7 +30,7 @@ func (s *Store) Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.A
 }
 
 func (s *Store) attempts(ctx context.Context, id lead.RemoteID) ([]lead.Attempt, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT number, begun_at, ended_at, outcome, status, detail
+	rows, err := s.read.QueryContext(ctx, `SELECT number, begun_at, ended_at, outcome, status, detail, sent
 		FROM attempts WHERE remote_id = $1 ORDER BY number`, int64(id))
 	if err != nil {
 		return nil, err
@@ -40,10 +40,11 @@ func (s *Store) attempts(ctx context.Context, id lead.RemoteID) ([]lead.Attempt,
 	for rows.Next() {
 		var a lead.Attempt
 		var begun, ended sql.NullInt64
-		if err := rows.Scan(&a.Number, &begun, &ended, &a.Outcome, &a.Status, &a.Detail); err != nil {
+		var sent []byte
+		if err := rows.Scan(&a.Number, &begun, &ended, &a.Outcome, &a.Status, &a.Detail, &sent); err != nil {
 			return nil, err
 		}
-		a.BegunAt, a.EndedAt = fromMillis(begun), fromMillis(ended)
+		a.BegunAt, a.EndedAt, a.Sent = fromMillis(begun), fromMillis(ended), scanSent(sent)
 		attempts = append(attempts, a)
 	}
 	return attempts, rows.Err()

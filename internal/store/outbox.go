@@ -35,7 +35,7 @@ func (s *Store) Begin(ctx context.Context, site string, q lead.Due) (claims []le
 		intent := s.bind(tx, s.stmt.intent) //nolint:sqlclosecheck // the transaction's end closes it
 		for i := range begun {
 			c := &begun[i]
-			if _, err := intent.Exec(int64(c.Lead.RemoteID), c.Number, q.Now.UnixMilli()); err != nil {
+			if _, err := intent.Exec(int64(c.Lead.RemoteID), c.Number, q.Now.UnixMilli(), sent(q, &c.Lead)); err != nil {
 				return fmt.Errorf("intent: %w", err)
 			}
 			if c.Number > 1 {
@@ -167,7 +167,22 @@ func (s *Store) take(tx *sql.Tx, site string, state lead.State, q lead.Due) ([]l
 	return claims, rows.Err()
 }
 
-const intentSQL = `INSERT INTO attempts (remote_id, number, begun_at) VALUES ($1, $2, $3)`
+const intentSQL = `INSERT INTO attempts (remote_id, number, begun_at, sent) VALUES ($1, $2, $3, $4)`
+
+// sent is the fingerprint of an attempt, as the database holds it.
+func sent(q lead.Due, l *lead.Lead) any {
+	if q.Sent == nil {
+		return nil
+	}
+	f := q.Sent(l)
+	return f[:]
+}
+
+// scanSent reads a fingerprint; it is zero when none was written down.
+func scanSent(b []byte) (f lead.Fingerprint) {
+	copy(f[:], b)
+	return f
+}
 
 // closeOpen closes an attempt that nobody will end any more.
 func closeOpen(tx *sql.Tx, c *lead.Claim, now time.Time) error {
@@ -180,7 +195,7 @@ func closeOpen(tx *sql.Tx, c *lead.Claim, now time.Time) error {
 // First and last are they by their number: the clock may have been set in
 // between.
 func recall(tx *sql.Tx, c *lead.Claim) error {
-	rows, err := tx.Query(`SELECT begun_at, ended_at, outcome, status FROM attempts
+	rows, err := tx.Query(`SELECT begun_at, ended_at, outcome, status, sent FROM attempts
 		WHERE remote_id = $1 AND ended_at IS NOT NULL ORDER BY number`, int64(c.Lead.RemoteID))
 	if err != nil {
 		return err
@@ -189,7 +204,8 @@ func recall(tx *sql.Tx, c *lead.Claim) error {
 	for rows.Next() {
 		var begun, ended sql.NullInt64
 		var outcome lead.Outcome
-		if err := rows.Scan(&begun, &ended, &outcome, &c.LastStatus); err != nil {
+		var sent []byte
+		if err := rows.Scan(&begun, &ended, &outcome, &c.LastStatus, &sent); err != nil {
 			return err
 		}
 		switch outcome {
@@ -198,6 +214,7 @@ func recall(tx *sql.Tx, c *lead.Claim) error {
 				c.FirstAttempt = fromMillis(begun)
 			}
 			c.LastAttempt, c.LastEnd = fromMillis(begun), fromMillis(ended)
+			c.Sent = append(c.Sent, scanSent(sent))
 		case lead.OutcomeDeferred:
 			c.Deferred = append(c.Deferred, c.LastStatus)
 		case lead.OutcomeRefused:

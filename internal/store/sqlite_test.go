@@ -137,6 +137,29 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	require.Equal(t, 999, newer.Has)
 }
 
+// A database of the version before is brought up to date, and nothing is made
+// up for what that version did not write down.
+func TestTheAttemptsOfAFormerVersionStay(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leads.db")
+	at := time.Now()
+	s := open(t, path)
+	id := keep(t, s, at)
+	_, _, err := s.Begin(t.Context(), "casas", lead.Due{Now: at, N: 1, Lease: time.Minute})
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	exec(t, path, `ALTER TABLE attempts DROP COLUMN sent; DELETE FROM schema_versions WHERE version >= 5`)
+
+	s = open(t, path)
+	_, attempts, err := s.Find(t.Context(), id)
+	require.NoError(t, err)
+	require.Len(t, attempts, 1)
+	require.True(t, attempts[0].Sent.IsZero())
+	claims, _, err := s.Look(t.Context(), []string{"casas"}, lead.Due{Now: at.Add(time.Hour), N: 1, Lease: time.Minute})
+	require.NoError(t, err)
+	require.Equal(t, []lead.Fingerprint{{}}, claims[0].Sent)
+	require.NoError(t, s.Close())
+}
+
 func exec(t *testing.T, path, statement string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)

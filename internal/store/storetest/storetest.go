@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"a clock that is set back leaves no lead waiting":        setBack,
 		"leads past their deadline fail, those due longest":      expired,
 		"look-ups come back with what may have been taken":       lookedUp,
+		"an intent says what will be sent":                       intent,
 		"a settled lead is due when the settlement says":         settledLater,
 		"a delivered lead is never sent again":                   delivered,
 		"claims know of no other site":                           otherSite,
@@ -335,6 +336,43 @@ func lookedUp(t *testing.T, s *store.Store) {
 	require.Equal(t, at.Add(time.Minute), c.FirstAttempt)
 	require.Equal(t, last, c.LastAttempt)
 	require.Zero(t, c.Number)
+}
+
+func intent(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now()
+	id := keep(t, s, at)
+	begin := func(begun time.Time, message string) lead.Claim {
+		q := due(begun, 1)
+		if message != "" {
+			q.Sent = func(l *lead.Lead) lead.Fingerprint { return lead.NewFingerprint(l.Email, message) }
+		}
+		claims, _, err := s.Begin(t.Context(), site, q)
+		require.NoError(t, err)
+		require.Len(t, claims, 1)
+		return claims[0]
+	}
+	for i, outcome := range []lead.Outcome{lead.OutcomeUnsure, lead.OutcomeRefused} {
+		c := begin(at, fmt.Sprint("message ", i))
+		require.NoError(t, s.Settle(t.Context(), c, lead.Settlement{
+			State: lead.Queued, At: at, DueAt: at, Attempt: &lead.Attempt{Number: c.Number, EndedAt: at, Outcome: outcome},
+		}))
+	}
+	c := begin(at, "") // by a version that wrote nothing down
+	require.NoError(t, s.Settle(t.Context(), c, lead.Settlement{
+		State: lead.Queued, At: at, DueAt: at, Attempt: &lead.Attempt{Number: c.Number, EndedAt: at, Outcome: lead.OutcomeUnsure},
+	}))
+	begin(at, "the last")
+
+	fingerprint := func(message string) lead.Fingerprint { return lead.NewFingerprint("mj@ejemplo.mx", message) }
+	require.Equal(t, []lead.Fingerprint{fingerprint("message 0"), {}, fingerprint("the last")}, lookOne(t, s, at.Add(lease)).Sent,
+		"what was refused is not there, and what was cut may be")
+	_, attempts, err := s.Find(t.Context(), id)
+	require.NoError(t, err)
+	require.Len(t, attempts, 4)
+	require.Equal(t, fingerprint("message 1"), attempts[1].Sent)
+	require.True(t, attempts[2].Sent.IsZero())
+	require.Equal(t, []bool{true, false, true, true}, []bool{attempts[0].Perhaps(), attempts[1].Perhaps(), attempts[2].Perhaps(), attempts[3].Perhaps()})
 }
 
 // settle takes the lead through one attempt.

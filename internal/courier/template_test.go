@@ -1,0 +1,246 @@
+package courier_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/courier"
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
+)
+
+func template(t *testing.T, text string) lead.Template {
+	t.Helper()
+	if text == "" {
+		return lead.Template{}
+	}
+	template, err := lead.ParseTemplate(text)
+	require.NoError(t, err)
+	return template
+}
+
+func routeWith(t *testing.T, api easybroker.API, text string) courier.Route {
+	t.Helper()
+	r := courier.Route{Site: "casas", Account: account, Template: template(t, text)}
+	r.Account.API = api
+	return r
+}
+
+// restart ends the process and begins it anew, with other settings and perhaps
+// a store that does something of its own.
+func (w *world) restart(outbox courier.Outbox, opt courier.Options, route courier.Route) {
+	w.Helper()
+	w.stop()
+	require.NoError(w, <-w.stopped)
+	opt.Log = zerolog.Nop()
+	w.courier = courier.New(outbox, w.broker, []courier.Route{route}, opt)
+	ctx, cancel := context.WithCancel(context.Background())
+	w.stop = cancel
+	w.Cleanup(cancel)
+	go func() { w.stopped <- w.courier.Run(ctx) }()
+}
+
+func TestTheTemplateWordsTheMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, &broker{}, courier.Options{}, routeWith(t, easybroker.Partner, "{message}\n\nTel. {phone}\nDe: {utm_source}"))
+		id := w.post("casas")
+		w.await(id, lead.Delivered, time.Second)
+		require.Equal(t, "Hola\n\nTel. 55 1234 5678", w.broker.all()[0].Message)
+		l, _ := w.find(id)
+		require.Equal(t, "Hola", l.Message)
+	})
+}
+
+// killed is the store of a process that is killed in the middle of its
+// attempts.
+type killed struct{ *store.Store }
+
+func (killed) Settle(context.Context, lead.Claim, lead.Settlement) error { return errDisk }
+
+// former is the store of a version that wrote no fingerprints down.
+type former struct{ *store.Store }
+
+func (f former) Begin(ctx context.Context, site string, q lead.Due) ([]lead.Claim, time.Time, error) {
+	q.Sent = nil
+	return f.Store.Begin(ctx, site, q)
+}
+
+// A template may change while nobody knows whether an attempt was taken. What
+// was sent is found all the same.
+func TestATemplateThatChangesHidesNoLead(t *testing.T) {
+	const page, source = "{message}\n\nPágina: {page_url}\n{name}", "De: {email}\n{message}"
+	for name, test := range map[string]struct{ before, after string }{
+		"the same":  {page, page},
+		"another":   {page, source},
+		"a new one": {"", page},
+		"none more": {source, ""},
+		"none":      {"", ""},
+	} {
+		for how, outbox := range map[string]func(*store.Store) courier.Outbox{
+			"the answer was lost": func(s *store.Store) courier.Outbox { return s },
+			"it was killed":       func(s *store.Store) courier.Outbox { return killed{s} },
+			"a former version":    func(s *store.Store) courier.Outbox { return former{s} },
+		} {
+			if how == "a former version" && test.before != "" {
+				continue // it knew no templates
+			}
+			for _, api := range []easybroker.API{easybroker.Plain, easybroker.Partner} {
+				t.Run(name+", "+how+", "+string(api), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						b := &broker{listErr: errReset, answer: taken}
+						w := start(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
+						w.restart(outbox(w.store), courier.Options{}, routeWith(t, api, test.before))
+						id := w.post("casas")
+						time.Sleep(10 * time.Second)
+						b.now(func(b *broker) { b.listErr = nil })
+						w.restart(w.store, courier.Options{}, routeWith(t, api, test.after))
+						time.Sleep(time.Hour)
+						require.Len(t, b.posts(), 1)
+						l, _ := w.find(id)
+						require.Equal(t, lead.Confirmed, l.State, l.Reason)
+					})
+				})
+			}
+		}
+	}
+}
+
+// What has the lead's words in it is not the lead, nor is what somebody else has
+// written in the same words.
+func TestWhatIsOnlyLikeALeadIsNotTheLead(t *testing.T) {
+	for name, other := range map[string]easybroker.ContactRequest{
+		"without the context": {PropertyID: "EB-XX1234", Email: "ana@ejemplo.mx", Message: "Hola"},
+		"with more of it":     {PropertyID: "EB-XX1234", Email: "ana@ejemplo.mx", Message: "Hola\nAna\nOtra"},
+		"of somebody else":    {PropertyID: "EB-XX1234", Email: "beto@ejemplo.mx", Message: "Hola\nAna"},
+		"of nobody":           {PropertyID: "EB-XX1234", Message: "Hola\nAna"},
+		"for another home":    {PropertyID: "EB-XX9999", Email: "ana@ejemplo.mx", Message: "Hola\nAna"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{answer: func(call int, _ easybroker.Account) answer { return answer{keep: call > 1, err: errReset} }}
+				w := start(t, b, courier.Options{}, routeWith(t, easybroker.Plain, "{message}\n{name}"))
+				id := w.post("casas")
+				b.now(func(b *broker) { b.kept = append(b.kept, kept{other, time.Now(), "k"}) })
+				time.Sleep(time.Hour)
+				require.Equal(t, 1, b.timesKept(id), "it was sent again, since nobody has it")
+			})
+		})
+	}
+}
+
+// edited fails a lead that EasyBroker has taken and does not list yet, and lets
+// a person change it.
+func edited(w *world, changes map[lead.Field]string) lead.RemoteID {
+	w.Helper()
+	id := w.post("casas")
+	w.await(id, lead.Failed, 10*time.Minute)
+	_, err := w.store.Amend(w.Context(), id, func(l *lead.Lead) error { return l.Edit(changes, lead.DefaultRules()) })
+	require.NoError(w, err)
+	return id
+}
+
+func edits() map[string]map[lead.Field]string {
+	return map[string]map[lead.Field]string{
+		"the message": {lead.Message: "Hola de nuevo"},
+		"the address": {lead.Email: "ana.maria@ejemplo.mx"},
+		"everything":  {lead.Message: "Hola de nuevo", lead.Email: "ana.maria@ejemplo.mx", lead.Phone: "55 8765 4321"},
+	}
+}
+
+// late lists what it keeps after an hour.
+func late(answer func(int, easybroker.Account) answer) (*broker, courier.Options) {
+	return &broker{lag: time.Hour, answer: answer}, courier.Options{Deadline: 4 * time.Minute}
+}
+
+func TestALeadThatAPersonChangedIsNotReplayedTwice(t *testing.T) {
+	for name, changes := range edits() {
+		for _, api := range []easybroker.API{easybroker.Plain, easybroker.Partner} {
+			t.Run(name+", "+string(api), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b, opt := late(taken)
+					w := start(t, b, opt, routeWith(t, api, "{message}\n{name}"))
+					id := edited(w, changes)
+					time.Sleep(time.Hour)
+					all, err := courier.NewAuditor(w.courier, w.store).Replay(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{id}}, false)
+					require.NoError(t, err)
+					require.Equal(t, lead.Present, all[0].Verdict, all[0].Why)
+					time.Sleep(time.Hour)
+					require.Len(t, b.posts(), 1)
+				})
+			})
+		}
+	}
+}
+
+// A person has sent the changed lead again, and that attempt was not taken: the
+// look-up finds the first one, and there is no third.
+func TestALookUpFindsWhatAPersonChangedSince(t *testing.T) {
+	for name, changes := range edits() {
+		for _, api := range []easybroker.API{easybroker.Plain, easybroker.Partner} {
+			t.Run(name+", "+string(api), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b, opt := late(func(call int, _ easybroker.Account) answer { return answer{keep: call == 1, err: errReset} })
+					w := start(t, b, opt, routeWith(t, api, "{message}\n{name}"))
+					id := edited(w, changes)
+					time.Sleep(time.Hour)
+					_, err := w.store.Amend(t.Context(), id, func(l *lead.Lead) error { return l.Retry(time.Now(), false) })
+					require.NoError(t, err)
+					w.courier.Wake("casas")
+					w.await(id, lead.Confirmed, time.Hour)
+					require.Len(t, b.posts(), 2)
+				})
+			})
+		}
+	}
+}
+
+// What EasyBroker lists is compared with what was sent, not with what a
+// template of today would make of it.
+func TestAReconciliationKnowsWhatWasSent(t *testing.T) {
+	for _, api := range []easybroker.API{easybroker.Partner, easybroker.Plain} {
+		for name, test := range map[string]struct {
+			listed string // what EasyBroker makes of the message
+			fields []lead.Field
+		}{
+			"as it was sent": {"Hola\nAna", nil},
+			"tidied up":      {"hola Ana", nil},
+			"changed":        {"Hola", []lead.Field{lead.Message}},
+		} {
+			t.Run(string(api)+", "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					o := newOffice(t, []courier.Route{routeWith(t, api, "{message}\n{name}")})
+					l := o.ago(time.Minute, "casas", lead.Queued, "Hola")
+					_, err := o.store.Amend(t.Context(), l.RemoteID, func(l *lead.Lead) error { l.DueAt = time.Now(); return nil })
+					require.NoError(t, err)
+					o.run()
+					time.Sleep(time.Hour)
+					require.Equal(t, lead.Confirmed, o.state(l.RemoteID))
+
+					o.archive.mu.Lock()
+					require.Equal(t, "Hola\nAna", o.archive.listed["k"][0].Message)
+					o.archive.listed["k"][0].Message = test.listed
+					o.archive.mu.Unlock()
+					another := []courier.Route{routeWith(t, api, "{message}\nDe: {email}")}
+					o.auditor = courier.NewAuditor(courier.New(o.store, o.archive, another, courier.Options{Log: zerolog.Nop()}), o.store)
+					d := o.reconcile()
+					if l.State = lead.Confirmed; api == easybroker.Plain && test.fields != nil { // there only the words tell
+						require.Equal(t, []lead.Drifted{drifted(l)}, d.OnlyHere)
+						return
+					}
+					require.Empty(t, d.OnlyHere)
+					if test.fields == nil {
+						require.Empty(t, d.Differing)
+						return
+					}
+					require.Equal(t, []lead.Drifted{drifted(l, test.fields...)}, d.Differing)
+				})
+			})
+		}
+	}
+}
