@@ -132,7 +132,7 @@ func warnOfStrays(ctx context.Context, cfg config.Config, s *store.Store, log ze
 func newCourier(cfg config.Config, s *store.Store, metrics *server.Metrics, log zerolog.Logger) *courier.Courier {
 	routes := make([]courier.Route, len(cfg.Sites))
 	for i, s := range cfg.Sites {
-		routes[i] = courier.Route{Site: s.ID, Account: s.EasyBroker, SendSource: s.SendSource}
+		routes[i] = courier.Route{Site: s.ID, Account: s.EasyBroker, SendSource: s.SendSource, Template: s.Template}
 	}
 	client := easybroker.New(easybroker.Options{Timeout: cfg.Courier.Timeout, UserAgent: "leadrelay/" + version()})
 	return courier.New(s, client, routes, courier.Options{

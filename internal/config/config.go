@@ -13,6 +13,7 @@ import (
 
 	"leadrelay/internal/captcha"
 	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
 	"leadrelay/internal/secret"
 	"leadrelay/internal/site"
 )
@@ -51,7 +52,8 @@ type Courier struct {
 type Site struct {
 	site.Site
 	EasyBroker easybroker.Account
-	SendSource bool // false leaves source out of the contact request
+	SendSource bool          // false leaves source out of the contact request
+	Template   lead.Template // how its message reads
 
 	Captcha       captcha.Provider // what its forms want; empty: none
 	CaptchaSecret secret.Text

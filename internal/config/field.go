@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"leadrelay/internal/lead"
 	"leadrelay/internal/secret"
 )
 
@@ -162,6 +163,20 @@ func hidden(at func(target) *secret.Text) field {
 				return
 			}
 			v = textAt(v.place, data)
+		}
+		plain(l, t, v)
+	}
+	return f
+}
+
+// template is a text whose braces YAML takes for a mapping unless it is quoted.
+func template(at func(target) *lead.Template) field {
+	f := one(lead.ParseTemplate, at)
+	plain := f.read
+	f.read = func(l *loader, t target, v value) {
+		if v.kind == mapping {
+			l.add(v.place, "wants a text; put it in quotation marks, or on lines of its own below a |")
+			return
 		}
 		plain(l, t, v)
 	}

@@ -52,6 +52,11 @@ sites:
     color: "#0e6657"
     privacy_url: https://casas.co/privacidad?v=2
     spam_threshold: off
+    message_template: |
+      {message}
+
+      Página: {page_url}
+      "Zona": {zona}
     captcha: turnstile
     captcha_secret: c4ptcha
     origins:
@@ -106,6 +111,8 @@ func TestTheFileSaysEverything(t *testing.T) {
 	require.Equal(t, "CO", shared.EasyBroker.Country)
 	require.Equal(t, "https://api.stagingeb.com/v1", shared.EasyBroker.URL)
 	require.Equal(t, lead.Seconds, shared.Tick)
+	require.Equal(t, "{message}\n\nPágina: {page_url}\n\"Zona\": {zona}", shared.Template.String())
+	require.Zero(t, own.Template)
 	require.False(t, shared.SendSource)
 	require.Equal(t, []string{"https://casas.co", "https://*.casas.co"}, shared.Origins.List())
 	require.Equal(t, "/gracias", shared.ThanksURL)
@@ -167,7 +174,7 @@ func TestASettingOfNoSiteIsAnError(t *testing.T) {
 }
 
 func TestAWrongLineIsNamed(t *testing.T) {
-	const siteKeys = "source, origins, thanks_url, locale, require, fields, name, color, privacy_url, spam_threshold, captcha, captcha_secret, easybroker"
+	const siteKeys = "source, origins, thanks_url, locale, require, fields, name, color, privacy_url, spam_threshold, message_template, captcha, captcha_secret, easybroker"
 	const noEntry = "wants entries of [property_id name email phone message], or several of them as email|phone"
 	tests := map[string]struct {
 		file string // %s is where a site with all it needs stands
@@ -177,6 +184,10 @@ func TestAWrongLineIsNamed(t *testing.T) {
 		"a captcha without its secret":    {"sites: {a: {source: a.mx, captcha: turnstile}}", []string{`1:9: the site a wants captcha and captcha_secret (or captcha_secret_file) together`}},
 		"a captcha of nobody":             {"sites: {a: {source: a.mx, captcha: x, captcha_secret: y}}", []string{`1:36: wants one of [turnstile hcaptcha recaptcha]`}},
 		"a score that is none":            {"sites: {a: {source: a.mx, spam_threshold: -1}}", []string{`1:43: wants a score up to 1000, or off`}},
+		"a template without the message":  {"sites:\n  a:\n    source: a.mx\n    message_template: |\n      Página: {page_url}\n", []string{"4:5: wants {message} exactly once: it is where the visitor's own words stand"}},
+		"a template with a brace open":    {"sites:\n  a:\n    source: a.mx\n    message_template: '{message} {page_url'", []string{"4:23: has a { that is no field's name in braces, such as {page_url}; a brace itself is written {{"}},
+		"a list of templates":             {"sites: {a: {source: a.mx, message_template: ['{message}']}}", []string{"1:27: wants one value, not several"}},
+		"a template without quotes":       {"sites:\n  a:\n    source: a.mx\n    message_template: {message}", []string{"4:5: wants a text; put it in quotation marks, or on lines of its own below a |", "4:24: has no value; take the key out for the default"}},
 		"a site's word at the top":        {"source: a.mx\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "source"; known here: addr, operator_addr, operator_token, database, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, sites`}},
 		"an unknown key of the courier":   {"sites: {a: {source: a.mx}}\ncourier: {timeuot: 1s}", []string{`2:11: unknown key "timeuot"; known here: timeout, settle, schedule, deadline, rate, concurrency, probe`}},
 		"a courier inside a site":         {"sites: {a: {source: a.mx, courier: {rate: 1}}}", []string{`1:27: unknown key "courier"; known here: ` + siteKeys}},
@@ -300,6 +311,7 @@ sites:
     color: "#0e6657"
     privacy_url: "https://casas.co/privacidad?v=2"
     spam_threshold: 0
+    message_template: "{message}\n\nPágina: {page_url}\n\"Zona\": {zona}"
     captcha: turnstile
     captcha_secret: "•••"
     easybroker:

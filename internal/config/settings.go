@@ -90,6 +90,8 @@ var settings = []setting{
 		one(page, func(t target) *string { return &t.site.Privacy })},
 	{"", perSite + "spam_threshold", strconv.Itoa(spam.DefaultThreshold), "the score from which a lead is quarantined, or `off`; 100 is one sure sign, or two moderate ones",
 		one(threshold, func(t target) *int { return &t.site.SpamThreshold })},
+	{"", perSite + "message_template", "", "how EasyBroker's message reads: `{message}` once, and the names of other fields in braces, such as `{page_url}`, `{utm_source}` or the form's own; a line of which no field came in is left out; `{{` is a brace",
+		template(func(t target) *lead.Template { return &t.site.Template })},
 	{"", perSite + "captcha", "", "whose captcha its forms have: `turnstile`, `hcaptcha` or `recaptcha`; without a good token an inquiry is kept and scored",
 		one(oneOf(captcha.Providers()...), func(t target) *captcha.Provider { return &t.site.Captcha })},
 	{"", perSite + "captcha_secret", "", "the secret for asking about its tokens",
