@@ -1,7 +1,6 @@
 package courier
 
 import (
-	"cmp"
 	"strings"
 	"unicode"
 
@@ -31,8 +30,11 @@ func request(l lead.Lead, r Route) easybroker.ContactRequest {
 // a list without remote ids that is all by which it is known, and the lead or
 // the template may be another one by then.
 func (r Route) fingerprint(l *lead.Lead) lead.Fingerprint {
-	sent := request(*l, r)
-	return lead.NewFingerprint(cmp.Or(sent.Email, tail(sent.Phone)), sent.Message)
+	reach := l.Email
+	if reach == "" {
+		reach = tail(dialable(l.Phone, r.Account.Country))
+	}
+	return lead.NewFingerprint(reach, r.Template.Fill(&l.Inquiry))
 }
 
 // remember sees to it that the claim knows what each of its attempts sent. One

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Fingerprint tells what an attempt sent without keeping it: 64 bits of whom
@@ -15,8 +16,9 @@ type Fingerprint [16]byte
 // difference, as EasyBroker may tidy up what it gets.
 func NewFingerprint(reach, message string) Fingerprint {
 	var f Fingerprint
-	copy(f[:8], half(reach))
-	copy(f[8:], half(message))
+	first, second := half(reach), half(message)
+	copy(f[:8], first[:])
+	copy(f[8:], second[:])
 	return f
 }
 
@@ -25,15 +27,24 @@ func (f Fingerprint) IsZero() bool { return f == Fingerprint{} }
 
 // Reaches reports whether the attempt named that address or number.
 func (f Fingerprint) Reaches(reach string) bool {
-	return reach != "" && string(f[:8]) == string(half(reach))
+	return reach != "" && [8]byte(f[:8]) == half(reach)
 }
 
 // Says reports whether the attempt sent that message.
-func (f Fingerprint) Says(message string) bool { return string(f[8:]) == string(half(message)) }
+func (f Fingerprint) Says(message string) bool { return [8]byte(f[8:]) == half(message) }
 
-func half(text string) []byte {
-	sum := sha256.Sum256([]byte(strings.Map(simplest, strings.Join(strings.Fields(text), " "))))
-	return sum[:8]
+func half(text string) [8]byte {
+	folded := make([]byte, 0, 512)
+	for word := range strings.FieldsSeq(text) {
+		if len(folded) > 0 {
+			folded = append(folded, ' ')
+		}
+		for _, r := range word {
+			folded = utf8.AppendRune(folded, simplest(r))
+		}
+	}
+	sum := sha256.Sum256(folded)
+	return [8]byte(sum[:8])
 }
 
 // simplest returns the first of all runes that differ from r by their case

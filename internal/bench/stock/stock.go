@@ -97,7 +97,8 @@ func Keep(ctx context.Context, s *store.Store) error {
 // are due as before.
 func Carry(ctx context.Context, s *store.Store) error {
 	now := time.Now()
-	claims, _, err := s.Begin(ctx, Site, lead.Due{Now: now, N: 1, Lease: time.Minute})
+	sent := func(l *lead.Lead) lead.Fingerprint { return lead.NewFingerprint(l.Email, l.Message) }
+	claims, _, err := s.Begin(ctx, Site, lead.Due{Now: now, N: 1, Lease: time.Minute, Sent: sent})
 	if err != nil {
 		return err
 	}
