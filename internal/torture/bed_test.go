@@ -37,7 +37,8 @@ type bed struct {
 	database string
 	opt      courier.Options
 	cell     cell
-	dateSkew time.Duration // of the Date that EasyBroker's answers carry
+	routes   []courier.Route // of its lives in turn, the last one for all others; a partner's when empty
+	dateSkew time.Duration   // of the Date that EasyBroker's answers carry
 
 	over   chan struct{} // closed when the process shall not be started again
 	buried chan struct{} // closed when it is gone
@@ -116,6 +117,16 @@ func (b *bed) keepAlive() {
 	}
 }
 
+// route is that of the life which begins.
+func (b *bed) route() courier.Route {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.routes) == 0 {
+		return courier.Route{Site: site, Account: account, SendSource: true}
+	}
+	return b.routes[min(b.lives, len(b.routes)-1)]
+}
+
 func (b *bed) setProcess(l *life) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -174,7 +185,8 @@ func (b *bed) comesIn(n int) {
 
 // number reads what post wrote.
 func number(message string) int {
-	n, err := strconv.Atoi(strings.TrimPrefix(message, "lead "))
+	first, _, _ := strings.Cut(message, "\n")
+	n, err := strconv.Atoi(strings.TrimPrefix(first, "lead "))
 	if err != nil {
 		return 0
 	}

@@ -56,7 +56,7 @@ func (b *bed) startLife() (*life, error) {
 	})
 	opt := b.opt
 	opt.Log = zerolog.Nop()
-	l.courier = courier.New(outbox{l}, broker{l}, []courier.Route{{Site: site, Account: account, SendSource: true}}, opt)
+	l.courier = courier.New(outbox{l}, broker{l}, []courier.Route{b.route()}, opt)
 	go func() { l.ran <- l.courier.Run(l.ctx) }()
 	return l, nil
 }

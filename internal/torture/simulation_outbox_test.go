@@ -59,6 +59,9 @@ func (o *simOutbox) Begin(ctx context.Context, site string, q lead.Due) (claims 
 		if w.sabotage.hides == site {
 			return nil
 		}
+		if w.sabotage.blind {
+			q.Sent = nil
+		}
 		claims, next, err = w.store.Begin(ctx, site, q)
 		w.watch.began(claims, q, err)
 		claims = w.sabotage.begun(claims)

@@ -16,6 +16,7 @@ type simSabotage struct {
 	hurry  float64       // the courier calls that much more often than it may
 	hides  string        // a site whose leads the store does not give out
 	loses  bool          // leads are acknowledged, and not kept
+	blind  bool          // intents do not say what will be sent
 	begin  func([]lead.Claim) []lead.Claim
 	settle func(lead.Settlement) lead.Settlement
 }
@@ -57,6 +58,7 @@ func TestTheSimulationFindsWhatItMust(t *testing.T) {
 		"a move that nobody may make":     {simSabotage{settle: settleAs(lead.Delivered, lead.Discarded, "")}, "moves"},
 		"a failure without a reason":      {simSabotage{settle: settleAs(lead.Doubtful, lead.Failed, "")}, "fails"},
 		"a deadline that is too early":    {simSabotage{settle: settleAs(lead.Doubtful, lead.Failed, lead.ReasonDeadline)}, "fails"},
+		"an intent that says nothing":     {simSabotage{blind: true}, "once"},
 		"a pace that is too fast":         {simSabotage{hurry: 20}, "pace"},
 		"a lead that is left lying":       {simSabotage{settle: simNeverAgain}, "end"},
 	} {

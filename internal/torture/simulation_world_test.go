@@ -35,6 +35,7 @@ type simWorld struct {
 	mu     durableMutex
 	store  *store.Store
 	life   *simLife // nil while the process is down
+	boots  int
 	broker simBook
 	watch  simWatch
 	lifted bool // no trouble any more
@@ -158,6 +159,7 @@ func (w *simWorld) boot() {
 		return
 	}
 	w.watch.compare()
+	w.boots++
 	life := &simLife{
 		done: make(chan error, 1), dead: make(chan struct{}), offset: time.Duration(w.offset.Load()), paces: map[string]*simPace{},
 	}
@@ -175,10 +177,19 @@ func (w *simWorld) options() courier.Options {
 	return opt
 }
 
+// routes have another template for each life of the process, and now and then
+// none.
 func (w *simWorld) routes() []courier.Route {
+	var template lead.Template
+	if w.boots%3 != 0 {
+		var err error
+		if template, err = lead.ParseTemplate(fmt.Sprintf("{message}\n{property_id}\nFolleto %d", w.boots)); err != nil {
+			w.watch.violate("store", 0, "the template is none: %v", err)
+		}
+	}
 	var routes []courier.Route
 	for _, s := range w.plan.sites {
-		routes = append(routes, courier.Route{Site: s.name, Account: w.plan.accounts[s.account].Account, SendSource: true})
+		routes = append(routes, courier.Route{Site: s.name, Account: w.plan.accounts[s.account].Account, SendSource: true, Template: template})
 	}
 	return routes
 }

@@ -125,7 +125,7 @@ type farEnd struct {
 	near *line
 }
 
-var leadShape = regexp.MustCompile(`"message":"lead (\d+)"`)
+var leadShape = regexp.MustCompile(`"message":"lead (\d+)["\\]`)
 
 // leadIn returns the number of the lead that a request carries, or zero.
 func leadIn(p []byte) int {
