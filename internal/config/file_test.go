@@ -248,6 +248,7 @@ func TestWhatIsFineInAFile(t *testing.T) {
 		"carriage returns":                 "drain: 1s\r\nsites:\r\n  a:\r\n    source: a.mx\r\n",
 		"numbers and truths as ids":        "sites: {1: {source: a.mx}, true: {source: b.mx}}",
 		"a list as the environment has it": "courier: {schedule: '1s,2s'}\nsites: {a: {source: a.mx, origins: 'https://a.mx, https://b.mx'}}",
+		"a template with tabs and more":    "sites:\r\n  a:\r\n    source: a.mx\r\n    message_template: |\r\n      {message}\r\n      \"\ta: \\ # 🏡 {{ ñ\u00ad\U000e0001\r\n\r\n       De: {¿Crédito? 100%}\r\n",
 		"a key in a block":                 "operator_token: |\n  t0ken\nsites: {a: {source: a.mx}}",
 		"origins of none":                  "sites: {a: {source: a.mx, origins: []}}",
 		"fields of none":                   "sites: {a: {source: a.mx, fields: {}}}",
