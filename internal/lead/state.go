@@ -65,11 +65,11 @@ const (
 type Attempt struct {
 	Number  int
 	BegunAt time.Time
-	EndedAt time.Time // zero while the attempt is open
-	Outcome Outcome   // empty while the attempt is open
-	Status  int       // HTTP status, 0 without an answer
-	Detail  string    // what happened, for the operator; no personal data
-	Sent    Fingerprint
+	EndedAt time.Time   // zero while the attempt is open
+	Outcome Outcome     // empty while the attempt is open
+	Status  int         // HTTP status, 0 without an answer
+	Detail  string      // what happened, for the operator; no personal data
+	Sent    Fingerprint // of what it sent
 }
 
 // Perhaps reports whether EasyBroker may have taken the attempt.
