@@ -227,6 +227,21 @@ func TestContext(t *testing.T) {
 	require.Equal(t, "x", d.one(t).Context["utm_0"])
 }
 
+// B4: only the relay says that it has cleaned a message.
+func TestTheMarkOfACleanedMessageIsTheRelays(t *testing.T) {
+	const forged = `"sanitized":"name","context":{"sanitized":"name"}`
+	posted := []lead.Pair{{Name: "sanitized", Value: "name"}, {Name: "context[sanitized]", Value: "name"}}
+	for message, want := range map[string]map[string]string{"Hola": nil, `Ho\u0007la`: {"sanitized": "message"}} {
+		d := newRelay(t)
+		body := strings.Replace(jsonWith(forged), "Hola", message, 1)
+		require.Equal(t, 202, d.post(jsonType, body).Code)
+		l := d.one(t)
+		require.Equal(t, "Hola", l.Message)
+		require.Equal(t, want, l.Context)
+		require.Equal(t, posted, l.Extra, "what is posted under its name is a field like any other")
+	}
+}
+
 func TestTheAddressIsNotRead(t *testing.T) {
 	d := newRelay(t)
 	w := d.ask("POST", "/f/casas?email=a%40x.mx&property_id=EB-1&message=x&name=canary", "name=Ana", "Content-Type", formType, "Accept", jsonType)

@@ -247,6 +247,43 @@ func TestNewCleansTheContext(t *testing.T) {
 	}, l.Context)
 }
 
+// B3, B4: who reads the lead learns that its message is not all that came.
+func TestNewMarksAMessageThatHadControlCharacters(t *testing.T) {
+	const whole = "" // no mark
+	tests := map[string]struct{ typed, mark string }{
+		"B3 a NUL":                       {"ho\x00la", "message"},
+		"B4 an escape of a terminal":     {"\x1b[31mhola", "message"},
+		"B4 a bell at the end":           {"hola\a", "message"},
+		"B4 a delete":                    {"ho\x7fla", "message"},
+		"B4 one of C1":                   {"ho\u009bla", "message"},
+		"B4 a vertical tab":              {"ho\vla", "message"},
+		"B4 between accents":             {"¿cuánto\x01 cuesta?", "message"},
+		"TAB, LF and CR":                 {"a\tb\nc\rd", whole},
+		"the line ends of a form":        {" uno\r\ndos\r\n", whole},
+		"the line ends of other systems": {"a\u0085b\u2028c\u2029d", whole},
+		"accents in two pieces":          {"cafe\u0301", whole},
+		"a phone copied from a telephone, with its marks of direction": {"\u202a+52 55 1234 5678\u202c", whole},
+		"a byte order mark":            {"\ufeffhola", whole},
+		"bytes that are no text, seen": {"ho\xffla", whole},
+		"nothing odd":                  {"Hola", whole},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			l, err := lead.New(with(lead.Message, tt.typed), "casas.mx", lead.DefaultRules(), noon)
+			require.NoError(t, err)
+			require.Equal(t, tt.mark, l.Context["sanitized"])
+			if tt.mark == whole {
+				require.Nil(t, l.Context)
+			}
+		})
+	}
+	q := with(lead.Name, "Ana\x1b")
+	q.Phone = "55\x01 12"
+	l, err := lead.New(q, "casas.mx", lead.DefaultRules(), noon)
+	require.NoError(t, err)
+	require.Nil(t, l.Context, "only the message is the visitor's own words")
+}
+
 func TestRules(t *testing.T) {
 	tests := map[string]struct {
 		require []string

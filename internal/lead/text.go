@@ -14,6 +14,10 @@ const (
 	longestPhone   = 40
 	longestContext = 500
 	phoneTyped     = "phone_typed"
+
+	// sanitized marks a lead out of whose message control characters were taken.
+	// Nobody outside can set it: what a form has under this name is not context.
+	sanitized = "sanitized"
 )
 
 // clean is the one normaliser in front of all that is stored: every text is
@@ -27,8 +31,8 @@ func clean(q *Inquiry) []FieldError {
 	}
 	q.Name = Line(q.Name)
 	q.Phone = Line(q.Phone)
-	q.Message = Text(q.Message)
 	q.Context = cleanContext(q.Context)
+	q.cleanMessage()
 	q.Extra = cleanExtra(q.Extra)
 	q.PropertyID = norm.NFC.String(strings.TrimSpace(q.PropertyID))
 	q.Email = norm.NFC.String(cleanEmail(q.Email))
@@ -42,6 +46,16 @@ func clean(q *Inquiry) []FieldError {
 		q.Phone = strings.TrimSpace(cut(q.Phone, longestPhone))
 	}
 	return wrong
+}
+
+// cleanMessage leaves a mark where it takes control characters out: the visitor
+// wrote, or a robot did, what nobody sees any more.
+func (q *Inquiry) cleanMessage() {
+	typed := q.Message
+	q.Message = Text(typed)
+	if q.Message != typed && strings.ContainsFunc(typed, isOddControl) { // most are as they were, and not read again
+		q.keep(sanitized, string(Message))
+	}
 }
 
 func (q *Inquiry) keep(name, value string) {
@@ -127,6 +141,12 @@ func isInvisible(r rune) bool {
 
 // isUnwanted reports an invisible rune that does not lay out lines.
 func isUnwanted(r rune) bool { return r != '\n' && r != '\t' && isInvisible(r) }
+
+// isOddControl reports a control character that no keyboard writes. Those that
+// end lines or lay them out are ordinary.
+func isOddControl(r rune) bool {
+	return unicode.IsControl(r) && !strings.ContainsRune("\t\n\r\u0085", r)
+}
 
 // cut returns the first n runes of s.
 func cut(s string, n int) string {
