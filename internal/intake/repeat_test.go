@@ -71,6 +71,10 @@ func TestARepeatGetsTheSameAnswer(t *testing.T) {
 	const key = "Idempotency-Key"
 	changed := strings.Replace(wholeJSON, "Hola", "Otra cosa", 1)
 	withID := func(body, id string) string { return strings.Replace(body, "{", `{"_submission_id":"`+id+`",`, 1) }
+	written := func(at, id, body string) string {
+		return withID(strings.Replace(body, "{", `{"client_submitted_at":"`+at+`",`, 1), id)
+	}
+	const nine, ten = "2026-11-24T09:00:00-06:00", "2026-11-24T10:00:00-06:00"
 	tests := map[string]struct {
 		first, second         string // bodies
 		firstHead, secondHead []string
@@ -90,6 +94,10 @@ func TestARepeatGetsTheSameAnswer(t *testing.T) {
 		"another person":                        {wholeJSON, strings.Replace(wholeJSON, "ana@", "eva@", 1), nil, nil, 202, 2},
 		"a name that was put right":             {wholeJSON, strings.Replace(wholeJSON, `"Ana"`, `"Ana Luz"`, 1), nil, nil, 202, 2},
 		"a blank key is none":                   {wholeJSON, changed, []string{key, ""}, []string{key, ""}, 202, 2},
+		"E9 the same after hours offline":       {written(nine, "k", wholeJSON), written(nine, "k", wholeJSON), nil, nil, 202, 1},
+		"E9 with the time of another try":       {written(nine, "k", wholeJSON), written(ten, "k", wholeJSON), nil, nil, 202, 1},
+		"E9 an edit under the same key":         {written(nine, "k", wholeJSON), written(ten, "k", changed), nil, nil, 422, 1},
+		"E9 an edit under a key of its own":     {written(nine, "k", wholeJSON), written(ten, "l", changed), nil, nil, 202, 2},
 		"a key of any length and letters works": {wholeJSON, wholeJSON, []string{key, strings.Repeat("ñ\"\\", 1000)}, []string{key, strings.Repeat("ñ\"\\", 1000)}, 202, 1},
 	}
 	for name, tt := range tests {

@@ -15,6 +15,7 @@ import (
 	"leadrelay/internal/intake"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/site"
+	"leadrelay/internal/spam"
 )
 
 // guarded is a door for a site that sets spam apart.
@@ -138,6 +139,30 @@ func TestTheTimeThatAFormTakes(t *testing.T) {
 				time.Sleep(tt.wait)
 				require.Equal(t, 202, d.submit(form))
 				require.Equal(t, tt.want, d.one(t).State, d.one(t).Reason)
+			})
+		})
+	}
+}
+
+// E9: the page was open for hours, and the inquiry waited in it until there was
+// a network again. It is one post, kept with the time that the page tells.
+func TestAnInquiryThatWasWrittenOffline(t *testing.T) {
+	const written = "client_submitted_at"
+	for _, at := range []string{"2026-11-24T09:30:00-06:00", "2026-11-24T15:30:00Z", "1795534200000", "hace rato"} {
+		t.Run(at, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := guarded(t, spam.DefaultThreshold, nil)
+				form := formOf(t, d.ask("GET", "/f/costa?property_id=EB-1", ""))
+				time.Sleep(3 * time.Hour)
+				for name, value := range map[string]string{"email": "ana@ejemplo.mx", "message": "Hola", "_submission_id": "8e03978e", written: at} {
+					form.Set(name, value)
+				}
+				require.Equal(t, 202, d.submit(form))
+				l := d.one(t)
+				require.Equal(t, lead.Queued, l.State, l.Reason)
+				require.Equal(t, []lead.Pair{{Name: written, Value: at}}, l.Extra)
+				require.Equal(t, time.Now(), l.ReceivedAt, "which is ours to say")
+				require.NotContains(t, d.log.String(), `"spam":`)
 			})
 		})
 	}
