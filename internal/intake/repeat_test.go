@@ -128,6 +128,30 @@ func TestAKeyBelongsToItsSite(t *testing.T) { // D6
 		require.Equal(t, 202, c.post(path, jsonType, wholeJSON, "Idempotency-Key", "k").Code)
 	}
 	require.Equal(t, 2, c.leads(t))
+	for _, path := range []string{"/f", "/f/default"} { // two addresses of one site
+		require.Equal(t, 202, c.post(path, jsonType, wholeJSON, "Idempotency-Key", "k").Code)
+	}
+	require.Equal(t, 3, c.leads(t))
+}
+
+// D7: a day later the key is anybody's again, but the words still count.
+func TestAKeyCountsForADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCounter(t, atOnce)
+		changed := strings.Replace(wholeJSON, "Hola", "Otra cosa", 1)
+		post := func(body string, headers ...string) *httptest.ResponseRecorder {
+			return c.post("/f/casas", jsonType, body, headers...)
+		}
+		require.Equal(t, 202, post(wholeJSON, "Idempotency-Key", "k").Code)
+		time.Sleep(lead.KeyWindow)
+		require.Equal(t, 422, post(changed, "Idempotency-Key", "k").Code)
+		second := post(wholeJSON)
+		time.Sleep(time.Second)
+		third := post(wholeJSON, "Idempotency-Key", "k")
+		require.Equal(t, "true", third.Header().Get("Idempotency-Replayed"))
+		require.Equal(t, second.Body.String(), third.Body.String(), "not the lead of yesterday")
+		require.Equal(t, 2, c.leads(t))
+	})
 }
 
 func TestAFormThatIsSentTwiceLeadsToTheSamePage(t *testing.T) {
