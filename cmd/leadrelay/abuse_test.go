@@ -40,7 +40,7 @@ func planned() siege {
 	return siege{1500 * time.Millisecond, 3 * time.Second, 120, 50, 100, 5 * time.Second, 5 * time.Second}
 }
 
-// A thousand clients that are slow or hang up, a thousand bad posts a second
+// F6: a thousand clients that are slow or hang up, a thousand bad posts a second
 // and a flood on one site: those who ask about another site's properties notice
 // little, and when it is over nothing of it is left.
 func TestGoodVisitorsUnderSiege(t *testing.T) {
@@ -66,7 +66,7 @@ func TestGoodVisitorsUnderSiege(t *testing.T) {
 	require.Empty(t, a.p.err.String())
 }
 
-// More clients than the relay has places for hold a connection each and say
+// E6: more clients than the relay has places for hold a connection each and say
 // nothing: who has something to say gets in, and soon.
 func TestASilentCrowdKeepsNoVisitorOut(t *testing.T) {
 	const places = 2048

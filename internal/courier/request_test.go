@@ -10,7 +10,7 @@ import (
 	"leadrelay/internal/lead"
 )
 
-func TestPhonesBecomeDialableWhereTheyCan(t *testing.T) {
+func TestPhonesBecomeDialableWhereTheyCan(t *testing.T) { // C7, C8
 	const mx = "+525512345678"
 	for typed, want := range map[string]string{
 		"5512345678":          mx,

@@ -66,6 +66,7 @@ func TestSpamIsSetApartAndAnsweredLikeAnyOther(t *testing.T) {
 		"a link to the site":                      {asked("message", "Vi https://www.casas.mx/propiedad/1 y https://costa.mx/2, ¿siguen?"), ""},
 		"an attack, which is kept as it is (B13)": {asked("message", "<script>alert(1)</script>"), ""},
 		"somebody called Null (B15)":              {asked("name", "Null", "message", "undefined"), ""},
+		"somebody called Test (B15)":              {asked("name", "Test", "message", "test"), ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -118,7 +119,7 @@ func TestTheTimeThatAFormTakes(t *testing.T) {
 		stamp func(string) string // what becomes of the form's time
 		want  lead.State
 	}{
-		"at once":                  {100 * time.Millisecond, nil, lead.Quarantined},
+		"C15 in 200 ms":            {200 * time.Millisecond, nil, lead.Quarantined},
 		"as a person":              {8 * time.Second, nil, lead.Queued},
 		"in a tab of yesterday":    {25 * time.Hour, nil, lead.Queued},
 		"without a time":           {0, func(string) string { return "" }, lead.Queued},

@@ -140,7 +140,7 @@ const getOK = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 func ok(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }
 
-func TestASlowClientIsHungUpOn(t *testing.T) {
+func TestASlowClientIsHungUpOn(t *testing.T) { // E4
 	const short = 50 * time.Millisecond
 	flood := make([]byte, 1<<20)
 	tests := map[string]struct {
@@ -227,7 +227,7 @@ func TestUsualBounds(t *testing.T) {
 	require.Equal(t, server.Bounds{Connections: 2048, Moment: s, Headers: 10 * s, Body: 30 * s, Answer: 30 * s, Idle: 60 * s, Finish: 10 * s}, server.Usual())
 }
 
-func TestHeadersTooLarge(t *testing.T) {
+func TestHeadersTooLarge(t *testing.T) { // A17
 	d := open(t, http.HandlerFunc(ok), quick())
 	for name, request := range map[string]string{
 		"one long header": "GET / HTTP/1.1\r\nHost: x\r\nCookie: " + strings.Repeat("a", 1<<20) + "\r\n\r\n",
@@ -244,7 +244,7 @@ func TestHeadersTooLarge(t *testing.T) {
 	}
 }
 
-// Nothing but HTTP/1 is spoken here, and garbage gets an answer or none.
+// E7, E8: nothing but HTTP/1 is spoken here, and garbage gets an answer or none.
 func TestGarbage(t *testing.T) {
 	d := open(t, http.HandlerFunc(ok), quick())
 	for name, request := range map[string]string{
@@ -334,7 +334,7 @@ func TestConnectionsBeyondTheCapWaitAndAreServed(t *testing.T) {
 	require.EqualValues(t, most, top.Load())
 }
 
-// Those who hold a place and say nothing, or no whole request, or nothing more,
+// E6: those who hold a place and say nothing, or no whole request, or nothing more,
 // lose it to those who do, the longest first.
 func TestASilentCrowdKeepsNobodyOut(t *testing.T) {
 	const most, clients = 4, 40

@@ -239,7 +239,7 @@ func number6(i int) *http.Request {
 	return &http.Request{RemoteAddr: netip.AddrPortFrom(a, 1).String()}
 }
 
-// A flood from a million addresses costs a bounded memory, and each of them
+// F3: a flood from a million addresses costs a bounded memory, and each of them
 // passes as any other would.
 func TestAMillionAddresses(t *testing.T) {
 	for name, post := range map[string]func(int) *http.Request{"IPv4": number, "IPv6, each from a /64 of its own": number6} {

@@ -38,7 +38,7 @@ func statuses(t *testing.T, s *stage, message string) map[float64]float64 {
 	return counts
 }
 
-// A flood writes a few lines a second and how many it did not write; the
+// F5: a flood writes a few lines a second and how many it did not write; the
 // counters are exact.
 func TestAFloodIsSampledInTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -68,7 +68,7 @@ func FuzzMultipart(f *testing.F) {
 	})
 }
 
-func TestNoPartIsWrittenToDisk(t *testing.T) {
+func TestNoPartIsWrittenToDisk(t *testing.T) { // A10
 	folder := t.TempDir()
 	t.Setenv("TMPDIR", folder)
 	var b bytes.Buffer

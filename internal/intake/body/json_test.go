@@ -32,7 +32,7 @@ func TestParseJSON(t *testing.T) {
 	}, got)
 }
 
-func TestJSONErrorsSayWhereAndNotWhat(t *testing.T) {
+func TestJSONErrorsSayWhereAndNotWhat(t *testing.T) { // A1
 	_, err := parseJSON([]byte(`{"email": canary}`))
 	require.EqualError(t, err, "the JSON breaks at byte 11")
 	_, err = parseJSON([]byte(`{"canary":1,"canary":2}`))
