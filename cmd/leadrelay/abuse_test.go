@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,10 +101,8 @@ type abuse struct {
 
 func newAbuse(t *testing.T) *abuse {
 	t.Helper()
-	env := settings(t, "127.0.0.1:1")
+	env := settingsWith(t, "127.0.0.1:1", "sites:\n  casas: {source: casas.mx}\n  ruido: {source: ruido.mx}\n")
 	env["LEADRELAY_LIMIT_SITE"] = "6000/m" // the good ones are half of it
-	env["LEADRELAY_CONFIG"] = filepath.Join(t.TempDir(), "sites.yaml")
-	require.NoError(t, os.WriteFile(env["LEADRELAY_CONFIG"], []byte("sites:\n  casas: {source: casas.mx}\n  ruido: {source: ruido.mx}\n"), 0o600))
 	return &abuse{T: t, p: start(t, env, "serve").started(), client: newClient(t), over: make(chan struct{})}
 }
 

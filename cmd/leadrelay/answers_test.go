@@ -2,8 +2,6 @@ package main
 
 import (
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -209,10 +207,8 @@ func answersWhileSending(t *testing.T, doc *description) {
 }
 
 func answersWithoutADefault(t *testing.T, doc *description) {
-	file := filepath.Join(t.TempDir(), "leadrelay.yaml")
-	require.NoError(t, os.WriteFile(file, []byte("sites:\n  casas:\n    source: casas.mx\n"), 0o600))
-	env := settings(t, "127.0.0.1:1")
-	env["LEADRELAY_SOURCE"], env["LEADRELAY_CONFIG"] = "", file
+	env := settingsWith(t, "127.0.0.1:1", "sites:\n  casas:\n    source: casas.mx\n")
+	env["LEADRELAY_SOURCE"] = ""
 	d := openDoors(t, env)
 	for _, q := range nowhere("/f") {
 		d.ask(doc, q)

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"crypto/rand"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -14,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -192,11 +189,7 @@ func canaryRequests(t *testing.T) map[string]func(*process) string {
 // is.
 func say(t *testing.T, door, method, path string, header []string, body string) string {
 	t.Helper()
-	conn, err := net.Dial("tcp", door)
-	require.NoError(t, err)
-	defer func() { _ = conn.Close() }()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
-	var b bytes.Buffer
+	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", method, path, door)
 	lower := strings.ToLower(strings.Join(header, "\n"))
 	for name, usual := range map[string]string{
@@ -212,8 +205,5 @@ func say(t *testing.T, door, method, path string, header []string, body string) 
 		fmt.Fprintf(&b, "%s\r\n", line)
 	}
 	fmt.Fprintf(&b, "\r\n%s", body)
-	_, _ = conn.Write(b.Bytes()) // the relay may have hung up already
-	_ = conn.(*net.TCPConn).CloseWrite()
-	answer, _ := io.ReadAll(conn)
-	return string(answer)
+	return said(t, door, b.String())
 }

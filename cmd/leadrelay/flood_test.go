@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -32,12 +30,10 @@ type usual struct {
 
 func atTheUsualDoor(t *testing.T, then func(d *usual)) {
 	t.Helper()
-	env := settings(t, "127.0.0.1:1")
+	env := settingsWith(t, "127.0.0.1:1", "sites:\n  casas: {source: casas.mx}\n  lofts: {source: lofts.mx}\n")
 	delete(env, "LEADRELAY_LIMIT_ADDRESS")
 	delete(env, "LEADRELAY_LIMIT_SITE")
 	env["LEADRELAY_TRUSTED_PROXIES"] = "10.0.0.0/8"
-	env["LEADRELAY_CONFIG"] = filepath.Join(t.TempDir(), "sites.yaml")
-	require.NoError(t, os.WriteFile(env["LEADRELAY_CONFIG"], []byte("sites:\n  casas: {source: casas.mx}\n  lofts: {source: lofts.mx}\n"), 0o600))
 	cfg, err := config.Load(func(name string) string { return env[name] }, config.Open)
 	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) {

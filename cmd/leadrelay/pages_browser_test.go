@@ -2,8 +2,6 @@ package main
 
 import (
 	"net/http"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -27,9 +25,8 @@ const agencies = `sites:
 
 func openAgencies(t *testing.T) *doors {
 	t.Helper()
-	env := settings(t, "127.0.0.1:1")
-	env["LEADRELAY_SOURCE"], env["LEADRELAY_CONFIG"] = "", filepath.Join(t.TempDir(), "sites.yaml")
-	require.NoError(t, os.WriteFile(env["LEADRELAY_CONFIG"], []byte(agencies), 0o600))
+	env := settingsWith(t, "127.0.0.1:1", agencies)
+	env["LEADRELAY_SOURCE"] = ""
 	return openDoors(t, env)
 }
 

@@ -50,6 +50,15 @@ func settings(t *testing.T, broker string) map[string]string {
 	}
 }
 
+// settingsWith are settings with a file that says more.
+func settingsWith(t *testing.T, broker, file string) map[string]string {
+	t.Helper()
+	env := settings(t, broker)
+	env["LEADRELAY_CONFIG"] = filepath.Join(t.TempDir(), "leadrelay.yaml")
+	require.NoError(t, os.WriteFile(env["LEADRELAY_CONFIG"], []byte(file), 0o600))
+	return env
+}
+
 // process is a leadrelay that really runs.
 type process struct {
 	t                *testing.T

@@ -44,11 +44,8 @@ func TestEveryRecipeIsRun(t *testing.T) {
 
 // What the plug-ins send is understood with the names that the recipe maps.
 func TestTheWordPressRecipe(t *testing.T) {
-	config := filepath.Join(t.TempDir(), "leadrelay.yaml")
-	require.NoError(t, os.WriteFile(config, []byte(recipe(t, "wordpress", "", "")), 0o600))
-	env := settings(t, freeAddr(t))
+	env := settingsWith(t, freeAddr(t), recipe(t, "wordpress", "", ""))
 	delete(env, "LEADRELAY_SOURCE")
-	env["LEADRELAY_CONFIG"] = config
 	p := start(t, env, "serve").started()
 
 	files, err := filepath.Glob("../../internal/intake/testdata/webhooks/[a-z]*")

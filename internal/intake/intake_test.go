@@ -112,14 +112,18 @@ func (d *relay) open(door http.Handler) {
 }
 
 // ask sends one request; headers come in pairs.
-func (d *relay) ask(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+func ask(door http.Handler, method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	d.ServeHTTP(w, r)
+	door.ServeHTTP(w, r)
 	return w
+}
+
+func (d *relay) ask(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	return ask(d, method, path, body, headers...)
 }
 
 func (d *relay) post(contentType, body string, headers ...string) *httptest.ResponseRecorder {
@@ -300,10 +304,7 @@ func TestKeptLead(t *testing.T) {
 
 func TestAnOptionlessDoorWorks(t *testing.T) {
 	kept := &shelf{}
-	w := httptest.NewRecorder()
-	r := httptest.NewRequest("POST", "/f/casas", strings.NewReader(wholeJSON))
-	r.Header.Set("Content-Type", jsonType)
-	intake.New(sites(t), kept, intake.Options{}).ServeHTTP(w, r)
+	w := ask(intake.New(sites(t), kept, intake.Options{}), "POST", "/f/casas", wholeJSON, "Content-Type", jsonType)
 	require.Equal(t, 202, w.Code)
 	require.Len(t, kept.leads, 1)
 }
@@ -373,8 +374,6 @@ func TestBehindAnotherRouter(t *testing.T) {
 		"GET /f/casas/thanks?folio=7": 200, "FOO /other": 404,
 	} {
 		method, path, _ := strings.Cut(target, " ")
-		w := httptest.NewRecorder()
-		outer.ServeHTTP(w, httptest.NewRequest(method, path, nil))
-		require.Equal(t, status, w.Code, target)
+		require.Equal(t, status, ask(outer, method, path, "").Code, target)
 	}
 }

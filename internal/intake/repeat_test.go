@@ -45,14 +45,7 @@ func atOnce(s *store.Store) intake.Keeper { return s }
 
 // post posts to a site; headers come in pairs.
 func (c *counter) post(path, contentType, body string, headers ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest("POST", path, strings.NewReader(body))
-	r.Header.Set("Content-Type", contentType)
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
-	}
-	w := httptest.NewRecorder()
-	c.ServeHTTP(w, r)
-	return w
+	return ask(c, http.MethodPost, path, body, append([]string{"Content-Type", contentType}, headers...)...)
 }
 
 func (c *counter) leads(t *testing.T) int {

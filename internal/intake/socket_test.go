@@ -27,16 +27,22 @@ func listen(t *testing.T) (*relay, string) {
 	return d, server.Listener.Addr().String()
 }
 
-// say sends bytes as they are and returns all that comes back.
-func say(t *testing.T, address, request string) string {
+// begin opens a connection and sends bytes as they are.
+func begin(t *testing.T, address, request string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	require.NoError(t, err)
-	defer conn.Close()
+	t.Cleanup(func() { _ = conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(5*time.Second)))
 	_, err = io.WriteString(conn, request)
 	require.NoError(t, err)
-	answer, _ := io.ReadAll(conn) // a reset ends it too
+	return conn
+}
+
+// say sends bytes as they are and returns all that comes back.
+func say(t *testing.T, address, request string) string {
+	t.Helper()
+	answer, _ := io.ReadAll(begin(t, address, request)) // a reset ends it too
 	return string(answer)
 }
 
@@ -103,7 +109,7 @@ func TestRawRequests(t *testing.T) {
 			d, address := listen(t)
 			var answer string
 			if tt.status == "" && tt.kept == 0 {
-				hangUp(t, address, tt.request)
+				require.NoError(t, begin(t, address, tt.request).Close())
 			} else {
 				answer = say(t, address, tt.request)
 				require.NotContains(t, answer, "500 Internal")
@@ -125,25 +131,11 @@ func TestRawRequests(t *testing.T) {
 	}
 }
 
-// hangUp sends bytes and closes.
-func hangUp(t *testing.T, address, request string) {
-	t.Helper()
-	conn, err := net.Dial("tcp", address)
-	require.NoError(t, err)
-	_, err = io.WriteString(conn, request)
-	require.NoError(t, err)
-	require.NoError(t, conn.Close())
-}
-
 // A client that has said all may close its half of the line, as nc does, and
 // still gets its answer.
 func TestAHalfClosedConnectionIsAnswered(t *testing.T) {
 	d, address := listen(t)
-	conn, err := net.Dial("tcp", address)
-	require.NoError(t, err)
-	defer conn.Close()
-	_, err = io.WriteString(conn, plain(fmt.Sprintf("Content-Length: %d\r\n", len(wholeForm)), wholeForm))
-	require.NoError(t, err)
+	conn := begin(t, address, plain(fmt.Sprintf("Content-Length: %d\r\n", len(wholeForm)), wholeForm))
 	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
 	answer, err := io.ReadAll(conn)
 	require.NoError(t, err)
@@ -154,11 +146,7 @@ func TestAHalfClosedConnectionIsAnswered(t *testing.T) {
 // A client may ask whether it may send before it sends.
 func TestExpectIsAnsweredWhenTheBodyIsWanted(t *testing.T) {
 	_, address := listen(t)
-	conn, err := net.Dial("tcp", address)
-	require.NoError(t, err)
-	defer conn.Close()
-	_, err = io.WriteString(conn, plain(fmt.Sprintf("Expect: 100-continue\r\nContent-Length: %d\r\n", len(wholeForm)), ""))
-	require.NoError(t, err)
+	conn := begin(t, address, plain(fmt.Sprintf("Expect: 100-continue\r\nContent-Length: %d\r\n", len(wholeForm)), ""))
 	in := bufio.NewReader(conn)
 	line, err := in.ReadString('\n')
 	require.NoError(t, err)

@@ -2,7 +2,6 @@ package intake_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -54,8 +53,8 @@ func TestWebhooks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			kept := &shelf{}
 			s := site.Site{ID: "casas", Source: "casas.mx", Locale: "es", Rules: lead.DefaultRules(), Fields: tt.own, Tick: lead.Milliseconds}
-			w := httptest.NewRecorder()
-			intake.New([]site.Site{s}, kept, intake.Options{}).ServeHTTP(w, webhook(t, name))
+			body, contentType := webhook(t, name)
+			w := ask(intake.New([]site.Site{s}, kept, intake.Options{}), http.MethodPost, "/f/casas", body, "Content-Type", contentType, "Accept", "*/*")
 			require.Equal(t, tt.status, w.Code, w.Body.String())
 			require.Len(t, kept.leads, 1)
 			l := kept.leads[0]
@@ -75,24 +74,19 @@ func TestWebhooks(t *testing.T) {
 	}
 }
 
-// webhook is the request that carries a file's body, with the Accept header
-// that WordPress sends.
-func webhook(t *testing.T, file string) *http.Request {
+// webhook is a file's body as it is sent.
+func webhook(t *testing.T, file string) (body, contentType string) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/webhooks/" + file)
 	require.NoError(t, err)
-	body, contentType := string(text), jsonType
-	if strings.HasSuffix(file, ".form") {
-		var pairs []string
-		for line := range strings.Lines(body) {
-			name, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
-			require.True(t, ok, line)
-			pairs = append(pairs, name, value)
-		}
-		body, contentType = encoded(pairs...), formType
+	if !strings.HasSuffix(file, ".form") {
+		return string(text), jsonType
 	}
-	r := httptest.NewRequest(http.MethodPost, "/f/casas", strings.NewReader(body))
-	r.Header.Set("Content-Type", contentType)
-	r.Header.Set("Accept", "*/*")
-	return r
+	var pairs []string
+	for line := range strings.Lines(string(text)) {
+		name, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+		require.True(t, ok, line)
+		pairs = append(pairs, name, value)
+	}
+	return encoded(pairs...), formType
 }
