@@ -187,3 +187,25 @@ func TestManyPeopleBehindOneAddress(t *testing.T) {
 		})
 	}
 }
+
+// E9: a telephone that has a network again sends at once what waited in it for
+// hours. Each is one post of a person, and none is a robot's.
+func TestAQueueThatWasOffline(t *testing.T) {
+	const address, waiting = "198.51.100.7:1", 10
+	atTheUsualDoor(t, func(d *usual) {
+		shown := shownValue.FindStringSubmatch(d.ask(http.MethodGet, "casas", address, "").Body.String())
+		require.NotNil(d, shown)
+		written := time.Now()
+		time.Sleep(3 * time.Hour)
+		for i := range waiting {
+			form := url.Values{
+				"_shown": {shown[1]}, "_submission_id": {fmt.Sprint("offline-", i)}, "client_submitted_at": {written.Add(time.Duration(i) * time.Minute).Format(time.RFC3339)},
+				"property_id": {fmt.Sprint("EB-", i)}, "email": {"ana@ejemplo.mx"}, "message": {"Hola, me interesa esta propiedad. ¿Sigue disponible?"},
+			}
+			for range 2 { // the first answer may have got lost
+				require.Equal(d, http.StatusAccepted, d.ask(http.MethodPost, "casas", address, form.Encode()).Code)
+			}
+		}
+		require.Equal(d, map[string]int{"queued": waiting}, d.kept("casas"))
+	})
+}
