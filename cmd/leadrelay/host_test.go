@@ -77,10 +77,10 @@ func (h *host) show(body string, head ...string) {
 // way is what lies between the page and the relay. Snags are used up one by
 // one by the posts that come.
 type way struct {
-	to     *httputil.ReverseProxy
-	mu     sync.Mutex
+	to    *httputil.ReverseProxy
+	mu    sync.Mutex
 	snags []snag
-	posts  []url.Values
+	posts []url.Values
 }
 
 // snag is what happens to a post instead of its answer.
@@ -199,6 +199,6 @@ func (h *host) shoot(name string) {
 	if dir == "" {
 		return
 	}
-	png := ask(h.browser, chromedp.CaptureScreenshot())
+	png := ask(h.browser, chromedp.FullScreenshot(100))
 	require.NoError(h.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
 }

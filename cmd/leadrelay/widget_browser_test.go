@@ -24,7 +24,7 @@ var heard = script(`
 
 func (h *host) heard() []string {
 	h.t.Helper()
-	return ask(h.browser, chromedp.Evaluate[[]string](`heard`))
+	return ask(h.browser, chromedp.Evaluate[[]string](`window.heard ?? []`))
 }
 
 func (h *host) count(selector string) int {

@@ -6,7 +6,7 @@
     es: {
       title: "Pregunta por esta propiedad", name: "Tu nombre", email: "Correo electrónico", phone: "Teléfono o WhatsApp", message: "Mensaje",
       optional: "opcional", sample: "Hola, me interesa esta propiedad. ¿Sigue disponible? Me gustaría visitarla.",
-      send: "Enviar mensaje", sending: "Enviando…", slow: "La conexión está lenta; seguimos intentando.", again: "Enviar de nuevo",
+      send: "Enviar mensaje", sending: "Enviando…", slow: "Conexión lenta; seguimos intentando.", again: "Enviar de nuevo",
       consent: "Al enviar aceptas el", privacy: "aviso de privacidad", missing: "Completa este dato.",
       badEmail: "Escribe el correo completo, por ejemplo nombre@ejemplo.com.", mend: "Corrige lo marcado y envía de nuevo.",
       done: "Recibimos tu mensaje", next: "Pronto te responden. Si llamas, tu folio es:", more: "Escribir otro mensaje",
@@ -17,7 +17,7 @@
     en: {
       title: "Ask about this property", name: "Your name", email: "Email", phone: "Phone or WhatsApp", message: "Message",
       optional: "optional", sample: "Hello, I am interested in this property. Is it still available? I would like to visit it.",
-      send: "Send message", sending: "Sending…", slow: "The connection is slow; we keep trying.", again: "Send again",
+      send: "Send message", sending: "Sending…", slow: "Slow connection; we keep trying.", again: "Send again",
       consent: "By sending you accept the", privacy: "privacy notice", missing: "Please fill this in.",
       badEmail: "Write the whole address, for example name@example.com.", mend: "Correct what is marked and send again.",
       done: "We received your message", next: "You will hear back soon. If you call, your reference is:", more: "Write another message",
@@ -29,7 +29,7 @@
 
   const css = `
 .leadrelay{max-width:34rem;margin:0;padding:0;border:0;background:none;font:inherit;font-family:var(--leadrelay-font,inherit);line-height:1.5;color:var(--leadrelay-ink,inherit);text-align:start;overflow-wrap:anywhere}
-.leadrelay *{box-sizing:border-box;float:none;margin:0;padding:0;font:inherit;color:inherit;text-transform:none}
+.leadrelay *{box-sizing:border-box;float:none;margin:0;padding:0;font:inherit;color:inherit;letter-spacing:inherit;text-align:inherit;text-transform:none}
 [data-leadrelay-sent],.leadrelay [hidden]{display:none!important}
 .leadrelay,.lr-error{--lr-accent:var(--leadrelay-accent,var(--lr-link,currentColor));--lr-bad:var(--leadrelay-error,color-mix(in srgb,#e02a1f 62%,currentColor))}
 .leadrelay .lr-title{margin-bottom:.2em;font-size:1.25em;font-weight:650;line-height:1.25}
@@ -37,18 +37,19 @@
 .leadrelay .lr-label{display:block;width:auto;margin-bottom:.3em;font-size:.94em;font-weight:560}
 .leadrelay i{font-weight:400}
 .leadrelay .lr-input.lr-input,.leadrelay .lr-button.lr-button{display:block;width:100%;max-width:none;min-height:48px;height:auto;padding:10px 12px;font-size:max(16px,1em);background:color-mix(in srgb,currentColor 4%,transparent);border:1px solid;border-color:color-mix(in srgb,currentColor 55%,transparent);border-radius:var(--leadrelay-radius,10px);box-shadow:none}
-.leadrelay textarea.lr-input.lr-input{min-height:7.5em;max-height:60vh;resize:vertical;field-sizing:content}
+.leadrelay textarea.lr-input.lr-input{min-height:7.5em;resize:vertical;field-sizing:content}
 .leadrelay .lr-input[aria-invalid=true]{border:2px solid var(--lr-bad);padding:9px 11px}
 .leadrelay :focus-visible{outline:3px solid var(--lr-accent);outline-offset:2px}
 .lr-error.lr-error{margin:.4em 0 0;font-size:.92em;color:var(--lr-bad)}
 .lr-error::before{content:"⚠︎ "}
 .leadrelay .lr-notice>*{margin-top:.6em}
 .leadrelay .lr-button.lr-button{margin-top:1.3em;font-weight:620;text-align:center;color:var(--lr-on);background:var(--lr-accent);border-color:transparent;cursor:pointer}
-.leadrelay[aria-busy=true] .lr-button{opacity:.75;cursor:progress}
+.leadrelay[aria-busy=true] .lr-button.lr-button{color:inherit;background:none;border-color:inherit;cursor:progress}
 .leadrelay .lr-fine{margin-top:.9em;font-size:.88em}
 .leadrelay a,.lr-links>*{text-decoration:underline}
 .lr-links{display:flex;flex-wrap:wrap;gap:0 1.2em}
 .leadrelay .lr-links>*{display:grid;place-items:center;min-width:44px;min-height:44px;background:none;border:0;cursor:pointer}
+.lr-notice:has(a)~.lr-links{display:none}
 .lr-done .lr-title{outline:0}
 .lr-done .lr-title::before{content:"✓";display:grid;place-content:center;width:2em;height:2em;margin-bottom:.5em;border:2px solid;border-radius:50%}
 .leadrelay .lr-folio{font-size:1.3em;font-weight:600;white-space:nowrap}`;
@@ -75,7 +76,7 @@
   const script = doc.currentScript ?? page.querySelector("script[src*='/widget.']");
   if (earlier?.scan) return earlier.scan(script); // loaded twice
 
-  const base = new URL(".", script.src), prefix = `leadrelay ${base}`, day = 864e5;
+  const base = new URL(".", script.src), prefix = `leadrelay ${base}`;
   const inquiries = new Map(); // by their forms
   let count = 0, sheet, later, isBlocked;
 
@@ -96,7 +97,7 @@
   // What is typed and not sent stays on this device for a day, if there is room.
   const load = (key) => attempt(() => {
     const kept = bare(JSON.parse(localStorage[key]));
-    if (Date.now() - kept.at < day) return kept;
+    if (Date.now() - kept.at < 864e5) return kept;
     save(key);
   });
   const save = (key, kept) => attempt(() => {
@@ -372,9 +373,9 @@
 
     // The site's captcha comes once somebody begins to write. Without it the relay judges by other signs.
     challenge() {
-      const provider = captchas[this.options.captcha];
-      if (!provider || this.captcha) return;
-      const [name, address] = provider, spot = make("div", { class: "lr-field" }), tag = make("script", { nonce: script.nonce });
+      const [name, address] = captchas[this.options.captcha] ?? [];
+      if (!name || this.captcha) return;
+      const spot = make("div", { class: "lr-field" }), tag = make("script", { nonce: script.nonce });
       this.captcha = {};
       this.notice.after(spot);
       tag.addEventListener("load", () => {
@@ -435,8 +436,8 @@
       field("phone", "input", { type: "tel", inputmode: "tel" }),
       field("message", "textarea", { autocomplete: "off" }, message),
       privacy && make("input", { type: "hidden", name: "consent", value: `${t.consent} ${t.privacy}: ${privacy}` }),
-      make("button", { class: "lr-button" }, t.send),
       privacy && make("p", { class: "lr-fine" }, t.consent + " ", link(privacy, t.privacy), "."),
+      make("button", { class: "lr-button" }, t.send),
       contacts(options, [propertyId, message]));
   }
 
