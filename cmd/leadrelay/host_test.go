@@ -34,7 +34,7 @@ type host struct {
 
 const hostNonce = "bm9uY2U"
 
-func openHost(t *testing.T) *host {
+func openHost(t *testing.T, flags ...chromedp.ExecAllocatorOption) *host {
 	t.Helper()
 	h := &host{pages: http.NewServeMux()}
 	site := httptest.NewServer(h.pages)
@@ -46,7 +46,7 @@ func openHost(t *testing.T) *host {
 	server := httptest.NewServer(h.way)
 	t.Cleanup(server.Close)
 	h.relay = server.URL
-	h.browser = openBrowser(t)
+	h.browser = openBrowser(t, flags...)
 	return h
 }
 

@@ -52,6 +52,7 @@ type verbs struct {
 	Fakebroker  fakebrokerCmd  `cmd:"" help:"Run the pretend EasyBroker alone, with faults on request."`
 	Leads       leadsCmd       `cmd:"" help:"Look at leads and move them, through the operator's door of a running relay."`
 	Reconcile   reconcileCmd   `cmd:"" help:"Compare our leads with EasyBroker's list. Exits with 0 when they agree, 3 when not, 1 when that could not be found out."`
+	Snippet     snippetCmd     `cmd:"" help:"Print the tag that puts a site's form on a page."`
 	Config      configCmd      `cmd:"" help:"Check or print the settings."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running relay whether it lives; for images without curl."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 )
 
@@ -222,4 +223,101 @@ func TestTheWidgetOnAHostilePage(t *testing.T) {
 	require.Len(t, h.process.about("EB-HO2"), 1)
 	require.Contains(t, ask(h.browser, chromedp.Location()), h.origin)
 	h.quiet()
+}
+
+// All can be done with the keys alone, from label to label, and no error is
+// told by its color only.
+func TestTheWidgetByKeyboard(t *testing.T) {
+	h := openHost(t)
+	h.show(h.tag(`data-property-id="EB-KB1" data-privacy="https://casas.mx/aviso" data-whatsapp="5512345678"`))
+	h.becomes(1, "form.leadrelay")
+	v := visitor{browser: h.browser}
+	const label = `(() => { const e = document.activeElement; return (e.labels?.[0] ?? e).textContent })()`
+	var order []string
+	for range 7 {
+		h.do(chromedp.KeyEvent(kb.Tab))
+		order = append(order, ask(h.browser, chromedp.Evaluate[string](label)))
+	}
+	require.Equal(t, []string{
+		"Tu nombre (opcional)", "Correo electrónico", "Teléfono o WhatsApp (opcional)", "Mensaje", "aviso de privacidad", "Enviar mensaje", "WhatsApp",
+	}, order)
+	require.Equal(t, []string{"name", "email", "tel", "off"}, ask(v.browser, chromedp.Evaluate[[]string](
+		`[...document.querySelectorAll(".lr-input")].map((e) => e.autocomplete)`)))
+	require.Equal(t, []string{"", "email", "tel", ""}, ask(v.browser, chromedp.Evaluate[[]string](
+		`[...document.querySelectorAll(".lr-input")].map((e) => e.inputMode)`)))
+
+	h.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("[name=email]").focus()`), chromedp.KeyEvent("ana@ejemplo.mx"+kb.Enter))
+	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-done")), chromedp.KeyEvent(kb.Tab))
+	require.Equal(t, "Escribir otro mensaje", ask(h.browser, chromedp.Evaluate[string](label)))
+	h.do(chromedp.KeyEvent(kb.Enter))
+	require.Equal(t, "Tu nombre (opcional)", ask(h.browser, chromedp.Evaluate[string](label)))
+}
+
+// It speaks as it is told, or else as the page does, or else as the browser.
+func TestTheWidgetsLanguage(t *testing.T) {
+	h := openHost(t, chromedp.Flag("lang", "es-MX"), chromedp.Flag("accept-lang", "es-MX"))
+	for name, tt := range map[string]struct{ lang, attribute, want string }{
+		"as the page":            {"en-US", "", "Send message"},
+		"as it is told":          {"en", `data-locale="es"`, "Enviar mensaje"},
+		"told with a country":    {"es", `data-locale="en-GB"`, "Send message"},
+		"a page of another":      {"fr", "", "Enviar mensaje"},
+		"told what it can't":     {"en", `data-locale="fr"`, "Send message"},
+		"a page that says none":  {"", "", "Enviar mensaje"},
+		"a page in upper case":   {"EN", "", "Send message"},
+		"from right to left too": {"ar", `dir="rtl" data-locale="es"`, "Enviar mensaje"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h.show(h.tag(tt.attribute+` data-property-id="EB-LA1"`), script(`document.documentElement.lang = "`+tt.lang+`"; document.documentElement.dir = "`+
+				map[bool]string{true: "rtl", false: ""}[strings.Contains(tt.attribute, "rtl")]+`"`))
+			h.do(chromedp.WaitVisible(chromedp.CSS("form.leadrelay")))
+			require.Equal(t, tt.want, h.text(".lr-button"))
+			require.Empty(t, ask(h.browser, chromedp.Evaluate[[]string](fits)))
+			h.send()
+			h.do(chromedp.WaitVisible(chromedp.CSS(".lr-error")))
+			require.Empty(t, ask(h.browser, chromedp.Evaluate[[]string](fits)))
+		})
+	}
+}
+
+// A page may keep an inquiry back, and thank in its own way.
+func TestThePageHasTheLastWord(t *testing.T) {
+	h := openHost(t)
+	h.show(h.tag(`data-property-id="EB-LW1" data-next="/gracias"`), heard, script(`
+		addEventListener("leadrelay:submit", (event) => { if (!window.willing) event.preventDefault(); });
+		addEventListener("leadrelay:success", (event) => { if (window.polite) event.preventDefault(); });`))
+	h.fill("email", "ana@ejemplo.mx")
+	h.send()
+	require.Empty(t, h.way.posted())
+	h.run(`willing = polite = true`)
+	h.send()
+	eventually(t, "it is sent", func() bool { return len(h.process.about("EB-LW1")) == 1 && len(h.heard()) == 4 })
+	require.Zero(t, h.count(".lr-done"))
+
+	h.pages.HandleFunc("GET /gracias", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<h1>Gracias</h1>")) })
+	h.run(`polite = false`)
+	h.fill("message", "¿Y el jardín?")
+	h.send()
+	h.do(chromedp.WaitVisible(chromedp.CSS("h1")))
+	require.Equal(t, h.origin+"/gracias", ask(h.browser, chromedp.Location()))
+}
+
+// A mistyped address is thanked for, and asked about.
+func TestTheWidgetAsksAboutATypingError(t *testing.T) {
+	h := openHost(t)
+	h.show(h.tag(`data-property-id="EB-TE1"`))
+	h.fill("email", "ana@gmial.com")
+	h.send()
+	h.thanked("EB-TE1")
+	require.Contains(t, h.text(".lr-done"), "¿Quisiste decir ana@gmail.com?")
+}
+
+// Where no script runs, the form of the page posts as any form does.
+func TestThePagesFormWithoutTheWidget(t *testing.T) {
+	h := openHost(t)
+	b := withoutScript(h.browser)
+	h.show(h.tag("") + `<form method="post" action="` + h.relay + `/f/default"><input type="hidden" name="property_id" value="EB-NS1"><input name="email" value="ana@ejemplo.mx">
+		<textarea name="message">Hola</textarea><button>Enviar</button></form>`)
+	b.press("form button")
+	b.awaits(".folio")
+	require.Len(t, h.process.about("EB-NS1"), 1)
 }

@@ -55,8 +55,9 @@ type Site struct {
 	SendSource bool          // false leaves source out of the contact request
 	Template   lead.Template // how its message reads
 
-	Captcha       captcha.Provider // what its forms want; empty: none
-	CaptchaSecret secret.Text
+	Captcha        captcha.Provider // what its forms want; empty: none
+	CaptchaSiteKey string           // what the widget shows it with
+	CaptchaSecret  secret.Text
 }
 
 // Limit is a token bucket: N at once, and N again over each Per. Its zero

@@ -58,6 +58,7 @@ sites:
       Página: {page_url}
       "Zona": {zona}
     captcha: turnstile
+    captcha_site_key: 0x4AAA
     captcha_secret: c4ptcha
     origins:
       - https://casas.co
@@ -174,7 +175,7 @@ func TestASettingOfNoSiteIsAnError(t *testing.T) {
 }
 
 func TestAWrongLineIsNamed(t *testing.T) {
-	const siteKeys = "source, origins, thanks_url, locale, require, fields, name, color, privacy_url, spam_threshold, message_template, captcha, captcha_secret, easybroker"
+	const siteKeys = "source, origins, thanks_url, locale, require, fields, name, color, privacy_url, spam_threshold, message_template, captcha, captcha_site_key, captcha_secret, easybroker"
 	const noEntry = "wants entries of [property_id name email phone message], or several of them as email|phone"
 	tests := map[string]struct {
 		file string // %s is where a site with all it needs stands
@@ -182,6 +183,7 @@ func TestAWrongLineIsNamed(t *testing.T) {
 	}{
 		"an unknown key of a site":        {"sites:\n  a:\n    source: a.mx\n    origin: x\n", []string{`4:5: unknown key "origin"; known here: ` + siteKeys}},
 		"a captcha without its secret":    {"sites: {a: {source: a.mx, captcha: turnstile}}", []string{`1:9: the site a wants captcha and captcha_secret (or captcha_secret_file) together`}},
+		"a site key of no captcha":        {"sites: {a: {source: a.mx, captcha_site_key: k}}", []string{`1:9: the site a has a captcha_site_key, but no captcha`}},
 		"a captcha of nobody":             {"sites: {a: {source: a.mx, captcha: x, captcha_secret: y}}", []string{`1:36: wants one of [turnstile hcaptcha recaptcha]`}},
 		"a score that is none":            {"sites: {a: {source: a.mx, spam_threshold: -1}}", []string{`1:43: wants a score up to 1000, or off`}},
 		"a template without the message":  {"sites:\n  a:\n    source: a.mx\n    message_template: |\n      Página: {page_url}\n", []string{"4:5: wants {message} exactly once: it is where the visitor's own words stand"}},
@@ -314,6 +316,7 @@ sites:
     spam_threshold: 0
     message_template: "{message}\n\nPágina: {page_url}\n\"Zona\": {zona}"
     captcha: turnstile
+    captcha_site_key: 0x4AAA
     captcha_secret: "•••"
     easybroker:
       api_key: "•••"

@@ -155,12 +155,15 @@ func (l *loader) sites(c *Config, env layer, doc document) {
 	}
 }
 
-// checkCaptcha wants both of a captcha's settings, or none.
+// checkCaptcha wants a captcha and its secret, or neither; a site key is of one.
 func (l *loader) checkCaptcha(id string, at Place, layers []layer) {
 	_, named := find(perSite+"captcha", layers...)
 	_, hasSecret := find(perSite+"captcha_secret", layers...)
 	if named != hasSecret {
 		l.add(at, "the site %s wants captcha and captcha_secret (or captcha_secret_file) together", id)
+	}
+	if _, hasSiteKey := find(perSite+"captcha_site_key", layers...); hasSiteKey && !named {
+		l.add(at, "the site %s has a captcha_site_key, but no captcha", id)
 	}
 }
 

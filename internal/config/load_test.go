@@ -340,5 +340,5 @@ func TestTheReferenceHasEveryVariable(t *testing.T) {
 	} {
 		require.Contains(t, table, row)
 	}
-	require.Equal(t, 27+9+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
+	require.Equal(t, 27+10+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
 }

@@ -94,6 +94,8 @@ var settings = []setting{
 		template(func(t target) *lead.Template { return &t.site.Template })},
 	{"", perSite + "captcha", "", "whose captcha its forms have: `turnstile`, `hcaptcha` or `recaptcha`; without a good token an inquiry is kept and scored",
 		one(oneOf(captcha.Providers()...), func(t target) *captcha.Provider { return &t.site.Captcha })},
+	{"", perSite + "captcha_site_key", "", "what the widget shows it with; `leadrelay snippet` writes it into the tag",
+		one(line, func(t target) *string { return &t.site.CaptchaSiteKey })},
 	{"", perSite + "captcha_secret", "", "the secret for asking about its tokens",
 		hidden(func(t target) *secret.Text { return &t.site.CaptchaSecret })},
 
