@@ -13,6 +13,14 @@ import (
 
 func TestRecipesInABrowser(t *testing.T) {
 	s := openTryout(t)
+	t.Run("one tag", func(t *testing.T) {
+		s.visit("widget", recipe(t, "widget", s.relay, "EB-WT1"))
+		s.widget(t, "EB-WT1")
+	})
+	t.Run("a place", func(t *testing.T) {
+		s.visit("place", `<script async src="`+s.relay+`/widget.js"></script>`+recipe(t, "widget-place", s.relay, "EB-WP1"))
+		s.widget(t, "EB-WP1")
+	})
 	t.Run("a plain form", s.plainRecipe)
 	t.Run("un formulario", func(t *testing.T) {
 		s.visit("formulario", recipe(t, "formulario", s.relay, "EB-ES1"))
@@ -45,6 +53,15 @@ func (s *tryout) thanked(t *testing.T, property string) {
 	l := s.arrived(t, property)
 	require.Equal(t, int64(l.RemoteID), number(t, s.text(".folio")))
 	require.Equal(t, new("55 1234 5678"), l.Phone)
+}
+
+// widget goes through the form that the widget makes.
+func (s *tryout) widget(t *testing.T, property string) {
+	t.Helper()
+	s.fill("name", "Ana López", "email", "ana@ejemplo.mx", "message", "¿Sigue disponible?")
+	s.send()
+	s.do(chromedp.WaitVisible(chromedp.CSS(".lr-done")))
+	require.Equal(t, int64(s.arrived(t, property).RemoteID), number(t, s.text(".lr-folio")))
 }
 
 // What is wrong comes back as the form with what was typed, and from there the

@@ -143,6 +143,7 @@ func TestTheWidgetIsThereOnce(t *testing.T) {
 		"neither":             {strings.Replace(tag, "defer", "", 1) + "<p>Más texto</p>", "", 1},
 		"late":                {late, "", 1},
 		"in the head":         {"<main>" + place + "</main>", h.tag(""), 1},
+		"in the head, alone":  {"<main></main>", tag, 1},
 		"twice":               {place, h.tag("") + h.tag(""), 1},
 		"a tag and its place": {tag + place, "", 1},
 		"two tags":            {tag + "<hr>" + h.tag(`data-property-id="EB-ON2"`), "", 2},

@@ -155,17 +155,17 @@
     errors = new Map();
     stop = new AbortController();
 
-    constructor(node, options) {
-      Object.assign(this, { node, form: safe(node), options, words: words[options.locale] });
-      const { form } = this, action = form.getAttribute("action");
+    constructor(form, options) {
+      const node = safe(form), action = node.getAttribute("action");
+      Object.assign(this, { form, safe: node, options, words: words[options.locale] });
       this.url = (action ? new URL(action, location) : new URL(`f/${options.site}`, base)).href;
       this.key = `${prefix} ${this.url} ${this.property}`;
       this.kept = load(this.key) ?? bare();
       this.button = this.controls.find((one) => one.matches("button:not([type=button],[type=reset]),[type=submit]"));
       this.notice = make("div", { class: "lr-notice", role: "status" });
-      this.button ? this.button.after(this.notice) : form.append(this.notice);
-      form.setAttribute("novalidate", "");
-      const listen = (type, handle) => form.addEventListener(type, handle, bare({ signal: this.stop.signal }));
+      this.button ? this.button.after(this.notice) : node.append(this.notice);
+      node.setAttribute("novalidate", "");
+      const listen = (type, handle) => node.addEventListener(type, handle, bare({ signal: this.stop.signal }));
       listen("submit", (event) => this.submit(event));
       listen("input", (event) => this.typed(event));
       listen("focusin", () => this.challenge());
@@ -175,7 +175,7 @@
     }
 
     get controls() {
-      return [...this.form.elements];
+      return [...this.safe.elements];
     }
 
     get property() {
@@ -185,7 +185,7 @@
     // What analytics hear has nothing in it that the visitor wrote.
     tell(type, more) {
       const detail = bare({ site: this.options.site, property_id: this.property }, more);
-      return this.form.dispatchEvent(new CustomEvent("leadrelay:" + type, bare({ bubbles: true, cancelable: true, detail })));
+      return this.safe.dispatchEvent(new CustomEvent("leadrelay:" + type, bare({ bubbles: true, cancelable: true, detail })));
     }
 
     fields() {
@@ -252,17 +252,17 @@
     // Where the page's policy forbids the script to send, the form still may.
     leave() {
       for (const [name, value] of new URLSearchParams(this.kept.body)) {
-        if (!this.controls.some((one) => one.name === name)) this.form.append(make("input", { type: "hidden", name, value }));
+        if (!this.controls.some((one) => one.name === name)) this.safe.append(make("input", { type: "hidden", name, value }));
       }
       this.kept.waits = 0;
       this.keep();
-      this.form.submit();
+      this.safe.submit();
     }
 
     // The form as it goes out, and apart the tokens of a captcha, which are good once.
     read() {
       const pairs = new URLSearchParams(), tokens = new URLSearchParams();
-      for (const [name, value] of new FormData(this.node)) if (value.trim) (/-response$/.test(name) ? tokens : pairs).append(name, value);
+      for (const [name, value] of new FormData(this.form)) if (value.trim) (/-response$/.test(name) ? tokens : pairs).append(name, value);
       const context = [...new URLSearchParams(location.search)].filter(([name]) => /^utm_\w+$/.test(name));
       context.push(["property_id", this.property], ["page_url", location.origin + location.pathname], ["_language", this.options.locale]);
       for (const [name, value] of context) if (!pairs.has(name)) pairs.append(name, value);
@@ -336,7 +336,7 @@
 
     setBusy(isBusy) {
       this.isBusy = isBusy;
-      this.form.setAttribute("aria-busy", isBusy);
+      this.safe.setAttribute("aria-busy", isBusy);
       this.mendAll();
       this.say();
       this.label(isBusy && this.words.sending);
@@ -344,14 +344,18 @@
 
     // What the button says; its own words for nothing.
     label(text) {
-      const { button } = this, what = button?.matches("input") ? "value" : "textContent";
-      if (!button || !(text || this.idle)) return;
-      this.idle ??= button[what];
-      button[what] = text || this.idle;
+      const { button } = this;
+      if (button?.matches("input")) {
+        this.idle ??= button.value;
+        button.value = text || this.idle;
+      } else if (button) {
+        this.idle ??= [...button.childNodes];
+        button.replaceChildren(...(text ? [text] : this.idle));
+      }
     }
 
     succeed(answer) {
-      const { form, words, options } = this;
+      const { safe: form, words, options } = this;
       save(this.key);
       this.kept = bare();
       this.label();
@@ -391,10 +395,10 @@
     unmount() {
       this.stop.abort();
       this.mendAll();
-      inquiries.delete(this.node);
+      inquiries.delete(this.form);
       this.notice.remove();
       this.thanks?.remove();
-      if (isBuilt(this.node)) this.form.remove();
+      if (isBuilt(this.form)) this.safe.remove();
     }
   }
 
@@ -416,7 +420,7 @@
     return links[0] && make("div", { class: "lr-links" }, ...links);
   }
 
-  const link = (href, name) => make("a", { href, target: "_blank", rel: "noopener" }, name);
+  const link = (href, name) => make("a", { href, target: "_blank" }, name);
   const isBuilt = (form) => safe(form).dataset.leadrelay === "built";
 
   function build(options) {
@@ -477,7 +481,7 @@
       }
       inquiries.set(form, new Inquiry(form, options));
     }
-    return bare({ form, unmount: () => inquiries.get(form)?.unmount() });
+    return inquiries.get(form);
   }
 
   function isTaken(form) {
@@ -494,7 +498,8 @@
     if (tag?.dataset.propertyId && !tag.nextElementSibling?.matches("[data-leadrelay]")) {
       const place = make("div", { "data-leadrelay": "" });
       Object.assign(place.dataset, tag.dataset);
-      tag.after(place);
+      if (tag.closest("head")) doc.body.append(place);
+      else tag.after(place);
     }
     for (const [form, { property }] of inquiries) {
       if (!page.contains(form) || (isBuilt(form) && (form.parentNode.dataset.propertyId ?? property) !== property)) inquiries.get(form).unmount();
