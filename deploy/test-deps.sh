@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests need beyond Go, where it is missing: a C compiler for
-# the race detector, Chromium for the pages, Node.js and curl for the clients
-# that sites use, buildah and crun for the image.
+# the race detector, Chromium and Firefox for the pages, Node.js and curl for
+# the clients that sites use, buildah and crun for the image.
 set -eu
 
 missing=''
@@ -9,6 +9,7 @@ need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 
 need gcc 'gcc libc6-dev'
 need chromium chromium
+need firefox-esr firefox-esr
 need node nodejs
 need npm npm
 need curl curl
