@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 
-.PHONY: help build demo run test torture deps lint fmt vuln fuzz domains bench cover image clean
+.PHONY: help build demo run test torture deps lint fmt vuln fuzz domains bench bench-web cover image clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ domains: ## Bring the list of disposable mail domains up to date; needs npm.
 
 bench: build ## Measure: accepts, memory, start, size, cost of a claim. Wants an idle machine.
 	$(GO) run ./internal/bench
+
+bench-web: deps build ## Measure the widget in a browser: size, time to the form, script, layout shift.
+	$(GO) run ./internal/bench -only web
 
 cover: ## Show how much of the code the tests reach.
 	$(GO) test -coverprofile=cover.out ./... && $(GO) tool cover -func=cover.out | tail -1

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/io"
+	"github.com/chromedp/cdproto/tracing"
+	"github.com/chromedp/chromedp"
+)
+
+// task is something that a page's main thread did, in microseconds. Tasks lie
+// within each other.
+type task struct {
+	Name string  `json:"name"`
+	At   float64 `json:"ts"`
+	Took float64 `json:"dur"`
+	Args struct {
+		Data struct {
+			URL string `json:"url"` // of the script, where it is one
+		} `json:"data"`
+	} `json:"args"`
+}
+
+// traced does something in a tab, and returns what the browser did meanwhile.
+func traced(ctx context.Context, do func() error) ([]task, error) {
+	what := &tracing.TraceConfig{IncludedCategories: []string{"devtools.timeline"}, ExcludedCategories: []string{"*"}}
+	start := tracing.StartParams{TransferMode: tracing.StartTransferModeReturnAsStream, TraceConfig: what}
+	if _, err := chromedp.Call(ctx, tracing.Start, start); err != nil {
+		return nil, err
+	}
+	if err := do(); err != nil {
+		return nil, err
+	}
+	end := chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, tracing.End, cdp.Empty{})
+		return err
+	})
+	complete, err := chromedp.Run(ctx, chromedp.WaitEvent(tracing.TracingComplete, nil, end))
+	if err != nil {
+		return nil, err
+	}
+	return readTasks(ctx, complete.Stream)
+}
+
+func readTasks(ctx context.Context, from io.StreamHandle) ([]task, error) {
+	var text []byte
+	for {
+		piece, err := chromedp.Call(ctx, io.Read, io.ReadParams{Handle: from})
+		if err != nil {
+			return nil, err
+		}
+		if text = append(text, piece.Data...); piece.EOF {
+			break
+		}
+	}
+	var all struct {
+		Tasks []task `json:"traceEvents"`
+	}
+	err := json.Unmarshal(text, &all)
+	return all.Tasks, err
+}
+
+// busy is how many milliseconds a script kept the main thread: all of its
+// first run, compiling too, and of each function that the browser called later,
+// with whatever they waited for. Of that, styling is what the browser took to
+// find out how the page looks, because the script asked.
+func busy(tasks []task, script string) (all, styling float64) {
+	const perMillisecond = 1000
+	var ours, styles []task
+	for _, t := range tasks {
+		switch t.Name {
+		case "EvaluateScript", "FunctionCall":
+			if t.Args.Data.URL == script {
+				ours = append(ours, t)
+			}
+		case "UpdateLayoutTree", "Layout":
+			styles = append(styles, t)
+		}
+	}
+	ours = outermost(ours)
+	for _, t := range ours {
+		all += t.Took / perMillisecond
+	}
+	for _, s := range outermost(styles) {
+		if slices.ContainsFunc(ours, func(t task) bool { return s.isWithin(t) }) {
+			styling += s.Took / perMillisecond
+		}
+	}
+	return all, styling
+}
+
+// outermost are the tasks that lie in no other.
+func outermost(tasks []task) []task {
+	return slices.DeleteFunc(slices.Clone(tasks), func(t task) bool {
+		return slices.ContainsFunc(tasks, func(other task) bool { return other != t && t.isWithin(other) })
+	})
+}
+
+func (t task) isWithin(other task) bool {
+	return t.At >= other.At && t.At+t.Took <= other.At+other.Took
+}
