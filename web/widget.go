@@ -81,13 +81,13 @@ func newWidget(source string) script {
 }
 
 // withoutNotes drops comments and indentation: a visitor on a slow phone need
-// not wait for them. A comment begins a line, or stands behind two blanks of
-// code at its end; the script keeps to that.
+// not wait for them. A comment begins a line or ends one, and the script keeps
+// to that; what begins with //# is for browsers.
 func withoutNotes(source string) string {
 	var b strings.Builder
 	for line := range strings.Lines(source) {
 		line, _, _ = strings.Cut(strings.TrimSpace(line), " // ")
-		if line != "" && !strings.HasPrefix(line, "//") {
+		if line != "" && (!strings.HasPrefix(line, "//") || strings.HasPrefix(line, "//#")) {
 			b.WriteString(line + "\n")
 		}
 	}

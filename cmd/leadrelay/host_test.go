@@ -36,7 +36,15 @@ const hostNonce = "bm9uY2U"
 
 func openHost(t *testing.T, flags ...chromedp.ExecAllocatorOption) *host {
 	t.Helper()
-	h := &host{pages: http.NewServeMux()}
+	h := unvisited(t)
+	h.browser = openBrowser(t, flags...)
+	return h
+}
+
+// unvisited is a host that no browser of ours looks at.
+func unvisited(t *testing.T) *host {
+	t.Helper()
+	h := &host{browser: &browser{t: t}, pages: http.NewServeMux()}
 	site := httptest.NewServer(h.pages)
 	t.Cleanup(site.Close)
 	h.origin = site.URL
@@ -46,7 +54,6 @@ func openHost(t *testing.T, flags ...chromedp.ExecAllocatorOption) *host {
 	server := httptest.NewServer(h.way)
 	t.Cleanup(server.Close)
 	h.relay = server.URL
-	h.browser = openBrowser(t, flags...)
 	return h
 }
 
@@ -63,6 +70,12 @@ func (h *host) tag(attributes string) string {
 // show opens a page with that in its body; what may follow are lines of its head.
 func (h *host) show(body string, head ...string) {
 	h.t.Helper()
+	h.do(chromedp.Navigate(h.serve(body, head...)))
+}
+
+// serve puts such a page on the site, and returns its address.
+func (h *host) serve(body string, head ...string) string {
+	h.t.Helper()
 	h.shown++
 	path := fmt.Sprintf("/casa/%d", h.shown)
 	h.pages.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
@@ -71,7 +84,7 @@ func (h *host) show(body string, head ...string) {
 		_, _ = io.WriteString(w, `<!doctype html><html lang="es-MX"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Casa</title>`+
 			`<link rel="icon" href="data:,">`+strings.Join(head, "\n")+"<body>"+body)
 	})
-	h.do(chromedp.Navigate(h.origin + path))
+	return h.origin + path
 }
 
 // way is what lies between the page and the relay. Snags are used up one by

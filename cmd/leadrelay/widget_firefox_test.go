@@ -5,7 +5,6 @@ import (
 	"os"
 	"testing"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
@@ -33,7 +32,7 @@ func TestTheWidgetInFirefox(t *testing.T) {
 	if _, err := os.Stat(firefox); err != nil {
 		require.FailNow(t, "a second browser is missing: run make deps, or install Debian's firefox-esr", "%v", err)
 	}
-	dir, h := installed(t, "testdata/firefox"), openHost(t)
+	dir, h := installed(t, "testdata/firefox"), unvisited(t)
 	tests := map[string]struct {
 		property string
 		snags    []snag
@@ -44,10 +43,10 @@ func TestTheWidgetInFirefox(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			h.show("<h1>Casa</h1>" + h.tag(`data-property-id="`+tt.property+`"`))
+			address := h.serve("<h1>Casa</h1>" + h.tag(`data-property-id="`+tt.property+`"`))
 			h.way.will(tt.snags...)
 			before := len(h.way.posted())
-			v := visit{ask(h.browser, chromedp.Location()), map[string]string{"name": "Ana López", "email": "ana@ejemplo.mx", "message": "¿Sigue disponible?"}}
+			v := visit{address, map[string]string{"name": "Ana López", "email": "ana@ejemplo.mx", "message": "¿Sigue disponible?"}}
 			s := v.with(t, dir)
 			require.Contains(t, s.Version, "firefox")
 			require.Equal(t, map[string]string{"email": "Completa este dato.", "message": "Completa este dato."}, s.Errors)

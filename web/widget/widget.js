@@ -1,3 +1,5 @@
+//# allFunctionsCalledOnLoad
+// The line above lets a browser compile everything beside the page, not in its way.
 // The form of a property page: one of its own, or the page's with better manners.
 (() => {
   "use strict";
@@ -12,7 +14,7 @@
       done: "Recibimos tu mensaje", next: "Pronto te responden. Si llamas, tu folio es:", more: "Escribir otro mensaje",
       kept: "Tu mensaje aún no sale. Queda en este dispositivo y sale en cuanto haya conexión, también si vuelves hoy.",
       failed: "No pudimos enviar tu mensaje. Inténtalo de nuevo en un minuto; no perdimos lo que escribiste.",
-      other: "También puedes escribir o llamar:", call: "Llamar", mail: "Correo",
+      call: "Llamar", mail: "Correo",
     },
     en: {
       title: "Ask about this property", name: "Your name", email: "Email", phone: "Phone or WhatsApp", message: "Message",
@@ -23,7 +25,7 @@
       done: "We received your message", next: "You will hear back soon. If you call, your reference is:", more: "Write another message",
       kept: "Your message has not left yet. It stays on this device and leaves once there is a connection, also if you come back today.",
       failed: "We could not send your message. Please try again in a minute; nothing you wrote is lost.",
-      other: "You can also write or call:", call: "Call", mail: "Email",
+      call: "Call", mail: "Email",
     },
   };
 
@@ -96,7 +98,7 @@
 
   // What is typed and not sent stays on this device for a day, if there is room.
   const load = (key) => attempt(() => {
-    const kept = bare(JSON.parse(localStorage[key]));
+    const kept = bare(JSON.parse(localStorage[key] ?? null));
     if (Date.now() - kept.at < 864e5) return kept;
     save(key);
   });
@@ -128,9 +130,9 @@
   // Three tries, unless the relay asks for more patience than a visitor has.
   async function deliver(url, body) {
     for (let pause = 1; ; pause *= 3) {
-      const result = await post(url, body), wait = +(result.wait ?? pause);
-      if (isOver(result.status) || pause > 3 || !(wait < 16) || !navigator.onLine || isBlocked) return result;
-      await new Promise((wake) => setTimeout(wake, wait * 1e3));
+      const result = await post(url, body), wait = (result.wait ?? pause) * 1e3;
+      if (isOver(result.status) || pause > 3 || !(wait < 16e3) || !navigator.onLine || isBlocked) return result;
+      await new Promise((wake) => setTimeout(wake, wait));
     }
   }
 
@@ -243,7 +245,7 @@
       if (isOver(status)) return this.answered(status, answer);
       if (isBlocked) return this.leave();
       const links = contacts(this.options, [this.property, ...this.texts().map(({ value }) => value)]);
-      this.say(isSafe ? words.kept : words.failed, links && words.other, links);
+      this.say(isSafe ? words.kept : words.failed, links);
       this.label(words.again);
       this.tell("error", { status });
       later = setTimeout(flush, 3e4);
@@ -434,7 +436,6 @@
     return make("form", { class: "leadrelay", method: "post", action: new URL(`f/${options.site}`, base), "data-leadrelay": "built" },
       title && make("h2", { class: "lr-title" }, title),
       make("input", { type: "hidden", name: "property_id", value: propertyId }),
-      make("div", { hidden: "" }, make("input", { name: "_gotcha", tabindex: -1, autocomplete: "off" })),
       field("name", "input"),
       field("email", "input", { type: "email", inputmode: "email" }),
       field("phone", "input", { type: "tel", inputmode: "tel" }),
@@ -446,13 +447,14 @@
   }
 
   // The button has the color of the page's links, or of its text where they have none of their own.
-  function dress(form) {
-    const link = make("a", { href: "#" });
-    form.after(link);
-    const { color } = getComputedStyle(form), found = getComputedStyle(link).color;
+  function dress(form, place = form.parentNode) {
+    const link = make("a", { href: "#" }), worn = getComputedStyle(link);
+    place.append(link);
+    const color = /\((0, 0, 238|158, 158, 255)\)/.test(worn.color) ? getComputedStyle(place).color : worn.color;
+    link.style.color = `color-mix(in srgb,var(--leadrelay-accent,${color}),red 0%)`;
+    const [r, g, b] = worn.color.match(/[\d.]+/g).map((part) => (part > 1 ? part / 255 : part) ** 2.2);
     link.remove();
-    form.style.setProperty("--lr-link", /\((0, 0, 238|158, 158, 255)\)/.test(found) ? color : found);
-    const [r, g, b] = getComputedStyle(form.querySelector(".lr-button")).backgroundColor.match(/[\d.]+/g).map((part) => (part / 255) ** 2.2);
+    form.style.setProperty("--lr-link", color);
     form.style.setProperty("--lr-on", 0.21 * r + 0.72 * g + 0.07 * b > 0.18 ? "#000" : "#fff");
   }
 
@@ -476,8 +478,9 @@
       if (isTheirs) {
         options.site = /\/f\/([^/?#]+)/.exec(safe(node).getAttribute("action"))?.[1] ?? options.site;
       } else {
-        node.replaceChildren((form = build(options))); // what may be there is a copy of ours, on a page from a cache
-        dress(form);
+        form = build(options);
+        dress(form, node);
+        node.replaceChildren(form); // what may be there is a copy of ours, on a page from a cache
       }
       inquiries.set(form, new Inquiry(form, options));
     }
@@ -514,7 +517,7 @@
   function start() {
     scan(script);
     new MutationObserver(() => scan()).observe(document, bare({ childList: true, subtree: true, attributeFilter: ["data-property-id"] }));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => [...inquiries.keys()].filter(isBuilt).forEach(dress));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => [...inquiries.keys()].filter(isBuilt).forEach((form) => dress(form)));
     doc.addEventListener("securitypolicyviolation", ({ blockedURI }) => { isBlocked ||= blockedURI.startsWith(base.origin); });
     addEventListener("online", flush);
     flush(); // which forgets what is too old

@@ -21,7 +21,7 @@ async function visit(page) {
   await page.click("form.leadrelay button");
   await page.waitForSelector(".lr-error");
   const errors = await page.$$eval("[aria-invalid=true]", (wrong) =>
-    Object.fromEntries(wrong.map((field) => [field.name, document.getElementById(field.getAttribute("aria-describedby")).textContent])));
+    Object.fromEntries(wrong.map((field) => [field.name, document.getElementById(field.getAttribute("aria-describedby").trim()).textContent])));
   const focused = await page.evaluate(() => document.activeElement.name);
   for (const [name, value] of Object.entries(fields)) await type(page, name, value);
   await page.click("form.leadrelay button");
