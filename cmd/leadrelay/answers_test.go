@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/lead"
+	"leadrelay/web"
 )
 
 const (
@@ -62,6 +63,17 @@ func nowhere(path string) []question {
 		{"GET " + path, 404, "", "<html", ""},
 		{"OPTIONS " + path, 404, "", "", ""},
 	}
+}
+
+// ofTheWidget are the questions to the widget's addresses.
+var ofTheWidget = []question{
+	{"GET /widget.js", 200, "", "LeadRelay", ""},
+	{"GET /widget.js", 200, "", "", "Origin: https://another.mx"},
+	{"GET /widget.js", 304, "", "", "If-None-Match: *"},
+	{"GET " + web.WidgetPath(), 200, "", "LeadRelay", ""},
+	{"GET " + web.WidgetPath(), 304, "", "", "If-None-Match: *"},
+	{"GET /widget.0123456789abcdef.js", 404, "", "", ""},
+	{"GET /widget.d.ts", 200, "", "LeadRelay", ""},
 }
 
 // byTheOperator are the questions that move no lead but one that is lost.
@@ -168,7 +180,7 @@ func usualAnswers(t *testing.T) *description {
 	}
 	d.carry()
 	d.ask(d.doc, question{"POST /api/v1/leads/{delivered}/retry", 200, "", "", ""})
-	for _, q := range slices.Concat(onEachForm("/f"), onEachForm("/f/default"), nowhere("/f/nowhere")) {
+	for _, q := range slices.Concat(onEachForm("/f"), onEachForm("/f/default"), nowhere("/f/nowhere"), ofTheWidget) {
 		d.ask(d.doc, q)
 	}
 	eventually(t, "nothing waits", d.settled) // a list that grows cannot be read in full

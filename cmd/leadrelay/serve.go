@@ -160,8 +160,10 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	assets := web.Assets()
 	mux.Method(http.MethodGet, "/assets/*", assets)
 	mux.Method(http.MethodHead, "/assets/*", assets)
+	widget := web.Widget()
 	for _, address := range []string{"/widget.js", "/widget.{hash}.js", "/widget.d.ts"} {
-		mux.Handle(address, web.Widget())
+		mux.Method(http.MethodGet, address, widget)
+		mux.Method(http.MethodHead, address, widget)
 	}
 	mux.Mount("/", forms)
 	mux.NotFound(forms.ServeHTTP)
