@@ -96,3 +96,20 @@ func urlencoded(lines string) string {
 	}
 	return strings.Join(pairs, "&")
 }
+
+// The types are for those who write pages in TypeScript: what they say is so,
+// and what they refuse is wrong.
+func TestTheWidgetsTypes(t *testing.T) {
+	dir := installed(t, "testdata/recipes")
+	types, err := os.ReadFile("../../web/widget/widget.d.ts")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "widget.d.ts"), types, 0o600))
+	runIn(t, dir, "", filepath.Join(dir, "node_modules/.bin/tsc"), "--noEmit", "--strict", "--target", "es2022", "page.ts")
+
+	// A name in one and not in the other would be a lie.
+	script, err := os.ReadFile("../../web/widget/widget.js")
+	require.NoError(t, err)
+	for _, m := range regexp.MustCompile(`(?m)^  (\w+)\??: |"(leadrelay:\w+)"`).FindAllStringSubmatch(string(types), -1) {
+		require.Contains(t, string(script), strings.TrimPrefix(m[1]+m[2], "leadrelay:"))
+	}
+}
