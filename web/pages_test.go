@@ -34,9 +34,11 @@ func TestGoldenPages(t *testing.T) {
 			t.Run(name+" in "+string(l), func(t *testing.T) { golden(t, name+"."+string(l)+".html", render) })
 		}
 	}
-	t.Run("property", func(t *testing.T) {
-		golden(t, "property.html", func(b *bytes.Buffer) error { return RenderProperty(b, sampleProperty()) })
-	})
+	for name, isPlain := range map[string]bool{"property": false, "property-plain": true} {
+		t.Run(name, func(t *testing.T) {
+			golden(t, name+".html", func(b *bytes.Buffer) error { return RenderProperty(b, sampleProperty(isPlain)) })
+		})
+	}
 }
 
 func golden(t *testing.T, name string, render func(*bytes.Buffer) error) {
@@ -236,6 +238,6 @@ func retriableProblem(l locale.Lang) ProblemPage {
 	return p
 }
 
-func sampleProperty() PropertyPage {
-	return PropertyPage{FormAction: "http://127.0.0.1:8080/f/casas", BrokerURL: "http://127.0.0.1:8081/"}
+func sampleProperty(isPlain bool) PropertyPage {
+	return PropertyPage{PageURL: "http://127.0.0.1:8000/", RelayURL: "http://127.0.0.1:8080", BrokerURL: "http://127.0.0.1:8001/", Plain: isPlain}
 }

@@ -135,8 +135,8 @@ func startDemo(t *testing.T) demo {
 	return demo{page: found[1], broker: found[2], relay: found[3]}
 }
 
-// The page's script shows what is missing, sends without leaving the page, and
-// the folio that it shows arrives at EasyBroker, live.
+// The widget on the page shows what is missing, sends without leaving the page,
+// and the folio that it shows arrives at EasyBroker, live.
 func TestAVisitorWithScript(t *testing.T) {
 	d := startDemo(t)
 	b := openBrowser(t)
@@ -144,20 +144,20 @@ func TestAVisitorWithScript(t *testing.T) {
 	watch.do(chromedp.Navigate(d.broker+"?lang=es"), chromedp.WaitVisible(chromedp.CSS(".pulse")))
 	require.Contains(t, watch.text("[data-live=book]"), "Todavía no llega nada.")
 
-	b.do(chromedp.Navigate(d.page), chromedp.Clear(chromedp.CSS("#message")), chromedp.Click(chromedp.CSS("#inquiry button")),
-		chromedp.WaitVisible(chromedp.CSS("#email-error")), chromedp.WaitVisible(chromedp.CSS("#message-error")))
-	require.Equal(t, "Escribe tu correo para poder responderte.", b.text("#email-error"))
-	require.Equal(t, "Escribe qué quieres saber.", b.text("#message-error"))
-	require.Equal(t, "email", ask(b, chromedp.Evaluate[string](`document.activeElement.id`)), "the focus is on the first")
+	b.do(chromedp.Navigate(d.page), chromedp.Clear(chromedp.CSS("#preguntar [name=message]")), chromedp.Click(chromedp.CSS("#preguntar .lr-button")),
+		chromedp.WaitVisible(chromedp.CSS("[name=email] ~ .lr-error")), chromedp.WaitVisible(chromedp.CSS("[name=message] ~ .lr-error")))
+	require.Equal(t, "Completa este dato.", b.text("[name=email] ~ .lr-error"))
+	require.Equal(t, "Completa este dato.", b.text("[name=message] ~ .lr-error"))
+	require.Equal(t, "email", ask(b, chromedp.Evaluate[string](`document.activeElement.name`)), "the focus is on the first")
 	require.Equal(t, 2, ask(b, chromedp.Evaluate[int](`document.querySelectorAll("[aria-invalid=true]").length`)))
 	require.Equal(t, d.page, ask(b, chromedp.Location()))
 
-	b.do(chromedp.SendKeys(chromedp.CSS("#name"), "Ana <Peña> & Cía"), chromedp.SendKeys(chromedp.CSS("#email"), "ana@ejemplo.mx"),
-		chromedp.SendKeys(chromedp.CSS("#phone"), "55 1234 5678"), chromedp.SendKeys(chromedp.CSS("#message"), "¿Sigue disponible?"))
-	require.False(t, ask(b, chromedp.Evaluate[bool](`!!document.querySelector("#email-error")`)), "what is mended is not marked any more")
-	b.do(chromedp.Click(chromedp.CSS("#inquiry button")), chromedp.WaitVisible(chromedp.CSS("#preguntar .folio")))
-	require.Equal(t, "Recibimos tu mensaje", b.text("#preguntar h2"))
-	folio := number(t, b.text("#preguntar .folio"))
+	b.do(chromedp.SendKeys(chromedp.CSS("[name=name]"), "Ana <Peña> & Cía"), chromedp.SendKeys(chromedp.CSS("[name=email]"), "ana@ejemplo.mx"),
+		chromedp.SendKeys(chromedp.CSS("[name=phone]"), "55 1234 5678"), chromedp.SendKeys(chromedp.CSS("[name=message]"), "¿Sigue disponible?"))
+	require.False(t, ask(b, chromedp.Evaluate[bool](`!!document.querySelector(".lr-error")`)), "what is mended is not marked any more")
+	b.do(chromedp.Click(chromedp.CSS("#preguntar .lr-button")), chromedp.WaitVisible(chromedp.CSS("#preguntar .lr-folio")))
+	require.Equal(t, "Recibimos tu mensaje", b.text("#preguntar .lr-done h2"))
+	folio := number(t, b.text("#preguntar .lr-folio"))
 
 	watch.do(chromedp.WaitVisible(chromedp.CSS("tr[data-number='1']")))
 	require.Equal(t, folio, number(t, watch.text("tr[data-number='1'] .folio")))
@@ -165,6 +165,8 @@ func TestAVisitorWithScript(t *testing.T) {
 	require.Contains(t, who, "Ana <Peña> & Cía")
 	require.Contains(t, who, "+525512345678")
 	require.Equal(t, "¿Sigue disponible?", watch.text("tr[data-number='1'] .says"))
+
+	b.do(chromedp.Click(chromedp.CSS("#preguntar .arrived a")), chromedp.WaitVisible(chromedp.CSS("tr[data-number='1']")))
 	b.quiet(http.StatusUnprocessableEntity)
 	watch.quiet()
 }

@@ -51,7 +51,9 @@ func (c demoCmd) Run(p *program) (err error) {
 	parts, ctx := errgroup.WithContext(p.ctx)
 	parts.Go(func() error {
 		return serve(ctx, cfg, log, func(r relay) {
-			page.show("http://"+r.public.Addr(), "http://"+brokerDoor.Addr())
+			page.show(web.PropertyPage{
+				PageURL: "http://" + pageDoor.Addr() + "/", RelayURL: "http://" + r.public.Addr(), BrokerURL: "http://" + brokerDoor.Addr() + "/",
+			})
 			p.printf(welcome, pageDoor.Addr(), brokerDoor.Addr(), r.public.Addr(), r.operator.Addr())
 			parts.Go(func() error { return serveUntil(ctx, broker.Close, brokerDoor, pageDoor) })
 		})
@@ -102,20 +104,29 @@ func listenNear(ctx context.Context, addr string, h http.Handler) (*server.Door,
 	return server.Listen(ctx, near(addr), h)
 }
 
-// sample is the site of an agency: one property page.
+// sample is the site of an agency: one property page, with the widget or with a
+// plain form.
 type sample struct{ handler http.Handler }
 
-// show sets where the page's form posts to, before the page is served.
-func (s *sample) show(relay, broker string) {
+// show sets what the pages lead to, before they are served.
+func (s *sample) show(p web.PropertyPage) {
+	plain := p
+	plain.Plain = true
 	mux := http.NewServeMux()
 	mux.Handle("/assets/", web.DemoAssets())
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src "+
-			relay+"; form-action "+relay+"; base-uri 'none'; frame-ancestors 'none'")
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_ = web.RenderProperty(w, web.PropertyPage{FormAction: relay + "/f/default", BrokerURL: broker})
-	})
+	mux.HandleFunc("GET /{$}", propertyPage(p, "; script-src "+p.RelayURL+"; connect-src "+p.RelayURL))
+	mux.HandleFunc("GET /sin-script", propertyPage(plain, ""))
 	s.handler = mux
+}
+
+// propertyPage serves the page below a policy that allows it what it needs.
+func propertyPage(p web.PropertyPage, scripts string) http.HandlerFunc {
+	policy := "default-src 'none'; style-src 'self'; img-src 'self'; form-action " + p.RelayURL + "; base-uri 'none'; frame-ancestors 'none'" + scripts
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Security-Policy", policy)
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_ = web.RenderProperty(w, p)
+	}
 }
 
 func (s *sample) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }

@@ -15,12 +15,16 @@ import (
 	"golang.org/x/net/html"
 )
 
-// Without a script the form posts as any form does: the page comes back with
-// what was typed, and in the end there is a page with the folio.
+// Without a script the page leads to a form that posts as any form does: it comes
+// back with what was typed, and in the end there is a page with the folio.
 func TestAVisitorWithoutScript(t *testing.T) {
 	d := startDemo(t)
 	b := withoutScript(openBrowser(t))
 	b.do(chromedp.Navigate(d.page))
+	b.press("#preguntar a")
+	b.awaits("#inquiry")
+	require.Equal(t, d.page+"sin-script", b.address())
+	require.Zero(t, b.find("script"))
 	b.typeInto("#name", `Ana "<b>Peña`)
 	b.typeInto("#email", "ana@")
 	b.typeInto("#phone", "55 1234 5678")
