@@ -53,3 +53,16 @@ func holdWidget(b *browser) (bring func()) {
 		require.NoError(b.t, err)
 	}
 }
+
+func TestTheDemoPagesAreForEverybody(t *testing.T) {
+	d := startDemo(t)
+	v := visitorOf(t, axeCore(t))
+	for _, address := range []string{d.page, d.page + "sin-script"} {
+		for _, scheme := range []string{"light", "dark"} {
+			v.see(1280, scheme)
+			v.open(address, "#preguntar form")
+			require.Empty(t, ask(v.browser, chromedp.Evaluate[[]string](askAxe, chromedp.EvalAwaitPromise)), "%s, %s", address, scheme)
+		}
+	}
+	v.quiet()
+}
