@@ -11,7 +11,7 @@
       send: "Enviar mensaje", sending: "Enviando…", slow: "Conexión lenta; seguimos intentando.", again: "Enviar de nuevo",
       consent: "Al enviar aceptas el", privacy: "aviso de privacidad", missing: "Completa este dato.",
       badEmail: "Escribe el correo completo, por ejemplo nombre@ejemplo.com.", mend: "Corrige lo marcado y envía de nuevo.",
-      done: "Recibimos tu mensaje", next: "Pronto te responden. Si llamas, tu folio es:", more: "Escribir otro mensaje",
+      done: "Recibimos tu mensaje", next: "Pronto te responden. Tu folio, si llamas:", more: "Escribir otro mensaje",
       kept: "Tu mensaje aún no sale. Queda en este dispositivo y sale en cuanto haya conexión, también si vuelves hoy.",
       failed: "No pudimos enviar tu mensaje. Inténtalo de nuevo en un minuto; no perdimos lo que escribiste.",
       call: "Llamar", mail: "Correo",
@@ -21,8 +21,8 @@
       optional: "optional", sample: "Hello, I am interested in this property. Is it still available? I would like to visit it.",
       send: "Send message", sending: "Sending…", slow: "Slow connection; we keep trying.", again: "Send again",
       consent: "By sending you accept the", privacy: "privacy notice", missing: "Please fill this in.",
-      badEmail: "Write the whole address, for example name@example.com.", mend: "Correct what is marked and send again.",
-      done: "We received your message", next: "You will hear back soon. If you call, your reference is:", more: "Write another message",
+      badEmail: "Write the whole address, such as name@example.com.", mend: "Correct what is marked and send again.",
+      done: "We received your message", next: "You will hear back soon. Your reference, if you call:", more: "Write another message",
       kept: "Your message has not left yet. It stays on this device and leaves once there is a connection, also if you come back today.",
       failed: "We could not send your message. Please try again in a minute; nothing you wrote is lost.",
       call: "Call", mail: "Email",
@@ -38,7 +38,7 @@
 .leadrelay .lr-field{margin-top:1em}
 .leadrelay .lr-label{display:block;width:auto;margin-bottom:.3em;font-size:.94em;font-weight:560}
 .leadrelay i{font-weight:400}
-.leadrelay .lr-input.lr-input,.leadrelay .lr-button.lr-button{display:block;width:100%;max-width:none;min-height:48px;height:auto;padding:10px 12px;font-size:max(16px,1em);background:color-mix(in srgb,currentColor 4%,transparent);border:1px solid;border-color:color-mix(in srgb,currentColor 55%,transparent);border-radius:var(--leadrelay-radius,10px);box-shadow:none}
+.leadrelay .lr-input.lr-input,.leadrelay .lr-button.lr-button{display:block;width:100%;max-width:none;min-height:48px;height:auto;padding:10px 12px;font-size:max(16px,1em);background:color-mix(in srgb,currentColor 4%,transparent);border:1px solid;border-color:color-mix(in srgb,currentColor 55%,transparent);border-radius:var(--leadrelay-radius,10px)}
 .leadrelay textarea.lr-input.lr-input{min-height:7.5em;resize:vertical;field-sizing:content}
 .leadrelay .lr-input[aria-invalid=true]{border:2px solid var(--lr-bad);padding:9px 11px}
 .leadrelay :focus-visible{outline:3px solid var(--lr-accent);outline-offset:2px}
@@ -65,12 +65,12 @@
     },
   });
   const bare = (...parts) => Object.assign(Object.create(null), ...parts); // of what a page adds to every object, it has nothing
-  const doc = safe(document), page = doc.documentElement;
+  const doc = safe(document), { documentElement: page, createElement } = doc;
 
   function make(tag, attributes, ...children) {
-    const node = doc.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) if (value != null && value !== false) node.setAttribute(name, value);
-    node.append(...children.filter(Boolean));
+    const node = createElement(tag);
+    for (const name of Object.keys(attributes)) if (attributes[name] != null) node.setAttribute(name, attributes[name]);
+    for (const child of children) if (child) node.append(child);
     return node;
   }
 
@@ -431,7 +431,7 @@
       const required = (options.require ?? "email message").includes(name);
       return make("div", { class: "lr-field" },
         make("label", { class: "lr-label", for: id + name }, t[name], !required && make("i", {}, ` (${t.optional})`)),
-        make(tag, bare({ id: id + name, name, class: "lr-input", autocomplete: name === "phone" ? "tel" : name, required: required && "" }, attributes), ...children));
+        make(tag, bare({ id: id + name, name, class: "lr-input", autocomplete: name === "phone" ? "tel" : name, required: required ? "" : null }, attributes), ...children));
     };
     return make("form", { class: "leadrelay", method: "post", action: new URL(`f/${options.site}`, base), "data-leadrelay": "built" },
       title && make("h2", { class: "lr-title" }, title),
@@ -447,10 +447,10 @@
   }
 
   // The button has the color of the page's links, or of its text where they have none of their own.
-  function dress(form, place = form.parentNode) {
+  function dress(form) {
     const link = make("a", { href: "#" }), worn = getComputedStyle(link);
-    place.append(link);
-    const color = /\((0, 0, 238|158, 158, 255)\)/.test(worn.color) ? getComputedStyle(place).color : worn.color;
+    form.after(link);
+    const color = /\((0, 0, 238|158, 158, 255)\)/.test(worn.color) ? getComputedStyle(form).color : worn.color;
     link.style.color = `color-mix(in srgb,var(--leadrelay-accent,${color}),red 0%)`;
     const [r, g, b] = worn.color.match(/[\d.]+/g).map((part) => (part > 1 ? part / 255 : part) ** 2.2);
     link.remove();
@@ -478,9 +478,11 @@
       if (isTheirs) {
         options.site = /\/f\/([^/?#]+)/.exec(safe(node).getAttribute("action"))?.[1] ?? options.site;
       } else {
-        form = build(options);
-        dress(form, node);
-        node.replaceChildren(form); // what may be there is a copy of ours, on a page from a cache
+        node.replaceChildren((form = build(options))); // what may be there is a copy of ours, on a page from a cache
+        new ResizeObserver((_, observer) => { // it is called once the page knows its colors, and before they are seen
+          observer.disconnect();
+          dress(form);
+        }).observe(form);
       }
       inquiries.set(form, new Inquiry(form, options));
     }
@@ -517,7 +519,7 @@
   function start() {
     scan(script);
     new MutationObserver(() => scan()).observe(document, bare({ childList: true, subtree: true, attributeFilter: ["data-property-id"] }));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => [...inquiries.keys()].filter(isBuilt).forEach((form) => dress(form)));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => [...inquiries.keys()].filter(isBuilt).forEach(dress));
     doc.addEventListener("securitypolicyviolation", ({ blockedURI }) => { isBlocked ||= blockedURI.startsWith(base.origin); });
     addEventListener("online", flush);
     flush(); // which forgets what is too old
