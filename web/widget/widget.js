@@ -20,11 +20,11 @@
       title: "Ask about this property", name: "Your name", email: "Email", phone: "Phone or WhatsApp", message: "Message",
       optional: "optional", sample: "Hello, I am interested in this property. Is it still available? I would like to visit it.",
       send: "Send message", sending: "Sending…", slow: "Slow connection; we keep trying.", again: "Send again",
-      consent: "By sending you accept the", privacy: "privacy notice", missing: "Please fill this in.",
+      consent: "By sending you accept the", privacy: "privacy notice", missing: "Fill this in.",
       badEmail: "Write the whole address, such as name@example.com.", mend: "Correct what is marked and send again.",
       done: "We received your message", next: "You will hear back soon. Your reference, if you call:", more: "Write another message",
       kept: "Your message has not left yet. It stays on this device and leaves once there is a connection, also if you come back today.",
-      failed: "We could not send your message. Please try again in a minute; nothing you wrote is lost.",
+      failed: "We could not send your message. Try again in a minute; nothing you wrote is lost.",
       call: "Call", mail: "Email",
     },
   };
