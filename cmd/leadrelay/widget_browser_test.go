@@ -193,6 +193,8 @@ func TestTheWidgetOnPagesThatChange(t *testing.T) {
 	require.Zero(t, h.count("section h2"))
 	h.run(`mounted.unmount()`)
 	require.Zero(t, h.count("section *"))
+	h.run(`LeadRelay.mount(copy.appendChild(document.createElement("section"))).form.remove()`)
+	h.do(chromedp.Evaluate[chromedp.Void](`new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))`, chromedp.EvalAwaitPromise))
 	h.quiet()
 }
 

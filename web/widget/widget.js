@@ -23,14 +23,14 @@
       consent: "By sending you accept the", privacy: "privacy notice", missing: "Fill this in.",
       badEmail: "Write the whole address, such as name@example.com.", mend: "Correct what is marked and send again.",
       done: "We received your message", next: "You will hear back soon. Your reference, if you call:", more: "Write another message",
-      kept: "Your message has not left yet. It stays on this device and leaves once there is a connection, also if you come back today.",
+      kept: "Your message is not sent yet. It stays on this device and leaves once there is a connection, also if you come back today.",
       failed: "We could not send your message. Try again in a minute; nothing you wrote is lost.",
       call: "Call", mail: "Email",
     },
   };
 
   const css = `
-.leadrelay{max-width:34rem;margin:0;padding:0;border:0;background:none;font:inherit;font-family:var(--leadrelay-font,inherit);line-height:1.5;color:var(--leadrelay-ink,inherit);text-align:start;overflow-wrap:anywhere}
+.leadrelay{max-width:34rem;margin:0;padding:0;font:inherit;font-family:var(--leadrelay-font,inherit);line-height:1.5;color:var(--leadrelay-ink,inherit);text-align:start;overflow-wrap:anywhere}
 .leadrelay *{box-sizing:border-box;float:none;margin:0;padding:0;font:inherit;color:inherit;letter-spacing:inherit;text-align:inherit;text-transform:none}
 [data-leadrelay-sent],.leadrelay [hidden]{display:none!important}
 .leadrelay,.lr-error{--lr-accent:var(--leadrelay-accent,var(--lr-link,currentColor));--lr-bad:var(--leadrelay-error,color-mix(in srgb,#e02a1f 62%,currentColor))}
@@ -171,7 +171,7 @@
       listen("submit", (event) => this.submit(event));
       listen("input", (event) => this.typed(event));
       listen("focusin", () => this.challenge());
-      this.restore(bare(this.kept.values));
+      if (this.kept.values) this.restore(bare(this.kept.values));
       if (this.kept.waits) this.say(this.words.kept);
       this.tell("ready");
     }
@@ -481,7 +481,7 @@
         node.replaceChildren((form = build(options))); // what may be there is a copy of ours, on a page from a cache
         new ResizeObserver((_, observer) => { // it is called once the page knows its colors, and before they are seen
           observer.disconnect();
-          dress(form);
+          if (form.isConnected) dress(form);
         }).observe(form);
       }
       inquiries.set(form, new Inquiry(form, options));
