@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"testing"
@@ -36,7 +38,7 @@ func TestTheWidgetTriesAgain(t *testing.T) {
 		"503 with a page of a proxy for JSON": {[]snag{refuse(503, "Content-Type", "text/html")}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			property := "EB-" + map[int]string{1: "A", 2: "B", 3: "C"}[tt.posts] + digits(len(h.way.posted()))
+			property := fmt.Sprintf("EB-%d", len(h.way.posted()))
 			h.show(h.tag(`data-property-id="`+property+`"`), hasty, heard)
 			h.write("¿Sigue disponible?")
 			before := len(h.way.posted())
@@ -55,22 +57,13 @@ func TestTheWidgetTriesAgain(t *testing.T) {
 	}
 }
 
-func digits(n int) string { return string(rune('0'+n/10)) + string(rune('0'+n%10)) }
-
 // keepAnd lets the relay keep the lead, and answers for it.
 func keepAnd(status int) snag {
 	return func(w http.ResponseWriter, r *http.Request, on http.Handler) {
-		lost := &discarded{header: http.Header{}}
-		on.ServeHTTP(lost, r)
+		on.ServeHTTP(httptest.NewRecorder(), r)
 		refuse(status)(w, r, nil)
 	}
 }
-
-type discarded struct{ header http.Header }
-
-func (d *discarded) Header() http.Header         { return d.header }
-func (d *discarded) Write(p []byte) (int, error) { return len(p), nil }
-func (d *discarded) WriteHeader(int)             {}
 
 // stored is what the page keeps on the device.
 func (h *host) stored() []string {
