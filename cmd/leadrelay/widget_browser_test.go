@@ -60,19 +60,24 @@ func TestTheWidgetOnAPage(t *testing.T) {
 	require.Zero(t, h.count(".lr-error"), "what is mended is not marked any more")
 	h.send()
 	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-error")))
+	require.Equal(t, "Escribe el correo completo, por ejemplo nombre@ejemplo.com.", h.text(".lr-error"))
+	require.Empty(t, h.way.posted(), "that much needs no relay")
+	h.fill("email", "ana@ejemplo..mx")
+	h.send()
+	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-error")))
 	require.Equal(t, "Escribe el correo completo, por ejemplo nombre@ejemplo.com.", h.text(".lr-error"), "as the relay says")
 	h.fill("email", "ana@ejemplo.mx")
 	h.send()
 	l := h.thanked("EB-WI1")
 	require.Equal(t, []*string{new("Ana López"), new("ana@ejemplo.mx"), new("55 1234 5678"), new("¿Sigue disponible?")}, []*string{l.Name, l.Email, l.Phone, l.Message})
 	require.Equal(t, "H2", ask(h.browser, chromedp.Evaluate[string](`document.activeElement.tagName`)), "the thanks are read out")
-	require.Equal(t, []string{"ready", "submit", "error", "submit", "error", "submit", "success"}, firstWords(h.heard()))
+	require.Equal(t, []string{"ready", "submit", "error", "submit", "error", "submit", "error", "submit", "success"}, firstWords(h.heard()))
 	for _, what := range h.heard() {
 		require.Contains(t, what, `"site":"default","property_id":"EB-WI1"`)
 		require.NotRegexp(t, `(?i)ana|lópez|1234|disponible`, what)
 	}
-	require.Contains(t, h.heard()[4], `"status":422,"errors":[{"field":"email","code":"TYPE_EMAIL"}]`)
-	require.Contains(t, h.heard()[6], `"remote_id":`+l.RemoteID.String())
+	require.Contains(t, h.heard()[6], `"status":422,"errors":[{"field":"email","code":"TYPE_EMAIL"}]`)
+	require.Contains(t, h.heard()[8], `"remote_id":`+l.RemoteID.String())
 
 	h.do(chromedp.Click(chromedp.CSS(".lr-done button")))
 	h.fill("message", "¿Y el jardín?")
@@ -235,7 +240,7 @@ func TestTheWidgetByKeyboard(t *testing.T) {
 	h.show(h.tag(`data-property-id="EB-KB1" data-privacy="https://casas.mx/aviso" data-whatsapp="5512345678"`))
 	h.becomes(1, "form.leadrelay")
 	v := visitor{browser: h.browser}
-	const label = `(() => { const e = document.activeElement; return (e.labels?.[0] ?? e).textContent })()`
+	const label = `(() => { const e = document.activeElement; return (e.closest("label")?.querySelector(".lr-label") ?? e).textContent })()`
 	var order []string
 	for range 7 {
 		h.do(chromedp.KeyEvent(kb.Tab))

@@ -51,7 +51,7 @@ func TestTheWidgetWithACaptcha(t *testing.T) {
 			h.show(h.tag(`data-property-id="` + property + `" data-captcha="` + name + `" data-captcha-key="k-1"`))
 			h.becomes(1, "form.leadrelay")
 			require.Zero(t, h.count("[data-key]"))
-			h.fill("email", "ana@ejemplo")
+			h.fill("email", "ana@ejemplo..mx")
 			h.becomes(1, `[data-key='k-1'] [name='`+c.field+`']`)
 			h.send()
 			h.do(chromedp.WaitVisible(chromedp.CSS(".lr-error")))

@@ -31,13 +31,12 @@
 
   const css = `
 .leadrelay{max-width:34rem;margin:0;padding:0;font:inherit;font-family:var(--leadrelay-font,inherit);line-height:1.5;color:var(--leadrelay-ink,inherit);text-align:start;overflow-wrap:anywhere}
-.leadrelay *{box-sizing:border-box;float:none;margin:0;padding:0;font:inherit;color:inherit;letter-spacing:inherit;text-align:inherit;text-transform:none}
+.leadrelay :where(:not(.lr-probe)){box-sizing:border-box;float:none;margin:0;padding:0;font:inherit;color:inherit;letter-spacing:inherit;text-align:inherit;text-transform:none}
 [data-leadrelay-sent],.leadrelay [hidden]{display:none!important}
 .leadrelay,.lr-error{--lr-accent:var(--leadrelay-accent,var(--lr-link,currentColor));--lr-bad:var(--leadrelay-error,color-mix(in srgb,#e02a1f 62%,currentColor))}
 .leadrelay .lr-title{margin-bottom:.2em;font-size:1.25em;font-weight:650;line-height:1.25}
-.leadrelay .lr-field{margin-top:1em}
-.leadrelay .lr-label{display:block;width:auto;margin-bottom:.3em;font-size:.94em;font-weight:560}
-.leadrelay i{font-weight:400}
+.leadrelay .lr-field{display:block;width:auto;margin-top:1em}
+.leadrelay .lr-label{display:block;margin-bottom:.3em;font-size:.94em;font-weight:560}
 .leadrelay .lr-input.lr-input,.leadrelay .lr-button.lr-button{display:block;width:100%;max-width:none;min-height:48px;height:auto;padding:10px 12px;font-size:max(16px,1em);background:color-mix(in srgb,currentColor 4%,transparent);border:1px solid;border-color:color-mix(in srgb,currentColor 55%,transparent);border-radius:var(--leadrelay-radius,10px)}
 .leadrelay textarea.lr-input.lr-input{min-height:7.5em;resize:vertical;field-sizing:content}
 .leadrelay .lr-input[aria-invalid=true]{border:2px solid var(--lr-bad);padding:9px 11px}
@@ -54,6 +53,8 @@
 .lr-notice:has(a)~.lr-links{display:none}
 .lr-done .lr-title{outline:0}
 .lr-done .lr-title::before{content:"✓";display:grid;place-content:center;width:2em;height:2em;margin-bottom:.5em;border:2px solid;border-radius:50%}
+.leadrelay .lr-probe{padding:0;border:0;width:1px;position:absolute;visibility:hidden;transition:none;outline-color:color-mix(in srgb,var(--leadrelay-accent,currentColor),red 0%)}
+@media (prefers-color-scheme:dark){.leadrelay .lr-probe{width:2px}}
 .leadrelay .lr-folio{font-size:1.3em;font-weight:600;white-space:nowrap}`;
 
   // A form's inputs hide the form's own properties behind their names, and forms those of
@@ -85,10 +86,13 @@
   // An option is what the call says, else the element, else the script's tag.
   function choose(node, given) {
     const options = bare(script.dataset, safe(node).dataset, given);
-    options.locale = [options.locale, page.lang, navigator.language, "es"].map((tag) => tag?.slice(0, 2).toLowerCase()).find((tag) => words[tag]);
+    options.locale = spoken(options.locale) ?? spoken(page.lang) ?? spoken(navigator.language) ?? "es";
     options.site ??= "default";
     return options;
   }
+
+  const spoken = (tag) => ["es", "en"].find((one) => tag?.toLowerCase().startsWith(one));
+  const idle = window.requestIdleCallback ?? setTimeout; // Safari has none
 
   const attempt = (work) => {
     try {
@@ -155,25 +159,33 @@
   // An Inquiry is a form and what becomes of it.
   class Inquiry {
     errors = new Map();
-    stop = new AbortController();
 
     constructor(form, options) {
-      const node = safe(form), action = node.getAttribute("action");
+      const node = safe(form);
       Object.assign(this, { form, safe: node, options, words: words[options.locale] });
-      this.url = (action ? new URL(action, location) : new URL(`f/${options.site}`, base)).href;
+      this.url = node.getAttribute("action") ? node.action : `${base}f/${options.site}`;
       this.key = `${prefix} ${this.url} ${this.property}`;
-      this.kept = load(this.key) ?? bare();
-      this.button = this.controls.find((one) => one.matches("button:not([type=button],[type=reset]),[type=submit]"));
+      this.button = this.controls.find(({ type }) => type === "submit");
       this.notice = make("div", { class: "lr-notice", role: "status" });
       this.button ? this.button.after(this.notice) : node.append(this.notice);
       node.setAttribute("novalidate", "");
-      const listen = (type, handle) => node.addEventListener(type, handle, bare({ signal: this.stop.signal }));
-      listen("submit", (event) => this.submit(event));
-      listen("input", (event) => this.typed(event));
-      listen("focusin", () => this.challenge());
+      for (const type of ["submit", "input", "focusin"]) node.addEventListener(type, this);
+      this.tell("ready");
+    }
+
+    get kept() {
+      return (this.memory ??= load(this.key) ?? bare());
+    }
+
+    // What was typed on another visit is back once the page has nothing better to do: the
+    // first look into a browser's storage takes long.
+    recall() {
       if (this.kept.values) this.restore(bare(this.kept.values));
       if (this.kept.waits) this.say(this.words.kept);
-      this.tell("ready");
+    }
+
+    handleEvent(event) {
+      this[event.type](event);
     }
 
     get controls() {
@@ -207,7 +219,7 @@
       }
     }
 
-    typed({ target, isTrusted }) {
+    input({ target, isTrusted }) {
       this.mend(target);
       if (!isTrusted) return; // by a script, such as this one
       this.kept.values = {};
@@ -273,10 +285,10 @@
 
     check() {
       const { missing, badEmail } = this.words, wrong = [];
-      for (const { name, value, type, required, willValidate, validity, validationMessage } of this.fields()) {
+      for (const { name, value, inputMode, type, required, willValidate, validity, validationMessage } of this.fields()) {
         const isBlank = validity.valueMissing || (required && !value?.trim());
         if (willValidate && (isBlank || !validity.valid)) {
-          wrong.push({ field: name, message: isBlank ? missing : validity.typeMismatch && type === "email" ? badEmail : validationMessage });
+          wrong.push({ field: name, message: isBlank ? missing : [type, inputMode].includes("email") ? badEmail : validationMessage });
         }
       }
       return wrong;
@@ -293,7 +305,7 @@
     arrived(kept, status, answer) {
       if (this.isBusy || this.kept.body !== kept.body) return;
       if (!answer.ok || this.read()[0] === kept.text) return this.answered(status, answer);
-      this.kept = bare({ values: this.kept.values }); // the visitor writes something else by now
+      this.memory = bare({ values: this.kept.values }); // the visitor writes something else by now
       this.say(`${this.words.done}. ${this.words.next} ${folio(answer)}`);
     }
 
@@ -359,7 +371,7 @@
     succeed(answer) {
       const { safe: form, words, options } = this;
       save(this.key);
-      this.kept = bare();
+      this.memory = bare();
       this.label();
       this.say();
       if (!this.tell("success", { remote_id: answer.remote_id })) return;
@@ -378,7 +390,7 @@
     }
 
     // The site's captcha comes once somebody begins to write. Without it the relay judges by other signs.
-    challenge() {
+    focusin() {
       const [name, address] = captchas[this.options.captcha] ?? [];
       if (!name || this.captcha) return;
       const spot = make("div", { class: "lr-field" }), tag = make("script", { nonce: script.nonce });
@@ -395,7 +407,7 @@
     }
 
     unmount() {
-      this.stop.abort();
+      for (const type of ["submit", "input", "focusin"]) this.safe.removeEventListener(type, this);
       this.mendAll();
       inquiries.delete(this.form);
       this.notice.remove();
@@ -413,48 +425,46 @@
 
   // The other ways to the agency, with the text filled in.
   function contacts({ locale, whatsapp = "", phone, email }, lines) {
+    if (!(whatsapp || phone || email)) return;
     const digits = whatsapp.replace(/\D/g, "").replace(/^\d{10}$/, "52$&"), body = encodeURIComponent(lines.join("\n").trim());
-    const links = [
+    return make("div", { class: "lr-links" },
       digits && link(`https://wa.me/${digits}?text=${body}`, "WhatsApp"),
       phone && link("tel:" + phone.replace(/[^\d+]/g, ""), words[locale].call),
-      email && link(`mailto:${email}?body=${body}`, words[locale].mail),
-    ].filter(Boolean);
-    return links[0] && make("div", { class: "lr-links" }, ...links);
+      email && link(`mailto:${email}?body=${body}`, words[locale].mail));
   }
 
   const link = (href, name) => make("a", { href, target: "_blank" }, name);
   const isBuilt = (form) => safe(form).dataset.leadrelay === "built";
 
   function build(options) {
-    const t = words[options.locale], { privacy, propertyId = "", title = t.title, message = t.sample } = options, id = `lr${++count}-`;
+    const t = words[options.locale], { privacy, propertyId = "", title = t.title, message = t.sample } = options;
     const field = (name, tag, attributes, ...children) => {
       const required = (options.require ?? "email message").includes(name);
-      return make("div", { class: "lr-field" },
-        make("label", { class: "lr-label", for: id + name }, t[name], !required && make("i", {}, ` (${t.optional})`)),
-        make(tag, bare({ id: id + name, name, class: "lr-input", autocomplete: name === "phone" ? "tel" : name, required: required ? "" : null }, attributes), ...children));
+      return make("label", { class: "lr-field" },
+        make("span", { class: "lr-label" }, t[name], !required && ` (${t.optional})`),
+        make(tag, bare({ name, class: "lr-input", autocomplete: name === "phone" ? "tel" : name, required: required ? "" : null }, attributes), ...children));
     };
-    return make("form", { class: "leadrelay", method: "post", action: new URL(`f/${options.site}`, base), "data-leadrelay": "built" },
+    return make("form", { class: "leadrelay", method: "post", action: `${base}f/${options.site}`, "data-leadrelay": "built" },
       title && make("h2", { class: "lr-title" }, title),
       make("input", { type: "hidden", name: "property_id", value: propertyId }),
       field("name", "input"),
-      field("email", "input", { type: "email", inputmode: "email" }),
+      field("email", "input", { inputmode: "email", autocapitalize: "off", pattern: "\\S+@\\S+\\.\\S+" }), // a type of email takes a phone 2 ms to make
       field("phone", "input", { type: "tel", inputmode: "tel" }),
       field("message", "textarea", { autocomplete: "off" }, message),
       privacy && make("input", { type: "hidden", name: "consent", value: `${t.consent} ${t.privacy}: ${privacy}` }),
       privacy && make("p", { class: "lr-fine" }, t.consent + " ", link(privacy, t.privacy), "."),
       make("button", { class: "lr-button" }, t.send),
-      contacts(options, [propertyId, message]));
+      contacts(options, [propertyId, message]),
+      make("a", { href: "#", class: "lr-probe" }));
   }
 
   // The button has the color of the page's links, or of its text where they have none of their own.
-  function dress(form) {
-    const link = make("a", { href: "#" }), worn = getComputedStyle(link);
-    form.after(link);
-    const color = /\((0, 0, 238|158, 158, 255)\)/.test(worn.color) ? getComputedStyle(form).color : worn.color;
-    link.style.color = `color-mix(in srgb,var(--leadrelay-accent,${color}),red 0%)`;
-    const [r, g, b] = worn.color.match(/[\d.]+/g).map((part) => (part > 1 ? part / 255 : part) ** 2.2);
-    link.remove();
-    form.style.setProperty("--lr-link", color);
+  function dress(form, probe) {
+    const worn = getComputedStyle(probe);
+    probe.style.color = "";
+    if (/\((0, 0, 238|158, 158, 255)\)/.test(worn.color)) probe.style.color = getComputedStyle(form).color;
+    const [r, g, b] = worn.outlineColor.slice(11, -1).split(" ").map((part) => part ** 2.2); // of color(srgb …)
+    form.style.setProperty("--lr-link", worn.color);
     form.style.setProperty("--lr-on", 0.21 * r + 0.72 * g + 0.07 * b > 0.18 ? "#000" : "#fff");
   }
 
@@ -462,7 +472,7 @@
     try {
       sheet = new CSSStyleSheet();
       sheet.replaceSync(css);
-      document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+      doc.adoptedStyleSheets.push(sheet);
     } catch {
       page.append((sheet = make("style", { nonce: script.nonce }, css))); // a browser of before 2023
     }
@@ -470,8 +480,8 @@
 
   // Puts a form into an element, or takes the page's form in hand. A second time changes nothing.
   function mount(node, given) {
-    const isTheirs = node instanceof HTMLFormElement;
-    let form = isTheirs ? node : [...node.querySelectorAll("form")].find((one) => inquiries.has(one));
+    const isTheirs = safe(node).localName === "form";
+    let form = isTheirs ? node : [...inquiries.keys()].find((one) => node.contains(one));
     if (!inquiries.has(form)) {
       if (!sheet) wear();
       const options = choose(node, given);
@@ -479,31 +489,27 @@
         options.site = /\/f\/([^/?#]+)/.exec(safe(node).getAttribute("action"))?.[1] ?? options.site;
       } else {
         node.replaceChildren((form = build(options))); // what may be there is a copy of ours, on a page from a cache
-        new ResizeObserver((_, observer) => { // it is called once the page knows its colors, and before they are seen
-          observer.disconnect();
-          if (form.isConnected) dress(form);
-        }).observe(form);
+        const probe = form.lastChild; // its size tells when there are colors, and when others, before they are seen
+        new ResizeObserver(() => dress(form, probe)).observe(probe);
       }
       inquiries.set(form, new Inquiry(form, options));
+      idle(() => inquiries.get(form)?.recall());
     }
     return inquiries.get(form);
   }
 
   function isTaken(form) {
-    const { dataset, getAttribute } = safe(form);
+    const { dataset, action } = safe(form);
     if (dataset.leadrelay !== undefined) return dataset.leadrelay !== "built";
-    return attempt(() => {
-      const { origin, pathname } = new URL(getAttribute("action"), location);
-      return origin === base.origin && /^\/f(\/|$)/.test(pathname);
-    });
+    return action.startsWith(base.origin) && /^\/f\b/.test(action.slice(base.origin.length));
   }
 
   // Looks for forms and places that have come, and lets go of those that have left.
   function scan(tag) {
-    if (tag?.dataset.propertyId && !tag.nextElementSibling?.matches("[data-leadrelay]")) {
+    if (tag?.dataset.propertyId && tag.nextElementSibling?.dataset.leadrelay == null) {
       const place = make("div", { "data-leadrelay": "" });
       Object.assign(place.dataset, tag.dataset);
-      if (tag.closest("head")) doc.body.append(place);
+      if (tag.parentNode.localName === "head") doc.body.append(place);
       else tag.after(place);
     }
     for (const [form, { property }] of inquiries) {
@@ -519,10 +525,9 @@
   function start() {
     scan(script);
     new MutationObserver(() => scan()).observe(document, bare({ childList: true, subtree: true, attributeFilter: ["data-property-id"] }));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => [...inquiries.keys()].filter(isBuilt).forEach(dress));
     doc.addEventListener("securitypolicyviolation", ({ blockedURI }) => { isBlocked ||= blockedURI.startsWith(base.origin); });
     addEventListener("online", flush);
-    flush(); // which forgets what is too old
+    idle(flush); // which forgets what is too old
     if (Array.isArray(earlier)) api.push(...earlier);
   }
   if (doc.readyState === "loading") doc.addEventListener("DOMContentLoaded", start);
