@@ -55,7 +55,7 @@ type scale struct {
 }
 
 func fullScale() scale {
-	return scale{rounds: 7, round: 2 * time.Second, saturate: 15 * time.Second, starts: 10, leads: 1_000_000, carries: 500, arrivals: 100, backlog: 40_000, visits: 9}
+	return scale{rounds: 7, round: 2 * time.Second, saturate: 15 * time.Second, starts: 10, leads: 1_000_000, carries: 500, arrivals: 100, backlog: 40_000, visits: 15}
 }
 
 func shortScale() scale {

@@ -14,10 +14,11 @@ import (
 // task is something that a page's main thread did, in microseconds. Tasks lie
 // within each other.
 type task struct {
-	Name string  `json:"name"`
-	At   float64 `json:"ts"`
-	Took float64 `json:"dur"`
-	Args struct {
+	Name     string  `json:"name"`
+	At       float64 `json:"ts"`
+	Took     float64 `json:"dur"`
+	Computed float64 `json:"tdur"` // what it took of the processor's time
+	Args     struct {
 		Data struct {
 			URL string `json:"url"` // of the script, where it is one
 		} `json:"data"`
@@ -63,33 +64,22 @@ func readTasks(ctx context.Context, from io.StreamHandle) ([]task, error) {
 	return all.Tasks, err
 }
 
-// busy is how many milliseconds a script kept the main thread: all of its
-// first run, compiling too, and of each function that the browser called later,
-// with whatever they waited for. Of that, styling is what the browser took to
-// find out how the page looks, because the script asked.
-func busy(tasks []task, script string) (all, styling float64) {
+// busy is how many milliseconds of the processor's time a script took on the
+// main thread: all of its first run, compiling too, and of each function that
+// the browser called later. The longest is how many it took at a stretch.
+func busy(tasks []task, script string) (all, longest float64) {
 	const perMillisecond = 1000
-	var ours, styles []task
+	var ours []task
 	for _, t := range tasks {
-		switch t.Name {
-		case "EvaluateScript", "FunctionCall":
-			if t.Args.Data.URL == script {
-				ours = append(ours, t)
-			}
-		case "UpdateLayoutTree", "Layout":
-			styles = append(styles, t)
+		if (t.Name == "EvaluateScript" || t.Name == "FunctionCall") && t.Args.Data.URL == script {
+			ours = append(ours, t)
 		}
 	}
-	ours = outermost(ours)
-	for _, t := range ours {
-		all += t.Took / perMillisecond
+	for _, t := range outermost(ours) {
+		all += t.Computed / perMillisecond
+		longest = max(longest, t.Computed/perMillisecond)
 	}
-	for _, s := range outermost(styles) {
-		if slices.ContainsFunc(ours, func(t task) bool { return s.isWithin(t) }) {
-			styling += s.Took / perMillisecond
-		}
-	}
-	return all, styling
+	return all, longest
 }
 
 // outermost are the tasks that lie in no other.

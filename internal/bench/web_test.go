@@ -9,22 +9,19 @@ import (
 func TestOnlyWhatTheScriptDoesCounts(t *testing.T) {
 	const script = "https://leads.example/widget.js"
 	at := func(name string, at, took float64, url string) task {
-		t := task{Name: name, At: at, Took: took}
+		t := task{Name: name, At: at, Took: took, Computed: took / 2} // the rest it waited
 		t.Args.Data.URL = url
 		return t
 	}
-	all, styling := busy([]task{
+	all, longest := busy([]task{
 		at("UpdateLayoutTree", 0, 900, ""),
 		at("EvaluateScript", 1_000, 800, "https://casas.mx/site.js"),
-		at("UpdateLayoutTree", 1_100, 100, ""),
 		at("v8.parseOnBackground", 1_000, 30_000, script),
 		at("EvaluateScript", 2_000, 6_000, script),
 		at("v8.compile", 2_000, 500, script),
 		at("FunctionCall", 3_000, 1_000, script), // within its first run
-		at("UpdateLayoutTree", 4_000, 1_500, ""),
-		at("Layout", 4_500, 500, ""), // within the other
 		at("FunctionCall", 9_000, 250, script),
 	}, script)
-	require.InDelta(t, 6.25, all, 1e-9)
-	require.InDelta(t, 1.5, styling, 1e-9)
+	require.InDelta(t, 3.125, all, 1e-9)
+	require.InDelta(t, 3, longest, 1e-9)
 }
