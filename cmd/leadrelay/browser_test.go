@@ -145,9 +145,9 @@ func TestAVisitorWithScript(t *testing.T) {
 	require.Contains(t, watch.text("[data-live=book]"), "Todavía no llega nada.")
 
 	b.do(chromedp.Navigate(d.page), chromedp.Clear(chromedp.CSS("#preguntar [name=message]")), chromedp.Click(chromedp.CSS("#preguntar .lr-button")),
-		chromedp.WaitVisible(chromedp.CSS("[name=email] ~ .lr-error")), chromedp.WaitVisible(chromedp.CSS("[name=message] ~ .lr-error")))
-	require.Equal(t, "Completa este dato.", b.text("[name=email] ~ .lr-error"))
-	require.Equal(t, "Completa este dato.", b.text("[name=message] ~ .lr-error"))
+		chromedp.WaitVisible(chromedp.CSS("label:has([name=email]) + .lr-error")), chromedp.WaitVisible(chromedp.CSS("label:has([name=message]) + .lr-error")))
+	require.Equal(t, "Completa este dato.", b.text("label:has([name=email]) + .lr-error"))
+	require.Equal(t, "Completa este dato.", b.text("label:has([name=message]) + .lr-error"))
 	require.Equal(t, "email", ask(b, chromedp.Evaluate[string](`document.activeElement.name`)), "the focus is on the first")
 	require.Equal(t, 2, ask(b, chromedp.Evaluate[int](`document.querySelectorAll("[aria-invalid=true]").length`)))
 	require.Equal(t, d.page, ask(b, chromedp.Location()))
