@@ -62,6 +62,8 @@ func TestEveryAssetThatAPageNamesIsServed(t *testing.T) {
 		"thanks":   {func(b *bytes.Buffer) error { return RenderThanks(b, sampleThanks(locale.ES)) }, Assets()},
 		"problem":  {func(b *bytes.Buffer) error { return RenderProblem(b, retriableProblem(locale.ES)) }, Assets()},
 		"property": {func(b *bytes.Buffer) error { return RenderProperty(b, sampleProperty(false)) }, DemoAssets()},
+		"login":    {func(b *bytes.Buffer) error { return RenderLogin(b, LoginPage{}) }, ConsoleAssets()},
+		"sites":    {func(b *bytes.Buffer) error { return RenderSites(b, sampleSites(locale.ES)) }, ConsoleAssets()},
 		"plain":    {func(b *bytes.Buffer) error { return RenderProperty(b, sampleProperty(true)) }, DemoAssets()},
 	}
 	for name, page := range pages {

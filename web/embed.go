@@ -6,5 +6,5 @@ import "embed"
 
 // Files are the templates and assets as they lie in this folder.
 //
-//go:embed static pages demo fakebroker
+//go:embed static pages console demo fakebroker
 var Files embed.FS

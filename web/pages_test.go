@@ -29,6 +29,11 @@ func TestGoldenPages(t *testing.T) {
 			"thanks":      func(b *bytes.Buffer) error { return RenderThanks(b, sampleThanks(l)) },
 			"problem":     func(b *bytes.Buffer) error { return RenderProblem(b, lostProblem(l)) },
 			"problem-try": func(b *bytes.Buffer) error { return RenderProblem(b, retriableProblem(l)) },
+			"login":       func(b *bytes.Buffer) error { return RenderLogin(b, LoginPage{Lang: l}) },
+			"login-wrong": func(b *bytes.Buffer) error {
+				return RenderLogin(b, LoginPage{Lang: l, Error: locale.Text(l, "console.login.wrong")})
+			},
+			"sites": func(b *bytes.Buffer) error { return RenderSites(b, sampleSites(l)) },
 		}
 		for name, render := range pages {
 			t.Run(name+" in "+string(l), func(t *testing.T) { golden(t, name+"."+string(l)+".html", render) })
@@ -174,7 +179,7 @@ func TestSourcesHaveNothingInlineAndNothingFromElsewhere(t *testing.T) {
 		"an import":            regexp.MustCompile(`@import|\burl\((?:[^#]|$)`),
 		"code from text":       regexp.MustCompile(`\beval\(|innerHTML|\.style\b`),
 	}
-	for _, folder := range []string{"static", "pages", "demo"} {
+	for _, folder := range []string{"static", "pages", "console", "demo"} {
 		require.NoError(t, fs.WalkDir(Files, folder, func(name string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
@@ -236,6 +241,13 @@ func retriableProblem(l locale.Lang) ProblemPage {
 	p := sampleProblem(l, "try_again", 503)
 	p.Action, p.Hidden = "/f/casas", []Pair{{"correo", "mj@correo.mx"}, {"mensaje", "Hola"}}
 	return p
+}
+
+func sampleSites(l locale.Lang) SitesPage {
+	return SitesPage{Lang: l, Relay: "https://leads.casas.mx", PropertyID: "EB-AB1234", Sites: []SiteView{
+		{ID: "casas", Source: "casas.mx", Origins: []string{"https://casas.mx", "https://*.casas.mx"}, Form: "https://leads.casas.mx/f/casas", Tag: "<script defer></script>", PinnedTag: "<script defer integrity></script>"},
+		{ID: "lofts", Source: "lofts.mx", Form: "https://leads.casas.mx/f/lofts", Tag: "<script defer></script>", PinnedTag: "<script defer integrity></script>"},
+	}}
 }
 
 func sampleProperty(isPlain bool) PropertyPage {

@@ -113,6 +113,21 @@ var byTheOperator = []question{
 	{"GET /readyz?verbose", 200, "", "", ""},
 }
 
+// fromElsewhere is what a browser says of a form on another site's page.
+const fromElsewhere = asForm + "\nSec-Fetch-Site: cross-site"
+
+// byAPerson are the questions of a browser, which has no session yet.
+var byAPerson = []question{
+	{"GET /", 303, "", "", ""},
+	{"GET /sites", 303, "", "", ""},
+	{"GET /login", 200, "", "<html", ""},
+	{"POST /login", 401, "token=token", "<html", asForm},
+	{"POST /login", 403, "token=token-of-the-tests", "", fromElsewhere},
+	{"POST /login", 303, "token=token-of-the-tests", "", asForm},
+	{"POST /logout", 403, "", "", fromElsewhere},
+	{"POST /logout", 303, "", "", asForm},
+}
+
 // moves are the questions to an address that moves a lead: one that may be
 // moved, and one that may not.
 func moves(verb, from, stuck string) []question {
@@ -191,10 +206,23 @@ func usualAnswers(t *testing.T) *description {
 	d.ask(d.doc, question{"POST /api/v1/leads/{delivered}/retry", 200, `{"force":true}`, "", ""})
 	d.ask(d.doc, question{"GET /f/default/thanks?folio=7", 200, "", "7", ""})
 	d.ask(d.doc, question{"GET /f/default/thanks", 404, "", "<html", ""})
+	for _, q := range byAPerson {
+		d.ask(d.doc, q)
+	}
+	d.ask(d.doc, question{"GET /sites?relay=https://leads.casas.mx&property_id=EB-1", 200, "", "https://leads.casas.mx/widget.js", "Cookie: " + d.logIn()})
 	d.drain.Begin()
 	d.ask(d.doc, question{"GET /readyz", 503, "", "stopping", ""})
 	d.askWithoutAToken()
 	return d.doc
+}
+
+// logIn returns the cookie of a new session.
+func (d *doors) logIn() string {
+	d.t.Helper()
+	_, resp, _ := d.send(operatorName, question{"POST /login", 303, "token=token-of-the-tests", "", asForm})
+	cookies := resp.Cookies()
+	require.Len(d.t, cookies, 1)
+	return cookies[0].Name + "=" + cookies[0].Value
 }
 
 func (d *doors) askWithoutAToken() {
@@ -234,6 +262,10 @@ func answersToAFlood(t *testing.T, doc *description) {
 	d.ask(doc, question{"POST /f", 202, inquiry, "", ""})
 	d.ask(doc, question{"POST /f", 429, inquiry, `"too_many"`, ""})
 	d.ask(doc, question{"POST /f/default", 429, "email=ana", "<html", asForm})
+	for range 10 {
+		d.ask(doc, question{"POST /login", 401, "token=guess", "<html", asForm})
+	}
+	d.ask(doc, question{"POST /login", 429, "token=token-of-the-tests", "<html", asForm})
 }
 
 func answersWithoutAStore(t *testing.T, doc *description) {

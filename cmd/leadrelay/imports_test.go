@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 	"internal/store":       {"internal/lead"},
 	"internal/courier":     {"internal/lead", "internal/easybroker"},
 	"internal/easybroker":  {"internal/secret"},
-	"internal/console":     {"internal/lead", "internal/locale", "internal/problem", "internal/secret"},
+	"internal/console":     {"internal/lead", "internal/locale", "internal/problem", "internal/secret", "web"},
 
 	// What a station may ask on the way.
 	"internal/spam":    {"internal/lead"},

@@ -190,14 +190,17 @@ func captchas(sites []config.Site) map[string]intake.Captcha {
 // operatorDoor is where the one who has the token sees everything.
 func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server.Metrics, log zerolog.Logger) http.Handler {
 	rules := make(map[string]lead.Rules, len(cfg.Sites))
-	for _, s := range cfg.Sites {
+	sites := make([]console.Site, len(cfg.Sites))
+	for i, s := range cfg.Sites {
 		rules[s.ID] = s.Rules
+		sites[i] = console.Site{ID: s.ID, Source: s.Source, Origins: s.Origins.List(), Snippet: snippetOf(s)}
 	}
 	api := console.New(r.store, courier.NewAuditor(r.courier, r.store), rules, token, metrics.Handler())
 	ready := console.Readyz(server.Readyz(r.store.Ready, r.drain), r.store.Ready, r.drain.Begun, r.courier.Status)
 	mux := door("operator", ready, r, metrics, log)
 	mux.Get(console.OpenAPIPath, console.OpenAPI)
 	mux.Head(console.OpenAPIPath, console.OpenAPI)
+	console.NewPages(sites, token).Route(mux)
 	mux.Mount("/", api)
 	mux.MethodNotAllowed(api.ServeHTTP)
 	return mux

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"html"
 	"slices"
 	"strings"
 
@@ -50,31 +49,17 @@ func (c snippetCmd) Run(p *program) error {
 }
 
 func (c snippetCmd) snippet(s config.Site) snippet {
-	address := strings.TrimSuffix(c.URL, "/")
-	options := formOptions(s, c.Property)
-	return snippet{
-		HTML:      tag([2]string{"src", address + "/widget.js"}, options),
-		Pinned:    tag([2]string{"src", address + web.WidgetPath()}, append([][2]string{{"integrity", web.WidgetIntegrity()}, {"crossorigin", "anonymous"}}, options...)),
-		Integrity: web.WidgetIntegrity(),
-	}
+	tag := snippetOf(s)
+	tag.Relay, tag.PropertyID = c.URL, c.Property
+	return snippet{HTML: tag.Tag(), Pinned: tag.PinnedTag(), Integrity: web.WidgetIntegrity()}
 }
 
-func tag(src [2]string, attributes [][2]string) string {
-	var b strings.Builder
-	b.WriteString("<script defer")
-	for _, a := range append([][2]string{src}, attributes...) {
-		fmt.Fprintf(&b, ` %s="%s"`, a[0], html.EscapeString(a[1]))
-	}
-	return b.String() + "></script>"
-}
-
-// formOptions are the attributes that the site's settings ask for.
-func formOptions(s config.Site, property string) [][2]string {
-	var all [][2]string
+// snippetOf is the widget's tag with what the site's settings ask of its form.
+func snippetOf(s config.Site) web.Snippet {
+	tag := web.Snippet{PrivacyURL: s.Privacy}
 	if s.ID != site.Default {
-		all = append(all, [2]string{"data-site", s.ID})
+		tag.Site = s.ID
 	}
-	all = append(all, [2]string{"data-property-id", property})
 	var required []string
 	for _, f := range []lead.Field{lead.Name, lead.Email, lead.Phone, lead.Message} {
 		if s.Rules.Requires(f) {
@@ -82,13 +67,10 @@ func formOptions(s config.Site, property string) [][2]string {
 		}
 	}
 	if names := strings.Join(required, " "); names != "email message" {
-		all = append(all, [2]string{"data-require", names})
-	}
-	if s.Privacy != "" {
-		all = append(all, [2]string{"data-privacy", s.Privacy})
+		tag.Require = names
 	}
 	if s.CaptchaSiteKey != "" {
-		all = append(all, [2]string{"data-captcha", string(s.Captcha)}, [2]string{"data-captcha-key", s.CaptchaSiteKey})
+		tag.Captcha, tag.CaptchaKey = string(s.Captcha), s.CaptchaSiteKey
 	}
-	return all
+	return tag
 }

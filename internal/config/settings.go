@@ -39,7 +39,7 @@ var settings = []setting{
 	{"LEADRELAY_CONFIG", "", "", "a YAML file with more settings and sites", field{}},
 	{"LEADRELAY_ADDR", "addr", ":8080", "the public door",
 		one(address, func(t target) *string { return &t.conf.Addr })},
-	{"LEADRELAY_OPERATOR_ADDR", "operator_addr", "127.0.0.1:9090", "operator API and metrics",
+	{"LEADRELAY_OPERATOR_ADDR", "operator_addr", "127.0.0.1:9090", "console, operator API and metrics",
 		one(address, func(t target) *string { return &t.conf.OperatorAddr })},
 	{"LEADRELAY_OPERATOR_TOKEN", "operator_token", "", "opens the operator's door; without one, the first start makes it",
 		hidden(func(t target) *secret.Text { return &t.conf.OperatorToken })},

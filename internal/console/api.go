@@ -1,5 +1,6 @@
 // Package console is the operator's side: what came in, where it is, and what
-// was tried. Everything in it is behind the operator's token.
+// was tried, for programs, and pages for people. Everything in it is behind the
+// operator's token.
 package console
 
 import (
@@ -102,9 +103,11 @@ func wrongMethod(mux chi.Routes, r *http.Request) error {
 	return problem.NewMethodNotAllowed(strings.Join(allow, ", "))
 }
 
+const challenge = `Bearer realm="leadrelay"`
+
 func requireToken(token secret.Text) func(http.Handler) http.Handler {
 	refuse := problem.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
-		return problem.New(problem.Unauthorized, nil).With("WWW-Authenticate", `Bearer realm="leadrelay"`)
+		return problem.New(problem.Unauthorized, nil).With("WWW-Authenticate", challenge)
 	})
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,166 @@
+package console
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"golang.org/x/time/rate"
+
+	"leadrelay/internal/locale"
+	"leadrelay/internal/problem"
+	"leadrelay/internal/secret"
+	"leadrelay/web"
+)
+
+// Site is what the console tells of a site.
+type Site struct {
+	ID, Source string
+	Origins    []string
+	Snippet    web.Snippet // but for the relay's address and the property
+}
+
+// Pages are the console for people: who has shown the token once goes on with a
+// session.
+type Pages struct {
+	sites    []Site
+	token    secret.Text
+	sessions sessions
+	tries    *rate.Limiter
+}
+
+// NewPages returns the pages for a holder of the token.
+func NewPages(sites []Site, token secret.Text) *Pages {
+	const tries = 10 // at once, then one a second, of all browsers together
+	return &Pages{
+		sites: sites, token: token, tries: rate.NewLimiter(rate.Every(time.Second), tries),
+		sessions: sessions{ends: make(map[[sha256.Size]byte]time.Time)},
+	}
+}
+
+// Route adds the pages to the operator's door.
+func (p *Pages) Route(mux chi.Router) {
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(problem.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+		return problem.New(problem.OriginNotAllowed, nil)
+	}))
+	mux = mux.With(guard.Handler)
+	assets := web.ConsoleAssets()
+	for _, method := range looks {
+		mux.Method(method, "/", p.known(p.home))
+		mux.Method(method, "/sites", p.known(p.showSites))
+		mux.Method(method, "/login", problem.HandlerFunc(p.showLogin))
+		mux.Method(method, "/assets/*", assets)
+	}
+	mux.Method(http.MethodPost, "/login", problem.HandlerFunc(p.login))
+	mux.Method(http.MethodPost, "/logout", problem.HandlerFunc(p.logout))
+}
+
+// known sends whom nobody knows to the login page.
+func (p *Pages) known(h problem.HandlerFunc) problem.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if !p.sessions.has(r) {
+			return goTo(w, "/login")
+		}
+		return h(w, r)
+	}
+}
+
+func (p *Pages) home(w http.ResponseWriter, _ *http.Request) error { return goTo(w, "/sites") }
+
+func (p *Pages) showLogin(w http.ResponseWriter, r *http.Request) error {
+	return answer(w, r, http.StatusOK, func(b io.Writer, l locale.Lang) error { return web.RenderLogin(b, web.LoginPage{Lang: l}) })
+}
+
+func (p *Pages) login(w http.ResponseWriter, r *http.Request) error {
+	if !p.tries.Allow() {
+		w.Header().Set("Retry-After", "1")
+		return refuse(w, r, http.StatusTooManyRequests, "console.login.slow")
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if p.token.IsZero() || !p.token.Equal(strings.TrimSpace(r.PostFormValue("token"))) {
+		w.Header().Set("WWW-Authenticate", challenge)
+		return refuse(w, r, http.StatusUnauthorized, "console.login.wrong")
+	}
+	p.sessions.begin(w, r)
+	return goTo(w, "/")
+}
+
+func (p *Pages) logout(w http.ResponseWriter, r *http.Request) error {
+	p.sessions.end(r)
+	setCookie(w, r, "", -1)
+	return goTo(w, "/login")
+}
+
+// showSites shows what goes into the pages of each site. The relay does not
+// know its own name on the web, so the operator says it.
+func (p *Pages) showSites(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	page := web.SitesPage{Relay: query.Get("relay"), PropertyID: query.Get("property_id")}
+	if !query.Has("relay") {
+		page.Relay, page.PropertyID = "https://leads.example", "EB-AB1234"
+	}
+	isAddress := isWebAddress(page.Relay)
+	for _, s := range p.sites {
+		view := web.SiteView{ID: s.ID, Source: s.Source, Origins: s.Origins}
+		if isAddress {
+			s.Snippet.Relay, s.Snippet.PropertyID = page.Relay, page.PropertyID
+			view.Form, view.Tag, view.PinnedTag = s.Snippet.FormURL(), s.Snippet.Tag(), s.Snippet.PinnedTag()
+		}
+		page.Sites = append(page.Sites, view)
+	}
+	return answer(w, r, http.StatusOK, func(b io.Writer, l locale.Lang) error {
+		page.Lang = l
+		if !isAddress {
+			page.Error = locale.Text(l, "console.relay.wrong")
+		}
+		return web.RenderSites(b, page)
+	})
+}
+
+func isWebAddress(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
+}
+
+// refuse shows the login page again, with the reason.
+func refuse(w http.ResponseWriter, r *http.Request, status int, reason string) error {
+	return answer(w, r, status, func(b io.Writer, l locale.Lang) error {
+		return web.RenderLogin(b, web.LoginPage{Lang: l, Error: locale.Text(l, reason)})
+	})
+}
+
+func goTo(w http.ResponseWriter, path string) error {
+	problem.Guard(w.Header())
+	w.Header().Set("Location", path)
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+// pagePolicy allows a page of ours its own files and forms, and nothing else.
+const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// answer writes a page in the browser's language once it is drawn whole.
+func answer(w http.ResponseWriter, r *http.Request, status int, draw func(io.Writer, locale.Lang) error) error {
+	lang := locale.Match(r.Header.Get("Accept-Language"))
+	var page bytes.Buffer
+	if err := draw(&page, lang); err != nil {
+		return err
+	}
+	h := w.Header()
+	problem.Guard(h)
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", string(lang))
+	h.Set("Vary", "Accept-Language")
+	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer")
+	w.WriteHeader(status)
+	_, _ = page.WriteTo(w) // the browser has gone; nobody is left to tell
+	return nil
+}

@@ -1,0 +1,172 @@
+package console_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/console"
+	"leadrelay/internal/secret"
+	"leadrelay/web"
+)
+
+// person is somebody with a browser at the operator's door.
+type person struct {
+	t      *testing.T
+	door   http.Handler
+	cookie *http.Cookie
+}
+
+func newPerson(t *testing.T, secretToken string, sites ...console.Site) *person {
+	mux := chi.NewRouter()
+	console.NewPages(sites, secret.New(secretToken)).Route(mux)
+	return &person{t: t, door: mux}
+}
+
+// ask keeps the cookie that the answer sets, as a browser does.
+func (p *person) ask(method, target string, form url.Values, header ...string) *httptest.ResponseRecorder {
+	p.t.Helper()
+	r := httptest.NewRequest(method, target, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	if p.cookie != nil {
+		r.AddCookie(p.cookie)
+	}
+	w := httptest.NewRecorder()
+	p.door.ServeHTTP(w, r)
+	for _, c := range w.Result().Cookies() {
+		p.cookie = c
+	}
+	return w
+}
+
+func (p *person) logIn(given string, header ...string) *httptest.ResponseRecorder {
+	p.t.Helper()
+	return p.ask(http.MethodPost, "/login", url.Values{"token": {given}}, header...)
+}
+
+func (p *person) isIn() bool {
+	p.t.Helper()
+	w := p.ask(http.MethodGet, "/sites", nil)
+	if w.Code == http.StatusSeeOther {
+		require.Equal(p.t, "/login", w.Header().Get("Location"))
+	}
+	return w.Code == http.StatusOK
+}
+
+func TestASessionEnds(t *testing.T) {
+	tests := map[string]func(p *person){
+		"with the day":       func(*person) { time.Sleep(12 * time.Hour) },
+		"by leaving":         func(p *person) { p.ask(http.MethodPost, "/logout", nil) },
+		"by entering anew":   func(p *person) { old := p.cookie; p.logIn(token); p.cookie = old },
+		"with another value": func(p *person) { p.cookie.Value += "x" },
+	}
+	for name, end := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPerson(t, token)
+				require.False(t, p.isIn())
+				require.Equal(t, http.StatusSeeOther, p.logIn(" "+token+"\n").Code, "as it is copied")
+				time.Sleep(12*time.Hour - time.Second)
+				require.True(t, p.isIn())
+				end(p)
+				require.False(t, p.isIn())
+			})
+		})
+	}
+}
+
+func TestOnlyTheTokenOpensTheConsole(t *testing.T) {
+	for name, given := range map[string]string{"nothing": "", "another": "another", "a part": token[:len(token)-1], "more": token + token} {
+		t.Run(name, func(t *testing.T) {
+			p := newPerson(t, token)
+			w := p.logIn(given)
+			require.Equal(t, http.StatusUnauthorized, w.Code)
+			require.NotContains(t, w.Body.String(), token)
+			require.Nil(t, p.cookie)
+			require.False(t, p.isIn())
+		})
+	}
+	t.Run("none where there is none", func(t *testing.T) {
+		require.Equal(t, http.StatusUnauthorized, newPerson(t, "").logIn("").Code)
+	})
+	t.Run("not sent by a page elsewhere", func(t *testing.T) {
+		p := newPerson(t, token)
+		require.Equal(t, http.StatusForbidden, p.logIn(token, "Sec-Fetch-Site", "cross-site").Code)
+		require.Equal(t, http.StatusForbidden, p.logIn(token, "Origin", "https://evil.example").Code)
+		require.Nil(t, p.cookie)
+	})
+	t.Run("not by guessing", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPerson(t, token)
+			for range 10 {
+				require.Equal(t, http.StatusUnauthorized, p.logIn("guess").Code)
+			}
+			w := p.logIn(token)
+			require.Equal(t, http.StatusTooManyRequests, w.Code)
+			require.Equal(t, "1", w.Header().Get("Retry-After"))
+			time.Sleep(time.Second)
+			require.Equal(t, http.StatusSeeOther, p.logIn(token).Code)
+		})
+	})
+}
+
+func TestTheSessionsCookie(t *testing.T) {
+	for forwarded, isSecure := range map[string]bool{"": false, "http": false, "https": true} {
+		p := newPerson(t, token)
+		p.logIn(token, "X-Forwarded-Proto", forwarded)
+		require.True(t, p.cookie.HttpOnly)
+		require.Equal(t, http.SameSiteStrictMode, p.cookie.SameSite)
+		require.Equal(t, "/", p.cookie.Path)
+		require.Empty(t, p.cookie.Domain)
+		require.Equal(t, isSecure, p.cookie.Secure, forwarded)
+		require.NotContains(t, p.cookie.Value, token)
+	}
+}
+
+func TestThePagesAreGuarded(t *testing.T) {
+	p := newPerson(t, token)
+	h := p.ask(http.MethodGet, "/login", nil).Header()
+	require.Equal(t, "no-store", h.Get("Cache-Control"))
+	require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"))
+	require.Equal(t, "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		h.Get("Content-Security-Policy"))
+}
+
+func TestTheSitesAndTheirTags(t *testing.T) {
+	p := newPerson(t, token,
+		console.Site{ID: "casas", Source: "casas.mx", Origins: []string{"https://casas.mx"}, Snippet: web.Snippet{Site: "casas", Require: "name message"}},
+		console.Site{ID: "lofts", Source: "lofts.mx", Snippet: web.Snippet{Site: "lofts"}})
+	p.logIn(token)
+	tests := map[string]struct{ query, holds, lacks string }{
+		"as a start":             {"", `https://leads.example/widget.js&#34; data-site=&#34;casas&#34; data-property-id=&#34;EB-AB1234&#34; data-require=&#34;name message&#34;`, "aria-invalid"},
+		"for an address":         {"?relay=https://leads.casas.mx/&property_id=EB-1", `https://leads.casas.mx/widget.js&#34; data-site=&#34;lofts&#34; data-property-id=&#34;EB-1&#34;&gt;`, "aria-invalid"},
+		"with the script's hash": {"?relay=https://leads.casas.mx", web.WidgetPath() + `&#34; integrity=&#34;` + strings.ReplaceAll(web.WidgetIntegrity(), "+", "&#43;"), "aria-invalid"},
+		"for any property":       {"?relay=https://leads.casas.mx&property_id=", `href="https://leads.casas.mx/f/casas"`, "property_id="},
+		"whose pages may post":   {"", "<code>https://casas.mx</code>", "evil"},
+		"whose may not":          {"", `class="warning"`, "evil"},
+		"for no address":         {"?relay=leads", `aria-invalid="true"`, "widget.js"},
+		"for a script":           {"?relay=javascript:alert(1)", `aria-invalid="true"`, "widget.js"},
+		"for markup":             {`?relay=https://x.mx&property_id=</textarea><script>alert(1)</script>`, "&lt;/textarea&gt;", "</textarea><script>alert"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			target, err := url.Parse("/sites" + tt.query)
+			require.NoError(t, err)
+			target.RawQuery = target.Query().Encode()
+			w := p.ask(http.MethodGet, target.String(), nil)
+			require.Equal(t, http.StatusOK, w.Code)
+			require.Contains(t, w.Body.String(), tt.holds)
+			require.NotContains(t, w.Body.String(), tt.lacks)
+		})
+	}
+}
