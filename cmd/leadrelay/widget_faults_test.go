@@ -168,6 +168,13 @@ func TestTheWidgetKeepsWhatWasTyped(t *testing.T) {
 	eventually(t, "the text is back", func() bool { return len(h.heard()) == 1 && message() == "¿Sigue disponible?" })
 	require.Equal(t, "ana@ejemplo.mx", ask(h.browser, chromedp.Value(chromedp.CSS("[name=email]"))))
 
+	h.show(h.tag(`data-property-id="EB-KE1"`), heard, script(`window.requestIdleCallback = () => {}`))
+	h.fill("phone", "55 1234 5678")
+	require.Equal(t, "¿Sigue disponible?", message(), "who begins before the page is idle has it back, too")
+	h.show(h.tag(`data-property-id="EB-KE1"`), heard)
+	eventually(t, "nothing got lost", func() bool { return len(h.heard()) == 1 && message() == "¿Sigue disponible?" })
+	require.Equal(t, "55 1234 5678", ask(h.browser, chromedp.Value(chromedp.CSS("[name=phone]"))))
+
 	h.run(`for (const key of Object.keys(localStorage)) { const kept = JSON.parse(localStorage[key]); kept.at -= 864e5; kept.waits = 1; localStorage[key] = JSON.stringify(kept); }`)
 	h.reload()
 	eventually(t, "a day later it is forgotten", func() bool { return len(h.heard()) == 1 && len(h.stored()) == 0 })

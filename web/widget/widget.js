@@ -173,18 +173,17 @@
       this.tell("ready");
     }
 
-    get kept() {
-      return (this.memory ??= load(this.key) ?? bare());
-    }
-
-    // What was typed on another visit is back once the page has nothing better to do: the
-    // first look into a browser's storage takes long.
+    // What was typed before is back once the page has nothing better to do, or the visitor
+    // begins: the first look into a browser's storage takes long.
     recall() {
+      if (this.kept) return;
+      this.kept = load(this.key) ?? bare();
       if (this.kept.values) this.restore(bare(this.kept.values));
       if (this.kept.waits) this.say(this.words.kept);
     }
 
     handleEvent(event) {
+      this.recall();
       this[event.type](event);
     }
 
@@ -303,9 +302,10 @@
 
     // For what was sent later, in the background.
     arrived(kept, status, answer) {
+      this.recall();
       if (this.isBusy || this.kept.body !== kept.body) return;
       if (!answer.ok || this.read()[0] === kept.text) return this.answered(status, answer);
-      this.memory = bare({ values: this.kept.values }); // the visitor writes something else by now
+      this.kept = bare({ values: this.kept.values }); // the visitor writes something else by now
       this.say(`${this.words.done}. ${this.words.next} ${folio(answer)}`);
     }
 
@@ -371,7 +371,7 @@
     succeed(answer) {
       const { safe: form, words, options } = this;
       save(this.key);
-      this.memory = bare();
+      this.kept = bare();
       this.label();
       this.say();
       if (!this.tell("success", { remote_id: answer.remote_id })) return;
