@@ -240,7 +240,10 @@ func TestTheWidgetByKeyboard(t *testing.T) {
 	h.show(h.tag(`data-property-id="EB-KB1" data-privacy="https://casas.mx/aviso" data-whatsapp="5512345678"`))
 	h.becomes(1, "form.leadrelay")
 	v := visitor{browser: h.browser}
-	const label = `(() => { const e = document.activeElement; return (e.closest("label")?.querySelector(".lr-label") ?? e).textContent })()`
+	const label = `(() => {
+		const e = document.activeElement, parts = [...(e.closest("label")?.childNodes ?? [e])];
+		return parts.filter((part) => part.nodeType === 3 || part.matches("span, a, button")).map((part) => part.textContent).join("");
+	})()`
 	var order []string
 	for range 7 {
 		h.do(chromedp.KeyEvent(kb.Tab))

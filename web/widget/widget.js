@@ -36,8 +36,8 @@
 .leadrelay,.lr-error{--lr-accent:var(--leadrelay-accent,var(--lr-link,currentColor));--lr-bad:var(--leadrelay-error,color-mix(in srgb,#e02a1f 62%,currentColor))}
 .leadrelay .lr-title{margin-bottom:.2em;font-size:1.25em;font-weight:650;line-height:1.25}
 .leadrelay .lr-field{display:block;width:auto;margin-top:1em}
-.leadrelay .lr-label{display:block;margin-bottom:.3em;font-size:.94em;font-weight:560}
-.leadrelay .lr-input.lr-input,.leadrelay .lr-button.lr-button{display:block;width:100%;max-width:none;min-height:48px;height:auto;padding:10px 12px;font-size:max(16px,1em);background:color-mix(in srgb,currentColor 4%,transparent);border:1px solid;border-color:color-mix(in srgb,currentColor 55%,transparent);border-radius:var(--leadrelay-radius,10px)}
+.leadrelay .lr-label{font-weight:560}
+.leadrelay .lr-input.lr-input,.leadrelay .lr-button.lr-button{display:block;width:100%;max-width:none;min-height:48px;height:auto;margin-top:.3em;padding:10px 12px;font-size:max(16px,1em);background:color-mix(in srgb,currentColor 4%,transparent);border:1px solid;border-color:color-mix(in srgb,currentColor 55%,transparent);border-radius:var(--leadrelay-radius,10px)}
 .leadrelay textarea.lr-input.lr-input{min-height:7.5em;resize:vertical;field-sizing:content}
 .leadrelay .lr-input[aria-invalid=true]{border:2px solid var(--lr-bad);padding:9px 11px}
 .leadrelay :focus-visible{outline:3px solid var(--lr-accent);outline-offset:2px}
@@ -441,7 +441,7 @@
     const field = (name, tag, attributes, ...children) => {
       const required = (options.require ?? "email message").includes(name);
       return make("label", { class: "lr-field" },
-        make("span", { class: "lr-label" }, t[name], !required && ` (${t.optional})`),
+        make("span", { class: "lr-label" }, t[name]), !required && ` (${t.optional})`,
         make(tag, bare({ name, class: "lr-input", autocomplete: name === "phone" ? "tel" : name, required: required ? "" : null }, attributes), ...children));
     };
     return make("form", { class: "leadrelay", method: "post", action: `${base}f/${options.site}`, "data-leadrelay": "built" },
