@@ -27,12 +27,13 @@ var mayImport = map[string][]string{
 	"internal/site":   {"internal/lead"},
 
 	// The stations of an inquiry. None knows another.
-	"internal/intake":      {"internal/intake/body", "internal/lead", "internal/site", "internal/problem", "internal/locale", "internal/spam", "web"},
-	"internal/intake/body": {"internal/problem"},
-	"internal/store":       {"internal/lead"},
-	"internal/courier":     {"internal/lead", "internal/easybroker"},
-	"internal/easybroker":  {"internal/secret"},
-	"internal/console":     {"internal/lead", "internal/locale", "internal/problem", "internal/secret", "web"},
+	"internal/intake":        {"internal/intake/body", "internal/intake/fields", "internal/lead", "internal/site", "internal/problem", "internal/locale", "internal/spam", "web"},
+	"internal/intake/body":   {},
+	"internal/intake/fields": {"internal/intake/body", "internal/lead"},
+	"internal/store":         {"internal/lead"},
+	"internal/courier":       {"internal/lead", "internal/easybroker"},
+	"internal/easybroker":    {"internal/secret"},
+	"internal/console":       {"internal/lead", "internal/locale", "internal/problem", "internal/secret", "web"},
 
 	// What a station may ask on the way.
 	"internal/spam":    {"internal/lead"},

@@ -70,10 +70,10 @@ func TestBodies(t *testing.T) {
 		"A3 garbage behind":                      {jsonType, wholeJSON + "x", 400},
 		"A3 a brace behind":                      {jsonType, wholeJSON + "}", 400},
 		"a name twice":                           {jsonType, jsonWith(`"email":"b@casas.mx"`), 400},
-		"a name twice in another case":           {jsonType, jsonWith(`"eMail":"b@casas.mx"`), 400},
+		"names that differ by case":              {jsonType, jsonWith(`"eMail":"b@casas.mx"`), 202},
 		"a name twice, once escaped":             {jsonType, jsonWith(`"em\u0061il":"b@casas.mx"`), 400},
 		"a name twice that nobody reads":         {jsonType, jsonWith(`"a":1,"a":1`), 400},
-		"a name twice further in":                {jsonType, jsonWith(`"a":[{"b":1,"B":2}]`), 400},
+		"a name twice further in":                {jsonType, jsonWith(`"a":[{"b":1,"b":2}]`), 400},
 		"one name in two objects":                {jsonType, jsonWith(`"a":{"email":1},"b":{"email":2}`), 202},
 		"fields that nobody asked for":           {jsonType, jsonWith(`"a":{"b":[1,"x",null,true,{"c":{}}]},"d":[],"e":-1.5e3,"f":""`), 202},
 		"A5 8 levels":                            {jsonType, jsonWith(`"a":` + deep(7)), 202},
@@ -96,8 +96,10 @@ func TestBodies(t *testing.T) {
 		"B8 two backslashes, then a half":        {jsonType, jsonWith(`"a":"\\\ud800"`), 400},
 		"JSON that is no UTF-8":                  {jsonType, jsonWith("\"a\":\"\xff\""), 400},
 		"JSON in UTF-16":                         {jsonType, "\xff\xfe{\x00}\x00", 400},
-		"64 members":                             {jsonType, "{" + manyMembers(59) + strings.TrimPrefix(wholeJSON, "{"), 202},
-		"65 members":                             {jsonType, "{" + manyMembers(60) + strings.TrimPrefix(wholeJSON, "{"), 400},
+		"2,000 members of nothing":               {jsonType, "{" + manyMembers(2000, "null") + strings.TrimPrefix(wholeJSON, "{"), 202},
+		"2,500 blank members":                    {jsonType, "{" + manyMembers(2500, `""`) + strings.TrimPrefix(wholeJSON, "{"), 202},
+		"900 members":                            {jsonType, "{" + manyMembers(900, "1") + strings.TrimPrefix(wholeJSON, "{"), 202},
+		"1,001 members":                          {jsonType, "{" + manyMembers(1001, "1") + strings.TrimPrefix(wholeJSON, "{"), 400},
 		"A7 no content type":                     {"", wholeJSON, 415},
 		"A7 a content type of nonsense":          {";;;", wholeJSON, 415},
 		"A7 XML":                                 {"text/xml", "<a/>", 415},
@@ -111,20 +113,22 @@ func TestBodies(t *testing.T) {
 		"a form":                               {formType, wholeForm, 202},
 		"a form with a charset":                {formType + "; charset=ISO-8859-1", wholeForm, 202},
 		"a form with pairs of nothing":         {formType, "&&" + wholeForm + "&=&&", 202},
-		"a broken escape":                      {formType, wholeForm + "&a=%zz", 400},
-		"a broken escape in a name":            {formType, wholeForm + "&%zz=a", 400},
-		"an escape cut off":                    {formType, wholeForm + "&a=%4", 400},
-		"semicolons between fields":            {formType, "a=b;c=d", 400},
+		"a percent sign and no escape":         {formType, wholeForm + "&a=%zz", 202},
+		"a percent sign in a name":             {formType, wholeForm + "&%zz=a", 202},
+		"an escape cut off":                    {formType, wholeForm + "&a=%4", 202},
+		"semicolons between fields":            {formType, "a=b;c=d", 422},
+		"a semicolon in a text":                {formType, wholeForm + "&a=b;c=d", 202},
 		"semicolons that are escaped":          {formType, wholeForm + "&a=b%3Bc", 202},
-		"64 fields":                            {formType, wholeForm + many(59), 202},
-		"65 fields":                            {formType, wholeForm + many(60), 400},
+		"900 fields":                           {formType, wholeForm + many(900), 202},
+		"1,001 fields":                         {formType, wholeForm + many(1001), 400},
+		"20,000 blank fields":                  {formType, wholeForm + strings.Repeat("&a=", 20_000), 202},
 		"9 fields in 6 pieces each":            {formType, wholeForm + pieces(9), 202},
 		"52 fields in 6 pieces each":           {formType, wholeForm + pieces(52), 202},
-		"53 are more than anybody reads":       {formType, wholeForm + pieces(53), 400},
-		"321 pieces of one field":              {formType, strings.Repeat("a%5Bb%5D=1&", 321), 400},
+		"170 are more than any form has":       {formType, wholeForm + pieces(170), 400},
+		"1,001 pieces of one field":            {formType, strings.Repeat("a%5Bb%5D=1&", 1001), 400},
 		"315 pieces of one field":              {formType, wholeForm + strings.Repeat("&a%5B%5D=1", 315), 202},
 		"9 fields in pieces, multipart":        {multiType, wholeParts(partPieces(9)...), 202},
-		"62 fields in pieces, multipart":       {multiType, wholeParts(partPieces(62)...), 400},
+		"62 fields in pieces, multipart":       {multiType, wholeParts(partPieces(62)...), 202},
 		"a name of brackets alone":             {formType, wholeForm + "&" + strings.Repeat("[1]", 20_000) + "=x", 202},
 		"a name of dots and accents":           {formType, wholeForm + "&" + strings.Repeat("e\u0301.", 16_000) + "=x", 202},
 		"59 long names of accents":             {formType, wholeForm + strings.Repeat("&"+strings.Repeat("\u0327\u0301", 250)+"[value]=x", 59), 202},
@@ -141,8 +145,7 @@ func TestBodies(t *testing.T) {
 		"A10 multipart with another boundary":  {"multipart/form-data; boundary=abc", wholeParts(), 400},
 		"multipart cut off":                    {multiType, wholeParts()[:60], 400},
 		"multipart without its end":            {multiType, strings.TrimSuffix(wholeParts(), "--xyz--\r\n"), 400},
-		"64 parts":                             {multiType, wholeParts(nParts(61)...), 202},
-		"65 parts":                             {multiType, wholeParts(nParts(62)...), 400},
+		"900 parts":                            {multiType, wholeParts(nParts(900)...), 202},
 		"A10 1,001 parts":                      {multiType, wholeParts(nParts(1001)...), 400},
 		"A10 a part with a long header":        {multiType, wholeParts(field("a")+"\r\nX-Long: "+strings.Repeat("a", 32<<10), "b"), 400},
 		"A10 a part with a header of 1 MiB":    {multiType, wholeParts(field("a")+"\r\nX-Long: "+strings.Repeat("a", 1<<20), "b"), 413},
@@ -172,10 +175,10 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-func manyMembers(n int) string {
+func manyMembers(n int, value string) string {
 	var b strings.Builder
 	for i := range n {
-		fmt.Fprintf(&b, `"m%d":null,`, i)
+		fmt.Fprintf(&b, `"m%d":%s,`, i, value)
 	}
 	return b.String()
 }

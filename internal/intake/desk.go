@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"leadrelay/internal/intake/fields"
 	"leadrelay/internal/locale"
 	"leadrelay/internal/problem"
 	"leadrelay/internal/site"
@@ -16,7 +17,7 @@ import (
 type desk struct {
 	site.Site
 	path   string             // where its forms post to
-	words  map[string]meaning // what its forms' names mean
+	words  *fields.Vocabulary // what its forms' names mean
 	policy string             // what its pages may load, and where their form may lead
 	theme  []byte             // its color as a style sheet; empty when it has none
 	hosts  []string           // its own
@@ -26,7 +27,7 @@ type desk struct {
 
 func newDesk(s site.Site) *desk {
 	k := &desk{
-		Site: s, path: "/f/" + s.ID, words: vocabulary(s.Fields), policy: policy(formTargets(s)...), theme: web.Theme(s.Color),
+		Site: s, path: "/f/" + s.ID, words: fields.NewVocabulary(s.Fields), policy: policy(formTargets(s)...), theme: web.Theme(s.Color),
 	}
 	k.hosts = k.ownHosts()
 	return k

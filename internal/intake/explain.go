@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"leadrelay/internal/intake/fields"
 	"leadrelay/internal/problem"
 	"leadrelay/web"
 )
@@ -50,13 +51,12 @@ func (v *visit) again() (action string, all []web.Pair) {
 	if v.draft == nil {
 		return "", nil
 	}
-	all = v.hidden()
-	for _, e := range v.draft.fields {
-		if e.name != "" {
-			all = append(all, web.Pair{Name: e.name, Value: e.value})
+	for _, f := range fields.Ours { // they come first, before others of the same name
+		if e := v.draft.Of(f); e.Posted != "" {
+			all = append(all, web.Pair{Name: e.Again, Value: e.Value})
 		}
 	}
-	return v.desk.path, all
+	return v.desk.path, append(all, v.hidden()...)
 }
 
 // page writes a page once it is drawn whole.

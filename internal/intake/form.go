@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"leadrelay/internal/intake/body"
+	"leadrelay/internal/intake/fields"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/locale"
 	"leadrelay/internal/problem"
@@ -16,7 +17,7 @@ import (
 )
 
 // asked is the order in which our form asks.
-var asked = [...]meaning{asName, asEmail, asPhone, asMessage, asProperty}
+var asked = [...]lead.Field{lead.Name, lead.Email, lead.Phone, lead.Message, lead.PropertyID}
 
 // showForm is the hosted form, which works without a script.
 func (d *door) showForm(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -24,25 +25,24 @@ func (d *door) showForm(w http.ResponseWriter, r *http.Request, v *visit) error 
 		return unknownSite()
 	}
 	query := r.URL.Query()
-	v.draft = &draft{}
-	v.draft.fields[asProperty].value = query.Get("property_id")
+	v.posted = []body.Field{{Name: string(lead.PropertyID), Value: query.Get("property_id")}}
 	if language := query.Get("_language"); language != "" {
 		v.lang = spoken(language, v.lang)
-		v.posted = []body.Field{{Name: "_language", Value: string(v.lang)}} // the answer speaks it too
+		v.posted = append(v.posted, body.Field{Name: "_language", Value: string(v.lang)}) // the answer speaks it too
 	}
-	v.posted = append(v.posted, body.Field{Name: shownField, Value: d.clock.stamp(time.Now())})
+	v.posted = append(v.posted, body.Field{Name: fields.ShownField, Value: d.clock.stamp(time.Now())})
+	v.draft = v.desk.words.Read(v.posted)
 	return v.form(w, http.StatusOK, v.checkProperty())
 }
 
 // checkProperty looks at the property that a link names, so that the visitor
 // does not learn at the end that it cannot be.
 func (v *visit) checkProperty() []problem.Field {
-	asked := &v.draft.fields[asProperty]
-	l, err := lead.New(lead.Inquiry{PropertyID: asked.value}, "", lead.Rules{}, time.Time{})
+	l, err := lead.New(lead.Inquiry{PropertyID: v.draft.Of(lead.PropertyID).Value}, "", lead.Rules{}, time.Time{})
 	if invalid, ok := errors.AsType[*lead.InvalidError](err); ok {
 		return problem.From(v.invalid(invalid.Fields)).Fields
 	}
-	asked.value = l.PropertyID
+	v.draft.Set(lead.PropertyID, l.PropertyID)
 	return nil
 }
 
@@ -51,11 +51,11 @@ func (v *visit) form(w http.ResponseWriter, status int, wrong []problem.Field) e
 	page := web.FormPage{
 		Lang: v.lang, SiteName: v.desk.title(), Theme: v.desk.themePath(), Action: v.desk.path, PrivacyURL: v.desk.Privacy, Hidden: v.hidden(),
 	}
-	if v.desk.Privacy != "" && v.draft.context["consent"] == "" {
+	if v.desk.Privacy != "" && v.draft.Context("consent") == "" {
 		page.Hidden = append(page.Hidden, web.Pair{Name: "consent", Value: v.consent()})
 	}
-	for _, m := range asked {
-		page.Fields = append(page.Fields, v.field(m, wrong))
+	for _, f := range asked {
+		page.Fields = append(page.Fields, v.field(f, wrong))
 	}
 	if p := page.Fields[len(page.Fields)-1]; p.Error == "" {
 		page.PropertyID = p.Value
@@ -69,9 +69,9 @@ func (v *visit) consent() string {
 	return locale.Text(v.lang, "form.consent") + " " + locale.Text(v.lang, "form.privacy") + ": " + v.desk.Privacy
 }
 
-func (v *visit) field(m meaning, wrong []problem.Field) web.Field {
-	came, key := v.draft.fields[m], ours[m]
-	f := web.Field{Key: string(key), Name: cmp.Or(came.name, string(key)), Value: strings.ToValidUTF8(came.value, ""), Required: v.desk.Rules.Requires(key)}
+func (v *visit) field(key lead.Field, wrong []problem.Field) web.Field {
+	came := v.draft.Of(key)
+	f := web.Field{Key: string(key), Name: cmp.Or(came.Again, string(key)), Value: strings.ToValidUTF8(came.Value, ""), Required: v.desk.Rules.Requires(key)}
 	for _, e := range wrong {
 		if e.Field == f.Key {
 			f.Error = e.Message

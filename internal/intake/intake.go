@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"leadrelay/internal/intake/body"
+	"leadrelay/internal/intake/fields"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/locale"
 	"leadrelay/internal/problem"
@@ -93,14 +94,14 @@ type door struct {
 
 // visit is one request, and what is known of it so far.
 type visit struct {
-	desk   *desk        // nil when there is no such site
-	media  body.Media   // what the Content-Type says
-	json   bool         // the answer is for a program
-	lang   locale.Lang  // the answer's language
-	origin string       // the page's origin, when it is on the site's list
-	posted []body.Field // the fields, once they are read
-	draft  *draft       // the same, sorted
-	next   string       // where the form sends the visitor, checked
+	desk   *desk         // nil when there is no such site
+	media  body.Media    // what the Content-Type says
+	json   bool          // the answer is for a program
+	lang   locale.Lang   // the answer's language
+	origin string        // the page's origin, when it is on the site's list
+	posted []body.Field  // the fields, once they are read
+	draft  *fields.Draft // the same, sorted
+	next   string        // where the form sends the visitor, checked
 }
 
 type handler func(w http.ResponseWriter, r *http.Request, v *visit) error

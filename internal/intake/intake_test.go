@@ -178,7 +178,7 @@ func TestAnswers(t *testing.T) {
 		"accepted":                 {status: 202},
 		"accepted at the default":  {path: "/f", status: 202},
 		"accepted at its own name": {path: "/f/default", status: 202},
-		"not readable":             {body: "a=%zz", status: 400, code: "unreadable"},
+		"not readable":             {body: " ", status: 400, code: "unreadable"},
 		"an origin that is not allowed": {
 			headers: []string{"Origin", "https://evil.mx"}, status: 403, code: "origin_not_allowed",
 		},

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,6 +43,18 @@ func formOf(t *testing.T, w *httptest.ResponseRecorder) url.Values {
 	}
 	require.Regexp(t, `method="post" action="/f/(casas|costa)"`, w.Body.String())
 	return form
+}
+
+// controls are the names and values of the page's form, in the order in which a
+// browser posts them.
+func controls(t *testing.T, w *httptest.ResponseRecorder) (all [][]string) {
+	t.Helper()
+	both := regexp.MustCompile(`(?s)<input [^>]*\bname="([^"]*)"[^>]*\bvalue="([^"]*)"[^>]*>|<textarea [^>]*\bname="([^"]*)"[^>]*>\n(.*?)</textarea>`)
+	for _, m := range both.FindAllStringSubmatch(w.Body.String(), -1) {
+		all = append(all, []string{html.UnescapeString(m[1] + m[3]), html.UnescapeString(m[2] + m[4])})
+	}
+	require.NotEmpty(t, all)
+	return all
 }
 
 func TestHostedForm(t *testing.T) {
@@ -111,13 +124,42 @@ func TestFormAgain(t *testing.T) {
 	require.Equal(t, "feria", l.Context["utm_source"])
 }
 
+// A page that comes back shows five fields and carries along all that was
+// posted. What the visitor writes there counts, whatever else there is.
 func TestFormAgainDoesNotLetAnOldValueWin(t *testing.T) {
-	d := newRelay(t)
-	w := d.post(formType, "clave=EB-1&mensaje=Hola&correo=ana%40casas&email=otra%40casas")
-	form := formOf(t, w)
-	form.Set("correo", "ana@casas.mx")
-	require.Equal(t, 303, d.post(formType, form.Encode()).Code)
-	require.Equal(t, "ana@casas.mx", d.one(t).Email)
+	long := strings.Repeat("x", 5001)
+	tests := map[string]struct {
+		posted  []string
+		mended  string // what the visitor writes into the field
+		field   lead.Field
+		isExtra string // what is kept beside it
+	}{
+		"the contract's name":     {[]string{"correo", "ana@casas", "email", "otra@casas"}, "ana@casas.mx", lead.Email, "ana@casas"},
+		"one name twice":          {[]string{"email", "ana@casas", "email", "otra@casas.mx"}, "ana@casas.mx", lead.Email, "otra@casas.mx"},
+		"two aliases":             {[]string{"correo", "ana@casas", "mail", "otra@casas.mx"}, "ana@casas.mx", lead.Email, "otra@casas.mx"},
+		"the longest of two":      {[]string{"email", "ana@casas.mx", "mensaje", long, "comentarios", "Llámenme por la tarde"}, "Hola", lead.Message, "Llámenme por la tarde"},
+		"in a place of their own": {[]string{"contact[name]", "Ana", "contact[correo]", "ana@casas", "contact[mail]", "otra@casas.mx"}, "ana@casas.mx", lead.Email, "otra@casas.mx"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			d := newRelay(t)
+			w := d.post(formType, encoded(append(tt.posted, "clave", "EB-1", "mensaje", "Hola")...))
+			require.Equal(t, 422, w.Code)
+			shown := regexp.MustCompile(`id="f-` + string(tt.field) + `" name="([^"]*)"`).FindStringSubmatch(w.Body.String())
+			require.NotNil(t, shown)
+			inOrder := controls(t, w)
+			for i, c := range inOrder {
+				if c[0] == shown[1] {
+					inOrder[i][1] = tt.mended
+					break
+				}
+			}
+			require.Equal(t, 303, d.post(formType, encoded(slices.Concat(inOrder...)...)).Code)
+			l := d.one(t)
+			require.Equal(t, tt.mended, l.Get(tt.field))
+			require.True(t, slices.ContainsFunc(l.Extra, func(p lead.Pair) bool { return p.Value == tt.isExtra }), l.Extra)
+		})
+	}
 }
 
 func TestFormAgainInTheVisitorsLanguage(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 
+	"leadrelay/internal/lead"
 	"leadrelay/internal/problem"
 )
 
@@ -32,11 +33,7 @@ func (v *visit) inTheirWords(wrong []problem.Field) []problem.Field {
 	theirs := make([]problem.Field, len(wrong))
 	for i, f := range wrong {
 		theirs[i] = f
-		for j, entry := range v.draft.fields {
-			if string(ours[j]) == f.Field {
-				theirs[i].Field = cmp.Or(entry.name, f.Field)
-			}
-		}
+		theirs[i].Field = cmp.Or(v.draft.Of(lead.Field(f.Field)).Posted, f.Field)
 	}
 	return theirs
 }

@@ -12,7 +12,7 @@ import (
 // submissionID is the sender's own id for the inquiry, if it has one: programs
 // set the header, forms the field.
 func (v *visit) submissionID(r *http.Request) string {
-	return cmp.Or(r.Header.Get("Idempotency-Key"), v.draft.id)
+	return cmp.Or(r.Header.Get("Idempotency-Key"), v.draft.SubmissionID)
 }
 
 // running are the keys of the inquiries that are being written down.

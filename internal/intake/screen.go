@@ -24,9 +24,6 @@ type Captcha struct {
 // answers within it, or not at all.
 const mailMoment = 10 * time.Second
 
-// traps are the fields that no visitor sees and robots fill in; folded.
-var traps = map[string]bool{"gotcha": true, "honey": true, "honeypot": true, "hp": true, "botcheck": true, "botfield": true}
-
 // screen sets a lead apart that looks like spam. Its sender gets the answer that
 // anybody gets, and the operator the reasons. It comes last before the lead is
 // kept: a captcha is good once, and what is wrong with the fields has been said.
@@ -39,7 +36,7 @@ func (d *door) screen(r *http.Request, v *visit, l *lead.Lead) (ifNoMail string)
 	refused := d.refusesCaptcha(r, v)
 	busy := d.opt.Busy != nil && d.opt.Busy(r)
 	verdict := spam.Judge(spam.Submission{
-		Inquiry: l.Inquiry, Traps: v.trapped(), Filled: d.clock.since(v.draft.shown, l.ReceivedAt),
+		Inquiry: l.Inquiry, Traps: v.draft.Traps, Filled: d.clock.since(v.draft.Shown, l.ReceivedAt),
 		Repeats: d.echoes.Seen(l.Message, l.ReceivedAt), Busy: busy, CaptchaRefused: refused, Hosts: v.desk.hosts,
 	})
 	if verdict.Score <= 0 {
@@ -60,28 +57,6 @@ func (d *door) hold(l *lead.Lead, noMail spam.Verdict, threshold int) (ifNoMail 
 	}
 	l.Hold(l.ReceivedAt.Add(mailMoment))
 	return strings.Join(noMail.Reasons, ", ")
-}
-
-// trapped is what came in the honeypots.
-func (v *visit) trapped() []string {
-	var all []string
-	for _, p := range v.posted {
-		if p.Kind != body.Text || strings.TrimSpace(p.Value) == "" {
-			continue
-		}
-		if m, _ := v.desk.meaning(p.Name); m == isControl && traps[leaf(p.Name)] {
-			all = append(all, p.Value)
-		}
-	}
-	return all
-}
-
-// leaf is the last step of a field's name, folded.
-func leaf(name string) string {
-	if steps := trail(name); len(steps) > 0 {
-		name = steps[len(steps)-1]
-	}
-	return fold(name)
 }
 
 // refusesCaptcha asks about the token that a site wants with its forms. One that

@@ -55,7 +55,7 @@ func (v *visit) thank(w http.ResponseWriter, r *http.Request, kept lead.Kept) {
 // hint asks whether another address was meant. The lead is kept as it is: a
 // page may ask, nobody is turned away.
 func (v *visit) hint() string {
-	if meant := lead.MeantEmail(v.draft.fields[asEmail].value); meant != "" {
+	if meant := lead.MeantEmail(v.draft.Of(lead.Email).Value); meant != "" {
 		return locale.Text(v.lang, "accepted.hint", meant)
 	}
 	return ""
@@ -87,7 +87,7 @@ func ownOrigin(r *http.Request) string {
 // landing is where the form sends the visitor, if it may. A path means one on
 // the origin that posted it; where that is unknown, so is the path.
 func (v *visit) landing(r *http.Request) string {
-	checked := v.desk.Redirect(v.draft.next)
+	checked := v.desk.Redirect(v.draft.Next)
 	if !strings.HasPrefix(checked, "/") {
 		return checked
 	}

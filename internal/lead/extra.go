@@ -11,13 +11,15 @@ type Pair struct {
 	Value string `json:"value"`
 }
 
-// What of such fields is kept: enough for a person to read, too little to fill
-// a disk.
+// MaxExtra is how many extra fields a lead has at most.
+const MaxExtra = 128
+
+// What of each is kept: all that a visitor can type into a form, and too little
+// to fill a disk.
 const (
-	mostExtra        = 32
-	mostExtraBytes   = 8 << 10 // names and values
-	longestExtraName = 64      // bytes
-	longestExtra     = 1000    // runes
+	mostExtraBytes   = 32 << 10 // names and values
+	longestExtraName = 96       // bytes
+	longestExtra     = 5000     // runes, as many as a message has
 )
 
 // cleanExtra makes a list of its own, in the order of the form. What is blank,
@@ -31,7 +33,7 @@ func cleanExtra(extra []Pair) []Pair {
 		if p.Name == "" || p.Value == "" || size > left {
 			continue
 		}
-		if clean = append(clean, p); len(clean) == mostExtra {
+		if clean = append(clean, p); len(clean) == MaxExtra {
 			break
 		}
 		left -= size

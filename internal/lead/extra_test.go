@@ -27,12 +27,12 @@ func TestExtraIsCleanAndBounded(t *testing.T) {
 		"control characters":           {one("a\x1b[2J\r\nb", "x\x00\u202ey\r\nz"), one("a[2J b", "xy\nz")},
 		"accents in two pieces":        {one("Preocupacio\u0301n", "cafe\u0301"), one("Preocupación", "café")},
 		"bytes that are no text":       {one("a\xff", "\xfe"), one("a\ufffd", "\ufffd")},
-		"a name of 64 bytes":           {one(strings.Repeat("n", 64), "x"), one(strings.Repeat("n", 64), "x")},
-		"a longer one, at a rune":      {one(strings.Repeat("n", 63)+"ñ", "x"), one(strings.Repeat("n", 63), "x")},
-		"a value of 1,001 runes":       {one("a", strings.Repeat("é", 1001)), one("a", strings.Repeat("é", 1000))},
-		"33 fields":                    {many(33, 1), many(32, 1)},
-		"more than 8 KiB":              {many(9, 1000), many(8, 1000)},
-		"a small one still finds room": {append(many(9, 1000), one("a", "b")...), append(many(8, 1000), one("a", "b")...)},
+		"a name of 96 bytes":           {one(strings.Repeat("n", 96), "x"), one(strings.Repeat("n", 96), "x")},
+		"a longer one, at a rune":      {one(strings.Repeat("n", 95)+"ñ", "x"), one(strings.Repeat("n", 95), "x")},
+		"a value of 5,001 runes":       {one("a", strings.Repeat("é", 5001)), one("a", strings.Repeat("é", 5000))},
+		"129 fields":                   {many(129, 1), many(128, 1)},
+		"more than 32 KiB":             {many(7, 5000), many(6, 5000)},
+		"a small one still finds room": {append(many(7, 5000), one("a", "b")...), append(many(6, 5000), one("a", "b")...)},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -34,6 +34,9 @@ type Inquiry struct {
 	// Extra are the form's other fields, for the operator to read. They stay
 	// with us, too.
 	Extra []Pair `json:"extra,omitempty"`
+	// Ambiguous tells [New] that the form named more than one property, and that
+	// PropertyID is the first. The lead says so in its context.
+	Ambiguous bool `json:"-"`
 }
 
 // Lead is an Inquiry that passed [New]. There is no other way to make one, so

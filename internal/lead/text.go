@@ -18,6 +18,9 @@ const (
 	// sanitized marks a lead out of whose message control characters were taken.
 	// Nobody outside can set it: what a form has under this name is not context.
 	sanitized = "sanitized"
+	// ambiguous marks a lead whose form named more than one property; the others
+	// are in its extra fields. Nobody outside can set it either.
+	ambiguous = "ambiguous"
 )
 
 // clean is the one normaliser in front of all that is stored: every text is
@@ -32,6 +35,9 @@ func clean(q *Inquiry) []FieldError {
 	q.Name = Line(q.Name)
 	q.Phone = Line(q.Phone)
 	q.Context = cleanContext(q.Context)
+	if q.Ambiguous {
+		q.keep(ambiguous, string(PropertyID))
+	}
 	q.cleanMessage()
 	q.Extra = cleanExtra(q.Extra)
 	q.PropertyID = norm.NFC.String(strings.TrimSpace(q.PropertyID))

@@ -12,15 +12,16 @@ import (
 	"net/http"
 	"os"
 	"strings"
-
-	"leadrelay/internal/problem"
 )
 
 const (
-	maxBody   = 64 << 10
-	maxFields = 64
-
-	acceptPost = "application/json, application/x-www-form-urlencoded, multipart/form-data, text/plain"
+	maxBody = 64 << 10
+	// maxFields is how many fields that are not blank a form may have. Real ones
+	// have some two hundred at most, nearly all of them blank.
+	maxFields = 1000
+	// maxBlank is the number of fields from which blank ones are dropped: they
+	// say nothing, but each costs a look at its name.
+	maxBlank = 2 * maxFields
 )
 
 // What makes a body unreadable. None of the texts holds a piece of the body:
@@ -50,7 +51,7 @@ const (
 	Text   Kind = iota
 	Number      // as it was written
 	Bool
-	Nested // a list, or an object in which nothing is read; the value is left out
+	Nested // a list, or an object in which nothing is read; the value is its JSON where it lies too deep, and else left out
 	null   // the same as no field
 )
 
@@ -103,48 +104,80 @@ func ParseMedia(contentType string) Media {
 	return Media{refused: errMedia}
 }
 
-// Read reads the fields of a request. Its errors are of package problem and
-// hold no piece of the body.
-func Read(w http.ResponseWriter, r *http.Request, m Media) ([]Field, error) {
+// Error says why a body is not read. Its text is that of the cause and holds no
+// piece of the body.
+type Error struct {
+	Reason Reason
+	Cause  error
+}
+
+func (e *Error) Error() string {
+	if e.Cause == nil {
+		return "the body is too large"
+	}
+	return e.Cause.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Reason is the kind of an [Error].
+type Reason uint8
+
+// The reasons.
+const (
+	Unreadable        Reason = iota
+	TooLarge                 // the rest is left to net/http, which reads a little more, so that the answer is not lost to a reset, and then closes
+	UnsupportedType          // its Content-Type is none of [AcceptPost], or it holds a file
+	UnsupportedCoding        // its Content-Encoding is not identity
+)
+
+// AcceptPost are the types that are read, as the header of that name lists them.
+const AcceptPost = "application/json, application/x-www-form-urlencoded, multipart/form-data, text/plain"
+
+// Read reads the fields of a request, and counts those that are more than it
+// keeps. Its errors are an [*Error].
+func Read(w http.ResponseWriter, r *http.Request, m Media) (all []Field, leftOut int, err error) {
 	if err := refuseUnread(r, m); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	body, err := readBody(w, r)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	all, err := m.parse(body)
+	all, leftOut, err = m.parse(body)
 	switch {
 	case errors.Is(err, errFile):
-		return nil, unsupported(err)
+		return nil, 0, &Error{UnsupportedType, err}
 	case err != nil:
-		return nil, problem.New(problem.Unreadable, err)
+		return nil, 0, &Error{Unreadable, err}
 	}
-	return all, nil
+	return all, leftOut, nil
 }
 
-func (m Media) parse(body []byte) ([]Field, error) {
+func (m Media) parse(body []byte) (all []Field, leftOut int, err error) {
 	switch {
 	case len(bytes.TrimSpace(body)) == 0:
-		return nil, errEmptyBody
+		err = errEmptyBody
 	case m.kind == jsonBody:
 		return parseJSON(body)
 	case m.kind == urlEncodedBody:
-		return parseURLEncoded(string(body))
+		all, err = parseURLEncoded(string(body))
+	default:
+		all, err = parseMultipart(body, m.boundary)
 	}
-	return parseMultipart(body, m.boundary)
+	return all, 0, err
 }
 
 // refuseUnread refuses what the headers alone give away.
 func refuseUnread(r *http.Request, m Media) error {
 	if r.ContentLength > maxBody {
-		return tooLarge(nil)
+		return &Error{TooLarge, nil}
 	}
 	if coding := strings.Join(r.Header["Content-Encoding"], ","); coding != "" && !strings.EqualFold(coding, "identity") {
-		return unsupported(errEncoding).With("Accept-Encoding", "identity")
+		return &Error{UnsupportedCoding, errEncoding}
 	}
 	if m.refused != nil {
-		return unsupported(m.refused)
+		return &Error{UnsupportedType, m.refused}
 	}
 	return nil
 }
@@ -159,21 +192,11 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
-		return nil, tooLarge(err)
+		return nil, &Error{TooLarge, err}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, problem.New(problem.Unreadable, errSlow)
+		return nil, &Error{Unreadable, errSlow}
 	case err != nil:
-		return nil, problem.New(problem.Unreadable, errCutOff) // theirs may name the client's address
+		return nil, &Error{Unreadable, errCutOff} // theirs may name the client's address
 	}
 	return body.Bytes(), nil
-}
-
-// tooLarge leaves the connection to net/http, which reads a little more of the
-// body, so that the answer is not lost to a reset, and then closes.
-func tooLarge(cause error) *problem.Error {
-	return problem.New(problem.TooLarge, cause)
-}
-
-func unsupported(cause error) *problem.Error {
-	return problem.New(problem.UnsupportedType, cause).With("Accept-Post", acceptPost)
 }

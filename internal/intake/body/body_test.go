@@ -21,7 +21,7 @@ func TestAnAnnouncedBodyCostsNothingYet(t *testing.T) {
 		r := httptest.NewRequest("POST", "/f", nil)
 		r.ContentLength = maxBody
 		r.Body, bodies[i] = io.Pipe()
-		reading.Go(func() { _, _ = Read(httptest.NewRecorder(), r, Media{kind: urlEncodedBody}) })
+		reading.Go(func() { _, _, _ = Read(httptest.NewRecorder(), r, Media{kind: urlEncodedBody}) })
 	}
 	for _, b := range bodies {
 		_, err := b.Write([]byte("a")) // now it is being read

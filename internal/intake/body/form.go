@@ -6,7 +6,6 @@ import (
 	"io"
 	"mime"
 	"mime/multipart"
-	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -14,30 +13,28 @@ import (
 )
 
 var (
-	errEscape    = errors.New("the form has a broken escape")
-	errSemicolon = errors.New("the form has a semicolon between its fields")
 	errMultipart = errors.New("the multipart body is broken")
 	errBoundary  = errors.New("the multipart boundary is missing or too long")
 )
 
-// parseURLEncoded reads a form by hand: the standard library keeps the good
-// pairs of a broken form and, in FormValue, drops the error.
+// parseURLEncoded reads a form as the servers of pages do: a percent sign
+// without two digits behind it is itself, and so is a semicolon. Forms that are
+// put together by hand have both, and so do the texts of visitors.
 func parseURLEncoded(body string) ([]Field, error) {
 	all := make([]Field, 0, min(strings.Count(body, "&")+1, maxFields))
-	var n count
-	if strings.Contains(body, ";") {
-		return nil, errSemicolon
-	}
+	said := 0
 	for pair := range strings.SplitSeq(body, "&") {
 		if pair == "" {
 			continue
 		}
 		name, value, _ := strings.Cut(pair, "=")
-		p, err := unescape(name, value)
-		if err != nil {
-			return nil, err
+		p := Field{Name: toUTF8(unescape(name)), Value: toUTF8(unescape(value))}
+		if strings.TrimSpace(p.Value) != "" {
+			said++
+		} else if len(all) >= maxBlank {
+			continue
 		}
-		if n.tooMany(p.Name) {
+		if said > maxFields {
 			return nil, errManyFields
 		}
 		all = append(all, p)
@@ -45,33 +42,39 @@ func parseURLEncoded(body string) ([]Field, error) {
 	return all, nil
 }
 
-// count is how many fields a form has. Neighbors such as fields[email][id] and
-// fields[email][value] are pieces of one: a plug-in that sends six for each
-// would soon be over the limit.
-type count struct {
-	fields, pieces int
-	last           string // of what the last piece was one
+// unescape reads %XX and +. What is no escape stays as it is.
+func unescape(s string) string {
+	if !strings.ContainsAny(s, "%+") {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '+':
+			b.WriteByte(' ')
+		case c == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
+			b.WriteByte(fromHex(s[i+1])<<4 | fromHex(s[i+2]))
+			i += 2
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
-func (c *count) tooMany(name string) bool {
-	whole := name
-	if open := strings.LastIndexByte(name, '['); open > 0 {
-		whole = name[:open]
-	}
-	if c.pieces++; whole != c.last || whole == name {
-		c.fields++
-	}
-	c.last = whole
-	return c.fields > maxFields || c.pieces > maxFields+mostLeaves
+func isHex(c byte) bool {
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')
 }
 
-func unescape(name, value string) (Field, error) {
-	name, errName := url.QueryUnescape(name)
-	value, errValue := url.QueryUnescape(value)
-	if errName != nil || errValue != nil {
-		return Field{}, errEscape // theirs would quote the body
+func fromHex(c byte) byte {
+	switch {
+	case c <= '9':
+		return c - '0'
+	case c <= 'F':
+		return c - 'A' + 10
 	}
-	return Field{Name: toUTF8(name), Value: toUTF8(value)}, nil
+	return c - 'a' + 10
 }
 
 // toUTF8 reads what is no UTF-8 as Windows-1252, which is what pages of old
@@ -94,7 +97,6 @@ func parseMultipart(body []byte, boundary string) ([]Field, error) {
 	}
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	var all []Field
-	var n count
 	for i := 0; ; i++ {
 		part, err := parts.NextPart()
 		switch {
@@ -109,7 +111,7 @@ func parseMultipart(body []byte, boundary string) ([]Field, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case n.tooMany(p.Name): // an empty file field is one, too
+		case i >= maxFields:
 			return nil, errManyFields
 		}
 		if isField {

@@ -27,8 +27,23 @@ func TestParseURLEncoded(t *testing.T) {
 	}, got)
 }
 
-// FuzzURLEncoded compares with the standard library, which must agree on what
-// is broken and on every value.
+// A form that is put together by hand escapes nothing (jsbin#1502, rack#520). The
+// servers of pages read such texts as they were typed.
+func TestALonePercentAndASemicolonAreThemselves(t *testing.T) {
+	got, err := parseURLEncoded("a=Tengo el 20% de enganche; me urge&b=100%&c=%4&d=%zz%41&e%=1;f=2&g=%2B%3b")
+	require.NoError(t, err)
+	require.Equal(t, []Field{
+		{Name: "a", Value: "Tengo el 20% de enganche; me urge"},
+		{Name: "b", Value: "100%"},
+		{Name: "c", Value: "%4"},
+		{Name: "d", Value: "%zzA"},
+		{Name: "e%", Value: "1;f=2"},
+		{Name: "g", Value: "+;"},
+	}, got)
+}
+
+// FuzzURLEncoded compares with the standard library, which must agree on every
+// value of what it takes.
 func FuzzURLEncoded(f *testing.F) {
 	for _, s := range []string{"a=b", "a=b;c=d", "a=%zz", "a=%e9", "&&", "=", "a=b&a=c", "%", "+=+"} {
 		f.Add(s)
@@ -38,13 +53,13 @@ func FuzzURLEncoded(f *testing.F) {
 		if errors.Is(err, errManyFields) {
 			return
 		}
+		require.NoError(t, err)
 		want, wantErr := url.ParseQuery(body)
-		require.Equal(t, wantErr == nil, err == nil)
-		if err != nil {
-			return
-		}
 		for _, field := range got {
 			require.True(t, utf8.ValidString(field.Name+field.Value))
+			if wantErr != nil {
+				continue
+			}
 			same := func(value string) bool { return toUTF8(value) == field.Value }
 			if values, ok := want[field.Name]; ok { // not so where the name is no UTF-8
 				require.True(t, slices.ContainsFunc(values, same), "%q is none of %q", field.Value, values)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -28,28 +27,28 @@ var (
 // last of two equal names win, takes names in any case for each other, and
 // mends broken text; two readers of one body could then see two inquiries. So
 // it only judges the grammar here, and the walk is our own.
-func parseJSON(body []byte) ([]Field, error) {
+func parseJSON(body []byte) (all []Field, leftOut int, err error) {
 	body = bytes.TrimPrefix(body, []byte("\uFEFF"))
 	switch {
 	case !utf8.Valid(body):
-		return nil, errNotUTF8
+		return nil, 0, errNotUTF8
 	case !json.Valid(body):
-		return nil, syntaxError(body)
+		return nil, 0, syntaxError(body)
 	case hasLoneSurrogate(body):
-		return nil, errSurrogate
+		return nil, 0, errSurrogate
 	}
 	c := &cursor{json: body}
 	if c.peek() != '{' {
-		return nil, errNoObject
+		return nil, 0, errNoObject
 	}
-	all, count := make([]Field, 0, 8), 0
-	err := c.object(1, func(name string) error {
-		if count++; count > maxFields {
+	all = make([]Field, 0, 8)
+	err = c.object(1, func(name string) error {
+		if c.said > maxFields {
 			return errManyFields
 		}
 		return c.value(name, 1, &all)
 	})
-	return all, err
+	return all, c.leftOut, err
 }
 
 // syntaxError says where the grammar breaks, and not what stands there.
@@ -63,9 +62,11 @@ func syntaxError(body []byte) error {
 
 // cursor walks over JSON that is known to be valid.
 type cursor struct {
-	json   []byte
-	at     int
-	leaves int // how many values in lists and objects have been read
+	json    []byte
+	at      int
+	said    int // how many fields of the outermost object are not blank
+	leaves  int // how many values in lists and objects have been read
+	leftOut int // how many of them are beyond what is kept
 }
 
 // peek passes over white space and returns the byte behind it.
@@ -88,11 +89,10 @@ func (c *cursor) object(depth int, each func(name string) error) error {
 			c.peek()
 		}
 		name := unquote(c.quoted())
-		folded := strings.ToLower(name)
-		if _, twice := seen[folded]; twice {
+		if _, twice := seen[name]; twice {
 			return errDuplicate
 		}
-		seen[folded] = struct{}{}
+		seen[name] = struct{}{}
 		c.peek()
 		c.at++ // the colon
 		if err := each(name); err != nil {

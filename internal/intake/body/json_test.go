@@ -10,11 +10,11 @@ import (
 )
 
 func TestParseJSON(t *testing.T) {
-	got, err := parseJSON([]byte("\ufeff { \"a\" : \"x\\n\\u00e9\\ud83d\\ude00\" , \"b\":0123456789012345678901}"))
+	got, _, err := parseJSON([]byte("\ufeff { \"a\" : \"x\\n\\u00e9\\ud83d\\ude00\" , \"b\":0123456789012345678901}"))
 	require.Error(t, err, "no number begins with a zero")
 	require.Empty(t, got)
 
-	got, err = parseJSON([]byte("\ufeff { \"a\" : \"x\\n\\u00e9\\ud83d\\ude00\\\\\" ,\t\"b\":90071992547409931 , \"c\" : [ { \"d\" : [ 1 , 2 ] } , \"]\" ] ," +
+	got, _, err = parseJSON([]byte("\ufeff { \"a\" : \"x\\n\\u00e9\\ud83d\\ude00\\\\\" ,\t\"b\":90071992547409931 , \"c\" : [ { \"d\" : [ 1 , 2 ] } , \"]\" ] ," +
 		"\"e\":true,\"f\":null , \"g\" : -1.50e+3 , \"h\\u0020\" : \"\" , \"\":{ } , \"i\" : [ ] , \"j\":\"\\\"\" }\n"))
 	require.NoError(t, err)
 	require.Equal(t, []Field{
@@ -22,6 +22,8 @@ func TestParseJSON(t *testing.T) {
 		{"b", "90071992547409931", Number},
 		{"c", "", Nested},
 		{"c[0][d]", "", Nested},
+		{"c[0][d][0]", "1", Number},
+		{"c[0][d][1]", "2", Number},
 		{"c[1]", "]", Text},
 		{"e", "true", Bool},
 		{"g", "-1.50e+3", Number},
@@ -33,9 +35,9 @@ func TestParseJSON(t *testing.T) {
 }
 
 func TestJSONErrorsSayWhereAndNotWhat(t *testing.T) { // A1
-	_, err := parseJSON([]byte(`{"email": canary}`))
+	_, _, err := parseJSON([]byte(`{"email": canary}`))
 	require.EqualError(t, err, "the JSON breaks at byte 11")
-	_, err = parseJSON([]byte(`{"canary":1,"canary":2}`))
+	_, _, err = parseJSON([]byte(`{"canary":1,"canary":2}`))
 	require.ErrorIs(t, err, errDuplicate)
 	require.NotContains(t, err.Error(), "canary")
 }
@@ -53,35 +55,37 @@ func TestNested(t *testing.T) {
 		"a list":                     {`{"zonas":["Roma","Condesa"]}`, []Field{lump("zonas"), text("zonas[0]", "Roma"), text("zonas[1]", "Condesa")}},
 		"a list of objects":          {`{"f":[{"name":"email","value":"a"}]}`, []Field{lump("f"), text("f[0][name]", "email"), text("f[0][value]", "a")}},
 		"an object in an object":     {`{"f":{"email":{"value":"a"}}}`, []Field{text("f[email][value]", "a")}},
-		"one level more is a lump":   {`{"a":{"b":{"c":{"d":"x"}}}}`, []Field{lump("a[b][c]")}},
-		"a list there is one, too":   {`{"a":{"b":{"c":["x"]}}}`, []Field{lump("a[b][c]")}},
+		"six names deep":             {`{"a":{"b":{"c":{"d":{"e":{"f":"x"}}}}}}`, []Field{text("a[b][c][d][e][f]", "x")}},
+		"one more stays as it is":    {`{"a":{"b":{"c":{"d":{"e":{"f": {"g" : "x"}}}}}}}`, []Field{{"a[b][c][d][e][f]", `{"g":"x"}`, Nested}}},
+		"a list there stays, too":    {`{"a":{"b":{"c":{"d":{"e":{"f":["x"]}}}}}}`, []Field{{"a[b][c][d][e][f]", `["x"]`, Nested}}},
+		"and an empty one is none":   {`{"a":{"b":{"c":{"d":{"e":{"f":{}}}}}}}`, []Field{lump("a[b][c][d][e][f]")}},
 		"an empty object":            {`{"a":{}}`, []Field{lump("a")}},
 		"null is nothing":            {`{"a":{"b":null},"c":[null]}`, []Field{lump("c")}},
 		"a name with a bracket":      {`{"a":{"b]":"x"}}`, []Field{text("a[b]]", "x")}},
-		"a long name":                {`{"` + strings.Repeat("a", 257) + `":{"b":"x"}}`, []Field{lump(strings.Repeat("a", 257))}},
+		"a long name":                {`{"` + strings.Repeat("a", 257) + `":{"b":"x"}}`, []Field{{strings.Repeat("a", 257), `{"b":"x"}`, Nested}}},
 		"one name in two objects":    {`{"a":{"x":"1"},"b":{"x":"2"}}`, []Field{text("a[x]", "1"), text("b[x]", "2")}},
 		"what comes after, all same": {`{"a":[` + many(9000, "1") + `],"email":"a"}`, nil},
 		"what is in what comes then": {`{"a":[` + many(9000, "[]") + `],"email":"a"}`, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := parseJSON([]byte(tt.json))
+			got, _, err := parseJSON([]byte(tt.json))
 			require.NoError(t, err)
 			if tt.want != nil {
 				require.Equal(t, tt.want, got)
 				return
 			}
-			require.Len(t, got, mostLeaves+2)
+			require.Len(t, got, maxLeaves+2)
 			require.Equal(t, text("email", "a"), got[len(got)-1])
 		})
 	}
-	for _, twice := range []string{`{"a":{"b":1,"B":2}}`, `{"a":[{"b":1,"b":2}]}`, `{"a":{"b":{"c":{"d":1,"d":2}}}}`} {
-		_, err := parseJSON([]byte(twice))
+	for _, twice := range []string{`{"a":{"b":1,"b":2}}`, `{"a":[{"b":1,"b":2}]}`, `{"a":{"b":{"c":{"d":1,"d":2}}}}`} {
+		_, _, err := parseJSON([]byte(twice))
 		require.ErrorIs(t, err, errDuplicate)
 	}
-	_, err := parseJSON([]byte(`{"a":` + strings.Repeat("[", 8) + strings.Repeat("]", 8) + "}"))
+	_, _, err := parseJSON([]byte(`{"a":` + strings.Repeat("[", 8) + strings.Repeat("]", 8) + "}"))
 	require.ErrorIs(t, err, errDeep)
-	_, err = parseJSON([]byte(`{"a":{"b":1e400}}`))
+	_, _, err = parseJSON([]byte(`{"a":{"b":1e400}}`))
 	require.ErrorIs(t, err, errNumber)
 }
 
@@ -96,7 +100,7 @@ func FuzzJSON(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got, err := parseJSON(body)
+		got, _, err := parseJSON(body)
 		if err != nil {
 			return
 		}
@@ -108,11 +112,15 @@ func FuzzJSON(f *testing.F) {
 		}
 		ours := map[Field]bool{}
 		for _, field := range got {
+			if field.Kind == Nested && field.Value != "" {
+				require.True(t, json.Valid([]byte(field.Value)))
+				field.Value = ""
+			}
 			require.True(t, theirs[field], "%+v is not there", field)
 			require.NotEqual(t, null, field.Kind)
 			ours[field] = true
 		}
-		if len(got) >= mostLeaves {
+		if len(got) >= maxLeaves {
 			return // some may be left out
 		}
 		for field := range theirs {
