@@ -33,6 +33,7 @@ easybroker:
   api: partner
   remote_id: s
   send_source: false
+  use_partner_code: true
 
 courier:
   timeout: 20s
@@ -76,6 +77,7 @@ sites:
       api: account
       remote_id: ms
       send_source: true
+      use_partner_code: false
 `
 
 func TestTheFileSaysEverything(t *testing.T) {
@@ -115,6 +117,8 @@ func TestTheFileSaysEverything(t *testing.T) {
 	require.Equal(t, "{message}\n\nPágina: {page_url}\n\"Zona\": {zona}", shared.Template.String())
 	require.Zero(t, own.Template)
 	require.False(t, shared.SendSource)
+	require.True(t, shared.EasyBroker.UsePartnerCode)
+	require.False(t, own.EasyBroker.UsePartnerCode)
 	require.Equal(t, []string{"https://casas.co", "https://*.casas.co"}, shared.Origins.List())
 	require.Equal(t, "/gracias", shared.ThanksURL)
 	require.Equal(t, lead.Rules{Require: [][]lead.Field{{lead.PropertyID}, {lead.Email, lead.Phone}}}, shared.Rules)
@@ -303,6 +307,7 @@ sites:
       api: account
       remote_id: ms
       send_source: true
+      use_partner_code: false
   casas:
     source: casas.co
     origins: ["https://casas.co", "https://*.casas.co"]
@@ -325,6 +330,7 @@ sites:
       api: partner
       remote_id: s
       send_source: false
+      use_partner_code: true
 `, text)
 
 	_, err = loadFile(text)

@@ -87,7 +87,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 	c, err := load(vars{
 		"EASYBROKER_API_KEY": " k3y\n", "EASYBROKER_COUNTRY_CODE": "CO", "EASYBROKER_URL": "http://127.0.0.1:7777/v1/",
 		"EASYBROKER_API": "account", "EASYBROKER_REMOTE_ID": "s", "EASYBROKER_SEND_SOURCE": "false",
-		"LEADRELAY_ADDR": "127.0.0.1:1", "LEADRELAY_OPERATOR_ADDR": "[::1]:2", "LEADRELAY_OPERATOR_TOKEN": "t0ken",
+		"EASYBROKER_USE_PARTNER_CODE": "true", "LEADRELAY_ADDR": "127.0.0.1:1", "LEADRELAY_OPERATOR_ADDR": "[::1]:2", "LEADRELAY_OPERATOR_TOKEN": "t0ken",
 		"LEADRELAY_DATABASE": "postgres://u:p%40ss@db/leads?sslmode=verify-full",
 		"LEADRELAY_SOURCE":   "casas.co", "LEADRELAY_ORIGINS": "https://casas.co, https://*.casas.co,",
 		"LEADRELAY_THANKS_URL": "https://casas.co/gracias", "LEADRELAY_LOCALE": "auto",
@@ -100,7 +100,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 	require.NoError(t, err)
 	s := c.Sites[0]
 	require.Equal(t, easybroker.Account{
-		URL: "http://127.0.0.1:7777/v1", Key: secret.New("k3y"), Country: "CO", API: easybroker.Plain,
+		URL: "http://127.0.0.1:7777/v1", Key: secret.New("k3y"), Country: "CO", API: easybroker.Plain, UsePartnerCode: true,
 	}, s.EasyBroker)
 	require.Equal(t, lead.Seconds, s.Tick)
 	require.False(t, s.SendSource)
@@ -161,6 +161,7 @@ func TestAWrongVariableIsNamed(t *testing.T) {
 		"an API that is not theirs":             {vars{"EASYBROKER_API": "Partner"}, "EASYBROKER_API: wants one of [partner account]"},
 		"a tick that is not ours":               {vars{"EASYBROKER_REMOTE_ID": "us"}, "EASYBROKER_REMOTE_ID: wants one of [ms s]"},
 		"a yes that is no truth":                {vars{"EASYBROKER_SEND_SOURCE": "yes"}, "EASYBROKER_SEND_SOURCE: wants true or false"},
+		"a code instead of a truth":             {vars{"EASYBROKER_USE_PARTNER_CODE": "CASAS1"}, "EASYBROKER_USE_PARTNER_CODE: wants true or false"},
 		"plain http to another machine":         {vars{"EASYBROKER_URL": "http://api.easybroker.com/v1"}, "EASYBROKER_URL: wants https; http is for this machine only"},
 		"http to a look-alike of this machine":  {vars{"EASYBROKER_URL": "http://localhost.evil.mx"}, "EASYBROKER_URL: wants https; http is for this machine only"},
 		"a URL with a user":                     {vars{"EASYBROKER_URL": "https://u:p@api.easybroker.com/v1"}, "EASYBROKER_URL: holds a user or a password; the key has its own setting"},
@@ -340,5 +341,5 @@ func TestTheReferenceHasEveryVariable(t *testing.T) {
 	} {
 		require.Contains(t, table, row)
 	}
-	require.Equal(t, 27+10+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
+	require.Equal(t, 28+10+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
 }

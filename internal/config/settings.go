@@ -111,6 +111,8 @@ var settings = []setting{
 		one(oneOf(lead.Milliseconds, lead.Seconds), func(t target) *lead.Tick { return &t.site.Tick })},
 	{"EASYBROKER_SEND_SOURCE", broker + "send_source", "true", "`false` leaves `source` out",
 		one(flag, func(t target) *bool { return &t.site.SendSource })},
+	{"EASYBROKER_USE_PARTNER_CODE", broker + "use_partner_code", "false", "`true` asks, as a partner, for the organizations that were connected by a partner code",
+		one(flag, func(t target) *bool { return &t.site.EasyBroker.UsePartnerCode })},
 }
 
 // ofSite reports whether each site has its own value.

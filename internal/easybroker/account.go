@@ -32,6 +32,11 @@ type Account struct {
 	Key     secret.Text
 	Country string // two upper-case letters for the Country-Code header
 	API     API
+
+	// UsePartnerCode is for partners: it asks for the organizations that were
+	// connected to the site by a partner's code. Whether EasyBroker heeds it for
+	// contact requests is not known. Source: gem 1.0.4.
+	UsePartnerCode bool
 }
 
 // Check reports what keeps the account from being used at all. The error

@@ -121,7 +121,8 @@ func (c *Client) do(ctx context.Context, a Account, r request) (answer, error) {
 // uses it only when the first try wrote nothing.
 //
 // Headers: X-Authorization without "Bearer", Country-Code on the partners'
-// paths. Source: page, gem.
+// paths (page, gem), and there Use-Partner-Code, which is left out unless it is
+// true (gem 1.0.4).
 func (c *Client) build(ctx context.Context, a Account, r request) (*http.Request, error) {
 	var body io.Reader = http.NoBody
 	if r.body != nil {
@@ -137,6 +138,9 @@ func (c *Client) build(ctx context.Context, a Account, r request) (*http.Request
 	req.Header.Set("User-Agent", c.userAgent)
 	if a.API == Partner {
 		req.Header.Set("Country-Code", a.Country)
+		if a.UsePartnerCode {
+			req.Header.Set("Use-Partner-Code", "true")
+		}
 	}
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")

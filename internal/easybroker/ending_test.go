@@ -218,6 +218,35 @@ func TestTheRequestIsExactlyWhatEasyBrokerDocuments(t *testing.T) {
 	}
 }
 
+// The gem sends the header with every call of a partner, and leaves it out
+// rather than saying false.
+func TestUsePartnerCodeIsAHeaderOfPartners(t *testing.T) {
+	partnerList := say(body(200, `{"pagination":{"total":0,"next_page":null},"content":[]}`))
+	for name, tt := range map[string]struct {
+		api  easybroker.API
+		use  bool
+		want []string
+	}{
+		"a partner who uses the code":  {easybroker.Partner, true, []string{"true"}},
+		"a partner who does not":       {easybroker.Partner, false, nil},
+		"an account, which has no use": {easybroker.Plain, true, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := serve(t, partnerList)
+			a := account(server.url)
+			a.API, a.UsePartnerCode = tt.api, tt.use
+			c := client(t, easybroker.Options{})
+			_, err := c.Create(t.Context(), a, inquiry)
+			require.NoError(t, err)
+			_, err = c.List(t.Context(), a, easybroker.Query{})
+			require.NoError(t, err)
+			for _, got := range server.requests() {
+				require.Equal(t, tt.want, got.header["Use-Partner-Code"], got.method)
+			}
+		})
+	}
+}
+
 func TestARedirectShowsTheKeyToNobody(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		elsewhere := serve(t, say(good))
