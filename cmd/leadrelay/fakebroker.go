@@ -3,10 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
+	"leadrelay/internal/easybroker"
 	"leadrelay/internal/fakebroker"
 	"leadrelay/internal/fakebroker/fault"
 	"leadrelay/internal/server"
@@ -14,23 +18,66 @@ import (
 
 type fakebrokerCmd struct {
 	Addr   string   `default:"127.0.0.1:8001" help:"Where to listen."`
-	Key    []string `help:"A key that is accepted; may be given again. Without one, any key is."`
+	Key    []string `placeholder:"HALF:KEY" help:"A key and the half of the API that it opens, as partner:KEY or account:KEY; KEY alone is a partner's. May be given again. Without one, any key is a partner's."`
 	Faults string   `placeholder:"JSON" help:"How to misbehave, e.g. '{\"trouble\":[{\"do\":\"hang\",\"after\":true}]}', or @file. The README has the list; /_control/faults changes it later."`
+}
+
+// Validate is asked while the command line is read.
+func (c fakebrokerCmd) Validate() error {
+	_, _, err := c.keys()
+	return err
+}
+
+// keys sorts the keys by the half of the API that they open. Its errors repeat
+// none: one may be a real key.
+func (c fakebrokerCmd) keys() (partner, account []string, err error) {
+	for _, text := range c.Key {
+		half, key, named := strings.Cut(text, ":")
+		if !named {
+			half, key = string(easybroker.Partner), text
+		}
+		switch {
+		case key == "":
+			return nil, nil, errors.New("--key is empty")
+		case slices.Contains(partner, key) || slices.Contains(account, key):
+			return nil, nil, errors.New("--key names one key twice; a key opens one half of the API")
+		case half == string(easybroker.Partner):
+			partner = append(partner, key)
+		case half == string(easybroker.Plain):
+			account = append(account, key)
+		default:
+			return nil, nil, errors.New("--key wants partner:KEY or account:KEY")
+		}
+	}
+	return partner, account, nil
 }
 
 // Run serves the pretend EasyBroker until it is told to stop.
 func (c fakebrokerCmd) Run(p *program) error {
+	partner, account, err := c.keys()
+	if err != nil {
+		return err
+	}
 	faults, err := readFaults(c.Faults)
 	if err != nil {
 		return err
 	}
-	broker := fakebroker.New(fakebroker.Options{Keys: c.Key, Faults: faults})
+	broker := fakebroker.New(fakebroker.Options{PartnerKeys: partner, AccountKeys: account, Faults: faults})
 	door, err := server.Listen(p.ctx, c.Addr, broker.Handler())
 	if err != nil {
 		return err
 	}
-	p.printf("The pretend EasyBroker\n  what arrives   http://%[1]s/\n  its API        EASYBROKER_URL=http://%[1]s/v1\n  its faults     http://%[1]s/_control/faults\n", door.Addr())
+	p.printf("The pretend EasyBroker\n  what arrives   http://%[1]s/\n  its API        EASYBROKER_URL=http://%[1]s/v1\n  its keys       %[2]s\n  its faults     http://%[1]s/_control/faults\n",
+		door.Addr(), keyring(len(partner), len(account)))
 	return serveUntil(p.ctx, broker.Close, door)
+}
+
+// keyring says which keys are accepted, in the words of EASYBROKER_API.
+func keyring(partner, account int) string {
+	if partner+account == 0 {
+		return "any, with EASYBROKER_API=partner"
+	}
+	return fmt.Sprintf("%d with EASYBROKER_API=partner, %d with EASYBROKER_API=account", partner, account)
 }
 
 func readFaults(text string) (fault.Faults, error) {

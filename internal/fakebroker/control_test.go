@@ -103,7 +103,7 @@ func TestAStrangersPageCannotUseTheControls(t *testing.T) {
 }
 
 func TestEachPresetOfThePage(t *testing.T) {
-	want := map[string]string{"healthy": "taken", "slow": "unanswered", "down": "503", "hang": "unanswered", "401": "401", "429": "429"}
+	want := map[string]string{"healthy": "taken", "slow": "unanswered", "down": "503", "hang": "unanswered", "401": "401", "429": "429", "no_next_page": "taken", "low_total": "taken"}
 	require.Len(t, fault.Presets(), len(want))
 	for _, p := range fault.Presets() {
 		t.Run(p.Name, func(t *testing.T) {

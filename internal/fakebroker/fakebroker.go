@@ -1,6 +1,6 @@
 // Package fakebroker is the pretend EasyBroker: it answers as EasyBroker does
 // as far as that is known, keeps what it takes, and misbehaves when told. It
-// is one partner and one account, each with one book, whatever the key.
+// is one partner and one account, each with keys and a book of its own.
 //
 // What is known of EasyBroker, and from where, stands in the easybroker
 // package. Where nothing is known the pretend one has a switch; see [Faults].
@@ -38,14 +38,17 @@ const Forever = fault.Forever
 
 // Options are the tunables of a [Broker]; the zero value works.
 type Options struct {
-	Keys   []string         // the keys that are accepted; empty: any key
+	// A key opens one half of the API and is refused by the other. Without any
+	// key of either half, every key is a partner's.
+	PartnerKeys, AccountKeys []string
+
 	Clock  func() time.Time // what time it is; time.Now when nil
 	Faults Faults           // how it misbehaves from the start
 }
 
 // Broker is a pretend EasyBroker. It is safe for concurrent use.
 type Broker struct {
-	keys []string
+	keys map[string][]string // by half; nil: every key is a partner's
 	now  func() time.Time
 	page *template.Template
 
@@ -64,9 +67,12 @@ type Broker struct {
 // when the faults do not pass [Faults.Check].
 func New(opt Options) *Broker {
 	b := &Broker{
-		keys: opt.Keys, now: opt.Clock, book: book.New(),
+		now: opt.Clock, book: book.New(),
 		page:    template.Must(template.ParseFS(web.Files, "fakebroker/page.html")),
 		changed: make(chan struct{}), done: make(chan struct{}),
+	}
+	if len(opt.PartnerKeys)+len(opt.AccountKeys) > 0 {
+		b.keys = map[string][]string{book.Partner: opt.PartnerKeys, book.Account: opt.AccountKeys}
 	}
 	if b.now == nil {
 		b.now = time.Now
@@ -167,7 +173,10 @@ func (b *Broker) Start() (url string, stop func(), err error) {
 	}, nil
 }
 
-// knows reports whether the key is one of ours.
-func (b *Broker) knows(key string) bool {
-	return key != "" && (len(b.keys) == 0 || slices.Contains(b.keys, key))
+// knows reports whether the key opens that half.
+func (b *Broker) knows(half, key string) bool {
+	if b.keys == nil {
+		return key != "" && half == book.Partner
+	}
+	return key != "" && slices.Contains(b.keys[half], key)
 }

@@ -36,7 +36,7 @@ type bench struct {
 func newBench(t *testing.T, f fakebroker.Faults) *bench {
 	t.Helper()
 	b := &bench{t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 123e6, time.UTC)}
-	b.Broker = fakebroker.New(fakebroker.Options{Keys: []string{"good"}, Faults: f, Clock: func() time.Time { return b.now }})
+	b.Broker = fakebroker.New(fakebroker.Options{PartnerKeys: []string{"good"}, AccountKeys: []string{"plain"}, Faults: f, Clock: func() time.Time { return b.now }})
 	url, stop, err := b.Start()
 	require.NoError(t, err)
 	t.Cleanup(stop)
@@ -44,7 +44,7 @@ func newBench(t *testing.T, f fakebroker.Faults) *bench {
 	t.Cleanup(b.client.CloseIdle)
 	b.partner = easybroker.Account{URL: url, Key: secret.New("good"), Country: "MX", API: easybroker.Partner}
 	b.account = b.partner
-	b.account.API = easybroker.Plain
+	b.account.Key, b.account.API = secret.New("plain"), easybroker.Plain
 	return b
 }
 
@@ -283,15 +283,20 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 		"not JSON":              {"POST", partner, "{", "", 400, `{"error":"The body is not a JSON object"}`},
 		"null":                  {"POST", partner, "null", "", 400, `{"error":"The body is not a JSON object"}`},
 		"too much":              {"POST", partner, strings.Repeat(" ", 1<<20+1), "", 413, `{"error":"Too large"}`},
-		"nothing in it":         {"POST", partner, "{}", "", 422, `{"errors":["property_id can't be blank","phone can't be blank","message can't be blank","remote_id can't be blank"]}`},
+		"nothing in it":         {"POST", partner, "{}", "", 422, `{"errors":["property_id can't be blank","email or phone can't be blank","message can't be blank","remote_id can't be blank"]}`},
 		"a remote_id of text":   {"POST", partner, `{"property_id":"a","email":"a","message":"a","remote_id":"1"}`, "", 422, `{"errors":["remote_id is not a number"]}`},
 		"a remote_id of null":   {"POST", partner, `{"property_id":"a","email":"a","message":"a","remote_id":null}`, "", 422, `{"errors":["remote_id is not a number"]}`},
 		"a name that is a list": {"POST", partner, `{"property_id":"a","email":"a","message":"a","remote_id":1,"name":[]}`, "", 422, `{"errors":["name must be a string"]}`},
 		"an unknown field":      {"POST", partner, `{"page_url":"x"}`, "", 422, `{"error":"Unpermitted parameters: page_url"}`},
 		"an account's id":       {"POST", account, `{"remote_id":1}`, "", 422, `{"error":"Unpermitted parameters: remote_id"}`},
 		"an account's source":   {"POST", account, `{"property_id":"a","email":"a","message":"a"}`, "", 422, `{"errors":["source can't be blank"]}`},
-		"an unknown filter":     {"GET", partner + "?remote_id=1", "", "", 422, `{"error":"Unpermitted parameters: remote_id"}`},
+		"two unknown fields":    {"POST", partner, `{"page_url":"x","b":1,"email":"a"}`, "", 422, `{"error":"Unpermitted parameters: b, page_url"}`},
+		"a partner's phone":     {"POST", partner, `{"property_id":"a","message":"a","remote_id":1,"phone":" "}`, "", 422, `{"errors":["email or phone can't be blank"]}`},
+		"nobody for a property": {"POST", account, `{"property_id":"a","source":"a"}`, "", 422, `{"errors":["name, email or phone can't be blank"]}`},
+		"nothing in general":    {"POST", account, `{}`, "", 422, `{"errors":["name can't be blank without property_id","email or phone can't be blank without property_id","message can't be blank without property_id","source can't be blank"]}`},
+		"no way to answer":      {"POST", account, `{"name":"a","message":"a","source":"a"}`, "", 422, `{"errors":["email or phone can't be blank without property_id"]}`},
 		"a bad date":            {"GET", partner + "?happened_after=yesterday", "", "", 400, `{"error":"Invalid happened_after"}`},
+		"two that are bad":      {"GET", partner + "?happened_after=1&limit=x", "", "", 400, `{"error":"Invalid limit, happened_after"}`},
 		"a bad page":            {"GET", partner + "?page=0", "", "", 400, `{"error":"Invalid page"}`},
 		"an empty list":         {"GET", partner, "", "", 200, `{"pagination":{"limit":20,"page":1,"total":0,"next_page":null},"content":[]}`},
 		"a page too far":        {"GET", partner + "?page=99999", "", "", 200, `{"pagination":{"limit":20,"page":99999,"total":0,"next_page":null},"content":[]}`},
@@ -300,10 +305,13 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var headers []string
-			if tt.header != "" {
-				headers = []string{tt.header}
+			if strings.HasPrefix(tt.target, account) {
+				headers = append(headers, "X-Authorization: a")
 			}
-			b := fakebroker.New(fakebroker.Options{})
+			if tt.header != "" {
+				headers = append(headers, tt.header)
+			}
+			b := fakebroker.New(fakebroker.Options{PartnerKeys: []string{"k"}, AccountKeys: []string{"a"}})
 			w := call(b, tt.method, tt.target, tt.body, headers...)
 			require.Equal(t, tt.status, w.Code)
 			require.JSONEq(t, tt.want, w.Body.String())
@@ -323,7 +331,7 @@ func TestADelayTakesItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fakebroker.New(fakebroker.Options{Faults: trouble(fakebroker.Trouble{Delay: fakebroker.Duration(5 * time.Second)})})
 		begun := time.Now()
-		w := call(b, "GET", "/v1/contact_requests", "")
+		w := call(b, "GET", "/v1/integration_partners/contact_requests", "")
 		require.Equal(t, 200, w.Code)
 		require.Equal(t, 5*time.Second, time.Since(begun))
 	})

@@ -1,13 +1,18 @@
 package fakebroker
 
 import (
+	"cmp"
+	"errors"
+	"maps"
 	"net/http"
 	"net/url"
-	"slices"
+	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"leadrelay/internal/fakebroker/book"
+	"leadrelay/internal/fakebroker/fault"
 )
 
 // The list's limits: 20 unless asked, and 50 at most in silence.
@@ -30,8 +35,8 @@ type shownItem struct {
 	Name       *string `json:"name"`
 	Phone      *string `json:"phone"`
 	Email      *string `json:"email"`
-	PropertyID string  `json:"property_id"`
-	Message    string  `json:"message"`
+	PropertyID *string `json:"property_id"`
+	Message    *string `json:"message"`
 	Source     string  `json:"source,omitempty"`
 	HappenedAt string  `json:"happened_at"`
 	RemoteID   any     `json:"remote_id,omitempty"`
@@ -46,7 +51,7 @@ type pagination struct {
 }
 
 func (b *Broker) list(r *http.Request, f Faults, half string) *answer {
-	q, refused := readQuery(r.URL.Query())
+	q, refused := readQuery(f, r.URL.Query())
 	if refused != nil {
 		return refused
 	}
@@ -65,28 +70,31 @@ func (b *Broker) list(r *http.Request, f Faults, half string) *answer {
 		content = append(content, shown(f, k))
 	}
 	p := pagination{Limit: q.limit, Page: q.page, Total: len(found)}
-	if end < len(found) {
+	if end < len(found) && f.Pagination != fault.NoNextPage {
 		p.NextPage = nextPage(r, q.page+1)
+	}
+	if f.Pagination == fault.LowTotal {
+		p.Total = min(p.Total, q.limit)
 	}
 	return object(http.StatusOK, map[string]any{"pagination": p, "content": content})
 }
 
-// readQuery refuses what it does not know, as the API's other paths do.
-func readQuery(v url.Values) (query, *answer) {
+// readQuery takes what it knows. Clients send search[…] and other parameters
+// of other lists here, and Rails, which answers there, leaves unknown ones
+// alone unless it is told otherwise.
+func readQuery(f Faults, v url.Values) (query, *answer) {
 	known := []string{"page", "limit", "happened_after", "happened_before", "property_id"}
-	for name := range v {
-		if !slices.Contains(known, name) {
-			return query{}, failure(http.StatusUnprocessableEntity, "Unpermitted parameters: "+name)
-		}
+	if unknown := unpermitted(maps.Keys(v), known); unknown != "" && f.UnknownParameters == "refuse" {
+		return query{}, failure(http.StatusUnprocessableEntity, unknown)
 	}
-	var wrong string
+	var wrong []string
 	count := func(name string, usual, most int) int {
 		if v.Get(name) == "" {
 			return usual
 		}
 		n, err := strconv.Atoi(v.Get(name))
 		if err != nil || n < 1 {
-			wrong = name
+			wrong = append(wrong, name)
 		}
 		return min(n, most)
 	}
@@ -94,18 +102,43 @@ func readQuery(v url.Values) (query, *answer) {
 		if v.Get(name) == "" {
 			return time.Time{}
 		}
-		at, err := time.Parse(time.RFC3339, v.Get(name))
+		at, err := readTime(f, v.Get(name))
 		if err != nil {
-			wrong = name
+			wrong = append(wrong, name)
 		}
 		return at
 	}
 	q := query{page: count("page", 1, farthest), limit: count("limit", usualLimit, mostLimit)}
 	q.Property, q.After, q.Before = v.Get("property_id"), when("happened_after"), when("happened_before")
-	if wrong != "" {
-		return query{}, failure(http.StatusBadRequest, "Invalid "+wrong)
+	if len(wrong) > 0 {
+		return query{}, failure(http.StatusBadRequest, "Invalid "+strings.Join(wrong, ", "))
 	}
 	return q, nil
+}
+
+// looseTime is a date, with a time and a zone or without: as the reference has
+// it, as Ruby's Time#to_s and Python's str write it (2026-03-01 12:00:00 UTC,
+// … -0600), and with a + that nobody encoded, which arrives as a blank.
+var looseTime = regexp.MustCompile(`^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(?: ?(?:Z|UTC)| ?([+ -])(\d\d):?(\d\d))?)?$`)
+
+// readTime reads a date as the clients write it. One without a zone is taken
+// for UTC; what EasyBroker takes it for is not known.
+func readTime(f Faults, text string) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, text); err == nil || f.Dates == "strict" {
+		return at, err
+	}
+	part := looseTime.FindStringSubmatch(text)
+	if part == nil {
+		return time.Time{}, errors.New("fakebroker: no date")
+	}
+	clock, zone := cmp.Or(part[2], "00:00:00"), "Z"
+	if len(clock) == len("00:00") {
+		clock += ":00"
+	}
+	if part[3] != "" {
+		zone = strings.Replace(part[3], " ", "+", 1) + part[4] + ":" + part[5]
+	}
+	return time.Parse(time.RFC3339, part[1]+"T"+clock+zone)
 }
 
 // move lets the items on both sides of each page's edge trade places in half
@@ -135,7 +168,7 @@ func nextPage(r *http.Request, page int) *string {
 func shown(f Faults, k Kept) shownItem {
 	s := shownItem{
 		Name: orNull(k.Name), Phone: orNull(k.Phone), Email: orNull(k.Email),
-		PropertyID: k.PropertyID, Message: k.Message, HappenedAt: stamp(f, k.HappenedAt),
+		PropertyID: orNull(k.PropertyID), Message: orNull(k.Message), HappenedAt: stamp(f, k.HappenedAt),
 	}
 	if k.API == book.Account {
 		s.ID, s.ContactID, s.Source = k.Number, k.Number, k.Source

@@ -69,8 +69,10 @@ func newBed(t *testing.T, c cell, opt courier.Options, faults fakebroker.Faults)
 	}
 	b := &bed{
 		T: t, wire: newWire(), database: filepath.Join(t.TempDir(), "leads.db"), cell: c, opt: opt,
-		broker: fakebroker.New(fakebroker.Options{Faults: faults}),
-		over:   make(chan struct{}), buried: make(chan struct{}), served: make(chan error, 1),
+		broker: fakebroker.New(fakebroker.Options{
+			PartnerKeys: []string{account.Key.Reveal()}, AccountKeys: []string{plainAccount().Key.Reveal()}, Faults: faults,
+		}),
+		over: make(chan struct{}), buried: make(chan struct{}), served: make(chan error, 1),
 		hit: map[int]bool{}, posted: map[lead.RemoteID]time.Time{},
 	}
 	b.opt.Now = b.wall

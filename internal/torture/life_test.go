@@ -25,6 +25,13 @@ const site = "casas"
 
 var account = easybroker.Account{URL: "http://127.0.0.1:1/v1", Key: secret.New("key-of-the-tests"), Country: "MX", API: easybroker.Partner}
 
+// plainAccount has no partner's key, and a list without remote_id.
+func plainAccount() easybroker.Account {
+	a := account
+	a.Key, a.API = secret.New("account-key-of-the-tests"), easybroker.Plain
+	return a
+}
+
 // life is one process of the relay, from its start to its end. Nothing that it
 // does after it was killed has any effect.
 type life struct {

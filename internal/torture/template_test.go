@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/courier"
-	"leadrelay/internal/easybroker"
 	"leadrelay/internal/fakebroker"
 	"leadrelay/internal/lead"
 )
@@ -22,8 +21,6 @@ func TestATemplateThatChangesWithTheProcess(t *testing.T) {
 	require.NoError(t, err)
 	phone, err := lead.ParseTemplate("{message}\nTel. {phone}")
 	require.NoError(t, err)
-	plain := account
-	plain.API = easybroker.Plain
 	for name, templates := range map[string][]lead.Template{"another": {page, phone}, "a new one": {{}, page}, "none more": {phone, {}}} {
 		died := faults()[0]
 		for _, at := range died.at {
@@ -31,7 +28,7 @@ func TestATemplateThatChangesWithTheProcess(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					b := newBed(t, cell{fault: &died, at: at, everyNth: 1}, courier.Options{}, fakebroker.Faults{ListLag: fakebroker.Duration(time.Minute)})
 					for _, template := range templates {
-						b.routes = append(b.routes, courier.Route{Site: site, Account: plain, SendSource: true, Template: template})
+						b.routes = append(b.routes, courier.Route{Site: site, Account: plainAccount(), SendSource: true, Template: template})
 					}
 					b.post(1)
 					b.rest(3 * time.Hour)

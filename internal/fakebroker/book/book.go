@@ -35,7 +35,10 @@ type Kept struct {
 	HappenedAt time.Time `json:"happened_at"`
 	Posts      int       `json:"posts"`               // POSTs that came to this entry: more than 1 when a repeat was not stored again
 	Swallowed  bool      `json:"swallowed,omitempty"` // answered with 200, never listed
-	Arrived    time.Time `json:"-"`                   // by the true clock
+	// UsePartnerCode tells that the header came with it. What it does with a
+	// contact request is not known, so here it does nothing.
+	UsePartnerCode bool      `json:"use_partner_code,omitempty"`
+	Arrived        time.Time `json:"-"` // by the true clock
 
 	lists int // list calls until then
 }

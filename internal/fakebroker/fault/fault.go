@@ -50,6 +50,16 @@ type Faults struct {
 	// Status in the partners' list: processed (as when empty), pending, failed
 	// or absent.
 	Status string `json:"status,omitempty"`
+	// Pagination of the list: usual (as when empty), no_next_page (null on every
+	// page, while the total says that there are more) or low_total (no more than
+	// a page holds, while there is a next page).
+	Pagination string `json:"pagination,omitempty"`
+	// Dates says which happened_after and happened_before are understood: usual
+	// (as when empty: a date alone, without a zone, as Ruby writes it, and with
+	// a + that nobody encoded) or strict (RFC 3339 alone).
+	Dates string `json:"dates,omitempty"`
+	// UnknownParameters of a list call: ignore (as when empty) or refuse.
+	UnknownParameters string `json:"unknown_parameters,omitempty"`
 	// RemoteIDAs is remote_id in the list: string (as when empty), number or absent.
 	RemoteIDAs string `json:"remote_id_as,omitempty"`
 
@@ -107,6 +117,12 @@ type Trouble struct {
 // Duration is a [time.Duration] that reads and writes itself as "5s".
 type Duration time.Duration
 
+// What Pagination can do besides the usual.
+const (
+	NoNextPage = "no_next_page"
+	LowTotal   = "low_total"
+)
+
 // Forever never ends.
 const Forever = Duration(math.MaxInt64)
 
@@ -162,6 +178,9 @@ func (f Faults) Check() error {
 		word("window", f.Window, "inclusive", "exclusive"),
 		word("status", f.Status, "processed", "pending", "failed", "absent"),
 		word("remote_id_as", f.RemoteIDAs, "string", "number", "absent"),
+		word("pagination", f.Pagination, "usual", NoNextPage, LowTotal),
+		word("dates", f.Dates, "usual", "strict"),
+		word("unknown_parameters", f.UnknownParameters, "ignore", "refuse"),
 		word("retry_after", f.RetryAfter, "none", "seconds", "date", "absurd"),
 		word("answer", f.Answer, "usual", "201", "empty", "204", "html", "broken", "error"),
 	}

@@ -21,26 +21,32 @@ func Presets() []Preset {
 		{"hang", "Guarda y calla", "Keeps, then hangs"},
 		{"401", "Clave rechazada, 401", "Key refused, 401"},
 		{"429", "Demasiadas llamadas, 429", "Too many calls, 429"},
+		{NoNextPage, "Lista sin página siguiente", "List without a next page"},
+		{LowTotal, "Lista con total de menos", "List with too low a total"},
 	}
 }
 
-// WithPreset returns f with the trouble of the named preset; "healthy" takes
-// every fault away.
+// WithPreset returns f with what the named preset does and no other does;
+// "healthy" takes every fault away.
 func (f Faults) WithPreset(name string) (Faults, error) {
 	const slow = 5 * time.Second
+	f.Trouble, f.Pagination = nil, ""
+	switch name {
+	case "healthy":
+		return Faults{}, nil
+	case NoNextPage, LowTotal:
+		f.Pagination = name
+		return f, nil
+	}
 	trouble, ok := map[string]Trouble{
-		"healthy": {},
-		"slow":    {Delay: Duration(slow)},
-		"down":    {Do: "status", Status: http.StatusServiceUnavailable},
-		"hang":    {On: http.MethodPost, Do: "hang", After: true},
-		"401":     {Do: "status", Status: http.StatusUnauthorized},
-		"429":     {Do: "status", Status: http.StatusTooManyRequests},
+		"slow": {Delay: Duration(slow)},
+		"down": {Do: "status", Status: http.StatusServiceUnavailable},
+		"hang": {On: http.MethodPost, Do: "hang", After: true},
+		"401":  {Do: "status", Status: http.StatusUnauthorized},
+		"429":  {Do: "status", Status: http.StatusTooManyRequests},
 	}[name]
 	if !ok {
 		return Faults{}, fmt.Errorf("faults: there is no preset %q", name)
-	}
-	if name == "healthy" {
-		return Faults{}, nil
 	}
 	f.Trouble = []Trouble{trouble}
 	return f, nil
