@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
 	"leadrelay/internal/site"
 )
 
@@ -167,6 +170,59 @@ func (l *loader) checkCaptcha(id string, at Place, layers []layer) {
 	}
 }
 
+// checkRefusals warns of what the site takes and EasyBroker would refuse. It is
+// no error: such a lead is kept and fails, in front of a person, and a page may
+// well send more than it has to.
+func (l *loader) checkRefusals(s Site, at Place, layers []layer) {
+	if len(s.Rules.Require) == 0 || s.EasyBroker.API == "" { // wrong, and told already
+		return
+	}
+	if v, ok := find(perSite+"require", layers...); ok && v.place.Line > 0 {
+		at = v.place
+	}
+	for _, withProperty := range []bool{true, false} {
+		if !withProperty && ensures(s.Rules, lead.PropertyID) {
+			continue
+		}
+		what := ""
+		if !withProperty && s.EasyBroker.API == easybroker.Plain {
+			what = "without property_id and "
+		}
+		for _, need := range s.EasyBroker.API.Needs(withProperty) {
+			if mayLack(s, need, withProperty) {
+				l.warn(at, fmt.Sprintf("the site %s takes inquiries %swithout %s, and EasyBroker refuses those; require it", s.ID, what, strings.Join(need, " or ")))
+			}
+		}
+	}
+	if v, ok := find(broker+"send_source", layers...); ok && s.EasyBroker.API == easybroker.Plain && !s.SendSource {
+		l.warn(v.place, "EasyBroker wants the source from an account, and refuses every lead of the site "+s.ID+" without it")
+	}
+}
+
+// mayLack reports whether an inquiry may come in that has none of the fields.
+func mayLack(s Site, need []string, withProperty bool) bool {
+	anyOf := make([]lead.Field, len(need))
+	for i, name := range need {
+		anyOf[i] = lead.Field(name)
+	}
+	switch {
+	case slices.Contains(anyOf, lead.PropertyID):
+		return !withProperty
+	case slices.Contains(anyOf, lead.Message) && s.Template.String() != "": // its other lines may be there
+		return false
+	case !withProperty: // of property_id|name, the name must be there
+		anyOf = append(anyOf, lead.PropertyID)
+	}
+	return !ensures(s.Rules, anyOf...)
+}
+
+// ensures reports whether the rules let nothing in that has none of the fields.
+func ensures(r lead.Rules, anyOf ...lead.Field) bool {
+	return slices.ContainsFunc(r.Require, func(either []lead.Field) bool {
+		return !slices.ContainsFunc(either, func(f lead.Field) bool { return !slices.Contains(anyOf, f) })
+	})
+}
+
 func (l *loader) site(id string, at Place, layers []layer) Site {
 	s := Site{Site: site.Site{ID: id}}
 	if !siteID.MatchString(id) {
@@ -181,6 +237,7 @@ func (l *loader) site(id string, at Place, layers []layer) Site {
 		}
 	}
 	l.checkCaptcha(id, at, layers)
+	l.checkRefusals(s, at, layers)
 	if _, ok := find(broker+"api_key", layers...); !ok {
 		if at.Line == 0 {
 			l.missing(Place{Name: "EASYBROKER_API_KEY"}, "is required")

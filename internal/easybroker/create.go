@@ -11,7 +11,8 @@ import (
 // out, and no other field is ever sent: another of their endpoints answers 422
 // to "unpermitted parameters" (inova).
 //
-// The page requires source and remote_id; the reference has no source.
+// The page requires source and remote_id; the reference has no source for a
+// partner, and requires it of an account. What else must be there: [API.Needs].
 type ContactRequest struct {
 	PropertyID string `json:"property_id,omitempty"`
 	Name       string `json:"name,omitempty"`
@@ -20,6 +21,23 @@ type ContactRequest struct {
 	Message    string `json:"message,omitempty"`
 	Source     string `json:"source,omitempty"`
 	RemoteID   int64  `json:"remote_id,omitempty"` // goes out as a number (page); not sent to a Plain account (rec)
+}
+
+// Needs are the fields that a contact request must have, by their JSON names:
+// of each list, one. The source, which is not the visitor's, is left out.
+//
+// A partner's needs a property, and an e-mail or a phone (ref; the page wants
+// the e-mail). An account's with a property needs anything to know the person
+// by; one without is a general inquiry, and needs a name, an e-mail or a phone,
+// and a message. Source for an account: PipedreamHQ/pipedream, create-contact-request.
+func (a API) Needs(withProperty bool) [][]string {
+	switch {
+	case a == Partner:
+		return [][]string{{"property_id"}, {"email", "phone"}, {"message"}}
+	case withProperty:
+		return [][]string{{"name", "email", "phone"}}
+	}
+	return [][]string{{"name"}, {"email", "phone"}, {"message"}}
 }
 
 // Receipt is EasyBroker's word that it took a contact request. It is no proof:
