@@ -131,7 +131,15 @@ func (l *lane) looksLike(item easybroker.Listed, c lead.Claim) bool {
 		return true
 	}
 	sent := request(c.Lead, l.routeOf(c))
-	reach := sent.Email != "" && sameText(item.Email, sent.Email) || sent.Email == "" && sent.Phone != "" && samePhone(item.Phone, sent.Phone)
+	var reach bool
+	switch {
+	case sent.Email != "":
+		reach = sameText(item.Email, sent.Email)
+	case sent.Phone != "":
+		reach = samePhone(item.Phone, sent.Phone)
+	default: // an account takes a name alone
+		reach = sent.Name != "" && sameText(item.Name, sent.Name)
+	}
 	return reach && sameText(item.Message, sent.Message)
 }
 
@@ -148,9 +156,9 @@ func (l *lane) isSame(item easybroker.Listed, c lead.Claim) bool {
 }
 
 // reaches reports whether the item has the address or the number that an
-// attempt named.
+// attempt named, or the name where there was neither.
 func reaches(f lead.Fingerprint, item easybroker.Listed) bool {
-	return f.Reaches(item.Email) || f.Reaches(tail(item.Phone))
+	return f.Reaches(item.Email) || f.Reaches(tail(item.Phone)) || f.Reaches(item.Name)
 }
 
 func sameText(a, b string) bool {

@@ -30,6 +30,10 @@ const (
 	longDoubt = time.Hour
 )
 
+// reasonBeyondProof is why a person must see to a general inquiry: a replay
+// reads all of the list once, which the courier would do over and over.
+const reasonBeyondProof = "perhaps in EasyBroker, and without a property not to be found by its stamps; replay it"
+
 // lookAll looks up what is due for it.
 func (l *lane) lookAll(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -72,10 +76,10 @@ func (l *lane) lookUp(ctx context.Context, claims []lead.Claim) {
 	groups := [][]lead.Claim{fresh}
 	byProperty := map[string]int{}
 	for _, c := range others {
-		i, known := byProperty[c.Lead.PropertyID]
+		i, known := byProperty[lookGroup(c.Lead)]
 		if !known {
 			i = len(groups)
-			byProperty[c.Lead.PropertyID] = i
+			byProperty[lookGroup(c.Lead)] = i
 			groups = append(groups, nil)
 		}
 		groups[i] = append(groups[i], c)
@@ -103,10 +107,7 @@ func (l *lane) release(ctx context.Context, claims []lead.Claim) {
 // lookFor looks for a group with one reading of the list. fresh leads are
 // sought among the latest of all; the list is then not read to its end.
 func (l *lane) lookFor(ctx context.Context, group []lead.Claim, fresh bool) {
-	q := easybroker.Query{PropertyID: group[0].Lead.PropertyID, After: l.windowFor(group)}
-	if fresh {
-		q.PropertyID = ""
-	}
+	q := l.queryFor(group, fresh)
 	// All must be seen where there may be more than one of a kind.
 	twins := !fresh && l.account.API != easybroker.Partner || slices.ContainsFunc(group, func(c lead.Claim) bool { return c.Perhaps > 1 })
 	began, steady := l.courier.clock.read(), l.courier.clock.steadyFor()
@@ -114,8 +115,8 @@ func (l *lane) lookFor(ctx context.Context, group []lead.Claim, fresh bool) {
 		return !twins && !slices.ContainsFunc(group, func(c lead.Claim) bool { return len(l.matches(c, items)) == 0 })
 	}
 	reading, err := l.read(ctx, q, fresh, enough)
-	if from := l.windowFor(group); err == nil && from.Before(q.After) { // its Date tells only now how wrong our clock is
-		q.After = from
+	if again := l.queryFor(group, fresh); err == nil && isWider(again, q) { // its Date tells only now how wrong our clock is
+		q = again
 		reading, err = l.read(ctx, q, fresh, enough)
 	}
 	if errors.Is(err, errTooManyPages) {
@@ -241,6 +242,10 @@ func (l *lane) collision(to *lead.Settlement) {
 // has it.
 func (l *lane) absent(c lead.Claim, sent time.Time, to *lead.Settlement) {
 	to.State, to.DueAt, to.Reason = lead.Queued, to.At, "not in EasyBroker's list"
+	if l.isBeyondProof(c) {
+		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, reasonBeyondProof
+		return
+	}
 	refused := c.LastStatus == http.StatusConflict || c.LastStatus == http.StatusUnprocessableEntity
 	if refused && l.courier.clock.since(c.FirstAttempt) > longDoubt {
 		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, "EasyBroker refuses its remote_id, and its list does not have it"

@@ -34,6 +34,9 @@ func (r Route) fingerprint(l *lead.Lead) lead.Fingerprint {
 	if reach == "" {
 		reach = tail(dialable(l.Phone, r.Account.Country))
 	}
+	if reach == "" { // an account takes a name alone
+		reach = l.Name
+	}
 	return lead.NewFingerprint(reach, r.Template.Fill(&l.Inquiry))
 }
 
