@@ -23,6 +23,10 @@ func TestFaultsAreReadStrictly(t *testing.T) {
 		"much":                   {`{"list_lag":"5m","answer":"broken","trouble":[{"on":"POST","next":2,"do":"hang","after":true}]}`, ""},
 		"hours":                  {`{"list_lag":"2h","clock_skew":"-1h30m"}`, ""},
 		"for ever":               {`{"list_lag":"forever"}`, ""},
+		"a list that lies":       {`{"pagination":"no_next_page","dates":"strict","unknown_parameters":"refuse"}`, ""},
+		"an unknown lie":         {`{"pagination":"none"}`, `pagination is "none", not one of usual, no_next_page, low_total`},
+		"dates of no kind":       {`{"dates":"any"}`, `dates is "any", not one of usual, strict`},
+		"parameters of no kind":  {`{"unknown_parameters":"422"}`, `unknown_parameters is "422", not one of ignore, refuse`},
 		"an unknown name":        {`{"lag":"5m"}`, `unknown field "lag"`},
 		"an unknown inner name":  {`{"trouble":[{"when":"now"}]}`, `unknown field "when"`},
 		"an unknown word":        {`{"repeat":"maybe"}`, `repeat is "maybe", not one of double, ignore`},
@@ -119,6 +123,30 @@ func TestEachPresetOfThePage(t *testing.T) {
 	require.ErrorContains(t, err, "party")
 	b := fakebroker.New(fakebroker.Options{})
 	require.Equal(t, 422, call(b, "POST", "/", "preset=party", "Content-Type: application/x-www-form-urlencoded").Code)
+}
+
+// One button goes out as another is pressed; what was set by other means stays.
+func TestOnePresetAtATime(t *testing.T) {
+	b := fakebroker.New(fakebroker.Options{Faults: fakebroker.Faults{Order: "asc"}})
+	press := func(name string) {
+		require.Equal(t, 303, call(b, "POST", "/", "preset="+name, "Content-Type: application/x-www-form-urlencoded").Code)
+		if name != "healthy" {
+			require.Equal(t, "asc", b.Faults().Order)
+		}
+		page := call(b, "GET", "/?lang=en", "").Body.String()
+		require.Equal(t, 1, strings.Count(page, `aria-pressed="true"`))
+		require.Contains(t, page, `value="`+name+`" aria-pressed="true"`)
+	}
+	press("no_next_page")
+	require.Equal(t, "no_next_page", b.Faults().Pagination)
+	press("low_total")
+	require.Equal(t, "low_total", b.Faults().Pagination)
+	press("down")
+	require.Empty(t, b.Faults().Pagination)
+	press("low_total")
+	require.Empty(t, b.Faults().Trouble)
+	press("healthy")
+	require.Zero(t, b.Faults())
 }
 
 func TestThePageShowsWhatArrived(t *testing.T) {
