@@ -325,3 +325,45 @@ func TestAWrongHalfDeliversNothing(t *testing.T) {
 	require.Equal(t, "401", ending(b.post(2)))
 	require.Empty(t, b.Book())
 }
+
+// What config check warns of is what is refused here: of each list any one
+// field will do, and none of them will not.
+func TestNeedsAreWhatIsRefused(t *testing.T) {
+	for _, api := range []easybroker.API{easybroker.Partner, easybroker.Plain} {
+		for _, withProperty := range []bool{true, false} {
+			for i, need := range api.Needs(withProperty) {
+				requireStatus(t, 422, api, withProperty, i, "")
+				for _, only := range need {
+					requireStatus(t, 200, api, withProperty, i, only)
+				}
+			}
+		}
+	}
+}
+
+// requireStatus sends the first field of each need, but of one another field or
+// none.
+func requireStatus(t *testing.T, status int, api easybroker.API, withProperty bool, but int, only string) {
+	t.Helper()
+	values := map[string]any{"property_id": "EB-1", "name": "Ana", "email": "a@b.mx", "phone": "5559090909", "message": "m", "source": "s", "remote_id": 1}
+	path, key, names := accountPath, "account-key", []string{"source"}
+	if api == easybroker.Partner {
+		path, key, names = partnerPath, "partner-key", []string{"remote_id"}
+	} else if withProperty {
+		names = append(names, "property_id")
+	}
+	for i, need := range api.Needs(withProperty) {
+		if i != but {
+			names = append(names, need[0])
+		} else if only != "" {
+			names = append(names, only)
+		}
+	}
+	fields := map[string]any{}
+	for _, name := range names {
+		fields[name] = values[name]
+	}
+	body, err := json.Marshal(fields)
+	require.NoError(t, err)
+	require.Equal(t, status, call(twoHalves(fakebroker.Faults{}), "POST", path, string(body), "X-Authorization: "+key).Code, "%s %s", path, body)
+}
