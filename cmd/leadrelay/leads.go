@@ -136,6 +136,7 @@ func storyRows(s console.Story) [][2]string {
 		{"reason", plain(s.Reason)},
 		{"site", s.Site},
 		{"property", plain(s.PropertyID)},
+		{"ambiguous", s.Context["ambiguous"]}, // the relay's own word: no form can set it
 		{"name", plain(s.Name)},
 		{"e-mail", plain(s.Email)},
 		{"phone", plain(s.Phone)},
@@ -152,6 +153,9 @@ func storyRows(s console.Story) [][2]string {
 func besideRows(s console.Story) [][2]string {
 	var rows [][2]string
 	for _, name := range slices.Sorted(maps.Keys(s.Context)) {
+		if name == "ambiguous" {
+			continue
+		}
 		rows = append(rows, [2]string{"with " + lead.Line(name), lead.Line(s.Context[name])})
 	}
 	for _, p := range s.Extra {
