@@ -42,7 +42,7 @@ func onEachForm(path string) []question {
 		{"POST " + path, 202, inquiry, "", "Idempotency-Key: " + path},
 		{"POST " + path, 422, strings.Replace(inquiry, "Hola", "Adiós", 1), `"key_reused"`, "Idempotency-Key: " + path},
 		{"POST " + path, 400, `{"email"`, `"unreadable"`, ""},
-		{"POST " + path, 400, "%zz", "<html", asForm},
+		{"POST " + path, 400, " ", "<html", asForm},
 		{"POST " + path, 403, inquiry, `"origin_not_allowed"`, "Origin: https://evil.mx"},
 		{"POST " + path, 413, large, `"too_large"`, ""},
 		{"POST " + path, 415, "a,b", `"unsupported_type"`, "Content-Type: text/csv\nAccept: application/json"},

@@ -6,6 +6,7 @@ package body
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -158,7 +159,7 @@ func (m Media) parse(body []byte) (all []Field, leftOut int, err error) {
 	switch {
 	case len(bytes.TrimSpace(body)) == 0:
 		err = errEmptyBody
-	case m.kind == jsonBody:
+	case m.kind == jsonBody, m.kind == urlEncodedBody && isObject(body):
 		return parseJSON(body)
 	case m.kind == urlEncodedBody:
 		all, err = parseURLEncoded(string(body))
@@ -166,6 +167,13 @@ func (m Media) parse(body []byte) (all []Field, leftOut int, err error) {
 		all, err = parseMultipart(body, m.boundary)
 	}
 	return all, 0, err
+}
+
+// isObject reports JSON that calls itself a form, as curl -d and jQuery's post
+// send it. No form begins like that.
+func isObject(body []byte) bool {
+	body = bytes.TrimSpace(body)
+	return body[0] == '{' && json.Valid(body)
 }
 
 // refuseUnread refuses what the headers alone give away.
