@@ -133,6 +133,7 @@ func TestBodies(t *testing.T) {
 		"a name of dots and accents":           {formType, wholeForm + "&" + strings.Repeat("e\u0301.", 16_000) + "=x", 202},
 		"59 long names of accents":             {formType, wholeForm + strings.Repeat("&"+strings.Repeat("\u0327\u0301", 250)+"[value]=x", 59), 202},
 		"JSON names that multiply":             {jsonType, jsonWith(`"` + strings.Repeat("a", 250) + `":[` + strings.TrimSuffix(strings.Repeat(`{"value":1},`, 4500), ",") + `]`), 202},
+		"950 places":                           {formType, wholeForm + places(950), 202},
 		"10,000 fields":                        {formType, wholeForm + many(10_000), 400},
 		"a form that is JSON":                  {formType, wholeJSON, 202},
 		"a form that is nearly JSON":           {formType, wholeJSON + "x", 422},
@@ -191,6 +192,15 @@ func pieces(n int) string {
 		for _, piece := range [...]string{"id", "type", "title", "value", "raw_value", "required"} {
 			fmt.Fprintf(&b, "&fields%%5Bf%d%%5D%%5B%s%%5D=1", i, piece)
 		}
+	}
+	return b.String()
+}
+
+// places are fields that each lie somewhere else, in one long list.
+func places(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "&a%%5B%d%%5D%%5Bmail%%5D=%d", i, i)
 	}
 	return b.String()
 }

@@ -148,7 +148,7 @@ func (v *Vocabulary) lookUp(name string) word {
 
 // isLogin reports the name under which somebody logs in: username in one word.
 // A field such as user_name asks for a name.
-func isLogin(name string) bool { return strings.EqualFold(name, "username") || name == "userName" }
+func isLogin(name string) bool { return strings.EqualFold(name, "username") }
 
 // strip takes off what forms put around a word, as little as will do.
 func (v *Vocabulary) strip(all []string) word {

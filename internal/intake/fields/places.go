@@ -10,6 +10,7 @@ import "strings"
 // the visitor is one place, and all others' details are extra.
 type place struct {
 	path     string
+	list     string // the path of the list that it is an element of; empty if it is none
 	kind     placeKind
 	has      roleSet // what lies here and says something
 	mergedIn int     // the place that this one is part of; its own index otherwise
@@ -46,8 +47,12 @@ func (r *reader) placeAt(path string) int {
 			return i
 		}
 	}
-	r.places = append(r.places, place{path: path, kind: kindOf(path), mergedIn: len(r.places)})
-	return len(r.places) - 1
+	p := place{path: path, kind: kindOf(path), mergedIn: len(r.places)}
+	if list, index := split(path); isIndex(index) {
+		p.list = list
+	}
+	r.places = append(r.places, p)
+	return p.mergedIn
 }
 
 // kindOf reads the words of a path. The last segment that says something
@@ -84,11 +89,9 @@ func (r *reader) separateListed() {
 		}
 	}
 	for i := range r.places {
-		list, index := split(r.places[i].path)
-		if list == "" || !isIndex(index) || r.hasTwins(list) {
-			continue
+		if list := r.places[i].list; list != "" && !r.hasTwins(list) {
+			r.merge(i, r.placeAt(list))
 		}
-		r.merge(i, r.placeAt(list))
 	}
 	r.settlePlaces()
 }
@@ -102,11 +105,11 @@ func (r *reader) merge(element, into int) {
 func (r *reader) hasTwins(list string) bool {
 	var seen roleSet
 	for i := range r.places {
-		in, index := split(r.places[i].path)
-		if r.places[i].mergedIn != i || (r.places[i].path != list && (in != list || !isIndex(index))) {
+		p := &r.places[i]
+		if p.mergedIn != i || (p.path != list && p.list != list) {
 			continue
 		}
-		has := r.places[i].has.person()
+		has := p.has.person()
 		if seen&has != 0 {
 			return true
 		}
