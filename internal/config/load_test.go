@@ -172,7 +172,7 @@ func TestAWrongVariableIsNamed(t *testing.T) {
 		"a URL without a host":                  {vars{"EASYBROKER_URL": "https:///v1"}, "EASYBROKER_URL: wants an address such as https://api.easybroker.com/v1"},
 		"a URL of another scheme":               {vars{"EASYBROKER_URL": "ftp://127.0.0.1/v1"}, "EASYBROKER_URL: wants https; http is for this machine only"},
 		"a source of two lines":                 {vars{"LEADRELAY_SOURCE": "casas.mx\r\nX-Evil: 1"}, "LEADRELAY_SOURCE: wants one line of text, without control characters"},
-		"the second of two origins":             {vars{"LEADRELAY_ORIGINS": "https://casas.mx,casas.mx"}, "LEADRELAY_ORIGINS: entry 2 wants origins: https://host or https://*.host, with a port where it has one and nothing behind it"},
+		"the second of two origins":             {vars{"LEADRELAY_ORIGINS": "https://casas.mx,casas.mx"}, "LEADRELAY_ORIGINS: entry 2 wants origins: https://host or https://*.host, with a port where it has one and nothing behind it, or what an app sends, such as capacitor://localhost"},
 		"a thank-you page without a scheme":     {vars{"LEADRELAY_THANKS_URL": "casas.mx/gracias"}, "LEADRELAY_THANKS_URL: wants an address such as https://casas.mx/gracias, or a path such as /gracias"},
 		"a thank-you page that runs":            {vars{"LEADRELAY_THANKS_URL": "javascript:alert(1)"}, "LEADRELAY_THANKS_URL: wants an address such as https://casas.mx/gracias, or a path such as /gracias"},
 		"a thank-you path that is another host": {vars{"LEADRELAY_THANKS_URL": "//evil.mx"}, "LEADRELAY_THANKS_URL: wants an address such as https://casas.mx/gracias, or a path such as /gracias"},

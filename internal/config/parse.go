@@ -247,7 +247,7 @@ func origins(list []string) (site.Origins, error) {
 	}
 	o, err := site.ParseOrigins(list)
 	if err != nil { // its text repeats the entry
-		return o, errors.New("wants origins: https://host or https://*.host, with a port where it has one and nothing behind it")
+		return o, errors.New("wants origins: https://host or https://*.host, with a port where it has one and nothing behind it, or what an app sends, such as capacitor://localhost")
 	}
 	return o, nil
 }

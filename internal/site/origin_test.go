@@ -118,7 +118,15 @@ func TestAMalformedOriginIsRefused(t *testing.T) {
 		"a port that no machine has":    "https://casas.mx:70000",
 		"a blank":                       "https://casas .mx",
 		"an escape":                     "https://casas%2emx",
-		"letters that browsers rewrite": "https://cañada.mx",
+		"letters that no host has":      "https://casas\ufffd.mx",
+		"a blank in other letters":      "https://ca\u00a0ñada.mx",
+		"a file":                        "file://localhost",
+		"a socket":                      "wss://casas.mx",
+		"an app and a port":             "capacitor://localhost:80",
+		"an app's subdomains":           "capacitor://*.casas.mx",
+		"an app and a path":             "capacitor://localhost/index.html",
+		"an app without a host":         "capacitor://",
+		"a misspelled scheme":           "htps://casas.mx",
 		"an escape of such letters":     "https://ca%C3%B1ada.mx",
 		"an empty label":                "https://casas..mx",
 		"a list in one entry":           "https://casas.mx,https://otra.mx",
@@ -138,4 +146,90 @@ func TestEveryWrongOriginIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, `"uno.mx"`)
 	require.ErrorContains(t, err, `"dos.mx"`)
 	require.NotContains(t, err.Error(), "ok.mx")
+}
+
+func TestAnOriginMayHaveAnyLetters(t *testing.T) {
+	list := []string{"https://cañada.mx", "https://*.peñón.mx:8443", "https://GROẞ.example/", "https://\uff43asas.mx", "https://can\u0303on.mx"}
+	o, err := site.ParseOrigins(list)
+	require.NoError(t, err)
+	require.Equal(t, list, o.List(), "as they were written")
+	require.Equal(t, []string{
+		"https://xn--caada-pta.mx", "https://*.xn--pen-8mak.mx:8443", "https://xn--gro-7ka.example", "https://casas.mx", "https://xn--caon-hqa.mx",
+	}, o.Sources(), "as browsers write them")
+	for origin, want := range map[string]bool{
+		"https://xn--caada-pta.mx": true, "https://www.xn--pen-8mak.mx:8443": true, "https://xn--gro-7ka.example": true, "https://casas.mx": true, "https://xn--caon-hqa.mx": true,
+		"https://cañada.mx": false, "https://xn--pen-8mak.mx:8443": false, "https://canada.mx": false, "https://xn--caada-pta.mx.evil.mx": false,
+	} {
+		require.Equal(t, want, o.Allow(origin), origin)
+	}
+}
+
+// What apps send: Capacitor and Ionic on iOS, Tauri, Electron, and Capacitor
+// with a scheme and a host that the app chose (appwrite/appwrite#13514).
+func TestAnOriginMayBeAnApps(t *testing.T) {
+	list := []string{
+		"capacitor://localhost", "ionic://localhost", "tauri://localhost", "app://-", "capacitor://app.casas.mx", "micasa://localhost", "http://tauri.localhost", "https://localhost",
+	}
+	o, err := site.ParseOrigins(list)
+	require.NoError(t, err)
+	for _, origin := range list {
+		require.True(t, o.Allow(origin), origin)
+		require.Equal(t, origin, o.Own(origin))
+	}
+	// An app's origin opens the same host under no other scheme (c15t/c15t#1012).
+	for _, origin := range []string{"capacitor://evil.mx", "https://app.casas.mx", "ionic://app.casas.mx", "app://localhost", "app://", "capacitor://localhost.evil.mx", "http://localhost"} {
+		require.False(t, o.Allow(origin), origin)
+	}
+}
+
+// The examples are Google's own where they say so in the comment.
+func TestATranslatedPageIsTheSites(t *testing.T) {
+	o, err := site.ParseOrigins([]string{
+		"https://casas.mx", "https://*.lofts.mx", "https://foo-example.com", "https://xn--57hw060o.com", "https://en-us.example.com",
+		"https://xn--en--w45as309w.com", "https://xn----16pw588q.com", "https://cañada.mx", "http://claro.mx", "https://puerto.mx:8443", "https://example.com.mx",
+		"https://llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch.co.uk", "https://otra-mx.translate.goog",
+	})
+	require.NoError(t, err)
+	for name, test := range map[string]struct{ origin, own string }{
+		"the page itself":                        {"https://casas.mx", "https://casas.mx"},
+		"its translation":                        {"https://casas-mx.translate.goog", "https://casas.mx"},
+		"in capitals":                            {"HTTPS://Casas-MX.Translate.Goog", "https://casas.mx"},
+		"with its port":                          {"https://casas-mx.translate.goog:443", "https://casas.mx"},
+		"of a subdomain of a wildcard":           {"https://www-lofts-mx.translate.goog", "https://www.lofts.mx"},
+		"of a deep subdomain":                    {"https://a-b-lofts-mx.translate.goog", "https://a.b.lofts.mx"},
+		"of a subdomain with a dash":             {"https://a--b-lofts-mx.translate.goog", "https://a-b.lofts.mx"},
+		"a dash (Google's example)":              {"https://foo--example-com.translate.goog", "https://foo-example.com"},
+		"other letters (Google's example)":       {"https://0-57hw060o-com.translate.goog", "https://xn--57hw060o.com"},
+		"a mark in front (Google's example)":     {"https://1-en--us-example-com.translate.goog", "https://en-us.example.com"},
+		"letters and dashes (Google's example)":  {"https://0-en----w45as309w-com.translate.goog", "https://xn--en--w45as309w.com"},
+		"both marks (Google's example)":          {"https://1-0-----16pw588q-com.translate.goog", "https://xn----16pw588q.com"},
+		"an ñ":                                   {"https://0-caada--pta-mx.translate.goog", "https://xn--caada-pta.mx"},
+		"one that is listed as it is":            {"https://otra-mx.translate.goog", "https://otra-mx.translate.goog"},
+		"plain http":                             {"http://casas-mx.translate.goog", ""},
+		"another port":                           {"https://casas-mx.translate.goog:8443", ""},
+		"of a page without encryption":           {"https://claro-mx.translate.goog", ""},
+		"of a page on a port":                    {"https://puerto-mx.translate.goog", ""},
+		"the domain of a wildcard":               {"https://lofts-mx.translate.goog", ""},
+		"another site":                           {"https://evil-mx.translate.goog", ""},
+		"a look-alike that begins with it":       {"https://casas-mx-evil-mx.translate.goog", ""},
+		"a look-alike that ends with it":         {"https://evilcasas-mx.translate.goog", ""},
+		"a dash that is no dot":                  {"https://casas--mx.translate.goog", ""},
+		"a dash where the host has a dot":        {"https://example--com-mx.translate.goog", ""},
+		"three dashes":                           {"https://a---lofts-mx.translate.goog", ""},
+		"a dash at the start":                    {"https://-casas-mx.translate.goog", ""},
+		"a dash at the end":                      {"https://casas-mx-.translate.goog", ""},
+		"nothing in front":                       {"https://.translate.goog", ""},
+		"a mark and nothing":                     {"https://0-.translate.goog", ""},
+		"a dot in front":                         {"https://casas.mx.translate.goog", ""},
+		"a subdomain of the translation":         {"https://x.casas-mx.translate.goog", ""},
+		"a look-alike of Google":                 {"https://casas-mx.translate.goog.evil.mx", ""},
+		"a look-alike of Google's end":           {"https://casas-mx.eviltranslate.goog", ""},
+		"Google itself":                          {"https://translate.goog", ""},
+		"a dot behind":                           {"https://casas-mx.translate.goog.", ""},
+		"a long host, of which the end is known": {"https://lanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch-co-uk.translate.goog", ""},
+		"a host of which only a digest is known": {"https://k44bq2hp32fdtbcksvsl7hzheb-gw7ac7aebhh5l5a-casas-mx.translate.goog", ""},
+	} {
+		require.Equal(t, test.own, o.Own(test.origin), name)
+	}
+	require.False(t, o.Allow("https://casas-mx.translate.goog"), "nobody is sent there")
 }

@@ -3,7 +3,9 @@
 package site
 
 import (
+	"cmp"
 	"net/url"
+	"strings"
 
 	"leadrelay/internal/lead"
 )
@@ -35,24 +37,55 @@ type Site struct {
 // ends, and take `//host` as another host, so anything odd is refused rather
 // than mended.
 func (s *Site) Redirect(target string) string {
-	const longest = 2048
-	if target == "" || len(target) > longest || hasOddByte(target) {
+	u := parse(target)
+	switch {
+	case u == nil:
 		return ""
-	}
-	u, err := url.Parse(target)
-	if err != nil || u.User != nil || u.Opaque != "" {
-		return ""
-	}
-	if u.Scheme == "" && u.Host == "" {
-		if target[0] != '/' || (len(target) > 1 && target[1] == '/') {
-			return ""
-		}
+	case isReference(u) && target[0] == '/':
 		return u.String()
-	}
-	if !s.Origins.Allow(u.Scheme + "://" + u.Host) {
+	case !s.Origins.Allow(u.Scheme + "://" + u.Host):
 		return ""
 	}
 	return u.String()
+}
+
+// RedirectFrom is Redirect for a target that a page of the site has named,
+// which may be relative to that page. Without a page only a whole address goes
+// anywhere.
+func (s *Site) RedirectFrom(page *url.URL, target string) string {
+	u := parse(target)
+	switch {
+	case u == nil || (page == nil && isReference(u)):
+		return ""
+	case !isReference(u):
+		return s.Redirect(target)
+	case target[0] == '/':
+		return page.Scheme + "://" + page.Host + u.String()
+	}
+	base := *page
+	base.Path = cmp.Or(base.Path, "/")
+	return base.ResolveReference(u).String()
+}
+
+// isReference reports a target that is neither on another host nor of another
+// scheme.
+func isReference(u *url.URL) bool { return u.Scheme == "" && u.Host == "" }
+
+// parse reads a target. It returns nil when browsers might read it another way.
+func parse(target string) *url.URL {
+	const longest = 2048
+	if len(target) > longest {
+		return nil
+	}
+	target = encodeLetters(target)
+	if target == "" || hasOddByte(target) || strings.HasPrefix(target, "//") {
+		return nil
+	}
+	u, err := url.Parse(target)
+	if err != nil || u.User != nil || u.Opaque != "" {
+		return nil
+	}
+	return u
 }
 
 // hasOddByte reports a byte that no address needs raw and browsers bend.

@@ -3,7 +3,9 @@ package site_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -40,6 +42,92 @@ func TestRedirectGoesWhereItMay(t *testing.T) {
 		"http://local.mx:8080/x":           "http://local.mx:8080/x",
 	} {
 		require.Equal(t, want, visited(t).Redirect(target), "%q", target)
+	}
+}
+
+func TestRedirectEncodesLettersAsBrowsersDo(t *testing.T) {
+	o, err := site.ParseOrigins([]string{"https://ok.mx", "https://cañada.mx:8443"})
+	require.NoError(t, err)
+	s := &site.Site{Origins: o}
+	for target, want := range map[string]string{
+		"/página/año":                         "/p%C3%A1gina/a%C3%B1o",
+		"/gracias?por=visitación#sí":          "/gracias?por=visitaci%C3%B3n#s%C3%AD",
+		"https://ok.mx/ruta%2Fya/página":      "https://ok.mx/ruta%2Fya/p%C3%A1gina",
+		"https://ok.mx/nin\u0303o":            "https://ok.mx/nin%CC%83o",
+		"https://cañada.mx:8443/gracias":      "https://xn--caada-pta.mx:8443/gracias",
+		"https://CAÑADA.MX:8443/ñ":            "https://xn--caada-pta.mx:8443/%C3%B1",
+		"https://cañada.mx/gracias":           "", // another port
+		"https://evil.mx/cañada.mx":           "",
+		"https://cañada.mx:8443@evil.mx/":     "",
+		"https://cañada.mx.evil.mx:8443/":     "",
+		"https://\uff4fk.mx/página":           "", // browsers read another host than is written
+		"https://ok\u3002mx/página":           "",
+		"https://can\u0303ada.mx:8443/":       "",
+		"/página y más":                       "",
+		"/página\u2215evil.mx":                "",
+		"/página\u200b":                       "",
+		"//evil.mx/página":                    "",
+		"https:página":                        "",
+		"/" + strings.Repeat("ñ", 1000) + "/": "/" + strings.Repeat("%C3%B1", 1000) + "/",
+		"/" + strings.Repeat("ñ", 1024):       "",
+	} {
+		require.Equal(t, want, s.Redirect(target), "%q", target)
+	}
+}
+
+func TestATargetMayBeRelativeToThePage(t *testing.T) {
+	from := func(page, target string) string {
+		u, err := url.Parse(page)
+		require.NoError(t, err)
+		return visited(t).RedirectFrom(u, target)
+	}
+	const page = "https://ok.mx/propiedades/roma?a=b"
+	for target, want := range map[string]string{
+		"gracias":               "https://ok.mx/propiedades/gracias",
+		"./gracias":             "https://ok.mx/propiedades/gracias",
+		"../gracias":            "https://ok.mx/gracias",
+		"../../../gracias":      "https://ok.mx/gracias",
+		"?ok=1":                 "https://ok.mx/propiedades/roma?ok=1",
+		"#gracias":              "https://ok.mx/propiedades/roma?a=b#gracias",
+		"página.html":           "https://ok.mx/propiedades/p%C3%A1gina.html",
+		"/gracias":              "https://ok.mx/gracias",
+		"https://ok.mx/gracias": "https://ok.mx/gracias",
+		".//evil.mx":            "https://ok.mx/propiedades//evil.mx",
+		"..//..//evil.mx":       "https://ok.mx/evil.mx",
+		"@evil.mx":              "https://ok.mx/propiedades/@evil.mx",
+		"evil.mx":               "https://ok.mx/propiedades/evil.mx",
+		"":                      "",
+		"//evil.mx":             "",
+		`gracias\..\evil.mx`:    "",
+		"https:gracias":         "",
+		"javascript:alert(1)":   "",
+		"data:x":                "",
+		":80":                   "",
+		"gracias\n":             "",
+		"https://evil.mx":       "",
+	} {
+		require.Equal(t, want, from(page, target), "%q", target)
+	}
+	require.Equal(t, "https://ok.mx/gracias", from("https://ok.mx", "gracias"), "the origin alone")
+	require.Equal(t, "https://ok.mx/?ok=1", from("https://ok.mx", "?ok=1"))
+	for _, target := range []string{"gracias", "/gracias", "?ok=1", "#x"} {
+		require.Empty(t, visited(t).RedirectFrom(nil, target), "%q without a page", target)
+	}
+	require.Equal(t, "https://ok.mx/gracias", visited(t).RedirectFrom(nil, "https://ok.mx/gracias"))
+}
+
+// Whatever a page names leads to that page's own host, or to one on the list.
+func TestNoTrickLeavesThePage(t *testing.T) {
+	s := visited(t)
+	for _, page := range []string{"https://ok.mx", "https://ok.mx/", "https://ok.mx//evil.mx/p", "https://www.casas.mx/a/b?c#d"} {
+		u, err := url.Parse(page)
+		require.NoError(t, err)
+		for _, target := range slices.Concat(tricks(), theList(t)) {
+			if got := s.RedirectFrom(u, target); got != "" {
+				require.Regexp(t, "^https?://", got, "%q", target)
+				require.True(t, isFine(browserHost(got)), "%q became %q, on %q", target, got, browserHost(got))
+			}
+		}
 	}
 }
 
