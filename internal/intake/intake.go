@@ -5,6 +5,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -160,9 +161,7 @@ func (d *door) submit(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return err
 	}
 	ifNoMail := d.screen(r, v, &l)
-	kept, err := d.store(r.Context(), lead.Submission{
-		Lead: l, Tick: v.desk.Tick, Key: lead.KeyOf(l.Site, v.submissionID(r)), Content: l.Content(),
-	})
+	kept, err := d.store(r.Context(), v.submission(r, l))
 	if err != nil {
 		return err
 	}
@@ -201,7 +200,7 @@ func (d *door) admit(r *http.Request, v *visit) error {
 // store keeps the lead even if the client hangs up now: the inquiry is whole,
 // and a page that is being closed wants it delivered all the same.
 func (d *door) store(ctx context.Context, s lead.Submission) (lead.Kept, error) {
-	end, ok := d.running.begin(s.Key)
+	end, ok := d.running.begin(cmp.Or(s.Own, s.Key)) // visitors of a cached page do not wait for each other
 	if !ok {
 		return lead.Kept{}, problem.NewInProgress(soon)
 	}

@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"cmp"
 	"net/http"
 	"sync"
 	"time"
@@ -9,10 +8,19 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// submissionID is the sender's own id for the inquiry, if it has one: programs
-// set the header, forms the field.
-func (v *visit) submissionID(r *http.Request) string {
-	return cmp.Or(r.Header.Get("Idempotency-Key"), v.draft.SubmissionID)
+// submission is the lead and what tells whether it has been here: the sender's
+// own id for it, if it has one. Programs set the header Idempotency-Key, webhook
+// senders their own, and forms a field.
+func (v *visit) submission(r *http.Request, l lead.Lead) lead.Submission {
+	s := lead.Submission{Lead: l, Tick: v.desk.Tick, Content: l.Content()}
+	if id := r.Header.Get("Idempotency-Key"); id != "" {
+		s.Key = lead.KeyOf(l.Site, id)
+	} else if id := deliveryID(r.Header); id != "" {
+		s.Key = lead.DeliveryKeyOf(l.Site, id, s.Content)
+	} else if v.draft.SubmissionID != "" {
+		s.Key, s.Own = lead.KeyOf(l.Site, v.draft.SubmissionID), l.OwnKeyOf(v.draft.SubmissionID)
+	}
+	return s
 }
 
 // running are the keys of the inquiries that are being written down.

@@ -67,6 +67,8 @@ func TestARepeatGetsTheSameAnswer(t *testing.T) {
 	written := func(at, id, body string) string {
 		return withID(strings.Replace(body, "{", `{"client_submitted_at":"`+at+`",`, 1), id)
 	}
+	another := strings.NewReplacer("ana@", "eva@", "5512345678", "5587654321", `"Ana"`, `"Eva"`).Replace(wholeJSON)
+	noPhone := strings.NewReplacer("ana@", "eva@", "5512345678", "").Replace(wholeJSON)
 	const nine, ten = "2026-11-24T09:00:00-06:00", "2026-11-24T10:00:00-06:00"
 	tests := map[string]struct {
 		first, second         string // bodies
@@ -74,24 +76,35 @@ func TestARepeatGetsTheSameAnswer(t *testing.T) {
 		status                int
 		leads                 int
 	}{
-		"D1 the same key and body":              {wholeJSON, wholeJSON, []string{key, "k"}, []string{key, "k"}, 202, 1},
-		"D1 the key in a field":                 {withID(wholeJSON, "k"), withID(wholeJSON, "k"), nil, nil, 202, 1},
-		"the key in a field, then in a header":  {withID(wholeJSON, "k"), wholeJSON, nil, []string{key, "k"}, 202, 1},
-		"a header counts more than a field":     {withID(wholeJSON, "k"), withID(changed, "k"), nil, []string{key, "l"}, 202, 2},
-		"D2 the same key, another body":         {wholeJSON, changed, []string{key, "k"}, []string{key, "k"}, 422, 1},
-		"D2 the same in another order":          {wholeJSON, other, []string{key, "k"}, []string{key, "k"}, 202, 1},
-		"D9 a double click":                     {wholeJSON, wholeJSON, nil, nil, 202, 1},
-		"D9 the same, typed another way":        {wholeJSON, other, nil, nil, 202, 1},
-		"D10 another message":                   {wholeJSON, changed, nil, nil, 202, 2},
-		"D10 another property":                  {wholeJSON, strings.Replace(wholeJSON, "1234", "1235", 1), nil, nil, 202, 2},
-		"another person":                        {wholeJSON, strings.Replace(wholeJSON, "ana@", "eva@", 1), nil, nil, 202, 2},
-		"a name that was put right":             {wholeJSON, strings.Replace(wholeJSON, `"Ana"`, `"Ana Luz"`, 1), nil, nil, 202, 2},
-		"a blank key is none":                   {wholeJSON, changed, []string{key, ""}, []string{key, ""}, 202, 2},
-		"E9 the same after hours offline":       {written(nine, "k", wholeJSON), written(nine, "k", wholeJSON), nil, nil, 202, 1},
-		"E9 with the time of another try":       {written(nine, "k", wholeJSON), written(ten, "k", wholeJSON), nil, nil, 202, 1},
-		"E9 an edit under the same key":         {written(nine, "k", wholeJSON), written(ten, "k", changed), nil, nil, 422, 1},
-		"E9 an edit under a key of its own":     {written(nine, "k", wholeJSON), written(ten, "l", changed), nil, nil, 202, 2},
-		"a key of any length and letters works": {wholeJSON, wholeJSON, []string{key, strings.Repeat("ñ\"\\", 1000)}, []string{key, strings.Repeat("ñ\"\\", 1000)}, 202, 1},
+		"D1 the same key and body":                     {wholeJSON, wholeJSON, []string{key, "k"}, []string{key, "k"}, 202, 1},
+		"D1 the key in a field":                        {withID(wholeJSON, "k"), withID(wholeJSON, "k"), nil, nil, 202, 1},
+		"the key in a field, then in a header":         {withID(wholeJSON, "k"), wholeJSON, nil, []string{key, "k"}, 202, 1},
+		"a header counts more than a field":            {withID(wholeJSON, "k"), withID(changed, "k"), nil, []string{key, "l"}, 202, 2},
+		"D2 the same key, another body":                {wholeJSON, changed, []string{key, "k"}, []string{key, "k"}, 422, 1},
+		"D2 the same in another order":                 {wholeJSON, other, []string{key, "k"}, []string{key, "k"}, 202, 1},
+		"D9 a double click":                            {wholeJSON, wholeJSON, nil, nil, 202, 1},
+		"D9 the same, typed another way":               {wholeJSON, other, nil, nil, 202, 1},
+		"D10 another message":                          {wholeJSON, changed, nil, nil, 202, 2},
+		"D10 another property":                         {wholeJSON, strings.Replace(wholeJSON, "1234", "1235", 1), nil, nil, 202, 2},
+		"another person":                               {wholeJSON, strings.Replace(wholeJSON, "ana@", "eva@", 1), nil, nil, 202, 2},
+		"a name that was put right":                    {wholeJSON, strings.Replace(wholeJSON, `"Ana"`, `"Ana Luz"`, 1), nil, nil, 202, 2},
+		"another person with the same hidden id":       {withID(wholeJSON, "k"), withID(another, "k"), nil, nil, 202, 2},
+		"another person who left no phone":             {withID(wholeJSON, "k"), withID(noPhone, "k"), nil, nil, 202, 2},
+		"another e-mail, the same phone":               {withID(wholeJSON, "k"), withID(strings.Replace(wholeJSON, "ana@", "eva@", 1), "k"), nil, nil, 422, 1},
+		"another phone, the same e-mail":               {withID(wholeJSON, "k"), withID(strings.Replace(wholeJSON, "5512345678", "5587654321", 1), "k"), nil, nil, 422, 1},
+		"another person under the same header":         {wholeJSON, another, []string{key, "k"}, []string{key, "k"}, 422, 1},
+		"another person, the header in a field before": {withID(wholeJSON, "k"), another, nil, []string{key, "k"}, 422, 1},
+		"another person, the field in a header before": {wholeJSON, withID(another, "k"), []string{key, "k"}, nil, 202, 2},
+		"a delivery id and other words":                {wholeJSON, changed, []string{"webhook-id", "k"}, []string{"webhook-id", "k"}, 202, 2},
+		"a delivery id and another person":             {wholeJSON, another, []string{"svix-id", "k"}, []string{"svix-id", "k"}, 202, 2},
+		"a delivery id beside a hidden id":             {withID(wholeJSON, "k"), withID(changed, "k"), []string{"webhook-id", "1"}, []string{"webhook-id", "2"}, 202, 2},
+		"a proxy's request id":                         {wholeJSON, changed, []string{"X-Request-Id", "k"}, []string{"X-Request-Id", "k"}, 202, 2},
+		"a blank key is none":                          {wholeJSON, changed, []string{key, ""}, []string{key, ""}, 202, 2},
+		"E9 the same after hours offline":              {written(nine, "k", wholeJSON), written(nine, "k", wholeJSON), nil, nil, 202, 1},
+		"E9 with the time of another try":              {written(nine, "k", wholeJSON), written(ten, "k", wholeJSON), nil, nil, 202, 1},
+		"E9 an edit under the same key":                {written(nine, "k", wholeJSON), written(ten, "k", changed), nil, nil, 422, 1},
+		"E9 an edit under a key of its own":            {written(nine, "k", wholeJSON), written(ten, "l", changed), nil, nil, 202, 2},
+		"a key of any length and letters works":        {wholeJSON, wholeJSON, []string{key, strings.Repeat("ñ\"\\", 1000)}, []string{key, strings.Repeat("ñ\"\\", 1000)}, 202, 1},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -220,4 +233,99 @@ func TestTheKeyOfARunningRequest(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A webhook that is tried again after the ten minutes for which words count.
+// The first is what documenso/documenso#3204 and zenml-io/zenml#5215 ask for.
+func TestADeliveryThatComesAgainIsOneLead(t *testing.T) {
+	const agent = "User-Agent"
+	tests := map[string]struct {
+		first, second []string
+		leads         int
+	}{
+		"Standard Webhooks":               {[]string{"webhook-id", "msg_2Lk0Example", "webhook-timestamp", "1795834000"}, []string{"webhook-id", "msg_2Lk0Example", "webhook-timestamp", "1795834660"}, 1},
+		"Svix":                            {[]string{"svix-id", "msg_1"}, []string{"svix-id", "msg_1"}, 1},
+		"Shopify":                         {[]string{"X-Shopify-Event-Id", "e", "X-Shopify-Webhook-Id", "1"}, []string{"X-Shopify-Event-Id", "e", "X-Shopify-Webhook-Id", "2"}, 1},
+		"WooCommerce":                     {[]string{"X-WC-Webhook-Delivery-ID", "7", "X-WC-Webhook-ID", "1"}, []string{"X-WC-Webhook-Delivery-ID", "7", "X-WC-Webhook-ID", "1"}, 1},
+		"a form builder of WordPress":     {[]string{"X-DSGo-Delivery", "6f1c", agent, "DesignSetGo/2.10.0"}, []string{"X-DSGo-Delivery", "6f1c", agent, "DesignSetGo/2.10.0"}, 1},
+		"Chatwoot":                        {[]string{"X-Chatwoot-Delivery", "1"}, []string{"X-Chatwoot-Delivery", "1"}, 1},
+		"Documenso":                       {[]string{"X-Documenso-Delivery-Id", "1"}, []string{"X-Documenso-Delivery-Id", "1"}, 1},
+		"PandaDoc":                        {[]string{"X-PandaDoc-Webhook-Event-Id", "1"}, []string{"X-PandaDoc-Webhook-Event-Id", "1"}, 1},
+		"Contentful":                      {[]string{"X-Contentful-Idempotency-Key", "1"}, []string{"X-Contentful-Idempotency-Key", "1"}, 1},
+		"Hookdeck":                        {[]string{"X-Hookdeck-EventID", "evt_1", "X-Hookdeck-Attempt-Count", "1"}, []string{"X-Hookdeck-EventID", "evt_1", "X-Hookdeck-Attempt-Count", "2"}, 1},
+		"Hookdeck, when its sender tries": {[]string{"svix-id", "msg_1", "X-Hookdeck-EventID", "evt_1"}, []string{"svix-id", "msg_1", "X-Hookdeck-EventID", "evt_2"}, 1},
+		"another delivery":                {[]string{"webhook-id", "msg_1"}, []string{"webhook-id", "msg_2"}, 2},
+		"the same id of another sender":   {[]string{"webhook-id", "1"}, []string{"X-DSGo-Delivery", "1"}, 2},
+		"a blank id":                      {[]string{"webhook-id", ""}, []string{"webhook-id", ""}, 2},
+		"a proxy's request id":            {[]string{"X-Request-Id", "1"}, []string{"X-Request-Id", "1"}, 2},
+		"a browser's header":              {[]string{"webhook-id", "1", "Origin", "https://casas.mx"}, []string{"webhook-id", "1", "Origin", "https://casas.mx"}, 2},
+		"a browser's without an origin":   {[]string{"webhook-id", "1", "Sec-Fetch-Mode", "navigate"}, []string{"webhook-id", "1", "Sec-Fetch-Mode", "navigate"}, 2},
+		"the subscription's id":           {[]string{"X-Claap-Webhook-Id", "1"}, []string{"X-Claap-Webhook-Id", "1"}, 2},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCounter(t, atOnce)
+				first := c.post("/f/casas", jsonType, wholeJSON, tt.first...)
+				time.Sleep(11 * time.Minute)
+				second := c.post("/f/casas", jsonType, wholeJSON, tt.second...)
+				require.Equal(t, []int{202, 202}, []int{first.Code, second.Code})
+				require.Equal(t, tt.leads, c.leads(t))
+				if tt.leads == 1 {
+					require.Equal(t, first.Body.String(), second.Body.String())
+					require.Equal(t, "true", second.Header().Get("Idempotency-Replayed"))
+				}
+			})
+		})
+	}
+}
+
+func TestADeliveryCountsForADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCounter(t, atOnce)
+		for _, after := range []time.Duration{0, lead.KeyWindow, time.Millisecond} {
+			time.Sleep(after)
+			require.Equal(t, 202, c.post("/f/casas", jsonType, wholeJSON, "webhook-id", "msg_1").Code)
+		}
+		require.Equal(t, 2, c.leads(t))
+	})
+}
+
+// A page that was cached with its hidden id: each of its visitors has an inquiry,
+// and each of these is still one when it comes twice.
+func TestACachedPageGivesEachVisitorAnInquiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCounter(t, atOnce)
+		post := func(email, phone, message string) *httptest.ResponseRecorder {
+			return c.post("/f/casas", formType, encoded("_submission_id", "cached", "property_id", "EB-1", "email", email, "phone", phone, "message", message))
+		}
+		visitors := [][2]string{{"ana@casas.mx", "5512345678"}, {"eva@casas.mx", "5587654321"}, {"luz@casas.mx", ""}, {"sol@casas.mx", ""}}
+		for _, visitor := range visitors {
+			require.Equal(t, 303, post(visitor[0], visitor[1], "Hola").Code)
+		}
+		time.Sleep(time.Hour) // the words do not count any more
+		for _, visitor := range visitors {
+			again := post(visitor[0], visitor[1], "Hola")
+			require.Equal(t, 303, again.Code)
+			require.Equal(t, "true", again.Header().Get("Idempotency-Replayed"), visitor[0])
+			require.Equal(t, 422, post(visitor[0], visitor[1], "Otra cosa").Code, "the same person's, with other words")
+		}
+		require.Equal(t, len(visitors), c.leads(t))
+	})
+}
+
+// Visitors of a cached page do not wait for each other.
+func TestACachedPagesVisitorsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCounter(t, func(s *store.Store) intake.Keeper { return slow{s, 5 * time.Second} })
+		var all sync.WaitGroup
+		for i := range 20 {
+			all.Go(func() {
+				w := c.post("/f/casas", formType, encoded("_submission_id", "cached", "property_id", "EB-1", "email", fmt.Sprintf("ana%d@casas.mx", i), "message", "Hola"))
+				require.Equal(t, 303, w.Code)
+			})
+		}
+		all.Wait()
+		require.Equal(t, 20, c.leads(t))
+	})
 }

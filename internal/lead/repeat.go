@@ -25,6 +25,7 @@ type Submission struct {
 	Tick Tick
 
 	Key     Digest // of the sender's own id for it; zero when it has none
+	Own     Digest // takes the place of Key where another person's inquiry has that; zero when one id is one inquiry, whoever sends it
 	Content Digest // of what the visitor wrote; zero when nobody asks whether it is a repeat
 }
 
@@ -48,6 +49,36 @@ func KeyOf(site, id string) Digest {
 		return Digest{}
 	}
 	return digest("key", site, id)
+}
+
+// OwnKeyOf is KeyOf for an id that pages may give to more than one visitor, such
+// as a hidden field of a cached page: with the person it belongs to one alone.
+func (q *Inquiry) OwnKeyOf(id string) Digest {
+	if id == "" {
+		return Digest{}
+	}
+	return digest("own key", q.Site, id, strings.ToLower(q.Email), digits(q.Phone))
+}
+
+// DeliveryKeyOf is the digest of a webhook sender's id for a delivery of the
+// content, or zero when it gave none. Whether a sender keeps its ids apart is for
+// nobody here to know, so the same id with another content is another key.
+func DeliveryKeyOf(site, id string, content Digest) Digest {
+	if id == "" {
+		return Digest{}
+	}
+	return digest("delivery", site, id, string(content[:]))
+}
+
+// IsOfAnother reports whether the two inquiries surely come from two people:
+// each has an e-mail or a phone, and they share neither.
+func (q *Inquiry) IsOfAnother(other *Inquiry) bool {
+	email, phone := strings.ToLower(q.Email), digits(q.Phone)
+	otherEmail, otherPhone := strings.ToLower(other.Email), digits(other.Phone)
+	if email+phone == "" || otherEmail+otherPhone == "" {
+		return false
+	}
+	return (email == "" || email != otherEmail) && (phone == "" || phone != otherPhone)
 }
 
 // Content is the digest of who asks what about which property. Two inquiries

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"database/sql"
+	"errors"
 	"time"
 
 	"leadrelay/internal/lead"
@@ -22,11 +23,7 @@ func (s *Store) isRepeat(tx *sql.Tx, k *keep, id lead.RemoteID) (bool, error) {
 		k.id, k.again = first, true
 	}
 	if !k.Key.IsZero() {
-		isNew, err := s.mark(tx, k)
-		if err == nil && !isNew {
-			err = s.follow(tx, k)
-		}
-		if err != nil {
+		if err := s.byKey(tx, k); err != nil {
 			return false, err
 		}
 	}
@@ -37,10 +34,27 @@ func (s *Store) isRepeat(tx *sql.Tx, k *keep, id lead.RemoteID) (bool, error) {
 	return false, nil
 }
 
-// mark notes the lead under its key, unless one has it that still counts.
-func (s *Store) mark(tx *sql.Tx, k *keep) (isNew bool, err error) {
+// byKey notes the lead under its key, or gives it the id of the one that has it.
+func (s *Store) byKey(tx *sql.Tx, k *keep) error {
+	isNew, err := s.mark(tx, k, k.Key)
+	if err != nil || isNew {
+		return err
+	}
+	isAnothers, err := s.follow(tx, k, k.Key)
+	if err != nil || !isAnothers {
+		return err
+	}
+	if isNew, err = s.mark(tx, k, k.Own); err != nil || isNew {
+		return err
+	}
+	_, err = s.follow(tx, k, k.Own)
+	return err
+}
+
+// mark notes the lead under the key, unless one has it that still counts.
+func (s *Store) mark(tx *sql.Tx, k *keep, key lead.Digest) (isNew bool, err error) {
 	at := k.Lead.ReceivedAt
-	res, err := s.bind(tx, s.stmt.mark).Exec(k.Key[:], k.Content[:], int64(k.id), at.UnixMilli(), //nolint:sqlclosecheck // the transaction's end closes it
+	res, err := s.bind(tx, s.stmt.mark).Exec(key[:], k.Content[:], int64(k.id), at.UnixMilli(), //nolint:sqlclosecheck // the transaction's end closes it
 		at.Add(-lead.KeyWindow).UnixMilli(), at.Add(lead.KeyWindow).UnixMilli())
 	if err != nil {
 		return false, err
@@ -49,13 +63,37 @@ func (s *Store) mark(tx *sql.Tx, k *keep) (isNew bool, err error) {
 	return n == 1, err
 }
 
-// follow gives the lead the id of the one that has its key; with another content
-// it is another lead, under the same key.
-func (s *Store) follow(tx *sql.Tx, k *keep) error {
+// follow gives the lead the id of the one that has the key; with another content
+// it is another lead, under the same key. It changes nothing when that one is
+// another person's and the lead has a key of its own for that.
+func (s *Store) follow(tx *sql.Tx, k *keep, key lead.Digest) (isAnothers bool, err error) {
 	var content []byte
-	err := tx.QueryRow(`SELECT content, remote_id FROM repeats WHERE digest = $1`, k.Key[:]).Scan(&content, &k.id)
-	k.again, k.reused = true, !bytes.Equal(content, k.Content[:])
-	return err
+	var id lead.RemoteID
+	if err := tx.QueryRow(`SELECT content, remote_id FROM repeats WHERE digest = $1`, key[:]).Scan(&content, &id); err != nil {
+		return false, err
+	}
+	isSame := bytes.Equal(content, k.Content[:])
+	if !isSame && key != k.Own && !k.Own.IsZero() {
+		if isAnothers, err = s.isOfAnother(tx, k, id); err != nil || isAnothers {
+			return isAnothers, err
+		}
+	}
+	k.id, k.again, k.reused = id, true, !isSame
+	return false, nil
+}
+
+// isOfAnother reports whether the lead with the id is surely another person's.
+func (s *Store) isOfAnother(tx *sql.Tx, k *keep, id lead.RemoteID) (bool, error) {
+	var data []byte
+	err := tx.QueryRow(`SELECT body FROM leads WHERE remote_id = $1`, int64(id)).Scan(&data)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	var first lead.Lead
+	if err == nil {
+		err = unpack(data, &first)
+	}
+	return err == nil && k.Lead.IsOfAnother(&first.Inquiry), err
 }
 
 // forgetSQL looks at a part of the digests: they are spread evenly, so each part

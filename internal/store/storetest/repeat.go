@@ -69,6 +69,35 @@ func repeats(t *testing.T, s *store.Store) {
 	}
 }
 
+// cachedPage posts with one id from a hidden field that several people have.
+func cachedPage(t *testing.T, s *store.Store) {
+	t.Helper()
+	const id = "cached"
+	keep := func(at time.Time, email, phone, message string) (lead.Kept, error) {
+		sub := posted(t, at, id, message)
+		sub.Lead.PropertyID, sub.Lead.Email, sub.Lead.Phone = "EB-CACHED", email, phone
+		sub.Content, sub.Own = sub.Lead.Content(), sub.Lead.OwnKeyOf(id)
+		return s.Keep(t.Context(), sub)
+	}
+	at := now()
+	first, err := keep(at, "ana@casas.mx", "5512345678", "Hola")
+	require.NoError(t, err)
+	second, err := keep(at, "eva@casas.mx", "5587654321", "Hola")
+	require.NoError(t, err)
+	require.False(t, second.Again)
+	require.NotEqual(t, first.RemoteID, second.RemoteID)
+	for email, want := range map[string]lead.Kept{"ana@casas.mx": first, "eva@casas.mx": second} {
+		phone := map[string]string{"ana@casas.mx": "5512345678", "eva@casas.mx": "5587654321"}[email]
+		again, err := keep(at.Add(time.Hour), email, phone, "Hola")
+		require.NoError(t, err)
+		require.Equal(t, lead.Kept{RemoteID: want.RemoteID, Again: true}, again, email)
+		_, err = keep(at.Add(time.Hour), email, phone, "Adiós")
+		require.ErrorIs(t, err, lead.ErrKeyReused, email)
+	}
+	_, err = keep(at, "ana@casas.mx", "5500000000", "Adiós")
+	require.ErrorIs(t, err, lead.ErrKeyReused, "a phone that was put right is the same person's")
+}
+
 func manyWithOneKey(t *testing.T, s *store.Store) {
 	t.Helper()
 	const visitors = 500

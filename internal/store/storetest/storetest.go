@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"an unknown lead is not found":                           notFound,
 		"a store that takes writes is ready":                     ready,
 		"a repeat is the lead that it repeats":                   repeats,
+		"a cached page's id has a lead for each visitor":         cachedPage,
 		"five hundred with one key are one lead":                 manyWithOneKey,
 
 		"a person's change is written down whole":           amended,
