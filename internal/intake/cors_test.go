@@ -49,6 +49,12 @@ func TestOrigins(t *testing.T) {
 		"the relay behind a proxy's https": {"https://example.com", false, 202},
 		"the relay on another port":        {"http://example.com:81", false, 403},
 		"a subdomain of the relay":         {"http://a.example.com", false, 403},
+		"the relay by another scheme":      {"ftp://example.com", false, 403},
+		"the relay in capitals":            {"HTTPS://Example.COM", false, 202},
+		"the site in another language":     {"https://casas-mx.translate.goog", true, 202},
+		"a subdomain in another language":  {"https://www-casas-mx.translate.goog", true, 202},
+		"another site in another language": {"https://evil-mx.translate.goog", false, 403},
+		"the site, translated by nobody":   {"http://casas-mx.translate.goog", false, 403},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -71,10 +77,12 @@ func requireOrigin(t *testing.T, h map[string][]string, origin string, allowed b
 	if allowed {
 		require.Equal(t, []string{origin}, h[corsAllow])
 		require.Equal(t, []string{"Idempotency-Replayed, Retry-After, X-Request-Id"}, h["Access-Control-Expose-Headers"])
+		require.Equal(t, []string{"true"}, h["Access-Control-Allow-Credentials"])
 	} else {
 		require.NotContains(t, h, corsAllow)
+		require.NotContains(t, h, "Access-Control-Allow-Credentials")
+		require.NotContains(t, h, "Access-Control-Allow-Headers")
 	}
-	require.NotContains(t, h, "Access-Control-Allow-Credentials")
 }
 
 func TestAnOwnPageIsKnownBehindAProxyThatChangesTheHost(t *testing.T) {
@@ -82,6 +90,7 @@ func TestAnOwnPageIsKnownBehindAProxyThatChangesTheHost(t *testing.T) {
 	require.Equal(t, 303, d.post(formType, wholeForm, "Origin", "https://relay.mx", "Sec-Fetch-Site", "same-origin").Code)
 	require.Equal(t, 403, d.post(formType, wholeForm, "Origin", "https://relay.mx", "Sec-Fetch-Site", "same-site").Code)
 	require.Equal(t, 403, d.post(formType, wholeForm, "Origin", "https://relay.mx", "Sec-Fetch-Site", "cross-site").Code)
+	require.Equal(t, 403, d.post(formType, wholeForm, "Origin", "ftp://relay.mx", "Sec-Fetch-Site", "same-origin").Code)
 }
 
 func TestAnEmptyListTakesOwnPagesOnly(t *testing.T) {
@@ -135,7 +144,8 @@ func TestABeaconHasAnOriginToo(t *testing.T) { // A8
 
 func TestPreflight(t *testing.T) {
 	d := newRelay(t)
-	asked := strings.ToLower("Accept,Content-Type,X-Requested-With,Idempotency-Key,Formspree-Client,Formspree-Session-Data")
+	asked := strings.ToLower("Accept,Content-Type,X-Requested-With,Idempotency-Key,Formspree-Client,Formspree-Session-Data") +
+		",x-csrf-token,sentry-trace,baggage,traceparent,hx-request,hx-current-url,authorization"
 	w := d.ask("OPTIONS", "/f/casas", "", "Origin", "https://casas.mx", "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", asked)
 	require.Equal(t, 204, w.Code)
 	require.Empty(t, w.Body.String())
@@ -143,8 +153,13 @@ func TestPreflight(t *testing.T) {
 	require.Equal(t, "POST, OPTIONS", w.Header().Get("Access-Control-Allow-Methods"))
 	require.Equal(t, asked, strings.ToLower(strings.ReplaceAll(w.Header().Get("Access-Control-Allow-Headers"), " ", "")))
 	require.Equal(t, "7200", w.Header().Get("Access-Control-Max-Age"))
-	require.Equal(t, "Accept, Origin", w.Header().Get("Vary"))
+	require.Equal(t, []string{"Accept, Origin", "Access-Control-Request-Headers"}, w.Header()["Vary"])
 	require.Empty(t, d.shelf.leads)
+
+	w = d.ask("OPTIONS", "/f/casas", "", "Origin", "https://casas.mx", "Access-Control-Request-Method", "POST")
+	require.Equal(t, 204, w.Code)
+	requireOrigin(t, w.Header(), "https://casas.mx", true)
+	require.NotContains(t, w.Header(), "Access-Control-Allow-Headers")
 
 	w = d.ask("OPTIONS", "/f/casas", "", "Origin", "https://casas.mx", "Access-Control-Request-Method", "POST",
 		"Access-Control-Request-Headers", strings.Repeat("x-unknown,", 300))
@@ -257,7 +272,6 @@ func TestAnOriginOpensItsOwnSiteOnly(t *testing.T) {
 				requireOrigin(t, w.Header(), origin, opened == site && opened != "")
 				require.Contains(t, w.Header().Get("Vary"), "Origin", "%s %s from %q", method, id, origin)
 				require.NotContains(t, w.Header(), "Access-Control-Allow-Private-Network")
-				require.NotContains(t, strings.ToLower(w.Header().Get("Access-Control-Allow-Headers")), "authorization")
 				require.NotContains(t, w.Header().Get("Access-Control-Allow-Methods"), "PUT")
 			}
 		}
@@ -266,14 +280,91 @@ func TestAnOriginOpensItsOwnSiteOnly(t *testing.T) {
 
 // Two origins in one request are none that a browser sends.
 func TestTwoOriginHeaders(t *testing.T) {
-	d := newRelay(t)
-	for _, second := range []string{"https://evil.mx", "null", ""} {
-		w := d.post(jsonType, wholeJSON, "Origin", "https://evil.mx", "Origin", second)
-		require.Equal(t, 403, w.Code)
-		require.NotContains(t, w.Header(), corsAllow)
-		w = d.post(jsonType, wholeJSON, "Origin", "https://evil.mx", "Origin", "https://casas.mx")
-		require.Equal(t, 403, w.Code)
-		require.NotContains(t, w.Header(), corsAllow)
+	for _, pair := range [][2]string{
+		{"https://evil.mx", "https://evil.mx"}, {"https://evil.mx", "null"}, {"https://evil.mx", ""}, {"https://evil.mx", "https://casas.mx"},
+		{"https://casas.mx", "https://evil.mx"}, {"https://casas.mx", "https://casas.mx"}, {"https://casas.mx", ""}, {"", "https://casas.mx"}, {"", ""}, {"null", "null"},
+		{"http://example.com", "https://evil.mx"}, {"http://example.com", "http://example.com"},
+	} {
+		for _, headers := range [][]string{nil, {"Sec-Fetch-Site", "same-origin"}, {"Sec-Fetch-Mode", "navigate", "Accept", "text/html"}} {
+			d := newRelay(t)
+			headers = append(headers, "Origin", pair[0], "Origin", pair[1])
+			w := d.post(formType, wholeForm, headers...)
+			require.Equal(t, 403, w.Code, pair)
+			requireOrigin(t, w.Header(), "", false)
+			require.Empty(t, d.shelf.leads)
+			w = d.ask("OPTIONS", "/f/casas", "", append(headers, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "accept")...)
+			requireOrigin(t, w.Header(), "", false)
+			refused := d.logLines(t, "origin refused")
+			require.Equal(t, "several at once", refused[0]["origin"])
+			require.NotContains(t, refused[0], "allow_with")
+		}
+	}
+}
+
+// What a page asks for is allowed as it is, and answered the same each time.
+func TestAPreflightAllowsWhatItAsksFor(t *testing.T) {
+	tests := map[string]struct {
+		asked   []string
+		allowed string // "": the whole preflight is refused
+	}{
+		"a framework's header":      {[]string{"x-csrf-token"}, "x-csrf-token"},
+		"several, in their order":   {[]string{"hx-request,baggage,accept"}, "hx-request, baggage, accept"},
+		"with blanks and capitals":  {[]string{" X-CSRF-Token ,\tsentry-trace"}, "X-CSRF-Token, sentry-trace"},
+		"in two lines":              {[]string{"accept", "baggage"}, "accept, baggage"},
+		"an empty one among them":   {[]string{"accept,,baggage,"}, "accept, baggage"},
+		"a name of all it may have": {[]string{"a!#$%&'*+-.^_`|~9"}, "a!#$%&'*+-.^_`|~9"},
+		"a star":                    {[]string{"*"}, "*"},
+		"just short enough":         {[]string{strings.Repeat("x", 1024)}, strings.Repeat("x", 1024)},
+		"too long":                  {[]string{strings.Repeat("x", 1025)}, ""},
+		"too long in two lines":     {[]string{strings.Repeat("x", 600), strings.Repeat("x", 600)}, ""},
+		"a blank in a name":         {[]string{"x csrf"}, ""},
+		"a quote":                   {[]string{`accept,"x"`}, ""},
+		"a colon":                   {[]string{"x:y"}, ""},
+		"a line end":                {[]string{"accept\r\nset-cookie: a=b"}, ""},
+		"letters beyond ASCII":      {[]string{"x-año"}, ""},
+		"a zero byte":               {[]string{"x\x00"}, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			d := newRelay(t)
+			headers := []string{"Origin", "https://casas.mx", "Access-Control-Request-Method", "POST"}
+			for _, asked := range tt.asked {
+				headers = append(headers, "Access-Control-Request-Headers", asked)
+			}
+			for range 2 {
+				w := d.ask("OPTIONS", "/f/casas", "", headers...)
+				require.Equal(t, 204, w.Code)
+				requireOrigin(t, w.Header(), "https://casas.mx", tt.allowed != "")
+				require.Equal(t, tt.allowed, w.Header().Get("Access-Control-Allow-Headers"))
+			}
+			headers[1] = "https://evil.mx"
+			requireOrigin(t, d.ask("OPTIONS", "/f/casas", "", headers...).Header(), "", false)
+		})
+	}
+}
+
+// A page may send its cookies along, since nobody here looks at them: with and
+// without, all is the same, and none is set.
+func TestNoCookieIsSetOrRead(t *testing.T) {
+	const cookies = "session=abc; _language=en; token=t; Idempotency-Key=k; __Host-leadrelay=1"
+	for _, q := range []struct{ method, path, contentType, body string }{
+		{"POST", "/f/casas", jsonType, wholeJSON}, {"POST", "/f/casas", formType, wholeForm}, {"POST", "/f/casas", formType, "email=a"},
+		{"POST", "/f/casas", "text/xml", "<a/>"}, {"POST", "/f/nobody", formType, wholeForm}, {"GET", "/f/casas/thanks?folio=7", "", ""},
+		{"OPTIONS", "/f/casas", "", ""}, {"PUT", "/f/casas", "", ""}, {"GET", "/f/casas/theme.css", "", ""}, {"GET", "/f/casas/more", "", ""},
+	} {
+		without, with := newRelay(t), newRelay(t)
+		headers := []string{"Content-Type", q.contentType, "Origin", "https://casas.mx"}
+		plain := without.ask(q.method, q.path, q.body, headers...)
+		mixed := with.ask(q.method, q.path, q.body, append(headers, "Cookie", cookies)...)
+		require.Equal(t, plain.Header(), mixed.Header(), q)
+		require.Equal(t, plain.Body.String(), mixed.Body.String(), q)
+		require.Equal(t, len(without.shelf.leads), len(with.shelf.leads))
+		require.NotContains(t, mixed.Header(), "Set-Cookie")
+		require.Equal(t, q.path != "/f/nobody", mixed.Header().Get("Access-Control-Allow-Credentials") == "true", q)
+		require.Equal(t, without.log.String(), with.log.String())
+		for i, l := range with.shelf.leads {
+			require.Equal(t, without.shelf.leads[i].Inquiry, l.Inquiry)
+		}
 	}
 }
 

@@ -22,7 +22,8 @@ type desk struct {
 	theme  []byte             // its color as a style sheet; empty when it has none
 	hosts  []string           // its own
 
-	reported atomic.Int64 // when a refused origin was last written to the log
+	reported   atomic.Int64 // when a refused origin was last written to the log
+	preflights preflights
 }
 
 func newDesk(s site.Site) *desk {
@@ -78,7 +79,7 @@ func policy(formTargets ...string) string {
 // page, and browsers hold form-action against that redirect too.
 func formTargets(s site.Site) []string {
 	var targets []string
-	for _, address := range append([]string{s.ThanksURL}, s.Origins.List()...) {
+	for _, address := range append([]string{s.ThanksURL}, s.Origins.Sources()...) {
 		if source := cspSource(address); source != "" {
 			targets = append(targets, source)
 		}

@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,9 +33,24 @@ func (d *door) showForm(w http.ResponseWriter, r *http.Request, v *visit) error 
 		v.lang = spoken(language, v.lang)
 		v.posted = append(v.posted, body.Field{Name: "_language", Value: string(v.lang)}) // the answer speaks it too
 	}
+	v.posted = append(v.posted, campaign(query)...)
 	v.posted = append(v.posted, body.Field{Name: fields.ShownField, Value: d.clock.stamp(time.Now())})
 	v.draft = v.desk.words.Read(v.posted)
 	return v.form(w, http.StatusOK, v.checkProperty())
+}
+
+// campaign is what a link to the form tells of where its visitor comes from: the
+// form carries it along, and the lead keeps it.
+func campaign(query url.Values) []body.Field {
+	const most, longest = 8, 300 // there are six usual ones, of a few words each
+	var fields []body.Field
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		value := strings.ToValidUTF8(query.Get(name), "")
+		if strings.HasPrefix(strings.ToLower(name), "utm_") && value != "" && len(name)+len(value) <= longest && len(fields) < most {
+			fields = append(fields, body.Field{Name: name, Value: value})
+		}
+	}
+	return fields
 }
 
 // checkProperty looks at the property that a link names, so that the visitor

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 	"github.com/rs/zerolog"
 
 	"leadrelay/internal/intake/body"
@@ -29,6 +30,7 @@ const (
 	// within the time that the server gives it.
 	keepWithin  = 10 * time.Second
 	formMethods = "GET, HEAD, OPTIONS, POST"
+	readMethods = "GET, HEAD"
 	// comeBack is what a client hears when nothing could be written.
 	comeBack = 30 * time.Second
 	// soon is when a request that has the key of a running one may try again.
@@ -69,6 +71,7 @@ func New(sites []site.Site, keep Keeper, opt Options) http.Handler {
 		d.desks[s.ID] = newDesk(s)
 	}
 	mux := chi.NewRouter()
+	mux.Use(middleware.StripSlashes) // a form's address may end with one, and a redirect would lose what was posted
 	for _, path := range []string{"/f", "/f/{site}"} {
 		mux.Post(path, d.serve(d.submit))
 		mux.Get(path, d.serve(d.showForm))
@@ -99,7 +102,7 @@ type visit struct {
 	media  body.Media    // what the Content-Type says
 	json   bool          // the answer is for a program
 	lang   locale.Lang   // the answer's language
-	origin string        // the page's origin, when it is on the site's list
+	origin string        // the site's own origin of the page, when it is on the list
 	posted []body.Field  // the fields, once they are read
 	draft  *fields.Draft // the same, sorted
 	next   string        // where the form sends the visitor, checked
@@ -138,7 +141,7 @@ func (d *door) at(path string) *desk {
 	switch {
 	case !ok:
 		return nil
-	case rest == "":
+	case rest == "", rest == "/":
 		return d.desks[site.Default]
 	case rest[0] != '/':
 		return nil
@@ -188,6 +191,7 @@ func (d *door) admit(r *http.Request, v *visit) error {
 		v.desk.reportOrigin(r)
 		return problem.New(problem.OriginNotAllowed, nil)
 	}
+	v.notePost(r)
 	if d.opt.Limit == nil {
 		return nil
 	}
@@ -222,17 +226,27 @@ func (d *door) store(ctx context.Context, s lead.Submission) (lead.Kept, error) 
 // stray answers what has no route: a wrong method where there is a page, and
 // no page anywhere else.
 func (d *door) stray(_ http.ResponseWriter, r *http.Request, v *visit) error {
-	depth := strings.Count(r.URL.Path, "/")
+	path := strings.TrimSuffix(r.URL.Path, "/")
+	depth := strings.Count(path, "/")
 	switch {
-	case r.URL.Path != "/f" && !strings.HasPrefix(r.URL.Path, "/f/"):
+	case path != "/f" && !strings.HasPrefix(path, "/f/"):
+		if isRead(r) {
+			return problem.NewMethodNotAllowed(readMethods)
+		}
 	case depth <= 2 && v.desk == nil:
 		return unknownSite()
 	case depth <= 2:
 		return problem.NewMethodNotAllowed(formMethods)
-	case depth == 3 && (strings.HasSuffix(r.URL.Path, "/thanks") || strings.HasSuffix(r.URL.Path, "/theme.css")):
-		return problem.NewMethodNotAllowed("GET, HEAD")
+	case depth == 3 && (strings.HasSuffix(path, "/thanks") || strings.HasSuffix(path, "/theme.css")):
+		return problem.NewMethodNotAllowed(readMethods)
 	}
 	return problem.New(problem.NotFound, nil)
+}
+
+// isRead reports a page that a router in front has for those who only read it.
+func isRead(r *http.Request) bool {
+	route := chi.RouteContext(r.Context()).Routes.Find(chi.NewRouteContext(), http.MethodGet, r.URL.Path)
+	return route != "" && route != "/*" // the latter is us
 }
 
 func unknownSite() error { return problem.New(problem.UnknownSite, nil) }

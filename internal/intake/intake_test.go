@@ -186,7 +186,12 @@ func TestAnswers(t *testing.T) {
 		"an unknown site's thanks": {method: "GET", path: "/f/nobody/thanks?folio=1", status: 404, code: "unknown_site"},
 		"an unknown site's form":   {method: "GET", path: "/f/nobody", status: 404, code: "unknown_site"},
 		"no page below a site":     {path: "/f/casas/more", status: 404, code: "not_found"},
-		"no page behind a slash":   {path: "/f/casas/", status: 404, code: "not_found"},
+		"behind a slash":           {path: "/f/casas/", status: 202},
+		"at the default's slash":   {path: "/f/", status: 202},
+		"an unknown site's slash":  {path: "/f/nobody/", status: 404, code: "unknown_site"},
+		"no page behind two":       {path: "/f/casas//", status: 404, code: "not_found"},
+		"no site behind two":       {path: "/f//", status: 404, code: "unknown_site"},
+		"thanks behind a slash":    {path: "/f/casas/thanks/", status: 405, code: "method_not_allowed"},
 		"no page elsewhere":        {path: "/other", status: 404, code: "not_found"},
 		"nor with a likely name":   {path: "/fcasas", status: 404, code: "not_found"},
 		"no folio":                 {method: "GET", path: "/f/casas/thanks?folio=x", status: 404, code: "not_found"},
@@ -263,7 +268,7 @@ func requireHeaders(t testing.TB, w *httptest.ResponseRecorder) {
 	require.Equal(t, "Accept, Origin", w.Header().Get("Vary"))
 	require.NotEmpty(t, w.Header().Get("Cross-Origin-Resource-Policy"))
 	require.NotEqual(t, "*", w.Header().Get("Access-Control-Allow-Origin"))
-	require.Empty(t, w.Header().Get("Access-Control-Allow-Credentials"))
+	require.Equal(t, w.Header().Get("Access-Control-Allow-Origin") != "", w.Header().Get("Access-Control-Allow-Credentials") == "true")
 }
 
 func requirePolicy(t testing.TB, w *httptest.ResponseRecorder) {
@@ -346,6 +351,7 @@ func TestAllowNamesTheMethods(t *testing.T) { // A16
 	for _, method := range []string{"PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "FOO", "post", "PROPFIND"} {
 		for path, allow := range map[string]string{
 			"/f": "GET, HEAD, OPTIONS, POST", "/f/casas": "GET, HEAD, OPTIONS, POST", "/f/casas/thanks": "GET, HEAD",
+			"/f/": "GET, HEAD, OPTIONS, POST", "/f/casas/": "GET, HEAD, OPTIONS, POST",
 		} {
 			w := d.ask(method, path, "")
 			require.Equal(t, 405, w.Code, "%s %s", method, path)
@@ -362,18 +368,41 @@ func TestHead(t *testing.T) {
 	require.Equal(t, 404, d.ask("HEAD", "/f/nobody", "").Code)
 }
 
+// A link or a form may have a slash at its end; it is the same address, and no
+// redirect, which would lose what was posted.
+func TestASlashAtTheEndMakesNoDifference(t *testing.T) {
+	for path, same := range map[string]string{"/f/": "/f/default", "/f/casas/": "/f/casas"} {
+		d := newRelay(t)
+		require.Equal(t, 303, d.ask("POST", path, wholeForm, "Content-Type", formType).Code)
+		require.Equal(t, strings.TrimPrefix(same, "/f/"), d.one(t).Site)
+		form := d.ask("GET", path+"?property_id=EB-1", "")
+		require.Equal(t, 200, form.Code)
+		require.Contains(t, form.Body.String(), `action="`+same+`"`)
+		require.Equal(t, 200, d.ask("HEAD", path, "").Code)
+		require.Equal(t, 405, d.ask("PUT", path, "").Code)
+		asked := d.ask("OPTIONS", path, "", "Origin", "https://casas.mx", "Access-Control-Request-Method", "POST")
+		require.Equal(t, 204, asked.Code)
+		require.Equal(t, same == "/f/casas", asked.Header().Get(corsAllow) != "")
+	}
+}
+
 func TestBehindAnotherRouter(t *testing.T) {
 	d := newRelay(t)
 	outer := chi.NewRouter()
 	outer.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	outer.Get("/files/*", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	outer.Mount("/", d)
 	outer.NotFound(d.ServeHTTP)
 	outer.MethodNotAllowed(d.ServeHTTP)
 	for target, status := range map[string]int{
-		"GET /healthz": 204, "POST /healthz": 404, "POST /f/casas": 415, "FOO /f/casas": 405, "PUT /f/casas": 405, "GET /other": 404, "GET /f": 200,
+		"GET /healthz": 204, "POST /healthz": 405, "FOO /healthz": 405, "OPTIONS /healthz": 405, "GET /files/a": 204, "DELETE /files/a": 405, "POST /f/casas": 415, "FOO /f/casas": 405, "PUT /f/casas": 405, "GET /other": 404, "GET /f": 200,
 		"GET /f/casas/thanks?folio=7": 200, "FOO /other": 404,
 	} {
 		method, path, _ := strings.Cut(target, " ")
-		require.Equal(t, status, ask(outer, method, path, "").Code, target)
+		w := ask(outer, method, path, "")
+		require.Equal(t, status, w.Code, target)
+		if status == 405 && !strings.HasPrefix(path, "/f/") {
+			require.Equal(t, []string{"GET, HEAD"}, w.Header()["Allow"], target)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"errors"
+	"fmt"
 	"html"
 	"net/http/httptest"
 	"net/url"
@@ -74,6 +75,41 @@ func TestHostedForm(t *testing.T) {
 	w = d.post(formType, form.Encode(), "Origin", "http://example.com", "Referer", "http://example.com/f/casas")
 	require.Equal(t, 303, w.Code)
 	require.Equal(t, "EB-AB1234", d.one(t).PropertyID)
+}
+
+// A link to the form, in a mail or an advertisement, says where its visitor comes
+// from; the lead keeps it, also when the form has to come again.
+func TestHostedFormKeepsTheCampaign(t *testing.T) {
+	d := newRelay(t)
+	const long = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	w := d.ask("GET", "/f/casas?property_id=EB-1&utm_source=boletín&UTM_Medium=correo&utm-x=1&utm_campaign=%22%3E%3Cb%3E&utm_term=%ff&utm_content=&gclid=7&email=x%40y.mx&_gotcha=1&utm_id="+long+long+long, "")
+	require.Equal(t, 200, w.Code)
+	require.NotContains(t, w.Body.String(), "<b>")
+	form := formOf(t, w)
+	for _, name := range []string{"utm-x", "utm_content", "utm_id", "utm_term", "gclid", "_gotcha"} {
+		require.NotContains(t, form, name)
+	}
+	require.Empty(t, form.Get("email"))
+
+	form.Set("email", "ana@casas")
+	form.Set("message", "Hola")
+	again := d.post(formType, form.Encode(), "Origin", "http://example.com")
+	require.Equal(t, 422, again.Code)
+	form = formOf(t, again)
+	form.Set("email", "ana@casas.mx")
+	require.Equal(t, 303, d.post(formType, form.Encode(), "Origin", "http://example.com").Code)
+	require.Equal(t, map[string]string{"utm_source": "boletín", "utm_medium": "correo", "utm_campaign": `"><b>`}, d.one(t).Context)
+}
+
+func TestHostedFormKeepsNoMoreThanACampaign(t *testing.T) {
+	d := newRelay(t)
+	query := url.Values{"property_id": {"EB-1"}}
+	for i := range 500 {
+		query.Set(fmt.Sprintf("utm_%03d", i), "x")
+	}
+	w := d.ask("GET", "/f/casas?"+query.Encode(), "")
+	require.Equal(t, 8, strings.Count(w.Body.String(), `name="utm_`))
+	require.Equal(t, 1, strings.Count(w.Body.String(), `name="utm_007"`), "the same each time")
 }
 
 func TestHostedFormRefusesAPropertyAtOnce(t *testing.T) {

@@ -84,25 +84,31 @@ func ownOrigin(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-// landing is where the form sends the visitor, if it may. A path means one on
-// the origin that posted it; where that is unknown, so is the path.
+// landing is where the form sends the visitor, if it may.
 func (v *visit) landing(r *http.Request) string {
-	checked := v.desk.Redirect(v.draft.Next)
-	if !strings.HasPrefix(checked, "/") {
-		return checked
-	}
-	if origin := cmp.Or(v.origin, v.desk.refererOrigin(r)); origin != "" {
-		return origin + checked
-	}
-	return ""
-}
-
-func (k *desk) refererOrigin(r *http.Request) string {
-	u, err := url.Parse(r.Referer())
-	if err != nil || !k.Origins.Allow(u.Scheme+"://"+u.Host) {
+	if v.draft.Next == "" {
 		return ""
 	}
-	return u.Scheme + "://" + u.Host
+	return v.desk.RedirectFrom(v.posting(r), v.draft.Next)
+}
+
+// posting is the page of the site that posts, as far as it is known: most
+// browsers tell its origin only. It is nil when it is no page of the site.
+func (v *visit) posting(r *http.Request) *url.URL {
+	from, err := url.Parse(r.Referer())
+	if err != nil {
+		from = &url.URL{}
+	}
+	own := v.desk.Origins.Own(from.Scheme + "://" + from.Host)
+	if v.origin != "" && v.origin != own {
+		own, from = v.origin, &url.URL{}
+	}
+	page, err := url.Parse(own)
+	if err != nil || own == "" {
+		return nil
+	}
+	page.Path, page.RawPath, page.RawQuery = from.Path, from.RawPath, from.RawQuery
+	return page
 }
 
 // showThanks is our thank-you page. The number in its address is only a
@@ -127,7 +133,7 @@ func (k *desk) back(r *http.Request) string {
 		return from
 	}
 	for _, origin := range k.Origins.List() {
-		if !strings.Contains(origin, "*") {
+		if !strings.Contains(origin, "*") && strings.HasPrefix(origin, "http") {
 			return origin
 		}
 	}
