@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -33,16 +34,49 @@ func TestRecipesInABrowser(t *testing.T) {
 		s.thanked(t, "EB-WF1")
 	})
 	t.Run("fetch", func(t *testing.T) {
-		s.visit("fetch", recipe(t, "html", s.relay, "EB-FE1")+recipe(t, "fetch", s.relay, ""))
+		s.visit("fetch", old+recipe(t, "html", s.relay, "EB-FE1")+recipe(t, "fetch", s.relay, ""))
 		s.script(t, "EB-FE1", "nombre", "correo", "mensaje")
 	})
 	t.Run("React", func(t *testing.T) {
 		bundle := s.react(t)
 		s.pages.HandleFunc("GET /inquiry.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, bundle) })
-		s.visit("react", `<div id="root"></div><script type="module" src="/inquiry.js"></script>`)
+		s.visit("react", old+`<div id="root"></div><script type="module" src="/inquiry.js"></script>`)
 		s.script(t, "EB-RE1", "name", "email", "message")
 	})
 	s.quiet(http.StatusUnprocessableEntity)
+}
+
+// Where a script fails, the form goes on by itself: the inquiry arrives, and the
+// visitor ends on the site's page, or at our thanks.
+func TestTheFormOfARecipeGoesOnWhereItsScriptFails(t *testing.T) {
+	s := openTryout(t)
+	bundle := s.react(t)
+	s.pages.HandleFunc("GET /inquiry.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, bundle) })
+	number := 0
+	for name, without := range map[string]string{
+		"no fetch":            `delete window.fetch`,
+		"no way to stop":      `delete window.AbortController`,
+		"no way to encode":    `window.URLSearchParams = class { constructor() { throw new Error("not here") } }`,
+		"a fetch that throws": `window.fetch = () => { throw new Error("not here") }`,
+	} {
+		number++
+		without, property := "<script>"+without+"</script>", fmt.Sprintf("EB-ON%d", number)
+		t.Run("fetch, "+name, func(t *testing.T) {
+			s.visit(fmt.Sprint("fetch", number), without+recipe(t, "html", s.relay, property)+recipe(t, "fetch", s.relay, ""))
+			s.fill("nombre", "Ana López", "correo", "ana@ejemplo.mx", "mensaje", "¿Sigue disponible?")
+			s.thankedOnTheSite(t)
+			s.arrived(t, property)
+		})
+		t.Run("React, "+name, func(t *testing.T) {
+			property := fmt.Sprintf("EB-ONR%d", number)
+			s.visit(fmt.Sprint("react", number), without+`<div id="root"></div><script type="module" src="/inquiry.js"></script>`)
+			s.fill("name", "Ana López", "email", "ana@ejemplo.mx", "message", "¿Sigue disponible?")
+			s.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("[name=property_id]").value = "` + property + `"`))
+			s.send()
+			s.do(chromedp.WaitVisible(chromedp.CSS(".folio")))
+			s.arrived(t, property)
+		})
+	}
 }
 
 // thanked sends the form and ends at our thank-you page.

@@ -81,9 +81,18 @@ func (s *tryout) way() http.Handler {
 
 // impatient lets a page wait for a second where it would wait for fifteen.
 const impatient = `<script>{
-	const real = AbortSignal.timeout.bind(AbortSignal);
+	const real = AbortSignal.timeout.bind(AbortSignal), later = setTimeout;
 	AbortSignal.timeout = (ms) => real(ms / 15);
+	window.setTimeout = (f, ms, ...more) => later(f, ms === 15000 ? 1000 : ms, ...more);
 }</script>`
+
+// old is what visitors have: iOS 15 has no AbortSignal.timeout, and a page without
+// https no crypto.randomUUID.
+const old = `<script>
+	delete AbortSignal.timeout; delete AbortSignal.any; delete Crypto.prototype.randomUUID;
+	delete window.structuredClone; delete Array.prototype.at; delete Object.hasOwn;
+	if (AbortSignal.timeout || crypto.randomUUID) throw new Error("this page is too modern");
+</script>`
 
 // page puts a page on the site.
 func (s *tryout) page(name, body string) {
