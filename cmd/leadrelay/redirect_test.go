@@ -23,14 +23,23 @@ import (
 // gone to by a browser's. So a real one reads every address that the door gives
 // out for the long list of tricks, and all are on the site or on the relay.
 func TestABrowserStaysOnTheSite(t *testing.T) {
+	b := openBrowser(t)
+	b.do(chromedp.Navigate("about:blank"))
+	for name, from := range map[string]string{
+		"the origin alone": "", "a page": "https://ok.mx/casas/roma?a=b", "a page with an odd path": "https://ok.mx//evil.mx/x",
+	} {
+		t.Run(name, func(t *testing.T) { staysFrom(t, b, from) })
+	}
+}
+
+func staysFrom(t *testing.T, b *browser, page string) {
+	t.Helper()
 	all := tricks(t)
 	given := make([]string, len(all))
 	door := doorOfTricks(t)
 	for i, next := range all {
-		given[i] = landing(t, door, next)
+		given[i] = landing(t, door, next, page)
 	}
-	b := openBrowser(t)
-	b.do(chromedp.Navigate("about:blank"))
 	mine := 0
 	for i, host := range hosts(b, given) {
 		require.True(t, staysOnTheSite(host), "%q became %q, and the browser goes to %q", all[i], given[i], host)
@@ -79,14 +88,30 @@ func doorOfTricks(t *testing.T) http.Handler {
 	return intake.New([]site.Site{casas}, sink{}, intake.Options{})
 }
 
-// landing posts a whole form from a page of the site, and returns where the
+// An origin with other letters than a to z is the same for us and for browsers.
+func TestABrowserWritesOriginsAsWeDo(t *testing.T) {
+	written := []string{
+		"https://cañada.mx", "https://peñón.mx:8443", "https://GRÜẞE.example", "https://\uff43asas.mx", "https://can\u0303on.mx", "http://天.example", "https://casas.mx:443",
+	}
+	origins, err := site.ParseOrigins(written)
+	require.NoError(t, err)
+	b := openBrowser(t)
+	b.do(chromedp.Navigate("about:blank"))
+	require.Equal(t, hosts(b, written), origins.Sources())
+	for _, origin := range origins.Sources() {
+		require.True(t, origins.Allow(origin), origin)
+	}
+}
+
+// landing posts a whole form from the page of the site, and returns where the
 // answer sends its visitor.
-func landing(t *testing.T, door http.Handler, next string) string {
+func landing(t *testing.T, door http.Handler, next, page string) string {
 	t.Helper()
 	form := url.Values{"property_id": {"EB-1"}, "email": {"ana@ejemplo.mx"}, "message": {"Hola"}, "_next": {next}}
 	r := httptest.NewRequest(http.MethodPost, "https://relay.mx/f/casas", strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Origin", "https://ok.mx")
+	r.Header.Set("Referer", page)
 	w := httptest.NewRecorder()
 	door.ServeHTTP(w, r)
 	require.Equal(t, http.StatusSeeOther, w.Code)
