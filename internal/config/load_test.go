@@ -124,6 +124,23 @@ func TestEveryVariableIsRead(t *testing.T) {
 	}, c.Courier)
 }
 
+// The header that leads there has no other letters than a to z.
+func TestAThankYouPageMayHaveAnyLetters(t *testing.T) {
+	for written, want := range map[string]string{
+		"https://cañada.mx/gracias/año": "https://xn--caada-pta.mx/gracias/a%C3%B1o",
+		"/página?sí=1":                  "/p%C3%A1gina?s%C3%AD=1",
+		"https://casas.mx/a%C3%B1o":     "https://casas.mx/a%C3%B1o",
+	} {
+		c, err := load(enough(vars{"LEADRELAY_THANKS_URL": written}), nil)
+		require.NoError(t, err, written)
+		require.Equal(t, want, c.Sites[0].ThanksURL)
+	}
+	for _, written := range []string{"https://\uff43asas.mx/gracias", "/página\u2215x", "https://casas。mx/"} {
+		_, err := load(enough(vars{"LEADRELAY_THANKS_URL": written}), nil)
+		require.ErrorContains(t, err, "LEADRELAY_THANKS_URL", written)
+	}
+}
+
 func TestADatabaseShowsWithoutItsPassword(t *testing.T) {
 	for text, want := range map[string]string{
 		"leads.db":                           "leads.db",

@@ -217,8 +217,9 @@ func threshold(s string) (int, error) {
 	return n, nil
 }
 
-// page reads the address of a page anywhere.
+// page reads the address of a page anywhere, and writes it as browsers do.
 func page(s string) (string, error) {
+	s = site.EncodeLetters(s)
 	u, err := url.Parse(s)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(s, isOdd) {
 		return "", errors.New("wants an address such as https://casas.mx/privacidad")
@@ -230,12 +231,13 @@ func page(s string) (string, error) {
 // path on the relay's own site.
 func thanks(s string) (string, error) {
 	if strings.HasPrefix(s, "/") && new(site.Site).Redirect(s) != "" {
-		return s, nil
+		return site.EncodeLetters(s), nil
 	}
-	if _, err := page(s); err != nil {
+	address, err := page(s)
+	if err != nil {
 		return "", errors.New("wants an address such as https://casas.mx/gracias, or a path such as /gracias")
 	}
-	return s, nil
+	return address, nil
 }
 
 // isOdd reports what no address needs raw and browsers bend.

@@ -15,7 +15,7 @@ func deliveryID(h http.Header) string {
 	best, found := 0, ""
 	for name, values := range h {
 		rank := deliveryRank(name)
-		if rank == 0 || values[0] == "" {
+		if rank == 0 || len(values) == 0 || values[0] == "" {
 			continue
 		}
 		if id := name + " " + values[0]; found == "" || rank < best || (rank == best && id < found) {

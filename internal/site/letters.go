@@ -20,10 +20,11 @@ func punycode(name string) (string, error) {
 	return browsers.ToASCII(name)
 }
 
-// encodeLetters writes an address with letters beyond ASCII as browsers do: its
+// EncodeLetters writes an address with letters beyond ASCII as browsers do: its
 // host in punycode, the rest in percent signs. What else is beyond ASCII stays as
-// it is: browsers take some of it for a dot or a slash.
-func encodeLetters(address string) string {
+// it is: browsers take some of it for a dot or a slash. A host that they would
+// read as another than is written makes it "".
+func EncodeLetters(address string) string {
 	if isASCII(address) {
 		return address
 	}

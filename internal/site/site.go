@@ -77,7 +77,7 @@ func parse(target string) *url.URL {
 	if len(target) > longest {
 		return nil
 	}
-	target = encodeLetters(target)
+	target = EncodeLetters(target)
 	if target == "" || hasOddByte(target) || strings.HasPrefix(target, "//") {
 		return nil
 	}
