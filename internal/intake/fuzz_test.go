@@ -117,14 +117,19 @@ func (d *relay) requireSoundLog(t *testing.T) {
 	d.log.Reset()
 }
 
-// FuzzNext is any place that a form may name.
+// FuzzNext is any place that a form may name, on any page.
 func FuzzNext(f *testing.F) {
 	for _, next := range []string{"/a", "//evil.mx", `/\evil.mx`, "https://casas.mx/a", "https:evil.mx", "javascript:x", "https://casas.mx@evil.mx", "/%09/evil.mx", "/.//evil.mx", "https://www.casas.mx:443/"} {
-		f.Add(next)
+		f.Add(next, "")
 	}
+	f.Add("gracias", "https://casas.mx/p/1?x=y")
+	f.Add("./año?sí", "https://casas-mx.translate.goog//evil.mx/")
 	d := newRelay(f)
-	f.Fuzz(func(t *testing.T, next string) {
-		w := d.post(formType, wholeForm+"&_next="+url.QueryEscape(next), "Origin", "https://casas.mx")
+	f.Fuzz(func(t *testing.T, next, page string) {
+		w := d.post(formType, wholeForm+"&_next="+url.QueryEscape(next), "Referer", page, "Origin", "https://casas.mx")
+		require.Equal(t, 303, w.Code)
+		requireKnownPlace(t, w.Header().Get("Location"))
+		w = d.post(formType, wholeForm+"&_next="+url.QueryEscape(next), "Referer", page)
 		require.Equal(t, 303, w.Code)
 		requireKnownPlace(t, w.Header().Get("Location"))
 	})

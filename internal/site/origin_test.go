@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"leadrelay/internal/site"
 )
@@ -180,6 +181,27 @@ func TestAnOriginMayBeAnApps(t *testing.T) {
 	for _, origin := range []string{"capacitor://evil.mx", "https://app.casas.mx", "ionic://app.casas.mx", "app://localhost", "app://", "capacitor://localhost.evil.mx", "http://localhost"} {
 		require.False(t, o.Allow(origin), origin)
 	}
+}
+
+// Whatever host Google's rule encodes is read back from it.
+func TestEveryTranslatedHostIsReadBack(t *testing.T) {
+	label := rapid.StringMatching(`[a-z0-9]{1,6}(-{1,3}[a-z0-9]{1,6})?`)
+	encode := strings.NewReplacer("-", "--", ".", "-")
+	rapid.Check(t, func(t *rapid.T) {
+		host := strings.Join(rapid.SliceOfN(label, 2, 4).Draw(t, "labels"), ".")
+		encoded := encode.Replace(host)
+		if rapid.Bool().Draw(t, "with other letters") {
+			host, encoded = "xn--"+host, "0-"+encoded
+		}
+		if rapid.Bool().Draw(t, "marked") {
+			encoded = "1-" + encoded
+		}
+		o, err := site.ParseOrigins([]string{"https://" + host, "http://" + host + ".mx"})
+		require.NoError(t, err)
+		require.Equal(t, "https://"+host, o.Own("https://"+encoded+".translate.goog"))
+		require.Empty(t, o.Own("https://x"+encoded+".translate.goog"))
+		require.Empty(t, o.Own("https://"+encoded+"-mx.translate.goog"), "only https")
+	})
 }
 
 // The examples are Google's own where they say so in the comment.
