@@ -244,7 +244,7 @@ func (s *Store) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) er
 }
 
 const (
-	settleSQL = `UPDATE leads SET state = $3, reason = $4, due_at = $5, tries = $6,
+	settleSQL = `UPDATE leads SET state = $3, reason = $4, due_at = $5, turn_at = NULL, tries = $6,
 		delivered_at = COALESCE(delivered_at, $7), confirmed_at = COALESCE(confirmed_at, $8) WHERE remote_id = $1 AND fence = $2`
 	endSQL = `UPDATE attempts SET ended_at = $1, outcome = $2, status = $3, detail = $4 WHERE remote_id = $5 AND number = $6`
 )
@@ -261,7 +261,7 @@ func when(to lead.Settlement, state lead.State) sql.NullInt64 {
 // turn.
 func (s *Store) Release(ctx context.Context, c lead.Claim) error {
 	err := s.do(ctx, func(tx *sql.Tx) error {
-		return ours(tx.Exec(`UPDATE leads SET due_at = turn_at WHERE remote_id = $1 AND fence = $2`, int64(c.Lead.RemoteID), c.Fence))
+		return ours(tx.Exec(`UPDATE leads SET due_at = turn_at, turn_at = NULL WHERE remote_id = $1 AND fence = $2`, int64(c.Lead.RemoteID), c.Fence))
 	})
 	if err != nil {
 		return fmt.Errorf("release: %w", err)

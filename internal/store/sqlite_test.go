@@ -40,6 +40,20 @@ func openTemp(t *testing.T) *store.Store {
 
 func TestSQLite(t *testing.T) { storetest.Run(t, openTemp) }
 
+func TestSQLiteAfterADeath(t *testing.T) {
+	storetest.RunRestarts(t, func(t *testing.T) (*store.Store, func() *store.Store) {
+		path := filepath.Join(t.TempDir(), "leads.db")
+		s := open(t, path)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		// The end of a store changes no lead, so a death leaves the same behind.
+		return s, func() *store.Store {
+			require.NoError(t, s.Close())
+			s = open(t, path)
+			return s
+		}
+	})
+}
+
 func keep(t *testing.T, s *store.Store, at time.Time) lead.RemoteID {
 	t.Helper()
 	kept, err := s.Keep(t.Context(), lead.Submission{Lead: storetest.Draft(t, at), Tick: lead.Milliseconds})

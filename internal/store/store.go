@@ -73,6 +73,9 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.prepare(ctx); err != nil {
 		return fmt.Errorf("prepare: %w", err)
 	}
+	if err := s.resume(ctx, time.Now()); err != nil {
+		return fmt.Errorf("resume: %w", err)
+	}
 	if err := s.recallRecent(ctx); err != nil {
 		return fmt.Errorf("recent leads: %w", err)
 	}

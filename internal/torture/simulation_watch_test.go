@@ -126,6 +126,16 @@ func (v *simWatch) looked(claims []lead.Claim, q lead.Due, err error) {
 	}
 }
 
+// resumed notes that a new process has closed the attempts of the dead one.
+func (v *simWatch) resumed() {
+	for _, l := range v.leads {
+		if l.state == lead.Sending {
+			v.move(l, lead.Doubtful, "interrupted")
+			l.open, l.due = false, time.Now()
+		}
+	}
+}
+
 func (v *simWatch) settled(c lead.Claim, to lead.Settlement, err error) {
 	l := v.find(c.Lead.RemoteID)
 	if !v.works(err) {

@@ -158,6 +158,7 @@ func (w *simWorld) boot() {
 		w.watch.violate("store", 0, "it does not open: %v", err)
 		return
 	}
+	w.watch.resumed()
 	w.watch.compare()
 	w.boots++
 	life := &simLife{
