@@ -79,9 +79,10 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opened fu
 	log.Info().Str("version", version()).Str("public", r.public.Addr()).Str("operator", r.operator.Addr()).
 		Stringer("database", cfg.Database).Int("sites", len(cfg.Sites)).Dur("took", time.Since(begun)).Msg("started")
 	opened(r)
-	var counting sync.WaitGroup
-	defer counting.Wait() // before the store closes
-	counting.Go(func() { warnOfStrays(ctx, cfg, r.store, log) })
+	var watching sync.WaitGroup
+	defer watching.Wait() // before the store closes
+	watching.Go(func() { warnOfStrays(ctx, cfg, r.store, log) })
+	watching.Go(func() { watchFiles(ctx, r.store, log) })
 	err = r.run(ctx, cfg.Drain)
 	log.Info().Err(err).Msg("stopped")
 	return err
@@ -126,6 +127,28 @@ func warnOfStrays(ctx context.Context, cfg config.Config, s *store.Store, log ze
 		if waits := c.State == lead.Queued || c.State == lead.Sending || c.State == lead.Doubtful; waits && !known {
 			log.Warn().Str("site", c.Site).Str("state", string(c.State)).Int("leads", c.Leads).Msg("leads wait, but their site is not in the settings")
 		}
+	}
+}
+
+// watchFiles tells within a second that a file of the database is lost, even when
+// nobody asks or posts, and that it is back.
+func watchFiles(ctx context.Context, s *store.Store, log zerolog.Logger) {
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for lost := error(nil); ; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		err := s.Lost()
+		switch {
+		case err != nil && (lost == nil || lost.Error() != err.Error()):
+			log.Error().Err(err).Msg("the database is lost")
+		case err == nil && lost != nil:
+			log.Info().Msg("the database is back")
+		}
+		lost = err
 	}
 }
 

@@ -66,7 +66,7 @@ func (s *Store) openFiles(ctx context.Context, path string) error {
 	var err error
 	// FULL: in WAL mode NORMAL may forget acknowledged commits when the power
 	// goes. Pragmas stand in the address so that every connection has them.
-	if s.write, err = openDB(path, "_txlock", "immediate", "_pragma", "journal_mode(WAL)", "_pragma", "synchronous(FULL)",
+	if s.write, err = openDB(path, "mode", "rw", "_txlock", "immediate", "_pragma", "journal_mode(WAL)", "_pragma", "synchronous(FULL)",
 		"_pragma", "foreign_keys(1)", "_pragma", busyTimeout, "_pragma", "journal_size_limit(67108864)"); err != nil {
 		return err
 	}
@@ -74,12 +74,47 @@ func (s *Store) openFiles(ctx context.Context, path string) error {
 	if err := s.write.PingContext(ctx); err != nil {
 		return errors.Join(fmt.Errorf("open %s: %w", path, err), s.write.Close())
 	}
-	if s.read, err = openDB(path, "_pragma", "query_only(1)", "_pragma", "busy_timeout(5000)"); err != nil {
+	if s.read, err = openDB(path, "mode", "rw", "_pragma", "query_only(1)", "_pragma", "busy_timeout(5000)"); err != nil {
 		return errors.Join(err, s.write.Close())
 	}
-	s.read.SetMaxOpenConns(4)
-	s.read.SetMaxIdleConns(4)
+	if err := errors.Join(openAll(ctx, s.read), s.files.note(path)); err != nil {
+		return errors.Join(err, s.read.Close(), s.write.Close())
+	}
 	return nil
+}
+
+// openAll opens all connections for reading, and their files, now. Later they
+// would get what is at the path by then, which may be another file.
+func openAll(ctx context.Context, db *sql.DB) error {
+	const readers = 4
+	db.SetMaxOpenConns(readers)
+	db.SetMaxIdleConns(readers)
+	for range readers {
+		c, err := db.Conn(ctx)
+		if err != nil {
+			return fmt.Errorf("open: %w", err)
+		}
+		defer func() { _ = c.Close() }() // back into the pool, when all are open
+		var version int
+		if err := c.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&version); err != nil {
+			return fmt.Errorf("open: %w", err)
+		}
+	}
+	return nil
+}
+
+// leaveLog lets the end of the last connection leave the log that is at the path
+// alone. SQLite deletes it by its name, and it is another database's.
+func (s *Store) leaveLog() error {
+	c, err := s.write.Conn(context.Background())
+	if err != nil {
+		return err
+	}
+	err = c.Raw(func(driver any) error {
+		_, err := driver.(sqlite.FileControl).FileControlPersistWAL("main", 1)
+		return err
+	})
+	return errors.Join(err, c.Close())
 }
 
 // busyTimeout is how long a write waits for another process to unlock the

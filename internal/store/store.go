@@ -23,6 +23,7 @@ type Store struct {
 	read    *sql.DB
 	release func() error // gives up the lock on the file
 	reserve *reserve
+	files   files
 
 	stmt  statements
 	bound inTx // the writer's: the statements of the transaction
@@ -137,13 +138,24 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) closeFiles() error {
-	return errors.Join(s.read.Close(), s.write.Close(), s.release())
+	err := s.read.Close()
+	if s.files.hasForeignLog() {
+		err = errors.Join(err, s.leaveLog())
+	}
+	return errors.Join(err, s.write.Close(), s.release())
 }
 
+// Lost returns a [LostFileError] while a file of the database is not where it
+// was opened. It costs next to nothing.
+func (s *Store) Lost() error { return s.files.check() }
+
 // Ready reports whether leads can be kept now. A commit of the last two
-// seconds is proof enough; otherwise it makes one.
+// seconds is proof enough, if its files are still there; otherwise it makes one.
 func (s *Store) Ready(ctx context.Context) error {
 	const proof = 2 * time.Second
+	if err := s.files.check(); err != nil {
+		return err
+	}
 	now := time.Now()
 	since := now.UnixMilli() - s.lastWrite.Load()
 	if s.reserve.held.Load() && since >= 0 && since < proof.Milliseconds() {

@@ -151,8 +151,13 @@ func (e jobError) Unwrap() error { return e.error }
 
 // commit answers every job of the batch. When one of them fails, each gets a
 // transaction of its own, so that a bad write costs nobody else. When the disk
-// is full, the reserve is for those that keep no lead.
+// is full, the reserve is for those that keep no lead. What went into files that
+// are not the database's any more has failed.
 func (s *Store) commit(batch []*job) {
+	if err := s.files.refuse(); err != nil {
+		answer(batch, err)
+		return
+	}
 	if s.reserve.hold(time.Now()); !s.reserve.held.Load() {
 		batch = refuseKeeps(batch)
 	}
@@ -173,8 +178,14 @@ func (s *Store) commit(batch []*job) {
 		return
 	}
 	if err == nil && len(batch) > 0 {
-		s.lastWrite.Store(time.Now().UnixMilli())
+		if err = s.files.check(); err == nil {
+			s.lastWrite.Store(time.Now().UnixMilli())
+		}
 	}
+	answer(batch, err)
+}
+
+func answer(batch []*job, err error) {
 	for _, j := range batch {
 		j.done <- err
 	}
