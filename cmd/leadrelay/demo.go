@@ -23,18 +23,20 @@ type demoCmd struct {
 
 // Run shows the whole way of an inquiry on this machine, and keeps nothing.
 func (c demoCmd) Run(p *program) (err error) {
+	living, stop := untilTerminalCloses(p.ctx)
+	defer stop()
 	dir, err := os.MkdirTemp("", "leadrelay-demo-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	broker := fakebroker.New(fakebroker.Options{})
-	brokerDoor, err := listenNear(p.ctx, "127.0.0.1:8001", broker.Handler())
+	brokerDoor, err := listenNear(living, "127.0.0.1:8001", broker.Handler())
 	if err != nil {
 		return err
 	}
 	page := new(sample)
-	pageDoor, err := listenNear(p.ctx, "127.0.0.1:8000", page)
+	pageDoor, err := listenNear(living, "127.0.0.1:8000", page)
 	if err != nil {
 		return errors.Join(err, brokerDoor.Close())
 	}
@@ -48,7 +50,7 @@ func (c demoCmd) Run(p *program) (err error) {
 		log, flush = server.NewLog(p.stdout, cfg.LogLevel)
 		defer flush()
 	}
-	parts, ctx := errgroup.WithContext(p.ctx)
+	parts, ctx := errgroup.WithContext(living)
 	parts.Go(func() error {
 		return serve(ctx, cfg, log, func(r relay) {
 			page.show(web.PropertyPage{

@@ -31,6 +31,7 @@ type serveCmd struct{}
 
 // Run starts the relay and returns when it has stopped.
 func (serveCmd) Run(p *program) error {
+	reportSignals := ignoreHabits() // before anything that takes time
 	cfg, err := p.config()
 	if err != nil {
 		return err
@@ -40,6 +41,7 @@ func (serveCmd) Run(p *program) error {
 	for _, w := range cfg.Warnings {
 		log.Warn().Msg(w)
 	}
+	go reportSignals(p.ctx, log)
 	return serve(p.ctx, cfg, log, func(relay) {})
 }
 
