@@ -21,8 +21,10 @@ import (
 // Config is all that an operator can set. One that came out of [Load] without
 // an error is complete and valid.
 type Config struct {
-	Addr           string // the public door
-	OperatorAddr   string // console, operator API, metrics
+	Addr           string       // the public door
+	OperatorAddr   string       // console, operator API, metrics
+	URL            site.Address // where the public door is on the web; zero: as each request's Host says
+	OperatorURL    site.Address // where people reach the console; zero: nobody has said
 	OperatorToken  secret.Text
 	Database       Database
 	TrustedProxies []netip.Prefix

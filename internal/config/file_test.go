@@ -18,6 +18,8 @@ import (
 const whole = `# all that a file can say
 addr: 127.0.0.1:80
 operator_addr: :9091
+url: https://Casas.co/leads/
+operator_url: https://ops.casas.co
 operator_token: "t0ken"
 database: /var/lib/leadrelay/leads.db
 trusted_proxies: [10.0.0.0/8, fd00::/8]
@@ -194,10 +196,10 @@ func TestAWrongLineIsNamed(t *testing.T) {
 		"a template with a brace open":    {"sites:\n  a:\n    source: a.mx\n    message_template: '{message} {page_url'", []string{"4:23: has a { that is no field's name in braces, such as {page_url}; a brace itself is written {{"}},
 		"a list of templates":             {"sites: {a: {source: a.mx, message_template: ['{message}']}}", []string{"1:27: wants one value, not several"}},
 		"a template without quotes":       {"sites:\n  a:\n    source: a.mx\n    message_template: {message}", []string{"4:5: wants a text; put it in quotation marks, or on lines of its own below a |", "4:24: has no value; take the key out for the default"}},
-		"a site's word at the top":        {"source: a.mx\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "source"; known here: addr, operator_addr, operator_token, database, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, sites`}},
+		"a site's word at the top":        {"source: a.mx\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "source"; known here: addr, operator_addr, url, operator_url, operator_token, database, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, sites`}},
 		"an unknown key of the courier":   {"sites: {a: {source: a.mx}}\ncourier: {timeuot: 1s}", []string{`2:11: unknown key "timeuot"; known here: timeout, settle, schedule, deadline, rate, concurrency, probe`}},
 		"a courier inside a site":         {"sites: {a: {source: a.mx, courier: {rate: 1}}}", []string{`1:27: unknown key "courier"; known here: ` + siteKeys}},
-		"a path instead of a section":     {"courier.rate: 1\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "courier.rate"; known here: addr, operator_addr, operator_token, database, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, sites`}},
+		"a path instead of a section":     {"courier.rate: 1\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "courier.rate"; known here: addr, operator_addr, url, operator_url, operator_token, database, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, sites`}},
 		"a key given twice":               {"sites: {a: {source: a.mx}}\ndrain: 1s\ndrain: 2s", []string{"3:1: is a duplicate of line 2"}},
 		"a site given twice":              {"sites:\n  a: {source: a.mx}\n  b: {source: b.mx}\n  a: {source: c.mx}", []string{"4:3: is a duplicate of line 2"}},
 		"a secret and its file":           {"sites:\n  a:\n    source: a.mx\n    easybroker:\n      api_key: k3y\n      api_key_file: key", []string{"6:7: the secret and its file are both set; keep one"}},
@@ -278,6 +280,8 @@ func TestPrintedSettingsLoadAgain(t *testing.T) {
 	text := printed(t, want)
 	require.Equal(t, `addr: "127.0.0.1:80"
 operator_addr: ":9091"
+url: "https://casas.co/leads"
+operator_url: "https://ops.casas.co"
 operator_token: "•••"
 database: /var/lib/leadrelay/leads.db
 trusted_proxies: [10.0.0.0/8, "fd00::/8"]

@@ -88,6 +88,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"EASYBROKER_API_KEY": " k3y\n", "EASYBROKER_COUNTRY_CODE": "CO", "EASYBROKER_URL": "http://127.0.0.1:7777/v1/",
 		"EASYBROKER_API": "account", "EASYBROKER_REMOTE_ID": "s", "EASYBROKER_SEND_SOURCE": "false",
 		"EASYBROKER_USE_PARTNER_CODE": "true", "LEADRELAY_ADDR": "127.0.0.1:1", "LEADRELAY_OPERATOR_ADDR": "[::1]:2", "LEADRELAY_OPERATOR_TOKEN": "t0ken",
+		"LEADRELAY_URL": "https://leads.casas.co/", "LEADRELAY_OPERATOR_URL": "https://ops.casas.co:8443",
 		"LEADRELAY_DATABASE": "postgres://u:p%40ss@db/leads?sslmode=verify-full",
 		"LEADRELAY_SOURCE":   "casas.co", "LEADRELAY_ORIGINS": "https://casas.co, https://*.casas.co,",
 		"LEADRELAY_THANKS_URL": "https://casas.co/gracias", "LEADRELAY_LOCALE": "auto",
@@ -111,6 +112,8 @@ func TestEveryVariableIsRead(t *testing.T) {
 
 	require.Equal(t, "127.0.0.1:1", c.Addr)
 	require.Equal(t, "[::1]:2", c.OperatorAddr)
+	require.Equal(t, "https://leads.casas.co", c.URL.String())
+	require.Equal(t, "https://ops.casas.co:8443", c.OperatorURL.String())
 	require.Equal(t, "t0ken", c.OperatorToken.Reveal())
 	require.Equal(t, "postgres://u:p%40ss@db/leads?sslmode=verify-full", string(c.Database))
 	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}, c.TrustedProxies)
@@ -164,6 +167,8 @@ func TestAWrongVariableIsNamed(t *testing.T) {
 		env  vars
 		want string
 	}{
+		"a door without a scheme":               {vars{"LEADRELAY_URL": "leads.casas.mx"}, "LEADRELAY_URL: wants an address such as https://leads.casas.mx, in ASCII (a name with an ñ as xn--…), with neither user nor query"},
+		"a console below a path":                {vars{"LEADRELAY_OPERATOR_URL": "https://casas.mx/ops"}, "LEADRELAY_OPERATOR_URL: wants no path: the console is at the root of its host"},
 		"an address without a port":             {vars{"LEADRELAY_ADDR": "8080"}, "LEADRELAY_ADDR: wants host:port, such as :8080 or 127.0.0.1:9090"},
 		"a port that no machine has":            {vars{"LEADRELAY_OPERATOR_ADDR": ":70000"}, "LEADRELAY_OPERATOR_ADDR: wants host:port, such as :8080 or 127.0.0.1:9090"},
 		"the example's key":                     {vars{"EASYBROKER_API_KEY": "ChangeMe"}, "EASYBROKER_API_KEY: still is the example's; put your own"},
@@ -232,7 +237,7 @@ func TestAllThatIsWrongIsShownAtOnce(t *testing.T) {
 		"LEADRELAY_ADDR: wants host:port, such as :8080 or 127.0.0.1:9090",
 		"EASYBROKER_COUNTRY_CODE: wants two upper-case letters, such as MX",
 		"relay.yaml:1:8: has no unit; write 15s, 5m or 168h",
-		`relay.yaml:2:1: unknown key "adr"; known here: addr, operator_addr, operator_token, database, trusted_proxies, ` +
+		`relay.yaml:2:1: unknown key "adr"; known here: addr, operator_addr, url, operator_url, operator_token, database, trusted_proxies, ` +
 			"log_level, limit_address, limit_site, drain, easybroker, courier, sites",
 		"relay.yaml:4:3: a site's id has lower-case letters, digits and dashes, at most 63, and begins with no dash",
 		"relay.yaml:4:3: this site wants a source",
@@ -358,5 +363,5 @@ func TestTheReferenceHasEveryVariable(t *testing.T) {
 	} {
 		require.Contains(t, table, row)
 	}
-	require.Equal(t, 28+10+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
+	require.Equal(t, 30+10+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
 }
