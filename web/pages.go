@@ -13,6 +13,7 @@ import (
 // FormPage is the hosted form, and the form again when something in it is wrong.
 type FormPage struct {
 	Lang       locale.Lang
+	Base       string // the path in front of the relay's own, such as /leads; optional, here and below
 	SiteName   string
 	Theme      string // address of a style sheet with the site's color; optional
 	Action     string // the path that the form posts to
@@ -39,6 +40,7 @@ type Pair struct{ Name, Value string }
 // ThanksPage tells the visitor that the inquiry is on disk.
 type ThanksPage struct {
 	Lang     locale.Lang
+	Base     string
 	SiteName string
 	Theme    string
 	Folio    int64
@@ -49,6 +51,7 @@ type ThanksPage struct {
 // send Hidden again.
 type ProblemPage struct {
 	Lang                locale.Lang
+	Base                string
 	Status              int
 	SiteName            string // empty when there is no such site
 	Title, Detail, Next string

@@ -54,9 +54,9 @@ func (c demoCmd) Run(p *program) (err error) {
 	parts.Go(func() error {
 		return serve(ctx, cfg, log, func(r relay) {
 			page.show(web.PropertyPage{
-				PageURL: "http://" + pageDoor.Addr() + "/", RelayURL: "http://" + r.public.Addr(), BrokerURL: "http://" + brokerDoor.Addr() + "/",
+				PageURL: "http://" + pageDoor.Addr() + "/", RelayURL: cfg.URL.String(), BrokerURL: "http://" + brokerDoor.Addr() + "/",
 			})
-			p.printf(welcome, pageDoor.Addr(), brokerDoor.Addr(), r.public.Addr(), r.operator.Addr())
+			p.printf(welcome, pageDoor.Addr(), brokerDoor.Addr(), cfg.URL, cfg.OperatorURL)
 			parts.Go(func() error { return serveUntil(ctx, broker.Close, brokerDoor, pageDoor) })
 		})
 	})
@@ -71,19 +71,22 @@ leadrelay demo: everything on this machine, and gone when you stop it.
   2. What arrives          http://%s/
      The pretend EasyBroker, live. Let it fail there, and watch nothing get lost.
 
-  The relay                http://%s/f/default
-  The operator's door      http://%s/api/v1/leads
+  The relay                %s/f/default
+  The operator's door      %s/api/v1/leads
 
 Stop with Ctrl-C.
 `
 
 // demoConfig is what an operator would set for one site.
 func demoConfig(dir, broker, page string) (config.Config, error) {
+	relay, operator := near("127.0.0.1:8080"), near("127.0.0.1:9090")
 	settings := map[string]string{
 		"EASYBROKER_API_KEY":      "demo-key",
 		"EASYBROKER_URL":          "http://" + broker + "/v1",
-		"LEADRELAY_ADDR":          near("127.0.0.1:8080"),
-		"LEADRELAY_OPERATOR_ADDR": near("127.0.0.1:9090"),
+		"LEADRELAY_ADDR":          relay,
+		"LEADRELAY_OPERATOR_ADDR": operator,
+		"LEADRELAY_URL":           "http://" + relay,
+		"LEADRELAY_OPERATOR_URL":  "http://" + operator,
 		"LEADRELAY_DATABASE":      filepath.Join(dir, "leadrelay.db"),
 		"LEADRELAY_SOURCE":        "casas.example",
 		"LEADRELAY_ORIGINS":       "http://" + page,
@@ -92,14 +95,18 @@ func demoConfig(dir, broker, page string) (config.Config, error) {
 	return config.Load(func(name string) string { return settings[name] }, config.Open)
 }
 
-// near returns the address, or one on any free port when it is taken.
+// near returns the address, or one with any free port when it is taken.
 func near(addr string) string {
-	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
+	var listening net.ListenConfig
+	ln, err := listening.Listen(context.Background(), "tcp", addr)
 	if err != nil {
-		return "127.0.0.1:0"
+		ln, err = listening.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	}
-	_ = ln.Close()
-	return addr
+	if err != nil {
+		return addr // whoever listens there says what is wrong
+	}
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String()
 }
 
 func listenNear(ctx context.Context, addr string, h http.Handler) (*server.Door, error) {

@@ -175,13 +175,14 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	}
 	limits := server.NewLimits(cfg.TrustedProxies, server.Limit(cfg.LimitAddress), server.Limit(cfg.LimitSite))
 	forms := intake.New(sites, r.store, intake.Options{
+		Address:  cfg.URL,
 		Accepted: func(id string) { metrics.Accepted(id); r.courier.Wake(id) },
 		Limit:    limits.Wait,
 		Busy:     limits.Busy,
 		Captchas: captchas(cfg.Sites),
 		AskMail:  r.mail.Ask,
 	})
-	mux := door("public", server.Readyz(r.store.Ready, r.drain), r, metrics, log)
+	mux := door("public", server.Readyz(r.store.Ready, r.drain), r, metrics, log, server.BelowPath(cfg.URL.Path))
 	assets := web.Assets()
 	mux.Method(http.MethodGet, "/assets/*", assets)
 	mux.Method(http.MethodHead, "/assets/*", assets)
@@ -222,19 +223,23 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 	}
 	api := console.New(r.store, courier.NewAuditor(r.courier, r.store), rules, token, metrics.Handler())
 	ready := console.Readyz(server.Readyz(r.store.Ready, r.drain), r.store.Ready, r.drain.Begun, r.courier.Status)
-	mux := door("operator", ready, r, metrics, log)
+	hosts := server.NewHosts(cfg.OperatorAddr, cfg.OperatorURL.Host())
+	mux := door("operator", ready, r, metrics, log, hosts.Only(http.HandlerFunc(console.RefuseHost)))
 	mux.Get(console.OpenAPIPath, console.OpenAPI)
 	mux.Head(console.OpenAPIPath, console.OpenAPI)
-	console.NewPages(sites, token).Route(mux)
+	console.NewPages(cfg.URL.String(), sites, token).Route(mux)
 	mux.Mount("/", api)
 	mux.MethodNotAllowed(api.ServeHTTP)
 	return mux
 }
 
-// door is what both doors have.
-func door(name string, ready http.HandlerFunc, r relay, metrics *server.Metrics, log zerolog.Logger) *chi.Mux {
+// door is what both doors have; first is the one's own that stands before its
+// routes.
+func door(
+	name string, ready http.HandlerFunc, r relay, metrics *server.Metrics, log zerolog.Logger, first func(http.Handler) http.Handler,
+) *chi.Mux {
 	mux := chi.NewRouter()
-	mux.Use(server.AccessLog(log, metrics, name), server.Recover, r.drain.Middleware)
+	mux.Use(server.AccessLog(log, metrics, name), server.Recover, r.drain.Middleware, first)
 	mux.Get(server.HealthzPath, server.Healthz)
 	mux.Head(server.HealthzPath, server.Healthz)
 	mux.Get(server.ReadyzPath, ready)

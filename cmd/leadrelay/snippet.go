@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -14,7 +15,7 @@ import (
 
 type snippetCmd struct {
 	Site     string `arg:"" optional:"" default:"default" help:"The site's id."`
-	URL      string `default:"https://leads.example" help:"Where the relay's public door is on the web."`
+	URL      string `help:"Where the relay's public door is on the web. Without it, what LEADRELAY_URL says."`
 	Property string `default:"EB-AB1234" help:"The property that the page is about."`
 	JSON     bool   `help:"Print JSON."`
 }
@@ -38,6 +39,7 @@ func (c snippetCmd) Run(p *program) error {
 	if i < 0 {
 		return fmt.Errorf("no site has the id %q", c.Site)
 	}
+	c.URL = cmp.Or(c.URL, cfg.URL.String(), "https://leads.example")
 	s := c.snippet(cfg.Sites[i])
 	if c.JSON {
 		out := json.NewEncoder(p.stdout)

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"io"
 	"net/http"
@@ -28,17 +29,19 @@ type Site struct {
 // Pages are the console for people: who has shown the token once goes on with a
 // session.
 type Pages struct {
+	relay    string // where the public door is on the web; empty when nobody has said
 	sites    []Site
 	token    secret.Text
 	sessions sessions
 	tries    *rate.Limiter
 }
 
-// NewPages returns the pages for a holder of the token.
-func NewPages(sites []Site, token secret.Text) *Pages {
+// NewPages returns the pages for a holder of the token. relay is where the
+// public door is on the web, if that is known.
+func NewPages(relay string, sites []Site, token secret.Text) *Pages {
 	const tries = 10 // at once, then one a second, of all browsers together
 	return &Pages{
-		sites: sites, token: token, tries: rate.NewLimiter(rate.Every(time.Second), tries),
+		relay: relay, sites: sites, token: token, tries: rate.NewLimiter(rate.Every(time.Second), tries),
 		sessions: sessions{ends: make(map[[sha256.Size]byte]time.Time)},
 	}
 }
@@ -97,13 +100,13 @@ func (p *Pages) logout(w http.ResponseWriter, r *http.Request) error {
 	return goTo(w, "/login")
 }
 
-// showSites shows what goes into the pages of each site. The relay does not
-// know its own name on the web, so the operator says it.
+// showSites shows what goes into the pages of each site. Where nobody has said
+// what the relay's name on the web is, the operator does so here.
 func (p *Pages) showSites(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	page := web.SitesPage{Relay: query.Get("relay"), PropertyID: query.Get("property_id")}
 	if !query.Has("relay") {
-		page.Relay, page.PropertyID = "https://leads.example", "EB-AB1234"
+		page.Relay, page.PropertyID = cmp.Or(p.relay, "https://leads.example"), "EB-AB1234"
 	}
 	isAddress := isWebAddress(page.Relay)
 	for _, s := range p.sites {

@@ -26,7 +26,7 @@ type person struct {
 
 func newPerson(t *testing.T, secretToken string, sites ...console.Site) *person {
 	mux := chi.NewRouter()
-	console.NewPages(sites, secret.New(secretToken)).Route(mux)
+	console.NewPages("", sites, secret.New(secretToken)).Route(mux)
 	return &person{t: t, door: mux}
 }
 

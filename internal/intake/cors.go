@@ -104,7 +104,7 @@ func (v *visit) fromKnownPage(r *http.Request) bool {
 	case origin == "null":
 		return v.isPlainForm(r)
 	default:
-		return v.origin != "" || isOwnPage(r, origin)
+		return v.origin != "" || origin == v.own.Origin || isOwnPage(r, origin)
 	}
 }
 

@@ -26,9 +26,9 @@ type desk struct {
 	preflights preflights
 }
 
-func newDesk(s site.Site) *desk {
+func newDesk(s site.Site, own site.Address) *desk {
 	k := &desk{
-		Site: s, path: "/f/" + s.ID, words: fields.NewVocabulary(s.Fields), policy: policy(formTargets(s)...), theme: web.Theme(s.Color),
+		Site: s, path: own.Path + "/f/" + s.ID, words: fields.NewVocabulary(s.Fields), policy: policy(formTargets(s, own)...), theme: web.Theme(s.Color),
 	}
 	k.hosts = k.ownHosts()
 	return k
@@ -75,11 +75,11 @@ func policy(formTargets ...string) string {
 		strings.Join(append([]string{"'self'"}, formTargets...), " ") + "; base-uri 'none'; frame-ancestors 'none'"
 }
 
-// formTargets are the site's own origins: our form may end on its thank-you
-// page, and browsers hold form-action against that redirect too.
-func formTargets(s site.Site) []string {
+// formTargets are the site's own origins, and ours: our form may end on a
+// thank-you page there, and browsers hold form-action against that redirect too.
+func formTargets(s site.Site, own site.Address) []string {
 	var targets []string
-	for _, address := range append([]string{s.ThanksURL}, s.Origins.Sources()...) {
+	for _, address := range append([]string{own.Origin, s.ThanksURL}, s.Origins.Sources()...) {
 		if source := cspSource(address); source != "" {
 			targets = append(targets, source)
 		}

@@ -32,7 +32,7 @@ func (v *visit) explainPage(w http.ResponseWriter, r *http.Request, e *problem.E
 	}
 	words := e.Document(w.Header(), v.lang)
 	page := web.ProblemPage{
-		Lang: v.lang, Status: e.Status, Title: words.Title, Detail: words.Detail, Next: words.Next, RequestID: words.RequestID,
+		Lang: v.lang, Base: v.own.Path, Status: e.Status, Title: words.Title, Detail: words.Detail, Next: words.Next, RequestID: words.RequestID,
 	}
 	if v.desk != nil {
 		page.SiteName, page.Theme = v.desk.title(), v.desk.themePath()

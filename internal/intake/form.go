@@ -67,7 +67,7 @@ func (v *visit) checkProperty() []problem.Field {
 // form writes the form with what was typed and how to mend it.
 func (v *visit) form(w http.ResponseWriter, status int, wrong []problem.Field) error {
 	page := web.FormPage{
-		Lang: v.lang, SiteName: v.desk.title(), Theme: v.desk.themePath(), Action: v.desk.path, PrivacyURL: v.desk.Privacy, Hidden: v.hidden(),
+		Lang: v.lang, Base: v.own.Path, SiteName: v.desk.title(), Theme: v.desk.themePath(), Action: v.desk.path, PrivacyURL: v.desk.Privacy, Hidden: v.hidden(),
 	}
 	if v.desk.Privacy != "" && v.draft.Context("consent") == "" {
 		page.Hidden = append(page.Hidden, web.Pair{Name: "consent", Value: v.consent()})

@@ -47,6 +47,9 @@ type Keeper interface {
 
 // Options are what the door can do without.
 type Options struct {
+	// Address is where the door is on the web. Without it, its addresses are
+	// made of each request's Host.
+	Address site.Address
 	// Accepted hears of every kept lead; it must not wait.
 	Accepted func(siteID string)
 	// Limit says how long the sender must wait before this post may be taken;
@@ -68,7 +71,7 @@ type Options struct {
 func New(sites []site.Site, keep Keeper, opt Options) http.Handler {
 	d := &door{desks: make(map[string]*desk, len(sites)), keep: keep, opt: opt, clock: newClock()}
 	for _, s := range sites {
-		d.desks[s.ID] = newDesk(s)
+		d.desks[s.ID] = newDesk(s, opt.Address)
 	}
 	mux := chi.NewRouter()
 	mux.Use(middleware.StripSlashes) // a form's address may end with one, and a redirect would lose what was posted
@@ -98,6 +101,7 @@ type door struct {
 
 // visit is one request, and what is known of it so far.
 type visit struct {
+	own    site.Address  // where the door is on the web, if that was said
 	desk   *desk         // nil when there is no such site
 	media  body.Media    // what the Content-Type says
 	json   bool          // the answer is for a program
@@ -122,7 +126,7 @@ func (d *door) serve(h handler) http.HandlerFunc {
 }
 
 func (d *door) meet(h http.Header, r *http.Request) *visit {
-	v := &visit{desk: d.at(r.URL.Path), media: body.ParseMedia(r.Header.Get("Content-Type"))}
+	v := &visit{own: d.opt.Address, desk: d.at(r.URL.Path), media: body.ParseMedia(r.Header.Get("Content-Type"))}
 	v.json = wantsJSON(r, v.media)
 	v.lang = v.desk.language(r)
 	problem.Guard(h)

@@ -32,16 +32,19 @@ func (v *visit) thank(w http.ResponseWriter, r *http.Request, kept lead.Kept) {
 		w.Header().Set("Idempotency-Replayed", "true")
 	}
 	id, next := kept.RemoteID, cmp.Or(v.next, v.desk.ThanksURL)
+	if next == "" {
+		next = v.thanksPath(r, id)
+	}
 	if !v.json {
-		if next == "" {
-			next = v.thanksPath(r, id)
+		if strings.HasPrefix(next, "/") {
+			next = v.own.Origin + next
 		}
 		w.Header().Set("Location", next)
 		w.WriteHeader(http.StatusSeeOther)
 		return
 	}
-	if next == "" {
-		next = ownOrigin(r) + v.thanksPath(r, id)
+	if strings.HasPrefix(next, "/") { // a page elsewhere has no use for a bare path
+		next = cmp.Or(v.own.Origin, requestOrigin(r)) + next
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusAccepted)
@@ -70,10 +73,10 @@ func (v *visit) thanksPath(r *http.Request, id lead.RemoteID) string {
 	return path
 }
 
-// ownOrigin is the relay's origin as the client knows it: a page elsewhere has
-// no use for a bare path. These headers are taken from anybody, for who forges
-// them bends only the answer to himself.
-func ownOrigin(r *http.Request) string {
+// requestOrigin is the relay's origin as the client knows it, where nobody has
+// said it. These headers are taken from anybody, for who forges them bends only
+// the answer to himself.
+func requestOrigin(r *http.Request) string {
 	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
 	switch {
 	case r.Host == "": // HTTP/1.0
@@ -123,7 +126,7 @@ func (d *door) showThanks(w http.ResponseWriter, r *http.Request, v *visit) erro
 		return problem.New(problem.NotFound, err)
 	}
 	v.lang = spoken(query.Get("_language"), v.lang)
-	page := web.ThanksPage{Lang: v.lang, SiteName: v.desk.title(), Theme: v.desk.themePath(), Folio: int64(folio), Back: v.desk.back(r)}
+	page := web.ThanksPage{Lang: v.lang, Base: v.own.Path, SiteName: v.desk.title(), Theme: v.desk.themePath(), Folio: int64(folio), Back: v.desk.back(r)}
 	return v.page(w, http.StatusOK, func(out io.Writer) error { return web.RenderThanks(out, page) })
 }
 

@@ -24,6 +24,7 @@ const (
 	BadQuery         Code = "bad_query"
 	Unauthorized     Code = "unauthorized"
 	OriginNotAllowed Code = "origin_not_allowed"
+	UnknownHost      Code = "unknown_host"
 	UnknownSite      Code = "unknown_site"
 	NotFound         Code = "not_found"
 	MethodNotAllowed Code = "method_not_allowed"
@@ -44,6 +45,7 @@ var statuses = map[Code]int{
 	BadQuery:         http.StatusBadRequest,
 	Unauthorized:     http.StatusUnauthorized,
 	OriginNotAllowed: http.StatusForbidden,
+	UnknownHost:      http.StatusMisdirectedRequest,
 	UnknownSite:      http.StatusNotFound,
 	NotFound:         http.StatusNotFound,
 	MethodNotAllowed: http.StatusMethodNotAllowed,
