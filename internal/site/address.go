@@ -20,7 +20,7 @@ var ownPaths = []string{"f", "assets", "widget.js", "widget.d.ts", "healthz", "r
 var (
 	plainPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`) // with neither . nor .. as a segment
 
-	errAddress  = errors.New("wants an address such as https://leads.casas.mx, in ASCII (a name with an ñ as xn--…), with neither user nor query")
+	errAddress  = errors.New("wants an address such as https://leads.casas.mx, with neither user nor query")
 	errPath     = errors.New("wants letters, digits, dots, dashes and underscores alone in the path")
 	errOwnPath  = errors.New("has a path that begins as the relay's own do (/f, /assets, …); put another in front")
 	errRootOnly = errors.New("wants no path: the console is at the root of its host")
@@ -29,7 +29,7 @@ var (
 // ParseAddress reads the address of the public door. Its errors never repeat
 // what was there.
 func ParseAddress(s string) (Address, error) {
-	u, err := url.Parse(s)
+	u, err := url.Parse(EncodeLetters(s)) // a name with an ñ is one, too
 	if err != nil || strings.Contains(u.Host, "*") || strings.ContainsAny(s, "?#\\") || u.User != nil || u.Opaque != "" {
 		return Address{}, errAddress
 	}

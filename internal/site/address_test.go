@@ -37,6 +37,12 @@ func TestAnAddressIsReadAsBrowsersWriteIt(t *testing.T) {
 	}
 }
 
+func TestAnAddressMayHaveLetters(t *testing.T) {
+	a, err := site.ParseAddress("https://leads.cañada.mx/x")
+	require.NoError(t, err)
+	require.Equal(t, "https://leads.xn--caada-pta.mx/x", a.String())
+}
+
 func TestAnAddressThatCannotBeIsRefused(t *testing.T) {
 	tests := map[string]struct{ written, why string }{
 		"no scheme":                    {"leads.lofts.mx", "wants an address"},
@@ -47,7 +53,7 @@ func TestAnAddressThatCannotBeIsRefused(t *testing.T) {
 		"a query":                      {"https://leads.casas.mx/?x=1", "wants an address"},
 		"a fragment":                   {"https://leads.casas.mx/#x", "wants an address"},
 		"a port that is none":          {"https://leads.casas.mx:https", "wants an address"},
-		"an ñ":                         {"https://cañada.mx", "xn--"},
+		"an ñ in the path":             {"https://casas.mx/cañada", "in the path"},
 		"a blank":                      {"https://leads casas.mx", "wants an address"},
 		"a quotation mark in the path": {`https://casas.mx/"leads`, "in the path"},
 		"an escape in the path":        {"https://casas.mx/%66", "in the path"},
