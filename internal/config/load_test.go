@@ -167,7 +167,7 @@ func TestAWrongVariableIsNamed(t *testing.T) {
 		env  vars
 		want string
 	}{
-		"a door without a scheme":               {vars{"LEADRELAY_URL": "leads.casas.mx"}, "LEADRELAY_URL: wants an address such as https://leads.casas.mx, in ASCII (a name with an ñ as xn--…), with neither user nor query"},
+		"a door without a scheme":               {vars{"LEADRELAY_URL": "leads.casas.mx"}, "LEADRELAY_URL: wants an address such as https://leads.casas.mx, with neither user nor query"},
 		"a console below a path":                {vars{"LEADRELAY_OPERATOR_URL": "https://casas.mx/ops"}, "LEADRELAY_OPERATOR_URL: wants no path: the console is at the root of its host"},
 		"an address without a port":             {vars{"LEADRELAY_ADDR": "8080"}, "LEADRELAY_ADDR: wants host:port, such as :8080 or 127.0.0.1:9090"},
 		"a port that no machine has":            {vars{"LEADRELAY_OPERATOR_ADDR": ":70000"}, "LEADRELAY_OPERATOR_ADDR: wants host:port, such as :8080 or 127.0.0.1:9090"},
