@@ -28,9 +28,11 @@ func deliveryID(h http.Header) string {
 // deliveryRank is 0 for a header that names no delivery. Of the others the
 // lowest counts: a sender's own before that of a service which passes it on.
 //
-// What proxies add, or what changes with each try, is none: X-Request-Id,
-// Box-Delivery-Id (https://developer.box.com/guides/webhooks/v2). Nor is what
-// names the subscription: X-Claap-Webhook-Id (https://docs.claap.io/api-reference/webhooks).
+// What changes with each try is none: Box-Delivery-Id
+// (https://developer.box.com/guides/webhooks/v2). Nor is what names the
+// subscription: X-Claap-Webhook-Id (https://docs.claap.io/api-reference/webhooks).
+// X-Request-Id comes last: some senders keep it, and what a proxy makes anew for
+// each request does no harm, as an id counts with the same content only.
 func deliveryRank(name string) int {
 	switch name {
 	case "Webhook-Id": // https://www.standardwebhooks.com, https://github.com/huggingface/hub-docs/pull/2749
@@ -43,6 +45,8 @@ func deliveryRank(name string) int {
 		return 5
 	case "X-Hookdeck-Eventid": // passes others on: https://trigger.dev/docs/webhooks/providers/hookdeck
 		return 6
+	case "X-Request-Id":
+		return 7
 	}
 	if isDelivery(name) {
 		return 4
