@@ -183,16 +183,23 @@ func TestRetryAfter(t *testing.T) {
 
 func TestAComplaintNamesTheRemoteID(t *testing.T) {
 	for body, want := range map[string]bool{
-		`{"error":"remote_id has already been taken"}`:         true,
-		`{"errors":["Remote has already been taken"]}`:         true,
-		`{"errors":["Remote ID ya está en uso"]}`:              true,
-		`{"errors":{"remote_id":["has already been taken"]}}`:  true,
-		`{"errors":["Property must exist"]}`:                   false,
-		`{"errors":["Email is remotely wrong"]}`:               false,
-		`{"message":"remote_id"}`:                              false,
-		`<html>remote_id</html>`:                               false,
-		`{"errors":{"remote_id":[]}}`:                          false,
-		`{"errors":[{"field":"remote_id","message":"taken"}]}`: true,
+		`{"error":"remote_id has already been taken"}`:                                   true,
+		`{"errors":["Remote has already been taken"]}`:                                   true,
+		`{"errors":["Remote ID ya está en uso"]}`:                                        true,
+		`{"errors":{"remote_id":["has already been taken"]}}`:                            true,
+		`{"errors":{"remoteId":["has already been taken"]}}`:                             true,
+		`{"errors":{"remote":["has already been taken"]}}`:                               true,
+		`{"error":"Validation failed: Email is invalid, Remote has already been taken"}`: true,
+		`{"error":"La validación falló: Remote ya está en uso"}`:                         true,
+		`{"error":"Unpermitted parameters: remote_id"}`:                                  true,
+		`{"errors":["Message \"trabajo remote\" is too short"]}`:                         false,
+		`{"errors":{"message":["is remote work possible? is not allowed"]}}`:             false,
+		`{"errors":["Property must exist"]}`:                                             false,
+		`{"errors":["Email is remotely wrong"]}`:                                         false,
+		`{"message":"remote_id"}`:                                                        false,
+		`<html>remote_id</html>`:                                                         false,
+		`{"errors":{"remote_id":[]}}`:                                                    false,
+		`{"errors":[{"field":"remote_id","message":"taken"}]}`:                           true,
 	} {
 		_, names := easybroker.Complaint([]byte(body))
 		require.Equal(t, want, names, body)

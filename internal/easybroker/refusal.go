@@ -100,8 +100,9 @@ func (c *complaint) text() string { return strings.Join(c.texts, "; ") }
 
 // remoteIDName finds the field's name and not words about it, since the texts
 // change with the language (ref). Rails, which answers there, writes the name
-// as "Remote" in its full messages.
-var remoteIDName = regexp.MustCompile(`(?i)\bremote([ _-]?id)?\b`)
+// as "Remote" in its full messages, which begin with it; elsewhere in a text
+// "remote" is a word, perhaps the visitor's.
+var remoteIDName = regexp.MustCompile(`(?i:\bremote[ _-]?id\b|^remote\b)|[:;,.]\s+Remote\b`)
 
 // readable makes a stranger's text fit for an operator's screen: one line, no
 // control characters, at most 1 KiB, cut between two runes.
