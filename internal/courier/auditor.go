@@ -103,7 +103,7 @@ func whyNot(err error) string {
 	if errors.Is(err, errMoving) || errors.Is(err, errTooManyPages) {
 		return err.Error()
 	}
-	return judge(easybroker.Receipt{}, err, false).detail
+	return judge(easybroker.Receipt{}, err).detail
 }
 
 // asClaim is the lead as a look-up sees it: it may have been sent at any time

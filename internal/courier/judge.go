@@ -23,6 +23,11 @@ type verdict struct {
 	held       bool // it will not work until a person changes something
 	retryAfter time.Duration
 
+	// refusedID is set when EasyBroker refuses the remote_id. Perhaps it has the
+	// lead already: a proxy on the way may send a request twice. Perhaps it has
+	// something else under the number, or takes no such number.
+	refusedID bool
+
 	// unsent is set when the call was not even tried.
 	unsent bool
 
@@ -31,9 +36,8 @@ type verdict struct {
 	strange bool
 }
 
-// judge is the one place that decides what an ended call means. again is set
-// when an earlier attempt for the lead may have been taken.
-func judge(receipt easybroker.Receipt, err error, again bool) verdict {
+// judge is the one place that decides what an ended call means.
+func judge(receipt easybroker.Receipt, err error) verdict {
 	var (
 		notSent    *easybroker.NotSentError
 		unreadable *easybroker.UnreadableError
@@ -47,28 +51,39 @@ func judge(receipt easybroker.Receipt, err error, again bool) verdict {
 	case errors.As(err, &unreadable):
 		return verdict{outcome: lead.OutcomeUnsure, status: unreadable.Status, detail: unreadable.Error()}
 	case errors.As(err, &status):
-		return judgeStatus(status, again)
+		return judgeStatus(status)
 	default: // bytes left, and no answer says what became of them
 		return verdict{outcome: lead.OutcomeUnsure, detail: err.Error()}
 	}
 }
 
-// judgeStatus judges every answer that is not a success.
-func judgeStatus(e *easybroker.StatusError, again bool) verdict {
+// judgeStatus judges every answer that is not a success. A conflict, or a
+// refusal that names remote_id, is no refusal before the list agrees.
+func judgeStatus(e *easybroker.StatusError) verdict {
+	v := judgeCode(e)
+	if e.Status == http.StatusConflict || e.NamesRemoteID && (v.outcome == lead.OutcomeRefused || v.strange) {
+		v.outcome, v.strange, v.refusedID = lead.OutcomeUnsure, false, true
+		v.detail += ": it refuses the remote_id"
+	}
+	return v
+}
+
+// refusesID reports whether the last answer of a lead in doubt refused its
+// remote_id: no other 4xx leaves a lead in doubt, but for a proxy's time-out.
+func refusesID(c lead.Claim) bool {
+	return c.Lead.State == lead.Doubtful && c.LastStatus/100 == 4 && c.LastStatus != http.StatusRequestTimeout
+}
+
+func judgeCode(e *easybroker.StatusError) verdict {
 	v := verdict{status: e.Status, detail: e.Error(), reason: e.Reason, retryAfter: e.RetryAfter}
 	switch e.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		v.outcome, v.credential, v.held = lead.OutcomeDeferred, true, true
 	case http.StatusTooManyRequests, http.StatusTooEarly:
 		v.outcome, v.credential = lead.OutcomeDeferred, true
-	case http.StatusConflict: // it is there already if the list agrees
-		v.outcome = lead.OutcomeUnsure
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity,
 		http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType, http.StatusRequestHeaderFieldsTooLarge:
 		v.outcome = lead.OutcomeRefused
-		if again && e.NamesRemoteID { // as a conflict
-			v.outcome = lead.OutcomeUnsure
-		}
 	case http.StatusRequestTimeout: // a proxy's word: who knows what went on behind it
 		v.outcome = lead.OutcomeUnsure
 	default:
@@ -80,7 +95,7 @@ func judgeStatus(e *easybroker.StatusError, again bool) verdict {
 // timesStrange counts the answers that were strange.
 func timesStrange(statuses []int) (n int) {
 	for _, status := range statuses {
-		if judgeStatus(&easybroker.StatusError{Status: status}, false).strange {
+		if judgeStatus(&easybroker.StatusError{Status: status}).strange {
 			n++
 		}
 	}

@@ -332,7 +332,7 @@ func (l *lane) list(ctx context.Context, q easybroker.Query) (easybroker.Page, e
 		return page, nil
 	}
 	// A list that answers badly says nothing of a credential that works.
-	if v := judge(easybroker.Receipt{}, err, false); v.credential || l.standing.isStopped() {
+	if v := judge(easybroker.Receipt{}, err); v.credential || l.standing.isStopped() {
 		l.failed(v, 0)
 	}
 	return page, err

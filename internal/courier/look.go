@@ -3,7 +3,6 @@ package courier
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"time"
 
@@ -125,6 +124,9 @@ func (l *lane) lookFor(ctx context.Context, group []lead.Claim, fresh bool) {
 	}
 	for _, c := range group {
 		sight := sight{matches: l.matches(c, reading.items), whole: reading.whole, began: began, steady: steady, err: err}
+		if refusesID(c) && sight.whole && len(sight.matches) == 0 {
+			sight.matches, sight.err = l.whoHasID(ctx, c, q)
+		}
 		to := l.conclude(c, sight)
 		l.logLook(c, to, sight)
 		_ = l.settle(ctx, c, to) // the log has it, and the lead comes back when the lease is over
@@ -178,7 +180,7 @@ func (l *lane) conclude(c lead.Claim, s sight) lead.Settlement {
 	switch {
 	case s.err != nil:
 		if c.Lead.State == lead.Doubtful {
-			to.Reason = "look-up failed: " + judge(easybroker.Receipt{}, s.err, false).detail
+			to.Reason = requote(c.Lead.Reason, "look-up failed: "+judge(easybroker.Receipt{}, s.err).detail)
 		}
 	case len(s.matches) > 0:
 		l.seen(c, s, &to)
@@ -186,7 +188,7 @@ func (l *lane) conclude(c lead.Claim, s sight) lead.Settlement {
 		to.DueAt = time.Time{}
 	case !s.whole || !l.proves(c, s, settled):
 		if c.Lead.State == lead.Doubtful {
-			to.Reason = "not in EasyBroker's list yet"
+			to.Reason = requote(c.Lead.Reason, "not in EasyBroker's list yet")
 		}
 	case c.Lead.State == lead.Doubtful:
 		l.absent(c, sent, &to)
@@ -231,24 +233,24 @@ func (l *lane) seen(c lead.Claim, s sight, to *lead.Settlement) {
 
 // collision is for a remote_id that EasyBroker has, of somebody else.
 func (l *lane) collision(to *lead.Settlement) {
-	to.Reason = "EasyBroker has another contact request under this remote_id"
+	to.Reason = reasonTaken
 	if to.State == lead.Doubtful {
 		to.State, to.DueAt = lead.Failed, time.Time{}
 	}
 }
 
 // absent puts a lead that is surely not there back into the queue. When
-// EasyBroker has refused its remote_id all the while, that is not because it
-// has it.
+// EasyBroker has refused its remote_id, that is not because it has the lead,
+// unless an earlier attempt took effect and the list lags behind for longer
+// than it may.
 func (l *lane) absent(c lead.Claim, sent time.Time, to *lead.Settlement) {
 	to.State, to.DueAt, to.Reason = lead.Queued, to.At, "not in EasyBroker's list"
 	if l.isBeyondProof(c) {
 		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, reasonBeyondProof
 		return
 	}
-	refused := c.LastStatus == http.StatusConflict || c.LastStatus == http.StatusUnprocessableEntity
-	if refused && l.courier.clock.since(c.FirstAttempt) > longDoubt {
-		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, "EasyBroker refuses its remote_id, and its list does not have it"
+	if refusesID(c) && (c.Perhaps == 1 || l.courier.clock.since(c.FirstAttempt) > longDoubt) {
+		l.refuse(c, l.refusedID(c), to)
 	} else if l.courier.clock.since(c.Lead.QueuedAt) >= l.courier.opt.Deadline {
 		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, lead.ReasonDeadline
 	} else if due := sent.Add(jitter(l.courier.opt.Schedule.Wait(c.Tries-1), c)); due.After(to.At) {
@@ -282,7 +284,7 @@ func (l *lane) logLook(c lead.Claim, to lead.Settlement, s sight) {
 		event = l.courier.opt.Log.Warn()
 	}
 	next(event, to.DueAt).Int64("remote_id", int64(c.Lead.RemoteID)).Str("site", c.Lead.Site).Int("found", len(s.matches)).
-		Bool("whole", s.whole).AnErr("cause", s.err).Str("state", string(to.State)).Str("reason", lead.Line(to.Reason)).Msg("look-up")
+		Bool("whole", s.whole).AnErr("cause", s.err).Str("state", string(to.State)).Str("reason", lead.Line(unquoted(to.Reason))).Msg("look-up")
 }
 
 func partition[T any](all []T, first func(T) bool) (yes, no []T) {

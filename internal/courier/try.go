@@ -84,7 +84,7 @@ func (l *lane) send(ctx context.Context, c call) verdict {
 	ctx, cancel := context.WithTimeout(ctx, l.courier.opt.Timeout)
 	defer cancel()
 	receipt, err := l.courier.broker.Create(ctx, l.account, request(c.Lead, l.routeOf(c.Claim)))
-	return judge(receipt, err, c.Perhaps > 0)
+	return judge(receipt, err)
 }
 
 // inVain finds out, just before the call, that it must not be made any more.
@@ -110,7 +110,7 @@ func (l *lane) after(c lead.Claim, v verdict, began time.Time) lead.Settlement {
 	to.Attempt = &lead.Attempt{Number: c.Number, EndedAt: now, Outcome: v.outcome, Status: v.status, Detail: v.detail}
 	switch {
 	case v.unsent:
-	case v.credential, v.outcome == lead.OutcomeUnsure:
+	case v.credential, v.outcome == lead.OutcomeUnsure && !v.refusedID: // a refusal is about the lead, however it is meant
 		l.failed(v, c.Lead.RemoteID)
 	case l.standing.worked(began):
 		l.courier.opt.Log.Info().Strs("sites", l.sites).Str("credential", lead.CredentialWorking).Msg("credential works again")
@@ -125,6 +125,9 @@ func (l *lane) after(c lead.Claim, v verdict, began time.Time) lead.Settlement {
 	case lead.OutcomeRefused:
 		l.refuse(c, v, &to)
 	case lead.OutcomeUnsure:
+		if v.refusedID {
+			to.Reason = quote(v.detail, v.reason)
+		}
 		to.State, to.DueAt = lead.Doubtful, nextLook(now, now, now.Add(l.courier.opt.Settle), true)
 	case lead.OutcomeDeferred:
 		l.deferLead(c, v, &to)
@@ -135,8 +138,7 @@ func (l *lane) after(c lead.Claim, v verdict, began time.Time) lead.Settlement {
 // refuse fails the lead, unless EasyBroker refuses all of the site's: then it
 // waits with the others.
 func (l *lane) refuse(c lead.Claim, v verdict, to *lead.Settlement) {
-	to.Reason = cmp.Or(v.reason, v.detail)
-	to.State = lead.Failed
+	to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, cmp.Or(v.reason, v.detail)
 	if pause := l.courier.stops[c.Lead.Site].refusedOne(c.Lead.RemoteID, to.At); pause > 0 {
 		to.State, to.DueAt = lead.Queued, to.At.Add(pause+time.Second) // behind the others, so that another one tries
 		l.courier.opt.Log.Error().Str("site", c.Lead.Site).Dur("pause", pause).Msg("site paused: EasyBroker refuses lead after lead")

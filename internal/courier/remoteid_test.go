@@ -1,0 +1,148 @@
+package courier_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/courier"
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+)
+
+// refusesNumber is an answer that refuses the remote_id.
+func refusesNumber(code int) error {
+	return &easybroker.StatusError{Status: code, NamesRemoteID: code != http.StatusConflict, Reason: "remote_id ya existe"}
+}
+
+// A proxy on the way may send a request twice, and the second answer is the
+// one that we see. Metronome's client met the same: its retry of a request that
+// had worked was answered 422 and taken for a failure (dust-tt/dust#31662).
+func TestAFirstAttemptWhoseRemoteIDIsRefusedIsLookedUp(t *testing.T) {
+	for name, test := range map[string]struct {
+		keep   bool
+		other  string // the property of somebody else's contact request under the number
+		state  lead.State
+		reason string
+	}{
+		"it is there": {true, "", lead.Confirmed, ""},
+		"it is surely not": {
+			false, "", lead.Failed, "EasyBroker refuses its remote_id, and its list does not have it: the number may be too high for EasyBroker " +
+				"(see EASYBROKER_REMOTE_ID), or stand for a contact request that is not listed. It says: remote_id ya existe",
+		},
+		"somebody else's is, about the same property": {false, "EB-XX1234", lead.Failed, "EasyBroker has another contact request under this remote_id"},
+		"somebody else's is, about another property":  {false, "EB-OTHER1", lead.Failed, "EasyBroker has another contact request under this remote_id"},
+	} {
+		for _, code := range []int{400, 404, 409, 410, 422} {
+			t.Run(fmt.Sprint(name, ", and it answers ", code), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b := &broker{lag: 2 * time.Minute, answer: func(int, easybroker.Account) answer {
+						return answer{keep: test.keep, err: refusesNumber(code)}
+					}}
+					w := start(t, b, courier.Options{})
+					id := w.post("casas")
+					if test.other != "" {
+						b.now(func(b *broker) {
+							b.kept = append(b.kept, kept{easybroker.ContactRequest{
+								RemoteID: int64(id), PropertyID: test.other, Email: "otra@ejemplo.mx", Message: "Otra cosa",
+							}, time.Now(), "k"})
+						})
+					}
+					w.await(id, lead.Doubtful, time.Second)
+					l, attempts := w.find(id)
+					require.Equal(t, "remote_id ya existe", l.Reason[len(l.Reason)-len("remote_id ya existe"):])
+					require.Equal(t, fmt.Sprintf("easybroker: status %d: it refuses the remote_id", code), attempts[0].Detail)
+					time.Sleep(10 * time.Minute)
+					l, _ = w.find(id)
+					require.Equal(t, test.state, l.State, l.Reason)
+					require.Contains(t, l.Reason, test.reason)
+					require.Len(t, b.posts(), 1, "sending it again would not help")
+				})
+			})
+		}
+	}
+}
+
+func TestARefusedRemoteIDWaitsForAListThatCanBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{listErr: status(500), answer: func(int, easybroker.Account) answer { return answer{keep: true, err: refusesNumber(422)} }}
+		w := start(t, b, courier.Options{})
+		id := w.post("casas")
+		time.Sleep(3 * time.Hour)
+		l, _ := w.find(id)
+		require.Equal(t, lead.Doubtful, l.State)
+		require.Contains(t, l.Reason, "look-up failed: easybroker: status 500. It says: remote_id ya existe")
+		b.now(func(b *broker) { b.listErr = nil })
+		w.await(id, lead.Confirmed, 15*time.Minute)
+	})
+}
+
+// EasyBroker judged each of these leads, so its key works: a breaker that
+// counts what a healthy server refuses stops those who have done nothing
+// (sgl-project/sglang#25811).
+func TestRefusedRemoteIDsDoNotStopTheCredential(t *testing.T) {
+	for _, code := range []int{409, 422} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{page: 50, answer: func(int, easybroker.Account) answer { return answer{keep: true, err: refusesNumber(code)} }}
+				w := start(t, b, courier.Options{})
+				for range 20 {
+					w.post("casas")
+				}
+				time.Sleep(3 * time.Second)
+				require.Len(t, b.posts(), 20)
+				require.Equal(t, lead.CredentialWorking, w.credential().State)
+			})
+		})
+	}
+}
+
+// EasyBroker's words are for the operator. They may quote the visitor, so no
+// log has them.
+func TestWhatEasyBrokerSaysOfARefusedRemoteIDIsInNoLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log safeBuffer
+		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: refusesNumber(422)} }}
+		w := start(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
+		again := courier.New(w.store, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Log: zerolog.New(&log)})
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- again.Run(ctx) }()
+		id := w.post("casas")
+		again.Wake("casas")
+		time.Sleep(10 * time.Minute)
+		cancel()
+		require.NoError(t, <-done)
+		l, _ := w.find(id)
+		require.Contains(t, l.Reason, "ya existe")
+		require.Contains(t, log.String(), "refuses the remote_id")
+		require.Contains(t, log.String(), "its list does not have it")
+		require.NotContains(t, log.String(), "ya existe")
+	})
+}
+
+// safeBuffer is a log that a test reads while it is written.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
