@@ -121,7 +121,7 @@ func (a *Auditor) replayOne(ctx context.Context, s *shelf, t turn, fresh, dryRun
 	case err != nil:
 		return err
 	case len(items) > 0 && !s.isOurs(c, items):
-		t.Why = "EasyBroker has another contact request under this remote_id"
+		t.Why = reasonTaken
 	case len(items) > 0:
 		t.Verdict = lead.Present
 		return a.present(ctx, t, dryRun)
@@ -137,9 +137,10 @@ func (a *Auditor) replayOne(ctx context.Context, s *shelf, t turn, fresh, dryRun
 	return nil
 }
 
-// present confirms a delivered lead that is there.
+// present confirms a delivered lead that is there, and one that has failed:
+// EasyBroker took it all the same.
 func (a *Auditor) present(ctx context.Context, t turn, dryRun bool) error {
-	if dryRun || t.lead.State != lead.Delivered {
+	if dryRun || t.lead.State != lead.Delivered && t.lead.State != lead.Failed {
 		return nil
 	}
 	news, err := a.ledger.Confirm(ctx, t.RemoteID, a.clock.read(), "")

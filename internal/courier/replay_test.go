@@ -36,7 +36,7 @@ func TestWhatAReplayDoesWithALead(t *testing.T) {
 	}{
 		"failed, and not there":                 {lead.Failed, time.Hour, false, "casas", lead.Sent, "", lead.Queued},
 		"failed long ago":                       {lead.Failed, 400 * 24 * time.Hour, false, "casas", lead.Sent, "", lead.Queued},
-		"failed, and there":                     {lead.Failed, time.Hour, true, "casas", lead.Present, "", lead.Failed},
+		"failed, and there":                     {lead.Failed, time.Hour, true, "casas", lead.Present, "", lead.Confirmed},
 		"discarded, and not there":              {lead.Discarded, time.Hour, false, "casas", lead.Sent, "", lead.Queued},
 		"delivered, and there":                  {lead.Delivered, time.Hour, true, "casas", lead.Present, "", lead.Confirmed},
 		"delivered, and swallowed":              {lead.Delivered, time.Hour, false, "casas", lead.Sent, "", lead.Queued},

@@ -41,10 +41,10 @@ var moves = map[State][]State{
 	Queued:      {Sending, Failed, Quarantined, Confirmed}, // quarantined: before its first attempt; confirmed: after a backup was restored
 	Sending:     {Delivered, Queued, Doubtful, Failed},
 	Doubtful:    {Confirmed, Queued, Failed},
-	Delivered:   {Confirmed, Queued}, // queued: sent again by a person, never by itself
-	Confirmed:   {Queued},            // as above
-	Failed:      {Queued, Discarded}, // by a person
-	Discarded:   {Queued},            // by a person
+	Delivered:   {Confirmed, Queued},            // queued: sent again by a person, never by itself
+	Confirmed:   {Queued},                       // as above
+	Failed:      {Queued, Discarded, Confirmed}, // by a person; confirmed: a replay has found it
+	Discarded:   {Queued},                       // by a person
 }
 
 // CanBecome reports whether a lead may move from s to next.

@@ -65,13 +65,14 @@ func (s *Store) SetApart(ctx context.Context, id lead.RemoteID, reason string) (
 }
 
 // Confirm writes down that EasyBroker's list has the lead, with what a person
-// must know of it, if anything, and reports whether that was news. A lead that still waits to be sent is confirmed as well: a
-// backup that was restored does not know what has arrived since. Whoever had
-// claimed it is too late from then on. One that is being sent right now is
-// left to its courier.
+// must know of it, if anything, and reports whether that was news. A lead that
+// still waits to be sent is confirmed as well: a backup that was restored does
+// not know what has arrived since. So is one that has failed: EasyBroker may
+// refuse what it has taken before. Whoever had claimed it is too late from then
+// on. One that is being sent right now is left to its courier.
 func (s *Store) Confirm(ctx context.Context, id lead.RemoteID, at time.Time, reason string) (bool, error) {
 	news, err := s.change(ctx, `UPDATE leads SET state = 'confirmed', reason = $1, due_at = NULL, confirmed_at = $2, fence = fence + 1
-		WHERE remote_id = $3 AND state IN ('delivered', 'doubtful', 'queued')`, reason, at.UnixMilli(), int64(id))
+		WHERE remote_id = $3 AND state IN ('delivered', 'doubtful', 'queued', 'failed')`, reason, at.UnixMilli(), int64(id))
 	if err != nil {
 		return false, fmt.Errorf("confirm lead %d: %w", id, err)
 	}

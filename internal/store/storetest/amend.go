@@ -118,7 +118,7 @@ func confirmed(t *testing.T, s *store.Store) {
 		})
 		require.NoError(t, err)
 		want := found(t, s, id)
-		taken := state == lead.Delivered || state == lead.Doubtful || state == lead.Queued
+		taken := state == lead.Delivered || state == lead.Doubtful || state == lead.Queued || state == lead.Failed
 		if taken {
 			want.State, want.Reason, want.DueAt, want.ConfirmedAt = lead.Confirmed, lead.ReasonTwice, time.Time{}, at
 		}
