@@ -93,6 +93,11 @@ type Due struct {
 	Lease time.Duration // for how long they are the courier's
 	Sure  bool          // some are due, as far as the courier knows: not to be looked up first
 
+	// A paused site makes trials: with the newest lead rather than with the one
+	// that waits longest, and not with one of these properties.
+	Newest bool
+	Except []string
+
 	// Sent tells what the attempt for a lead will send; nil where nobody asks
 	// later. It runs inside the transaction.
 	Sent func(*Lead) Fingerprint

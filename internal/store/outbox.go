@@ -50,7 +50,7 @@ func (s *Store) Begin(ctx context.Context, site string, q lead.Due) (claims []le
 		return nil, time.Time{}, fmt.Errorf("begin attempts: %w", err)
 	}
 	if len(begun) < q.N {
-		next, err = s.nextDue(ctx, site, lead.Queued, lead.Due{Now: q.Now, Far: q.Far})
+		next, err = s.nextDue(ctx, site, lead.Queued, lead.Due{Now: q.Now, Far: q.Far, Except: q.Except})
 	}
 	return begun, next, err
 }
@@ -116,7 +116,7 @@ func (s *Store) nextLook(ctx context.Context, sites []string, q lead.Due) (next 
 // written down before the clock was set back: it is due now.
 func (s *Store) nextDue(ctx context.Context, site string, state lead.State, q lead.Due) (time.Time, error) {
 	var first, last sql.NullInt64
-	err := s.stmt.nextDue.QueryRowContext(ctx, site, string(state), bound(q.Since, 0)).Scan(&first, &last)
+	err := s.nextDueRow(ctx, q, site, string(state), bound(q.Since, 0)).Scan(&first, &last)
 	if err != nil || q.Far == 0 || !last.Valid || fromMillis(last).Before(q.Now.Add(q.Far)) {
 		return fromMillis(first), err
 	}
@@ -143,7 +143,7 @@ const takeSQL = `UPDATE leads SET fence = fence + 1, turn_at = due_at, due_at = 
 	RETURNING ` + leadColumns + `, fence, tries, turn_at, attempt`
 
 func (s *Store) take(tx *sql.Tx, site string, state lead.State, q lead.Due) ([]lead.Claim, error) {
-	rows, err := s.bind(tx, s.stmt.take).Query(q.Now.Add(q.Lease).UnixMilli(), site, string(state), bound(q.Since, 0), q.Now.UnixMilli(), q.N) //nolint:sqlclosecheck // as above
+	rows, err := s.takeRows(tx, q, q.Now.Add(q.Lease).UnixMilli(), site, string(state), bound(q.Since, 0), q.Now.UnixMilli(), q.N)
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"a delivered lead is never sent again":                   delivered,
 		"claims know of no other site":                           otherSite,
 		"claims take the lead that waits longest":                longestFirst,
+		"trials take the newest lead of the other properties":    trials,
 		"the time of the next due lead is known":                 nextDue,
 		"a list is newest first, filtered, and pages to the end": listed,
 		"leads are counted by site and state":                    counted,
@@ -442,6 +443,43 @@ func longestFirst(t *testing.T, s *store.Store) {
 	older := keep(t, s, at.Add(-time.Minute))
 	require.Equal(t, older, beginOne(t, s, at).Lead.RemoteID)
 	require.Equal(t, newer, beginOne(t, s, at).Lead.RemoteID)
+}
+
+func trials(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now()
+	about := func(property string, due time.Time) lead.RemoteID {
+		l := Draft(t, due)
+		l.PropertyID = property
+		kept, err := s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
+		require.NoError(t, err)
+		return kept.RemoteID
+	}
+	older, newer := about("EB-GOOD1", at.Add(-2*time.Minute)), about("EB-GOOD2", at.Add(-time.Minute))
+	about("EB-BAD1", at)
+	about("EB-BAD2", at.Add(-3*time.Minute))
+	about("EB-BAD1", at.Add(time.Minute))
+	later := about("EB-GOOD1", at.Add(time.Hour))
+	q := due(at, 1)
+	q.Newest, q.Except = true, []string{"EB-BAD1", "EB-BAD2"}
+	for _, want := range []lead.RemoteID{newer, older} {
+		claims, _, err := s.Begin(t.Context(), site, q)
+		require.NoError(t, err)
+		require.Len(t, claims, 1)
+		require.Equal(t, want, claims[0].Lead.RemoteID)
+	}
+	claims, next, err := s.Begin(t.Context(), site, q)
+	require.NoError(t, err)
+	require.Empty(t, claims)
+	require.Equal(t, at.Add(time.Hour), next)
+	q.Now = next
+	claims, _, err = s.Begin(t.Context(), site, q)
+	require.NoError(t, err)
+	require.Equal(t, later, claims[0].Lead.RemoteID)
+	_, next, err = s.Begin(t.Context(), site, q)
+	require.NoError(t, err)
+	require.Zero(t, next)
+	require.Len(t, begin(t, s, at.Add(time.Hour), 9), 3, "the others wait")
 }
 
 func nextDue(t *testing.T, s *store.Store) {
