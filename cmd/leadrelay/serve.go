@@ -164,6 +164,7 @@ func newCourier(cfg config.Config, s *store.Store, metrics *server.Metrics, log 
 		Timeout: cfg.Courier.Timeout, Settle: cfg.Courier.Settle, Schedule: cfg.Courier.Schedule, Deadline: cfg.Courier.Deadline,
 		Rate: cfg.Courier.Rate, Concurrency: cfg.Courier.Concurrency, Probe: cfg.Courier.Probe, Log: log,
 		Attempt: func(o lead.Outcome, took time.Duration) { metrics.Attempt(string(o), took) }, Seen: metrics.Seen,
+		Refused: func(site string, status int, about courier.About) { metrics.Refused(site, status, string(about)) },
 	})
 }
 

@@ -48,7 +48,7 @@ var (
 		"Leads that a person should look at though they are delivered: missing from EasyBroker's list, or there twice.", []string{"reason"}, nil)
 	credentialDesc = prometheus.NewDesc("leadrelay_credential_state",
 		"1 for the state in which a credential is: working, resting, down (the breaker is open) or held (EasyBroker refuses it).", []string{"sites", "state"}, nil)
-	pausedDesc = prometheus.NewDesc("leadrelay_site_paused", "1 for a site whose leads EasyBroker refuses one after the other.", []string{"site"}, nil)
+	pausedDesc = prometheus.NewDesc("leadrelay_site_paused", "1 for a site whose leads EasyBroker refuses one after the other, whatever their property.", []string{"site"}, nil)
 	driftDesc  = prometheus.NewDesc("leadrelay_drift", "What the last reconciliation found, by kind; absent before the first.", []string{"kind"}, nil)
 	freeDesc   = prometheus.NewDesc("leadrelay_disk_free_bytes", "Free space where the database lies.", nil, nil)
 )

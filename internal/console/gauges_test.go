@@ -61,7 +61,7 @@ leadrelay_credential_state{sites="casas,lofts",state="down"} 0
 leadrelay_credential_state{sites="casas,lofts",state="held"} 1
 leadrelay_credential_state{sites="casas,lofts",state="resting"} 0
 leadrelay_credential_state{sites="casas,lofts",state="working"} 0
-# HELP leadrelay_site_paused 1 for a site whose leads EasyBroker refuses one after the other.
+# HELP leadrelay_site_paused 1 for a site whose leads EasyBroker refuses one after the other, whatever their property.
 # TYPE leadrelay_site_paused gauge
 leadrelay_site_paused{site="lofts"} 1
 # HELP leadrelay_drift What the last reconciliation found, by kind; absent before the first.

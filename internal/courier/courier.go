@@ -55,6 +55,9 @@ type Options struct {
 	Now     func() time.Time                  // the clock on the wall
 	Attempt func(lead.Outcome, time.Duration) // told of every attempt, and how long it took
 	Seen    func(time.Duration)               // told when a lead is seen in the list, and how long after it was sent
+	// Refused is told when EasyBroker refuses a lead that fails for it, or waits
+	// because its site is paused.
+	Refused func(site string, status int, about About)
 }
 
 func (o Options) withDefaults() Options {
@@ -75,6 +78,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Seen == nil {
 		o.Seen = func(time.Duration) {}
+	}
+	if o.Refused == nil {
+		o.Refused = func(string, int, About) {}
 	}
 	return o
 }
@@ -124,6 +130,7 @@ func (c *Courier) Run(ctx context.Context) error {
 // Wake tells the courier that a lead of the site was queued just now.
 func (c *Courier) Wake(site string) {
 	if l := c.bySite[site]; l != nil {
+		c.stops[site].pause.arrived()
 		l.toSend.by(time.Now())
 	}
 }
@@ -135,7 +142,7 @@ func (c *Courier) Status() []lead.Credential {
 	for _, l := range c.lanes {
 		all = append(all, l.standing.show(l.sites))
 		for _, s := range l.stops {
-			if paused, ok := s.show(c.clock.read()); ok {
+			if paused, ok := s.pause.show(s.route.Site, c.clock.read()); ok {
 				all = append(all, paused)
 			}
 		}

@@ -44,6 +44,8 @@ type broker struct {
 	lag     time.Duration
 	listErr error
 	answer  func(call int, a easybroker.Account) answer
+	about   map[string]error          // what it answers to a lead of these properties
+	tried   []string                  // the properties of all POSTs
 	page    int                       // items on one; one, so that a look-up must turn them, when zero
 	ahead   time.Duration             // its clock
 	move    func([]easybroker.Listed) // what it does to a list before it is cut into pages
@@ -61,6 +63,10 @@ func (b *broker) Create(ctx context.Context, a easybroker.Account, cr easybroker
 	how := answer{keep: true}
 	if b.answer != nil {
 		how = b.answer(len(b.calls), a)
+	}
+	b.tried = append(b.tried, cr.PropertyID)
+	if err := b.about[cr.PropertyID]; err != nil {
+		how = answer{err: err}
 	}
 	if how.keep {
 		b.kept = append(b.kept, kept{cr, time.Now(), a.Key.Reveal()})

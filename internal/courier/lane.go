@@ -354,13 +354,7 @@ type stop struct {
 	fresh bool // what has just come in is sent next, rather than what waits longest
 	more  bool // when it was last asked for what waits longest, there was as much as it asked for
 	jumps int  // of the clock, when it was last asked
-
-	mu      sync.Mutex
-	refused int // leads in a row
-	last    lead.RemoteID
-	paused  time.Time // nothing is sent before
-	pauses  int       // in a row
-	since   time.Time // on the wall
+	pause pause
 }
 
 // begin begins attempts for the site's leads: in turn for those that came due
@@ -370,11 +364,8 @@ func (s *stop) begin(ctx context.Context, c *Courier, n int) (claims []lead.Clai
 	const fresh = time.Minute
 	now, wall := time.Now(), c.clock.read()
 	next = now.Add(poll)
-	switch until, trial := s.pausedUntil(); {
-	case until.After(now):
-		return nil, until, nil
-	case trial:
-		n = 1
+	if t, paused := s.pause.next(); paused {
+		return s.try(ctx, c, t)
 	}
 	q := lead.Due{Now: wall, Far: c.farthest(&s.jumps), N: n, Lease: c.lease(), Sent: s.route.fingerprint}
 	if s.fresh = !s.fresh; s.fresh {
@@ -391,52 +382,4 @@ func (s *stop) begin(ctx context.Context, c *Courier, n int) (claims []lead.Clai
 		next = now.Add(due.Sub(wall))
 	}
 	return append(claims, more...), next, err
-}
-
-// pausedUntil also reports whether one lead may try now.
-func (s *stop) pausedUntil() (until time.Time, trial bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.paused, !s.paused.IsZero()
-}
-
-// took notes that EasyBroker took a lead of the site.
-func (s *stop) took() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.refused, s.last, s.paused, s.pauses = 0, 0, time.Time{}, 0
-}
-
-// refusedOne notes that EasyBroker refused a lead. When it has refused more
-// than five in a row it is hardly for the leads' sake: the site is paused, and
-// one lead at a time tries again, after a longer and longer time.
-func (s *stop) refusedOne(id lead.RemoteID, wall time.Time) (paused time.Duration) {
-	const shortest, longest = time.Minute, 15 * time.Minute
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if id != s.last {
-		s.refused++
-	}
-	s.last = id
-	if s.refused <= fiveInARow {
-		return 0
-	}
-	if s.paused.IsZero() {
-		s.since = wall
-	}
-	if now := time.Now(); !s.paused.After(now) {
-		s.paused = now.Add(min(longest, shortest<<min(s.pauses, 8)))
-		s.pauses++
-	}
-	return time.Until(s.paused)
-}
-
-// show describes a paused site for the operator.
-func (s *stop) show(wall time.Time) (lead.Credential, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return lead.Credential{
-		Sites: []string{s.route.Site}, State: lead.SitePaused, Reason: "EasyBroker refused lead after lead",
-		Since: s.since, Until: wall.Add(time.Until(s.paused)).Round(0),
-	}, !s.paused.IsZero()
 }

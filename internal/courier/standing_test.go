@@ -145,8 +145,8 @@ func TestASiteWhoseLeadsAreAllRefusedIsPaused(t *testing.T) {
 		}}
 		w := start(t, b, courier.Options{Concurrency: 1})
 		var ids []lead.RemoteID
-		for range 40 {
-			ids = append(ids, w.post("casas"))
+		for i := range 40 {
+			ids = append(ids, w.postAbout("casas", fmt.Sprintf("EB-%d", i)))
 		}
 		time.Sleep(3*time.Hour + 10*time.Second) // between two trials
 		count := func() map[lead.State]int {

@@ -51,6 +51,9 @@ func (l *lane) settle(ctx context.Context, c lead.Claim, to lead.Settlement) err
 	for pause := shortest; ; pause = min(2*pause, longest) {
 		err := l.courier.outbox.Settle(context.WithoutCancel(ctx), c, to)
 		if err == nil {
+			if comesBack(c, to) {
+				l.courier.stops[c.Lead.Site].pause.arrived()
+			}
 			if l.expect(to); to.DueAt.IsZero() {
 				l.forget(c.Lead.RemoteID)
 			}
@@ -62,6 +65,13 @@ func (l *lane) settle(ctx context.Context, c lead.Claim, to lead.Settlement) err
 		}
 		time.Sleep(pause)
 	}
+}
+
+// comesBack reports whether a lead is queued again for another reason than that
+// EasyBroker refused it.
+func comesBack(c lead.Claim, to lead.Settlement) bool {
+	refused := refusesID(c) || to.Attempt != nil && to.Attempt.Outcome == lead.OutcomeRefused
+	return to.State == lead.Queued && !refused
 }
 
 // expect sets the alarm for what is due next for a lead.
@@ -120,7 +130,7 @@ func (l *lane) after(c lead.Claim, v verdict, began time.Time) lead.Settlement {
 	}
 	switch v.outcome {
 	case lead.OutcomeDelivered:
-		l.courier.stops[c.Lead.Site].took()
+		l.took(c.Lead.Site)
 		to.State, to.Reason, to.DueAt = lead.Delivered, "", now.Add(firstLook)
 	case lead.OutcomeRefused:
 		l.refuse(c, v, &to)
@@ -135,14 +145,36 @@ func (l *lane) after(c lead.Claim, v verdict, began time.Time) lead.Settlement {
 	return to
 }
 
+// took notes that EasyBroker takes the site's leads.
+func (l *lane) took(site string) {
+	if l.courier.stops[site].pause.tookOne() {
+		l.courier.opt.Log.Info().Str("site", site).Msg("site goes on: EasyBroker takes its leads")
+	}
+}
+
 // refuse fails the lead, unless EasyBroker refuses all of the site's: then it
 // waits with the others.
 func (l *lane) refuse(c lead.Claim, v verdict, to *lead.Settlement) {
 	to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, cmp.Or(v.reason, v.detail)
-	if pause := l.courier.stops[c.Lead.Site].refusedOne(c.Lead.RemoteID, to.At); pause > 0 {
-		to.State, to.DueAt = lead.Queued, to.At.Add(pause+time.Second) // behind the others, so that another one tries
-		l.courier.opt.Log.Error().Str("site", c.Lead.Site).Dur("pause", pause).Msg("site paused: EasyBroker refuses lead after lead")
+	paused, wait, news := l.courier.stops[c.Lead.Site].pause.refusedOne(&c.Lead, v.status, to.At)
+	if paused {
+		to.State, to.DueAt = lead.Queued, to.At.Add(wait)
 	}
+	if news {
+		l.courier.opt.Log.Error().Str("site", c.Lead.Site).Int("status", v.status).Msg("site paused: EasyBroker refuses lead after lead, whatever the property")
+	}
+	l.courier.opt.Refused(c.Lead.Site, v.status, whatAbout(v, to))
+}
+
+// whatAbout says what a refusal speaks of, going by what became of the lead.
+func whatAbout(v verdict, to *lead.Settlement) About {
+	switch {
+	case to.State == lead.Queued:
+		return AboutSite
+	case v.refusedID:
+		return AboutRemoteID
+	}
+	return AboutLead
 }
 
 // strangeTries and strangeWait: a refusal that nobody has seen EasyBroker give
@@ -158,8 +190,9 @@ func (l *lane) deferLead(c lead.Claim, v verdict, to *lead.Settlement) {
 	case v.credential:
 		to.DueAt = c.TurnAt
 	case v.strange && timesStrange(c.Deferred)+1 >= strangeTries:
-		to.State, to.Reason = lead.Failed, cmp.Or(v.reason, v.detail)
 		to.Attempt.Outcome = lead.OutcomeRefused
+		l.refuse(c, v, to)
+		return // a site that is paused knows no deadline
 	default:
 		to.DueAt = to.At.Add(max(strangeWait, jitter(l.courier.opt.Schedule.Wait(c.Tries), c)))
 	}
@@ -172,6 +205,9 @@ func (l *lane) logAttempt(c lead.Claim, to lead.Settlement, v verdict, took time
 	event := l.courier.opt.Log.Info()
 	if v.outcome != lead.OutcomeDelivered {
 		event = l.courier.opt.Log.Warn()
+	}
+	if to.Attempt.Outcome == lead.OutcomeRefused {
+		event.Str("about", string(whatAbout(v, &to)))
 	}
 	next(event, to.DueAt).Int64("remote_id", int64(c.Lead.RemoteID)).Str("site", c.Lead.Site).Int("attempt", c.Number).
 		Str("outcome", string(v.outcome)).Int("status", v.status).Str("detail", v.detail).

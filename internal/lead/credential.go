@@ -8,7 +8,7 @@ const (
 	CredentialResting = "resting" // for a moment, after a call that failed
 	CredentialDown    = "down"    // EasyBroker does not answer well; one probe at a time until it does
 	CredentialHeld    = "held"    // EasyBroker refuses the key, or its address; a person must change something
-	SitePaused        = "paused"  // EasyBroker refused lead after lead of this site
+	SitePaused        = "paused"  // EasyBroker refused lead after lead of this site, whatever the property
 )
 
 // Credential is how a key stands with EasyBroker, and whose leads it carries.

@@ -18,6 +18,7 @@ type Metrics struct {
 	took     *prometheus.HistogramVec
 	accepted *prometheus.CounterVec
 	attempts *prometheus.CounterVec
+	refusals *prometheus.CounterVec
 	attempt  prometheus.Histogram
 	lag      prometheus.Histogram
 }
@@ -40,6 +41,10 @@ func NewMetrics(version string) *Metrics {
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "leadrelay_attempts_total", Help: "Attempts to deliver a lead, by outcome.",
 		}, []string{"outcome"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "leadrelay_refusals_total",
+			Help: "Leads that EasyBroker refused, by site, status and what that is about: the lead, which mostly means its property, its remote_id, or the site.",
+		}, []string{"site", "status", "about"}),
 		attempt: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "leadrelay_attempt_seconds", Help: "Time of an attempt, from its intent to its end.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 30},
@@ -51,7 +56,7 @@ func NewMetrics(version string) *Metrics {
 	})
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "leadrelay_build_info", Help: "Always 1; the version is the label."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
-	m.registry.MustRegister(m.requests, m.took, m.accepted, m.attempts, m.attempt, m.lag, build,
+	m.registry.MustRegister(m.requests, m.took, m.accepted, m.attempts, m.refusals, m.attempt, m.lag, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -63,6 +68,11 @@ func (m *Metrics) Accepted(site string) { m.accepted.WithLabelValues(site).Inc()
 func (m *Metrics) Attempt(outcome string, took time.Duration) {
 	m.attempts.WithLabelValues(outcome).Inc()
 	m.attempt.Observe(took.Seconds())
+}
+
+// Refused counts a lead that EasyBroker refused.
+func (m *Metrics) Refused(site string, status int, about string) {
+	m.refusals.WithLabelValues(site, strconv.Itoa(status), about).Inc()
 }
 
 // Seen notes how long after its attempt a lead was seen in EasyBroker's list.

@@ -33,9 +33,11 @@ func TestLeadsAndAttemptsAreCounted(t *testing.T) {
 	s.metrics.Accepted("casas")
 	s.metrics.Accepted("casas")
 	s.metrics.Attempt("unsure", 3*time.Second)
+	s.metrics.Refused("casas", 404, "lead")
 	for name, want := range map[string]string{
 		"leadrelay_leads_accepted_total":  `leadrelay_leads_accepted_total{site="casas"} 2`,
 		"leadrelay_attempts_total":        `leadrelay_attempts_total{outcome="unsure"} 1`,
+		"leadrelay_refusals_total":        `leadrelay_refusals_total{about="lead",site="casas",status="404"} 1`,
 		"leadrelay_attempt_seconds_sum":   `leadrelay_attempt_seconds_sum 3`,
 		"leadrelay_attempt_seconds_count": `leadrelay_attempt_seconds_count 1`,
 		"leadrelay_build_info":            `leadrelay_build_info{version="v1.2.3"} 1`,
@@ -52,12 +54,13 @@ func TestLabels(t *testing.T) {
 	s.ask("GET", "/f/casas")
 	s.metrics.Accepted("casas")
 	s.metrics.Attempt("delivered", time.Second)
-	for _, name := range []string{"http_requests_total", "http_request_seconds_sum", "leads_accepted_total", "attempts_total", "attempt_seconds_sum"} {
+	s.metrics.Refused("casas", 422, "site")
+	for _, name := range []string{"http_requests_total", "http_request_seconds_sum", "leads_accepted_total", "attempts_total", "refusals_total", "attempt_seconds_sum"} {
 		for _, line := range s.series(t, "leadrelay_"+name) {
 			_, labels, _ := strings.Cut(strings.Split(line, " ")[0], "{")
 			for pair := range strings.SplitSeq(strings.TrimSuffix(labels, "}"), ",") {
 				label, _, _ := strings.Cut(pair, "=")
-				require.Contains(t, []string{"", "door", "method", "route", "status", "site", "outcome"}, label)
+				require.Contains(t, []string{"", "door", "method", "route", "status", "site", "outcome", "about"}, label)
 			}
 		}
 	}

@@ -69,19 +69,24 @@ func TestARefusedRemoteIDIsToldAfterADoubt(t *testing.T) {
 	})
 }
 
-// A lead that was refused and put back, since its site is paused, was surely
-// not taken. The next refusal is no doubt either.
-func TestALeadThatWasSurelyRefusedIsInNoDoubt(t *testing.T) {
+// Whoever is refused for the remote_id is in doubt, for EasyBroker may have it.
+// When its list proves that it has not, those that came first fail with what it
+// means; from the sixth on, of more than one property, the site is paused and
+// the others wait.
+func TestLeadsWhoseRemoteIDIsRefusedFailOrWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, cell{}, courier.Options{}, fakebroker.Faults{MaxRemoteID: 1<<31 - 1})
+		b := newBed(t, cell{nProperties: 3}, courier.Options{}, fakebroker.Faults{MaxRemoteID: 1<<31 - 1})
 		b.visit(9, time.Second)
 		time.Sleep(6 * time.Hour)
 		for id := range b.posted {
-			_, attempts, err := b.alive().store.Find(t.Context(), id)
+			l, attempts, err := b.alive().store.Find(t.Context(), id)
 			require.NoError(t, err)
 			for _, a := range attempts {
-				require.Equal(t, lead.OutcomeRefused, a.Outcome, "attempt %d of %d", a.Number, id)
+				require.Contains(t, []lead.Outcome{lead.OutcomeUnsure, ""}, a.Outcome, "attempt %d of %d", a.Number, id)
 			}
+			require.Contains(t, l.Reason, "remote_id")
 		}
+		require.Equal(t, 5, b.count(lead.Failed))
+		require.Empty(t, b.broker.Book())
 	})
 }

@@ -1,0 +1,303 @@
+package courier_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/courier"
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
+)
+
+// agency are the properties of an agency.
+func agency(name string, n int) []string {
+	properties := make([]string, n)
+	for i := range properties {
+		properties[i] = fmt.Sprintf("EB-%s%d", name, i)
+	}
+	return properties
+}
+
+// refusing answers all leads of the properties so.
+func refusing(err error, properties []string) map[string]error {
+	all := map[string]error{}
+	for _, property := range properties {
+		all[property] = err
+	}
+	return all
+}
+
+// states counts the leads by state.
+func (w *world) states(ids []lead.RemoteID) map[lead.State]int {
+	w.Helper()
+	all := map[lead.State]int{}
+	for _, id := range ids {
+		l, _ := w.find(id)
+		all[l.State]++
+	}
+	return all
+}
+
+// isPaused reports whether the site is.
+func (w *world) isPaused() bool {
+	return slices.ContainsFunc(w.courier.Status(), func(c lead.Credential) bool { return c.State == lead.SitePaused })
+}
+
+// A partner's key serves many agencies. One of them is paused or not linked any
+// more, and all that its visitors write is refused.
+func TestOneAgencysTroubleDelaysNoOther(t *testing.T) {
+	for name, test := range map[string]struct {
+		properties, leads int
+		answer            error
+		before            bool // another agency's lead was taken before
+		apart             time.Duration
+	}{
+		"twelve leads of one property":                        {1, 12, status(404), false, 0},
+		"twelve leads of twelve properties":                   {12, 12, status(404), false, 0},
+		"twelve leads of three properties":                    {3, 12, status(404), false, 0},
+		"twelve leads that it cannot process":                 {12, 12, status(422), false, 0},
+		"twelve leads after another agency's":                 {12, 12, status(404), true, 0},
+		"twelve leads, one a minute":                          {12, 12, status(404), false, time.Minute},
+		"forty leads of an hour, after another agency's":      {20, 40, status(404), true, 90 * time.Second},
+		"three hundred leads of a campaign, five a minute":    {290, 300, status(404), false, 12 * time.Second},
+		"twelve leads whose remote_id it refuses, so it says": {12, 12, refusesNumber(422), false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				gone := agency("GONE", test.properties)
+				b := &broker{page: 50, about: refusing(test.answer, gone)}
+				w := start(t, b, courier.Options{})
+				if test.before {
+					w.await(w.postAbout("casas", "EB-GOOD1"), lead.Delivered, time.Second)
+				}
+				var ids []lead.RemoteID
+				for i := range test.leads {
+					ids = append(ids, w.postAbout("casas", gone[i%len(gone)]))
+					time.Sleep(test.apart)
+				}
+				for i := range 3 {
+					id := w.postAbout("casas", fmt.Sprintf("EB-GOOD%d", i))
+					w.await(id, lead.Delivered, 3*time.Second)
+					time.Sleep(10 * time.Minute)
+				}
+				w.postAbout("casas", "EB-GOOD4") // ends the last pause, and what waits learns its lot
+				time.Sleep(35 * time.Minute)
+				require.Equal(t, map[lead.State]int{lead.Failed: test.leads}, w.states(ids), "each is in front of a person")
+				require.False(t, w.isPaused())
+			})
+		})
+	}
+}
+
+func TestAPropertyThatIsRefusedPausesNoSite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{about: refusing(status(404), agency("GONE", 1))}
+		w := start(t, b, courier.Options{})
+		var ids []lead.RemoteID
+		for range 12 {
+			ids = append(ids, w.postAbout("casas", "EB-GONE0"))
+			time.Sleep(time.Second)
+			require.False(t, w.isPaused())
+		}
+		require.Equal(t, map[lead.State]int{lead.Failed: 12}, w.states(ids))
+	})
+}
+
+func TestRefusalsOfTwoKindsDoNotAddUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone, wrong := agency("GONE", 5), agency("WRONG", 5)
+		b := &broker{about: refusing(status(404), gone)}
+		for _, property := range wrong {
+			b.about[property] = status(422)
+		}
+		w := start(t, b, courier.Options{Concurrency: 1})
+		for i := range gone {
+			w.postAbout("casas", gone[i])
+			w.postAbout("casas", wrong[i])
+		}
+		time.Sleep(5 * time.Second)
+		require.False(t, w.isPaused())
+		w.postAbout("casas", gone[0])
+		time.Sleep(5 * time.Second)
+		require.True(t, w.isPaused())
+	})
+}
+
+// A lead that was taken shows that the source, the key and the half of the API
+// are right. After a while it shows nothing any more.
+func TestASiteOfWhichALeadWasTakenLatelyIsNotPaused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{}
+		w := start(t, b, courier.Options{})
+		w.await(w.post("casas"), lead.Delivered, time.Second)
+		b.now(func(b *broker) { b.answer = func(int, easybroker.Account) answer { return answer{err: status(404)} } })
+		for i := range 14 {
+			w.postAbout("casas", fmt.Sprintf("EB-%d", i))
+			time.Sleep(time.Minute)
+			require.False(t, w.isPaused())
+		}
+		time.Sleep(2 * time.Minute)
+		id := w.postAbout("casas", "EB-15")
+		time.Sleep(time.Second)
+		require.True(t, w.isPaused())
+		require.Equal(t, map[lead.State]int{lead.Queued: 1}, w.states([]lead.RemoteID{id}))
+		require.Equal(t, "EasyBroker answers 404 to lead after lead, whatever the property", w.courier.Status()[1].Reason)
+	})
+}
+
+func TestATrialPrefersTheNewestLeadOfAPropertyThatWasNotRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := agency("GONE", 20)
+		b := &broker{about: refusing(status(404), gone)}
+		w := start(t, b, courier.Options{})
+		w.stop()
+		require.NoError(t, <-w.stopped)
+		for _, property := range slices.Concat(gone[:12], gone[:4]) {
+			w.postAbout("casas", property)
+			time.Sleep(2 * time.Minute)
+		}
+		w.again(courier.Options{Concurrency: 1})
+		time.Sleep(10 * time.Minute)
+		require.Equal(t, slices.Concat(gone[:6], []string{gone[11], gone[10], gone[9], gone[8]}), b.tried, "at once, and after 1, 2 and 4 minutes")
+		time.Sleep(3 * time.Hour) // all were refused by then, and take turns
+		w.postAbout("casas", gone[0])
+		time.Sleep(time.Second)
+		tried := len(b.tried)
+		w.postAbout("casas", gone[19]) // no need to wait for the next trial
+		time.Sleep(time.Second)
+		require.Equal(t, []string{gone[19]}, b.tried[tried:])
+	})
+}
+
+// again starts the courier again.
+func (w *world) again(opt courier.Options) {
+	ctx, cancel := context.WithCancel(context.Background())
+	w.Cleanup(cancel)
+	w.courier = courier.New(w.store, w.broker, []courier.Route{{Site: "casas", Account: account}}, opt)
+	w.stop = cancel
+	go func() { w.stopped <- w.courier.Run(ctx) }()
+}
+
+// The attempt for another agency's lead was cut in a pause. When the list has
+// proved that it has not arrived, it waits for no trial.
+func TestALeadThatComesBackInAPauseIsATrial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{about: refusing(status(404), agency("GONE", 12))}
+		w := start(t, b, courier.Options{})
+		for i := range 40 {
+			w.postAbout("casas", fmt.Sprintf("EB-GONE%d", i%12))
+		}
+		time.Sleep(30 * time.Minute)
+		require.True(t, w.isPaused())
+		b.now(func(b *broker) { b.about["EB-GOOD1"] = errReset })
+		id := w.postAbout("casas", "EB-GOOD1")
+		w.await(id, lead.Doubtful, time.Second)
+		b.now(func(b *broker) { delete(b.about, "EB-GOOD1") })
+		time.Sleep(5*time.Minute + 40*time.Second)
+		w.await(id, lead.Delivered, time.Second)
+		_, attempts := w.find(id)
+		require.Less(t, attempts[1].BegunAt.Sub(attempts[0].BegunAt), 6*time.Minute)
+	})
+}
+
+// A site whose every request is refused fails five leads. The others wait, with
+// few calls, whatever the refusal says and however its leads come in.
+func TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads(t *testing.T) {
+	for name, answered := range map[string]error{
+		"an address that is none":     status(404),
+		"a source that is wrong":      status(422),
+		"a body that is not read":     status(400),
+		"a method that is not known":  status(405), // believed the third time
+		"numbers that are too high":   refusesNumber(422),
+		"a conflict, whatever we say": refusesNumber(409),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{page: 50, answer: func(int, easybroker.Account) answer { return answer{err: answered} }}
+				w := start(t, b, courier.Options{Concurrency: 1})
+				var ids []lead.RemoteID
+				for i := range 100 {
+					ids = append(ids, w.postAbout("casas", fmt.Sprintf("EB-%d", i%50)))
+					time.Sleep(10 * time.Minute)
+				}
+				time.Sleep(time.Hour)
+				states := w.states(ids)
+				require.Equal(t, 5, states[lead.Failed], "%v", states)
+				require.Zero(t, states[lead.Confirmed]+states[lead.Delivered])
+				require.True(t, w.isPaused())
+				b.now(func(b *broker) { b.answer = nil })
+				time.Sleep(10 * time.Hour)
+				require.Equal(t, map[lead.State]int{lead.Failed: 5, lead.Confirmed: 95}, w.states(ids))
+			})
+		})
+	}
+}
+
+// watchedOutbox notes how many properties a trial leaves out.
+type watchedOutbox struct {
+	*store.Store
+	most atomic.Int64
+}
+
+func (o *watchedOutbox) Begin(ctx context.Context, site string, q lead.Due) ([]lead.Claim, time.Time, error) {
+	o.most.Store(max(o.most.Load(), int64(len(q.Except))))
+	return o.Store.Begin(ctx, site, q)
+}
+
+func TestAPausedSiteRemembersNotTooMuch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: status(404)} }}
+		w := start(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
+		outbox := &watchedOutbox{Store: w.store}
+		again := courier.New(outbox, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- again.Run(ctx) }()
+		for i := range 600 {
+			w.postAbout("casas", fmt.Sprintf("EB-%d", i))
+			again.Wake("casas")
+			time.Sleep(10 * time.Second)
+		}
+		cancel()
+		require.NoError(t, <-done)
+		require.EqualValues(t, 256, outbox.most.Load())
+	})
+}
+
+func TestEachRefusalIsToldWithWhatItSpeaksOf(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer error
+		about  []courier.About
+	}{
+		"of the leads":   {status(404), []courier.About{"lead", "lead", "lead", "lead", "lead", "site", "site"}},
+		"of the numbers": {refusesNumber(409), []courier.About{"remote_id", "remote_id", "remote_id", "remote_id", "remote_id", "site", "site"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var told []courier.About
+				opt := courier.Options{Concurrency: 1, Refused: func(site string, status int, about courier.About) {
+					require.Equal(t, "casas", site)
+					require.Contains(t, []int{404, 409}, status)
+					told = append(told, about)
+				}}
+				w := start(t, &broker{answer: func(int, easybroker.Account) answer { return answer{err: test.answer} }}, opt)
+				for i := range 7 {
+					w.postAbout("casas", fmt.Sprintf("EB-%d", i))
+				}
+				time.Sleep(6 * time.Minute)
+				w.stop()
+				err := <-w.stopped
+				w.stopped <- err
+				require.Equal(t, test.about, told[:7])
+			})
+		})
+	}
+}
