@@ -31,8 +31,8 @@ const (
 // are refused wait.
 //
 // A paused site makes trials: one at once, then one after 1, 2, 4, … 15
-// minutes, and one for each lead that comes in, up to one in ten seconds and
-// five at once. A trial prefers the newest lead of a property that was not
+// minutes. Five more may be made at once for leads that wait, and one in ten
+// seconds for those that come in. A trial prefers the newest lead of a property that was not
 // refused. So an agency that works waits for none that does not, and the first
 // lead that is taken ends the pause.
 type pause struct {
@@ -44,7 +44,7 @@ type pause struct {
 	since    time.Time // on the wall
 	trialAt  time.Time // when the next trial is due
 	trials   int       // so far
-	arrivals int       // leads that came in meanwhile and have had no trial
+	arrivals int       // leads that may be tried beside: some that waited, and those that came in
 	extra    *rate.Limiter
 }
 
@@ -64,8 +64,7 @@ const (
 	mostProperties = 256
 	// shortestPause and longestPause stand between two trials.
 	shortestPause, longestPause = time.Minute, 15 * time.Minute
-	// extraTrials may be made at once for leads that come in, and one more after
-	// each extraWait.
+	// extraTrials may be made at once beside, and one more after each extraWait.
 	extraTrials = 5
 	extraWait   = 10 * time.Second
 )
@@ -101,7 +100,7 @@ func (p *pause) refusedOne(l *lead.Lead, status int, wall time.Time) (paused boo
 		r.properties[l.PropertyID] = true
 	}
 	if !p.paused && r.leads > fiveInARow && len(r.properties) > 1 && (p.taken.IsZero() || time.Since(p.taken) > takenLately) {
-		p.paused, p.status, p.since, p.trialAt, p.trials, p.arrivals = true, status, wall, time.Now(), 0, 0
+		p.paused, p.status, p.since, p.trialAt, p.trials, p.arrivals = true, status, wall, time.Now(), 0, extraTrials
 		p.extra = rate.NewLimiter(rate.Every(extraWait), extraTrials)
 		news = true
 	}
@@ -120,7 +119,7 @@ func (p *pause) arrived() {
 // trial is what a paused site may send.
 type trial struct {
 	due      bool      // a lead of any property, though rather of one that was not refused
-	arrivals int       // so many leads came in: of properties that were not refused, only
+	arrivals int       // so many of properties that were not refused
 	at       time.Time // when the next trial is due
 	except   []string  // the properties that were refused
 }
@@ -145,7 +144,7 @@ func (p *pause) next() (t trial, paused bool) {
 }
 
 // made notes that a trial was made. It moves the next one only when it was not
-// made for a lead that came in.
+// made beside.
 func (p *pause) made(t trial) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -158,7 +157,7 @@ func (p *pause) made(t trial) {
 	p.trials++
 }
 
-// none notes that no lead that came in is left for a trial.
+// none notes that no lead is left of a property that was not refused.
 func (p *pause) none(t trial) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -26,6 +26,7 @@ const (
 	simUnreadable simTrouble = "an unreadable answer"
 	simProxy      simTrouble = "408"
 	simNoProperty simTrouble = "404"
+	simUnlinked   simTrouble = "404, for one agency's properties"
 	simStrange    simTrouble = "410"
 	simSwallow    simTrouble = "200, and never listed"
 	simSlow       simTrouble = "it takes its time"
@@ -155,12 +156,12 @@ func (w *simWorld) account(a easybroker.Account) int {
 	return slices.IndexFunc(w.plan.accounts, func(known simAccount) bool { return known.Account == a })
 }
 
-// trouble is what is wrong with a call at this time; site is empty for the
-// list.
-func (w *simWorld) trouble(account int, site string, r *rand.Rand) simTrouble {
+// trouble is what is wrong with a call at this time; site and property are
+// empty for the list.
+func (w *simWorld) trouble(account int, site, property string, r *rand.Rand) simTrouble {
 	now := time.Since(w.start)
 	for _, e := range w.plan.episodes {
-		if w.lifted || now < e.from || now >= e.to || e.account >= 0 && e.account != account || e.site != "" && e.site != site {
+		if w.lifted || now < e.from || now >= e.to || e.account >= 0 && e.account != account || e.site != "" && e.site != site || !e.concerns(property) {
 			continue
 		}
 		if r.Float64() < e.share && e.trouble.concerns(site == "") {
@@ -173,7 +174,7 @@ func (w *simWorld) trouble(account int, site string, r *rand.Rand) simTrouble {
 // concerns reports whether the list suffers, or the posts do.
 func (t simTrouble) concerns(list bool) bool {
 	switch t {
-	case simNoProperty, simStrange, simSwallow, simForbidden, simProxy:
+	case simNoProperty, simUnlinked, simStrange, simSwallow, simForbidden, simProxy:
 		return !list
 	case simListError, simListGone, simListMoves:
 		return list
@@ -184,7 +185,7 @@ func (t simTrouble) concerns(list bool) bool {
 // take decides what becomes of a POST. It needs the lock.
 func (w *simWorld) take(account int, cr easybroker.ContactRequest, timeout time.Duration, r *rand.Rand) simSent {
 	known := slices.ContainsFunc(w.broker.entries, func(e simEntry) bool { return e.RemoteID == cr.RemoteID })
-	trouble := w.trouble(account, w.watch.site(lead.RemoteID(cr.RemoteID)), r)
+	trouble := w.trouble(account, w.watch.site(lead.RemoteID(cr.RemoteID)), cr.PropertyID, r)
 	s := simSent{taken: true, after: simBetween(r, 10*time.Millisecond, time.Second)}
 	s.takenIn = simBetween(r, 0, s.after)
 	switch again := w.plan.accounts[account].again; {
@@ -229,6 +230,8 @@ func (s *simSent) suffer(t simTrouble, timeout time.Duration, r *rand.Rand) {
 		s.taken, s.err = perhaps, &easybroker.StatusError{Status: 408}
 	case simNoProperty:
 		s.err = &easybroker.StatusError{Status: simPick(r, 404, 422), Reason: "no existe la propiedad"}
+	case simUnlinked:
+		s.err = &easybroker.StatusError{Status: 404, Reason: "no existe la propiedad"}
 	case simStrange:
 		s.err = &easybroker.StatusError{Status: 410}
 	case simSwallow:
@@ -273,7 +276,7 @@ func (b *simBroker) look(kind string, a easybroker.Account, q easybroker.Query) 
 	w.pace(b.life, a)
 	r, account := w.roll("read "+kind, int64(q.Page)), w.account(a)
 	s := simSent{after: simBetween(r, 10*time.Millisecond, time.Second)}
-	trouble := w.trouble(account, "", r)
+	trouble := w.trouble(account, "", "", r)
 	switch trouble {
 	case "", simListMoves:
 	case simListError:

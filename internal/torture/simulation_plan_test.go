@@ -60,6 +60,13 @@ type simEpisode struct {
 	account  int     // -1 for all
 	site     string  // only that site, unless empty
 	share    float64 // of the calls
+
+	properties []string // only those of an agency, unless empty
+}
+
+// concerns reports whether a lead of the property suffers.
+func (e simEpisode) concerns(property string) bool {
+	return len(e.properties) == 0 || slices.Contains(e.properties, property)
 }
 
 // simEvent happens at a time, to the world.
@@ -83,6 +90,7 @@ func newSimPlan(seed uint64) simPlan {
 	p.restarts(r)
 	p.clocks(r)
 	p.stalls(r)
+	p.agencies(r)
 	slices.SortStableFunc(p.events, func(a, b simEvent) int { return cmp.Compare(a.at, b.at) })
 	return p
 }
@@ -197,6 +205,35 @@ func (p *simPlan) troubles(r *rand.Rand) {
 		}
 		p.episodes = append(p.episodes, e)
 	}
+}
+
+// agencies are a portal of which EasyBroker refuses one agency's properties for
+// a while. That agency's visitors are many, and some others come.
+func (p *simPlan) agencies(r *rand.Rand) {
+	if r.IntN(2) == 0 {
+		return
+	}
+	from := p.near(r)
+	e := simEpisode{
+		trouble: simUnlinked, from: from, to: from + simLogBetween(r, 10*time.Minute, 8*time.Hour), account: -1, site: simPick(r, p.sites...).name, share: 1,
+	}
+	for i := range 1 + r.IntN(12) {
+		e.properties = append(e.properties, fmt.Sprintf("EB-GONE%02d", i))
+	}
+	visit := func(property string) {
+		q := simInquiry(r, e.site)
+		q.PropertyID = property
+		at := min(from+simLogBetween(r, time.Second, e.to-from), p.length)
+		p.at(at, "visitor", func(w *simWorld) { w.submit(q) })
+		p.visits = append(p.visits, at)
+	}
+	for range 6 + r.IntN(20) {
+		visit(simPick(r, e.properties...))
+	}
+	for range 1 + r.IntN(4) {
+		visit(fmt.Sprintf("EB-GOOD%02d", r.IntN(3)))
+	}
+	p.episodes = append(p.episodes, e)
 }
 
 // restarts are stops and crashes, with some time before the next start.

@@ -49,18 +49,20 @@ func TestTheSimulationFindsWhatItMust(t *testing.T) {
 		sabotage simSabotage
 		rule     string
 	}{
-		"a doubt that is forgotten":       {simSabotage{settle: settleAs(lead.Doubtful, lead.Queued, "")}, "once"},
-		"a list that lags for too long":   {simSabotage{lag: 5}, "once"},
-		"a delivery that is forgotten":    {simSabotage{settle: settleAs(lead.Delivered, lead.Queued, "")}, "once"},
-		"a lead that is not kept":         {simSabotage{loses: true}, "row"},
-		"a lead that is not given out":    {simSabotage{hides: "site0"}, "late"},
-		"an attempt that nobody has seen": {simSabotage{begin: simMistaken}, "intent"},
-		"a move that nobody may make":     {simSabotage{settle: settleAs(lead.Delivered, lead.Discarded, "")}, "moves"},
-		"a failure without a reason":      {simSabotage{settle: settleAs(lead.Doubtful, lead.Failed, "")}, "fails"},
-		"a deadline that is too early":    {simSabotage{settle: settleAs(lead.Doubtful, lead.Failed, lead.ReasonDeadline)}, "fails"},
-		"an intent that says nothing":     {simSabotage{blind: true}, "once"},
-		"a pace that is too fast":         {simSabotage{hurry: 20}, "pace"},
-		"a lead that is left lying":       {simSabotage{settle: simNeverAgain}, "end"},
+		"a doubt that is forgotten":        {simSabotage{settle: settleAs(lead.Doubtful, lead.Queued, "")}, "once"},
+		"a list that lags for too long":    {simSabotage{lag: 5}, "once"},
+		"a delivery that is forgotten":     {simSabotage{settle: settleAs(lead.Delivered, lead.Queued, "")}, "once"},
+		"a lead that is not kept":          {simSabotage{loses: true}, "row"},
+		"a lead that is not given out":     {simSabotage{hides: "site0"}, "late"},
+		"an agency that waits for another": {simSabotage{hides: "site0"}, "portal"},
+		"a site that fails all its leads":  {simSabotage{settle: simFailing}, "pause"},
+		"an attempt that nobody has seen":  {simSabotage{begin: simMistaken}, "intent"},
+		"a move that nobody may make":      {simSabotage{settle: settleAs(lead.Delivered, lead.Discarded, "")}, "moves"},
+		"a failure without a reason":       {simSabotage{settle: settleAs(lead.Doubtful, lead.Failed, "")}, "fails"},
+		"a deadline that is too early":     {simSabotage{settle: settleAs(lead.Doubtful, lead.Failed, lead.ReasonDeadline)}, "fails"},
+		"an intent that says nothing":      {simSabotage{blind: true}, "once"},
+		"a pace that is too fast":          {simSabotage{hurry: 20}, "pace"},
+		"a lead that is left lying":        {simSabotage{settle: simNeverAgain}, "end"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,6 +86,14 @@ func simMistaken(claims []lead.Claim) []lead.Claim {
 		claims[i].Lead.RemoteID--
 	}
 	return claims
+}
+
+// simFailing fails what is refused though its site is paused.
+func simFailing(s lead.Settlement) lead.Settlement {
+	if s.Attempt != nil && s.Attempt.Outcome == lead.OutcomeRefused {
+		s.State, s.DueAt = lead.Failed, time.Time{}
+	}
+	return s
 }
 
 // simNeverAgain forgets when a doubtful lead is to be looked up.

@@ -30,8 +30,9 @@ func (v simViolation) String() string {
 type simWatch struct {
 	world      *simWorld
 	leads      map[lead.RemoteID]*simLead
-	calm       time.Time // since when nothing has kept the process from its work
-	setAt      time.Time // when the clock on the wall was last set
+	calm       time.Time               // since when nothing has kept the process from its work
+	setAt      time.Time               // when the clock on the wall was last set
+	refusals   map[string]*simRefusals // by site
 	violations []simViolation
 }
 
@@ -149,6 +150,9 @@ func (v *simWatch) settled(c lead.Claim, to lead.Settlement, err error) {
 	}
 	if to.Attempt != nil {
 		l.open = false
+		if to.Attempt.Outcome == lead.OutcomeRefused {
+			v.refusal(l, to.Attempt, to)
+		}
 	}
 	l.due = v.dueAt(to.DueAt)
 }
@@ -184,7 +188,7 @@ func (v *simWatch) failed(l *simLead) {
 		(status.Status == 404 || status.Status == 422 || l.strange >= 2 && status.Status == 410)
 	switch {
 	case refused && l.reason != lead.ReasonDeadline:
-	case strings.HasPrefix(l.reason, "EasyBroker refuses its remote_id") && status != nil && status.Status == 409 && v.age(l) > time.Hour:
+	case (strings.HasPrefix(l.reason, "EasyBroker refuses its remote_id") || strings.HasPrefix(l.reason, "EasyBroker says that it has")) && status != nil && status.Status == 409 && v.age(l) > time.Hour:
 	case l.reason == lead.ReasonDeadline && v.age(l) >= v.world.plan.tune.Deadline:
 	case strings.HasPrefix(l.reason, "several") && v.ambiguous(l):
 	default:
@@ -245,6 +249,9 @@ func (v *simWatch) intended(l *simLead, a lead.Attempt, late bool) bool {
 func (v *simWatch) answered(id lead.RemoteID, s simSent) {
 	l := v.find(id)
 	l.last = s
+	if s.err == nil && !s.never {
+		v.took(l.lead.Site)
+	}
 	var status *easybroker.StatusError
 	if errors.As(s.err, &status) && status.Status == 410 {
 		l.strange++
@@ -315,8 +322,11 @@ func (v *simWatch) punctual(l *simLead) {
 	if l.due.IsZero() || v.world.life == nil || v.troubled(l) {
 		return
 	}
-	if late := time.Since(since); late > simTolerance {
+	switch late := time.Since(since); {
+	case late > simTolerance:
 		v.violate("late", l.id, "%s for %s", l.state, late)
+	case late > simPortalTolerance && l.state == lead.Queued && l.acknowledged && v.besideAgency(l, since):
+		v.violate("portal", l.id, "it waits for %s, and another agency of its portal is in trouble", late)
 	}
 }
 
@@ -331,7 +341,7 @@ func (v *simWatch) troubled(l *simLead) bool {
 		return e.ghost && !w.lifted && w.plan.accounts[e.account] == account && (again == simConflicts || again == simRefuses)
 	})
 	return haunted || slices.ContainsFunc(w.plan.episodes, func(e simEpisode) bool {
-		concerns := e.account < 0 || w.plan.accounts[e.account] == account
+		concerns := (e.account < 0 || w.plan.accounts[e.account] == account) && e.concerns(l.lead.PropertyID)
 		return concerns && now >= e.from && now < e.to+simTolerance+30*time.Minute
 	})
 }
