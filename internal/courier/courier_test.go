@@ -140,6 +140,13 @@ func (b *broker) all() []kept {
 	return slices.Clone(b.kept)
 }
 
+// properties are what all POSTs were about.
+func (b *broker) properties() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.tried)
+}
+
 func (b *broker) posts() []time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()

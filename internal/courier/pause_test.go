@@ -168,14 +168,14 @@ func TestATrialPrefersTheNewestLeadOfAPropertyThatWasNotRefused(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		newest := slices.Clone(gone[6:])
 		slices.Reverse(newest)
-		require.Equal(t, slices.Concat(gone[:6], newest[:5+4]), b.tried, "five beside, one at once, and one after 1, 2 and 4 minutes")
+		require.Equal(t, slices.Concat(gone[:6], newest[:5+4]), b.properties(), "five beside, one at once, and one after 1, 2 and 4 minutes")
 		time.Sleep(3 * time.Hour) // all were refused by then, and take turns
 		w.postAbout("casas", gone[0])
 		time.Sleep(time.Second)
-		tried := len(b.tried)
+		tried := len(b.properties())
 		w.postAbout("casas", "EB-OTHER") // no need to wait for the next trial
 		time.Sleep(time.Second)
-		require.Equal(t, []string{"EB-OTHER"}, b.tried[tried:])
+		require.Equal(t, []string{"EB-OTHER"}, b.properties()[tried:])
 	})
 }
 
@@ -226,8 +226,8 @@ func TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads(t *testing.T) {
 				b := &broker{page: 50, answer: func(int, easybroker.Account) answer { return answer{err: answered} }}
 				w := start(t, b, courier.Options{Concurrency: 1})
 				var ids []lead.RemoteID
-				for i := range 40 {
-					ids = append(ids, w.postAbout("casas", fmt.Sprintf("EB-%d", i%20)))
+				for i := range 24 {
+					ids = append(ids, w.postAbout("casas", fmt.Sprintf("EB-%d", i%12)))
 					time.Sleep(10 * time.Minute)
 				}
 				time.Sleep(time.Hour)
@@ -237,7 +237,7 @@ func TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads(t *testing.T) {
 				require.True(t, w.isPaused())
 				b.now(func(b *broker) { b.answer = nil })
 				time.Sleep(3 * time.Hour)
-				require.Equal(t, map[lead.State]int{lead.Failed: 5, lead.Confirmed: 35}, w.states(ids))
+				require.Equal(t, map[lead.State]int{lead.Failed: 5, lead.Confirmed: 19}, w.states(ids))
 			})
 		})
 	}
