@@ -49,6 +49,9 @@ type broker struct {
 	page    int                       // items on one; one, so that a look-up must turn them, when zero
 	ahead   time.Duration             // its clock
 	move    func([]easybroker.Listed) // what it does to a list before it is cut into pages
+
+	listTook time.Duration // before it answers with a page
+	turn     func(easybroker.Query, *easybroker.Page)
 }
 
 type kept struct {
@@ -81,11 +84,17 @@ func (b *broker) Create(ctx context.Context, a easybroker.Account, cr easybroker
 }
 
 func (b *broker) List(_ context.Context, _ easybroker.Account, q easybroker.Query) (easybroker.Page, error) {
+	page, took, err := b.list(q)
+	time.Sleep(took)
+	return page, err
+}
+
+func (b *broker) list(q easybroker.Query) (page easybroker.Page, took time.Duration, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.looks = append(b.looks, time.Now())
 	if b.listErr != nil {
-		return easybroker.Page{}, b.listErr
+		return easybroker.Page{}, b.listTook, b.listErr
 	}
 	var all []easybroker.Listed
 	for _, k := range b.kept {
@@ -105,7 +114,11 @@ func (b *broker) List(_ context.Context, _ easybroker.Account, q easybroker.Quer
 	size := min(max(b.page, 1), q.Limit)
 	start := min((q.Page-1)*size, len(all))
 	end := min(start+size, len(all))
-	return easybroker.Page{Content: all[start:end], Total: len(all), More: end < len(all), Date: time.Now().Add(b.ahead)}, nil
+	page = easybroker.Page{Content: all[start:end], Total: len(all), More: end < len(all), Date: time.Now().Add(b.ahead)}
+	if b.turn != nil {
+		b.turn(q, &page)
+	}
+	return page, b.listTook, nil
 }
 
 func (b *broker) timesKept(id lead.RemoteID) int {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/time/rate"
 
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
@@ -31,7 +30,7 @@ type lane struct {
 	turn     int      // whose leads are sent first next time
 	standing *standing
 
-	pace   *rate.Limiter
+	pace   *pacer
 	calls  chan call     // attempts that have begun, in their order
 	room   chan struct{} // told when a call has ended
 	toSend *alarm
@@ -53,7 +52,7 @@ func newLane(c *Courier, a easybroker.Account) *lane {
 		courier:  c,
 		account:  a,
 		standing: newStanding(c.opt.Probe, c.clock),
-		pace:     rate.NewLimiter(rate.Limit(c.opt.Rate), max(1, int(c.opt.Rate))),
+		pace:     newPacer(c.opt.Rate),
 		calls:    make(chan call, max(mostAhead, c.opt.Concurrency)),
 		room:     make(chan struct{}, 1),
 		toSend:   newAlarm(),
@@ -142,6 +141,7 @@ func (l *lane) expire(ctx context.Context) {
 // end of their calls.
 func (l *lane) sendDue(ctx context.Context, allowed step) *sync.WaitGroup {
 	var ended sync.WaitGroup
+	l.pace.leadsWait.Store(true) // as long as nothing else is known
 	n := l.takeRoom(ctx, allowed)
 	if now, _ := l.standing.next(time.Now()); n == 0 || now < allowed { // it has changed while we waited
 		l.giveRoom(n)
@@ -152,10 +152,11 @@ func (l *lane) sendDue(ctx context.Context, allowed step) *sync.WaitGroup {
 	l.giveRoom(n - len(claims))
 	ended.Add(len(claims))
 	for _, c := range claims {
-		_ = l.pace.Wait(context.WithoutCancel(ctx)) // one call is never too many at once
+		_ = l.pace.send(context.WithoutCancel(ctx)) // one call is never too many at once
 		l.calls <- call{Claim: c, begun: begun, ended: &ended}
 	}
 	if len(claims) == 0 {
+		l.pace.leadsWait.Store(false)
 		l.toSend.sleep(ctx, next)
 	}
 	return &ended
@@ -166,8 +167,8 @@ func (l *lane) sendDue(ctx context.Context, allowed step) *sync.WaitGroup {
 // known.
 func (l *lane) takeRoom(ctx context.Context, allowed step) int {
 	for ctx.Err() == nil {
-		if short := 1 - l.pace.Tokens(); short > 0 {
-			l.pause(ctx, time.Duration(short/float64(l.pace.Limit())*float64(time.Second))+time.Microsecond)
+		if n, wait := l.pace.sends(); n == 0 {
+			l.pause(ctx, wait)
 			continue
 		}
 		if n := l.someRoom(allowed); n > 0 {
@@ -186,7 +187,7 @@ func (l *lane) takeRoom(ctx context.Context, allowed step) int {
 // commit, and no connection waits for one. Half of the room is worth a commit; so
 // is a connection that has nothing to do.
 func (l *lane) someRoom(allowed step) int {
-	paced := int(l.pace.Tokens())
+	paced, _ := l.pace.sends()
 	if allowed == one {
 		paced = min(paced, 1)
 	}
@@ -312,7 +313,7 @@ func (l *lane) trace(id lead.RemoteID) trace {
 // knock reads a line of the list, to learn whether a credential that was
 // stopped works again.
 func (l *lane) knock(ctx context.Context) {
-	if l.pace.Wait(ctx) != nil {
+	if l.pace.send(ctx) != nil {
 		return
 	}
 	_, err := l.list(context.WithoutCancel(ctx), easybroker.Query{Page: 1, Limit: 1})

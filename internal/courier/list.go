@@ -64,7 +64,7 @@ func (l *lane) readOnce(ctx context.Context, q easybroker.Query, some bool, enou
 		most = fewPages
 	}
 	for q.Page, q.Limit = 1, pageSize; q.Page <= most; q.Page++ {
-		if err := l.pace.Wait(ctx); err != nil {
+		if err := l.pace.read(ctx); err != nil {
 			return r, err
 		}
 		page, err := l.list(context.WithoutCancel(ctx), q)
