@@ -58,21 +58,27 @@ func (l *lane) awaitList(ctx context.Context) error {
 	}
 }
 
-// readAll reads all of the list from a time on, however long it is: where it
-// has too many pages, each half of the window is read for itself.
+// readAll reads all of the list from a time on, however long it is.
 func (l *lane) readAll(ctx context.Context, q easybroker.Query) ([]easybroker.Listed, error) {
-	const shortest = time.Minute
-	if err := l.awaitList(ctx); err != nil {
-		return nil, err
-	}
 	r, err := l.read(ctx, q, false, func([]easybroker.Listed) bool { return false })
+	if errors.Is(err, errTooManyPages) {
+		return l.readHalves(ctx, q, r.items)
+	}
+	return r.items, err
+}
+
+// readHalves reads each half of a window for itself, because the whole of it
+// has too many pages, of which some were read. That is of no use where the list
+// does not keep to its window: then each half is as long as the whole.
+func (l *lane) readHalves(ctx context.Context, q easybroker.Query, some []easybroker.Listed) ([]easybroker.Listed, error) {
+	const shortest = time.Minute
 	end := q.Before
 	if end.IsZero() {
 		end = l.courier.clock.read()
 	}
 	half := end.Sub(q.After) / 2
-	if !errors.Is(err, errTooManyPages) || half < shortest {
-		return r.items, err
+	if half < shortest || slices.ContainsFunc(some, func(item easybroker.Listed) bool { return isOutside(item, q) }) {
+		return nil, errTooManyPages
 	}
 	older, newer := q, q
 	older.Before, newer.After = q.After.Add(half+time.Second), q.After.Add(half) // a window may be without its edges
@@ -82,6 +88,12 @@ func (l *lane) readAll(ctx context.Context, q easybroker.Query) ([]easybroker.Li
 	}
 	second, err := l.readAll(ctx, newer)
 	return distinct(slices.Concat(first, second)), err
+}
+
+// isOutside reports whether the item cannot be in the window, give or take what
+// its edges may be rounded by.
+func isOutside(item easybroker.Listed, q easybroker.Query) bool {
+	return item.HappenedAt.Before(q.After.Add(-time.Minute)) || !q.Before.IsZero() && item.HappenedAt.After(q.Before.Add(time.Minute))
 }
 
 // distinct leaves out what stands in both halves.

@@ -1,6 +1,7 @@
 package courier
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -28,13 +29,17 @@ const (
 
 var (
 	errTooManyPages = errors.New("the list has too many pages")
-	errMoving       = errors.New("the list changes while it is read")
+	errMoving       = errors.New("the list changes while it is read, or contradicts itself")
 )
 
 // reading is what was read of a list.
 type reading struct {
 	items []easybroker.Listed
 	whole bool // it was read to its end, and nothing moved meanwhile
+
+	known map[easybroker.Listed]bool // the items
+	total int                        // that the last page told; -1 before the first one
+	over  bool                       // a page had a next one though the total was reached
 }
 
 // read reads the list until enough says that it is, or in full. When some is
@@ -53,49 +58,70 @@ func (l *lane) read(ctx context.Context, q easybroker.Query, some bool, enough f
 	return r, err
 }
 
-// readOnce turns the pages. Items that trade places between two pages are seen
-// twice or never, so a list counts as read in full only when it had as many
-// different items as it said, on every page.
+// readOnce turns the pages. Trouble with the credential that comes up between
+// two of them counts for the next one.
 func (l *lane) readOnce(ctx context.Context, q easybroker.Query, some bool, enough func([]easybroker.Listed) bool) (reading, error) {
-	var r reading
-	known := map[easybroker.Listed]bool{}
-	total, most := -1, mostPages
+	r := reading{known: map[easybroker.Listed]bool{}, total: -1}
+	most := mostPages
 	if some {
 		most = fewPages
 	}
 	for q.Page, q.Limit = 1, pageSize; q.Page <= most; q.Page++ {
-		if err := l.pace.read(ctx); err != nil {
-			return r, err
-		}
-		page, err := l.list(context.WithoutCancel(ctx), q)
+		page, err := l.readPage(ctx, q)
 		if err != nil {
 			return r, err
 		}
-		l.noteAhead(page.Date)
-		for _, item := range page.Content {
-			item.HappenedAt = item.HappenedAt.UTC() // or equal times would be different ones
-			if !known[item] {
-				known[item] = true
-				r.items = append(r.items, item)
-			}
-		}
-		switch {
-		case enough(r.items):
-			return r, nil
-		case total >= 0 && page.Total != total:
-			return r, errMoving
-		case !page.More && len(known) < page.Total:
-			return r, errMoving
-		case !page.More:
-			r.whole = true
+		if err = r.add(page); enough(r.items) {
 			return r, nil
 		}
-		total = page.Total
+		if err != nil || r.whole {
+			return r, err
+		}
 	}
 	if some {
 		return r, nil
 	}
 	return r, errTooManyPages
+}
+
+func (l *lane) readPage(ctx context.Context, q easybroker.Query) (easybroker.Page, error) {
+	if err := l.awaitList(ctx); err != nil {
+		return easybroker.Page{}, err
+	}
+	if err := l.pace.read(ctx); err != nil {
+		return easybroker.Page{}, cmp.Or(ctx.Err(), errTooManyPages) // for the time that is left
+	}
+	page, err := l.list(context.WithoutCancel(ctx), q)
+	l.noteAhead(page.Date)
+	return page, err
+}
+
+// add takes in the next page. Items that trade places between two pages are
+// seen twice or never, and a page can say anything of those behind it. So a list
+// counts as read in full only when it had as many different items as it said,
+// on every page, and its last page was the one that reached them. One whose next
+// page brings nothing new has no end worth waiting for.
+func (r *reading) add(page easybroker.Page) error {
+	before, moved := len(r.items), r.total >= 0 && page.Total != r.total
+	for _, item := range page.Content {
+		item.HappenedAt = item.HappenedAt.UTC() // or equal times would be different ones
+		if !r.known[item] {
+			r.known[item] = true
+			r.items = append(r.items, item)
+		}
+	}
+	r.total = page.Total
+	r.over = r.over || page.More && len(r.items) >= page.Total
+	switch {
+	case moved:
+		return errMoving
+	case page.More && len(r.items) == before:
+		return errMoving
+	case !page.More && (r.over || len(r.items) != page.Total):
+		return errMoving
+	}
+	r.whole = !page.More
+	return nil
 }
 
 // matches are the contact requests that are the lead: by remote_id, or, where

@@ -63,8 +63,11 @@ func (l *lane) lookAll(ctx context.Context) {
 
 // lookUp reads EasyBroker's list for the claimed leads: once for all that were
 // delivered just now, and once for each property of the others, of which the
-// list must be read in full. What it does not get to is given back.
+// list must be read in full. What it does not get to while the claims are its
+// own is given back.
 func (l *lane) lookUp(ctx context.Context, claims []lead.Claim) {
+	ctx, cancel := context.WithTimeout(ctx, lookLease)
+	defer cancel()
 	wall := l.courier.clock.read()
 	for i := range claims {
 		l.routeOf(claims[i]).remember(&claims[i])
@@ -119,11 +122,16 @@ func (l *lane) lookFor(ctx context.Context, group []lead.Claim, fresh bool) {
 		reading, err = l.read(ctx, q, fresh, enough)
 	}
 	if errors.Is(err, errTooManyPages) {
-		reading.items, err = l.readAll(ctx, q)
-		reading.whole = err == nil
+		var all []easybroker.Listed
+		if all, err = l.readHalves(ctx, q, reading.items); err == nil {
+			reading.items, reading.whole = all, true
+		}
 	}
 	for _, c := range group {
 		sight := sight{matches: l.matches(c, reading.items), whole: reading.whole, began: began, steady: steady, err: err}
+		if !twins && len(sight.matches) > 0 {
+			sight.err = nil // what was seen is there, however the reading went on
+		}
 		if refusesID(c) && sight.whole && len(sight.matches) == 0 {
 			sight.matches, sight.err = l.whoHasID(ctx, c, q)
 		}

@@ -1,0 +1,147 @@
+package courier_test
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/courier"
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+)
+
+// Lists that break their word. Public clients were bitten by most of them:
+// Materials-Consortia/optimade-python-tools#2249, stac-utils/pystac-client#334,
+// CoopBelvedere/laravel-basecamp-api#3.
+func brokenLists() map[string]func(easybroker.Query, *easybroker.Page) {
+	other := easybroker.Listed{RemoteID: 1, PropertyID: "EB-XX1234", HappenedAt: time.Now()}
+	return map[string]func(easybroker.Query, *easybroker.Page){
+		"no next page, and the total says that there is more": func(_ easybroker.Query, p *easybroker.Page) {
+			p.Total, p.More = len(p.Content)+1, false
+		},
+		"a next page, and the total is reached": func(q easybroker.Query, p *easybroker.Page) {
+			p.Total, p.More = 0, q.Page == 1
+		},
+		"a full page, a next one, and nothing there": func(q easybroker.Query, p *easybroker.Page) {
+			if p.Total, p.More = 1+len(p.Content), true; q.Page == 1 {
+				p.Content = append(p.Content, other)
+			} else {
+				p.Content, p.Total, p.More = nil, 1, false
+			}
+		},
+		"more than the total": func(_ easybroker.Query, p *easybroker.Page) {
+			p.Content, p.Total, p.More = append(p.Content, other), 0, false
+		},
+		"the same page for ever": func(_ easybroker.Query, p *easybroker.Page) {
+			p.Content, p.Total, p.More = append(p.Content, other), 1000, true
+		},
+		"empty pages for ever":        func(_ easybroker.Query, p *easybroker.Page) { p.Total, p.More = 1000, true },
+		"another total on every page": func(q easybroker.Query, p *easybroker.Page) { p.Total, p.More = 1000+q.Page, true },
+		"another page for ever, in whatever window": func(q easybroker.Query, p *easybroker.Page) {
+			other := other
+			other.RemoteID = int64(q.Page)
+			p.Content, p.Total, p.More = append(p.Content, other), 1000, true
+		},
+	}
+}
+
+func TestABrokenListProvesNoAbsence(t *testing.T) {
+	for name, turn := range brokenLists() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{page: 50, answer: taken, lag: 1000 * time.Hour, turn: turn}
+				w := start(t, b, courier.Options{})
+				id := w.post("casas")
+				time.Sleep(time.Hour)
+				l, _ := w.find(id)
+				require.Equal(t, lead.Doubtful, l.State)
+				require.Len(t, b.posts(), 1)
+				require.Less(t, len(b.reads()), 2500, "there is nothing more to learn")
+				b.now(func(b *broker) { b.turn, b.lag = nil, 0 })
+				w.await(id, lead.Confirmed, 11*time.Minute)
+			})
+		})
+	}
+}
+
+func TestWhatABrokenListShowsIsThere(t *testing.T) {
+	for name, turn := range brokenLists() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{page: 50, answer: taken, turn: turn}
+				w := start(t, b, courier.Options{Rate: 1000})
+				w.post("casas")                                // it is looked up alone, and then the others together
+				id, absent := w.post("casas"), w.post("casas") // of whom only one is to be seen
+				time.Sleep(time.Second)
+				b.now(func(b *broker) {
+					b.kept = slices.DeleteFunc(b.kept, func(k kept) bool { return k.RemoteID == int64(absent) })
+				})
+				w.await(id, lead.Confirmed, 8*time.Second)
+				l, _ := w.find(absent)
+				require.Equal(t, lead.Doubtful, l.State)
+			})
+		})
+	}
+}
+
+func TestABrokenListIsNamedByAReconciliation(t *testing.T) {
+	for name, turn := range brokenLists() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{page: 50, lag: 1000 * time.Hour, turn: turn}
+				w := start(t, b, courier.Options{})
+				w.post("casas")
+				time.Sleep(time.Hour)
+				drift, err := courier.NewAuditor(w.courier, w.store).Reconcile(t.Context(), time.Now().Add(-2*time.Hour))
+				require.NoError(t, err)
+				require.Len(t, drift.Unreadable, 1)
+				require.Contains(t, drift.Unreadable[0].Why, "the list")
+				require.Empty(t, drift.OnlyHere)
+			})
+		})
+	}
+}
+
+// A list without an end is read no longer than the look-ups are ours, and then
+// those of other properties have their turn.
+func TestAListWithoutEndKeepsNoOtherLookUpForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{listTook: 30 * time.Millisecond, answer: taken}
+		b.turn = func(q easybroker.Query, p *easybroker.Page) {
+			if q.PropertyID == "EB-A" {
+				huge(q, p)
+			}
+		}
+		w := start(t, b, courier.Options{})
+		endless, other := w.postAbout("casas", "EB-A"), w.postAbout("casas", "EB-B")
+		w.await(other, lead.Confirmed, 6*time.Minute)
+		time.Sleep(time.Hour)
+		l, _ := w.find(endless)
+		require.Equal(t, lead.Doubtful, l.State)
+		require.Contains(t, l.Reason, "too many pages")
+	})
+}
+
+func TestAReadingStopsWhileTheCredentialRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{listTook: 30 * time.Millisecond, turn: huge}
+		w := start(t, b, courier.Options{})
+		w.reconcile()
+		time.Sleep(5 * time.Second)
+		b.now(func(b *broker) {
+			b.answer = func(int, easybroker.Account) answer {
+				return answer{err: &easybroker.StatusError{Status: 429, RetryAfter: 20 * time.Second}}
+			}
+		})
+		w.post("casas")
+		time.Sleep(time.Second)
+		before := len(b.reads())
+		time.Sleep(18 * time.Second)
+		require.Zero(t, len(b.reads())-before)
+		time.Sleep(10 * time.Second)
+		require.Greater(t, len(b.reads()), before, "then it goes on")
+	})
+}
