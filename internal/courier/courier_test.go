@@ -51,6 +51,7 @@ type broker struct {
 	move    func([]easybroker.Listed) // what it does to a list before it is cut into pages
 
 	listTook time.Duration // before it answers with a page
+	refuse   func(easybroker.Query) error
 	turn     func(easybroker.Query, *easybroker.Page)
 }
 
@@ -95,6 +96,11 @@ func (b *broker) list(q easybroker.Query) (page easybroker.Page, took time.Durat
 	b.looks = append(b.looks, time.Now())
 	if b.listErr != nil {
 		return easybroker.Page{}, b.listTook, b.listErr
+	}
+	if b.refuse != nil {
+		if err = b.refuse(q); err != nil {
+			return easybroker.Page{}, b.listTook, err
+		}
 	}
 	var all []easybroker.Listed
 	for _, k := range b.kept {

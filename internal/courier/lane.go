@@ -48,14 +48,15 @@ type lane struct {
 }
 
 func newLane(c *Courier, a easybroker.Account) *lane {
+	toSend := newAlarm()
 	return &lane{
 		courier:  c,
 		account:  a,
-		standing: newStanding(c.opt.Probe, c.clock),
+		standing: newStanding(c.opt.Probe, c.clock, toSend),
 		pace:     newPacer(c.opt.Rate),
 		calls:    make(chan call, max(mostAhead, c.opt.Concurrency)),
 		room:     make(chan struct{}, 1),
-		toSend:   newAlarm(),
+		toSend:   toSend,
 		toLook:   newAlarm(),
 		sent:     map[lead.RemoteID]trace{},
 	}
@@ -157,7 +158,7 @@ func (l *lane) sendDue(ctx context.Context, allowed step) *sync.WaitGroup {
 	}
 	if len(claims) == 0 {
 		l.pace.leadsWait.Store(false)
-		l.toSend.sleep(ctx, next)
+		l.toSend.sleep(ctx, l.standing.probeBy(next))
 	}
 	return &ended
 }
@@ -344,7 +345,6 @@ func (l *lane) failed(v verdict, id lead.RemoteID) {
 	if !l.standing.failed(v, id) {
 		return
 	}
-	l.toSend.by(time.Now()) // nothing may be due, and still there is a probe to make
 	now := l.standing.show(l.sites)
 	l.courier.opt.Log.Warn().Strs("sites", l.sites).Str("credential", now.State).Str("reason", now.Reason).Msg("credential stopped")
 }

@@ -16,15 +16,20 @@ import (
 // one look at the list per probe interval, which costs no lead anything, tells
 // when it works again. One lead goes first, then all others; and for one more
 // interval a single failure is enough to stop again.
+//
+// A credential that is stopped has its next probe due, always: when its rest is
+// over, or, where the last probe has worked and no lead has come to go first, an
+// interval after that one.
 type standing struct {
 	probe time.Duration // between two probes
 	clock *clock
+	wake  *alarm // of the one who sends and probes
 
 	mu      sync.Mutex
 	state   string // one of the Credential… states
 	reason  string
 	since   time.Time // on the wall
-	proven  bool      // down or held, but the list could be read: one lead may try
+	proven  time.Time // until then one lead may try, though it is down or held: the list could be read
 	single  bool      // one call at a time, until one works
 	rest    time.Time // no call before
 	rests   int       // in a row
@@ -37,8 +42,8 @@ type standing struct {
 // fiveInARow is how many ends of calls say that it is not about the leads.
 const fiveInARow = 5
 
-func newStanding(probe time.Duration, k *clock) *standing {
-	return &standing{probe: probe, clock: k, state: lead.CredentialWorking, since: k.read()}
+func newStanding(probe time.Duration, k *clock, wake *alarm) *standing {
+	return &standing{probe: probe, clock: k, wake: wake, state: lead.CredentialWorking, since: k.read()}
 }
 
 // step is what a credential may do next.
@@ -58,7 +63,7 @@ func (s *standing) next(now time.Time) (step, time.Time) {
 	switch {
 	case now.Before(s.rest):
 		return wait, s.rest
-	case s.stopped() && !s.proven:
+	case s.stopped() && !s.isProven(now):
 		return knock, time.Time{}
 	case s.single:
 		return one, time.Time{}
@@ -70,7 +75,7 @@ func (s *standing) next(now time.Time) (step, time.Time) {
 func (s *standing) looksFrom(now time.Time) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopped() && !s.proven && !s.rest.After(now) {
+	if s.stopped() && !s.isProven(now) && !s.rest.After(now) {
 		return now.Add(time.Second) // a probe is due first
 	}
 	return s.rest
@@ -79,6 +84,23 @@ func (s *standing) looksFrom(now time.Time) time.Time {
 // stopped needs the lock.
 func (s *standing) stopped() bool {
 	return s.state == lead.CredentialDown || s.state == lead.CredentialHeld
+}
+
+// isProven needs the lock.
+func (s *standing) isProven(now time.Time) bool { return now.Before(s.proven) }
+
+// probeBy returns the time, or that of the next probe when that is earlier.
+func (s *standing) probeBy(t time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	due := s.rest
+	if s.proven.After(due) {
+		due = s.proven
+	}
+	if s.stopped() && due.Before(t) {
+		return due
+	}
+	return t
 }
 
 // isDown reports whether EasyBroker does not answer, through nobody's fault.
@@ -110,7 +132,7 @@ func (s *standing) worked(began time.Time) (news bool) {
 	if s.state != lead.CredentialWorking {
 		s.state, s.reason, s.since = lead.CredentialWorking, "", s.clock.read()
 	}
-	s.proven, s.single, s.rest, s.rests, s.strikes, s.struck = false, false, time.Time{}, 0, 0, 0
+	s.proven, s.single, s.rest, s.rests, s.strikes, s.struck = time.Time{}, false, time.Time{}, 0, 0, 0
 	return news
 }
 
@@ -118,7 +140,7 @@ func (s *standing) worked(began time.Time) (news bool) {
 func (s *standing) listed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.proven, s.single = true, true
+	s.proven, s.single = time.Now().Add(s.probe), true
 }
 
 // failed notes the end of a call that says something about the credential,
@@ -148,9 +170,12 @@ func (s *standing) failed(v verdict, id lead.RemoteID) (news bool) {
 		wait = max(wait, min(s.probe, time.Second<<min(s.rests, 16)))
 		s.rests++
 	}
-	s.proven = false
+	s.proven = time.Time{}
 	if until := now.Add(wait); wait > 0 && until.After(s.rest) {
 		s.rest = until
+	}
+	if s.stopped() {
+		s.wake.by(s.rest) // nothing may be due, and still there is a probe to make
 	}
 	return s.state != before
 }

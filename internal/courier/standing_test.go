@@ -58,6 +58,34 @@ func TestARefusedKeyIsProbedWithoutALead(t *testing.T) {
 	}
 }
 
+func TestAStoppedCredentialIsProbedWhateverComesBetween(t *testing.T) {
+	for name, refusal := range map[string]error{
+		"revoked": status(401), "not in the plan": status(403), "redirected": status(302), "too many": status(429), "broken": status(500),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{answer: taken, listErr: status(401)}
+				w := start(t, b, courier.Options{})
+				id := w.post("casas") // it is in doubt, so there is something to look up and nothing to send
+				time.Sleep(3 * time.Minute)
+				require.Equal(t, lead.CredentialHeld, w.credential().State)
+				b.now(func(b *broker) { // a probe works, and the look-up behind it does not
+					b.listErr, b.refuse = nil, func(q easybroker.Query) error { return on(q.Limit > 1, refusal) }
+				})
+				time.Sleep(20 * time.Minute)
+				b.now(func(b *broker) { b.refuse = nil })
+				w.await(id, lead.Confirmed, 11*time.Minute)
+				time.Sleep(20 * time.Minute)
+				reads := b.reads()
+				for i := range reads[1:] {
+					require.Less(t, reads[i+1].Sub(reads[i]), 31*time.Second, "after %s", reads[i].Sub(reads[0]))
+				}
+				w.await(w.post("casas"), lead.Doubtful, time.Second)
+			})
+		})
+	}
+}
+
 func TestAKeyThatMayOnlyReadCostsOneLeadAProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: status(403)} }}
