@@ -33,12 +33,16 @@ const (
 	simListError  simTrouble = "the list answers 500"
 	simListGone   simTrouble = "the list is unreadable"
 	simListMoves  simTrouble = "the list moves"
+	simListNoEnd  simTrouble = "the list never ends"
+	simListShort  simTrouble = "the list ends before its total"
+	simListOver   simTrouble = "the list hides its end behind a next page"
 )
 
 func simTroubles() []simTrouble {
 	return []simTrouble{
 		simDown, simError, simError, simHang, simHang, simReset, simThrottle, simRevoked, simForbidden, simRedirect,
 		simUnreadable, simProxy, simNoProperty, simStrange, simSwallow, simSlow, simListError, simListGone, simListMoves,
+		simListNoEnd, simListNoEnd, simListShort, simListOver, simListOver,
 	}
 }
 
@@ -111,6 +115,7 @@ func (b *simBroker) receive(a easybroker.Account, cr easybroker.ContactRequest, 
 	id, account := lead.RemoteID(cr.RemoteID), w.account(a)
 	w.pace(b.life, a)
 	w.watch.sent(id, timeout <= 0)
+	w.watch.reached(id)
 	s := w.take(account, cr, max(timeout, time.Second), w.roll("taken", cr.RemoteID))
 	w.notes(id, "POST: taken %t (ghost %t) in %s, answered %t in %s: %v", s.taken, s.ghost, s.takenIn, !s.never, s.after, s.err)
 	if s.taken {
@@ -120,6 +125,7 @@ func (b *simBroker) receive(a easybroker.Account, cr easybroker.ContactRequest, 
 		})
 	}
 	w.watch.answered(id, s)
+	w.rest(b.life, a, s)
 	return s, nil
 }
 
@@ -176,7 +182,7 @@ func (t simTrouble) concerns(list bool) bool {
 	switch t {
 	case simNoProperty, simUnlinked, simStrange, simSwallow, simForbidden, simProxy:
 		return !list
-	case simListError, simListGone, simListMoves:
+	case simListError, simListGone, simListMoves, simListNoEnd, simListShort, simListOver:
 		return list
 	}
 	return true
@@ -275,10 +281,10 @@ func (b *simBroker) look(kind string, a easybroker.Account, q easybroker.Query) 
 	}
 	w.pace(b.life, a)
 	r, account := w.roll("read "+kind, int64(q.Page)), w.account(a)
-	s := simSent{after: simBetween(r, 10*time.Millisecond, time.Second)}
+	s := simSent{after: simBetween(r, 10*time.Millisecond, w.plan.accounts[account].listTakes)}
 	trouble := w.trouble(account, "", "", r)
 	switch trouble {
-	case "", simListMoves:
+	case "", simListMoves, simListNoEnd, simListShort, simListOver:
 	case simListError:
 		s.err = &easybroker.StatusError{Status: 500}
 	case simListGone:
@@ -289,6 +295,8 @@ func (b *simBroker) look(kind string, a easybroker.Account, q easybroker.Query) 
 		s.suffer(trouble, w.plan.tune.Timeout, r)
 	}
 	page := w.page(account, q, trouble == simListMoves && r.IntN(2) == 0)
+	w.breakWord(&page, q, trouble, account)
+	w.rest(b.life, a, s)
 	w.notes(0, "GET %s page %d: %d of %d in %s: %v", kind, q.Page, len(page.Content), page.Total, s.after, s.err)
 	return page, s, nil
 }
@@ -306,6 +314,27 @@ func (w *simWorld) page(account int, q easybroker.Query, moves bool) easybroker.
 	}
 	p.Content = all[from:to]
 	return p
+}
+
+// breakWord lets a page say of those behind it what is not so. A list that never
+// ends is in every window, or says the same for ever.
+func (w *simWorld) breakWord(p *easybroker.Page, q easybroker.Query, t simTrouble, account int) {
+	switch t {
+	case simListNoEnd:
+		p.Total, p.More = p.Total+1e6, true
+		if len(p.Content) == 0 && w.plan.seed%4 > 0 {
+			p.Content = []easybroker.Listed{{RemoteID: int64(q.Page), PropertyID: q.PropertyID, HappenedAt: q.After.Add(time.Second)}}
+		}
+	case simListShort:
+		p.Content, p.More = p.Content[:len(p.Content)/2], false
+		p.Total = max(p.Total, 1)
+	case simListOver:
+		p.Total, p.More = min(p.Total/2, q.Limit, w.plan.accounts[account].pageCap), q.Page == 1
+		p.Content = p.Content[:min(len(p.Content), p.Total)]
+		if q.Page > 1 {
+			p.Content = nil
+		}
+	}
 }
 
 func (w *simWorld) listed(account int, q easybroker.Query) []easybroker.Listed {
@@ -333,7 +362,19 @@ func (w *simWorld) listed(account int, q easybroker.Query) []easybroker.Listed {
 // simPace counts the calls of a credential that are still to come.
 type simPace struct {
 	left float64
-	at   time.Time
+	at   time.Time // of the last one
+	rest time.Time // until when it was asked to call no more
+}
+
+// rest notes for how long an answer asks a credential to rest.
+func (w *simWorld) rest(life *simLife, a easybroker.Account, s simSent) {
+	var status *easybroker.StatusError
+	if !errors.As(s.err, &status) {
+		return
+	}
+	if p, until := life.paces[a.Key.Reveal()], time.Now().Add(s.after+status.RetryAfter); until.After(p.rest) {
+		p.rest = until
+	}
 }
 
 // pace notes a call. What stood still, or waited for the disk, after its turn
@@ -348,6 +389,7 @@ func (w *simWorld) pace(life *simLife, a easybroker.Account) {
 		p = &simPace{left: most, at: now}
 		life.paces[a.Key.Reveal()] = p
 	}
+	w.watch.probed(w.account(a))
 	p.left, p.at = min(most, p.left+rate*now.Sub(p.at).Seconds())-1, now
 	if p.left < 0 {
 		w.watch.violate("pace", 0, "more than %v calls a second with %s", rate, a.Key.Reveal())

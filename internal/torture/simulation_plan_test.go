@@ -35,6 +35,8 @@ type simAccount struct {
 	lag     time.Duration // the list shows nothing later than that
 	pageCap int           // it shows no more on a page, whatever is asked
 	again   simAgain
+
+	listTakes time.Duration // to answer with a page, at most
 }
 
 // simAgain is what EasyBroker does with a remote_id that it has seen before.
@@ -131,6 +133,8 @@ func (p *simPlan) signs(r *rand.Rand) {
 			lag:     simPick(r, 0, p.tune.Settle/10, p.tune.Settle),
 			pageCap: simPick(r, 7, 20, 50),
 			again:   simPick(r, simDoubles, simIgnores, simConflicts, simRefuses),
+
+			listTakes: simPick(r, 30*time.Millisecond, time.Second),
 		}
 		if r.IntN(6) == 0 {
 			a.API = easybroker.Plain
@@ -172,13 +176,16 @@ func (p *simPlan) arrivals(r *rand.Rand) {
 			burst = 2 + r.IntN(12)
 		}
 		for range burst {
-			q := simInquiry(r, site)
-			p.at(at, "visitor", func(w *simWorld) { w.submit(q) })
-			p.visits = append(p.visits, at)
+			p.visit(simInquiry(r, site), at)
 			at += simBetween(r, 0, 3*time.Second)
 		}
 		n -= burst
 	}
+}
+
+func (p *simPlan) visit(q lead.Inquiry, at time.Duration) {
+	p.at(at, "visitor", func(w *simWorld) { w.submit(q) })
+	p.visits = append(p.visits, at)
 }
 
 // simInquiry is mostly somebody new; now and then two people write the same.
@@ -199,6 +206,12 @@ func (p *simPlan) troubles(r *rand.Rand) {
 		e := simEpisode{
 			trouble: simPick(r, simTroubles()...), from: from, to: from + simLogBetween(r, 20*time.Second, 8*time.Hour),
 			account: r.IntN(len(p.accounts)+1) - 1, share: simPick(r, 1, 1, 0.5, 0.2),
+		}
+		if e.trouble == simListNoEnd { // what is read without end costs time here, too
+			e.to = min(e.to, e.from+time.Hour)
+			for range 10 { // who come in the middle of it
+				p.visit(simInquiry(r, simPick(r, p.sites...).name), min(simBetween(r, e.from, e.to), p.length))
+			}
 		}
 		if e.trouble == simNoProperty || r.IntN(8) == 0 {
 			e.site = simPick(r, p.sites...).name

@@ -17,6 +17,8 @@ type simSabotage struct {
 	hides  string        // a site whose leads the store does not give out
 	loses  bool          // leads are acknowledged, and not kept
 	blind  bool          // intents do not say what will be sent
+	mute   bool          // the courier is not told of leads
+	rare   time.Duration // that many probe intervals stand between two probes
 	begin  func([]lead.Claim) []lead.Claim
 	settle func(lead.Settlement) lead.Settlement
 }
@@ -63,6 +65,8 @@ func TestTheSimulationFindsWhatItMust(t *testing.T) {
 		"an intent that says nothing":      {simSabotage{blind: true}, "once"},
 		"a pace that is too fast":          {simSabotage{hurry: 20}, "pace"},
 		"a lead that is left lying":        {simSabotage{settle: simNeverAgain}, "end"},
+		"a lead that nobody is told of":    {simSabotage{mute: true}, "fresh"},
+		"a probe that is forgotten":        {simSabotage{rare: 3}, "probe"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -33,6 +33,8 @@ type simWatch struct {
 	calm       time.Time               // since when nothing has kept the process from its work
 	setAt      time.Time               // when the clock on the wall was last set
 	refusals   map[string]*simRefusals // by site
+	posts      map[int]int             // that have reached EasyBroker, by account
+	paused     map[string]time.Time    // when a site was last seen to be
 	violations []simViolation
 }
 
@@ -43,6 +45,7 @@ type simLead struct {
 	acknowledged bool
 	keptAt       time.Time
 	keptWrong    time.Duration // by how much the wall clock was wrong then
+	keptPosts    int           // of its account then
 	state        lead.State
 	reason       string
 	due          time.Time // zero when nothing is left to do
@@ -79,6 +82,7 @@ func (v *simWatch) kept(id lead.RemoteID, l lead.Lead, acknowledged bool) {
 	now := time.Now()
 	v.leads[id] = &simLead{
 		id: id, lead: l, acknowledged: acknowledged, keptAt: now, keptWrong: time.Duration(v.world.offset.Load()), state: lead.Queued, due: now,
+		keptPosts: v.posts[v.accountOf(l.Site)],
 	}
 	v.world.notes(id, "kept for %s, %s, acknowledged %t", l.Site, l.Email, acknowledged)
 }
@@ -217,12 +221,19 @@ func (v *simWatch) ambiguous(l *simLead) bool {
 }
 
 func (v *simWatch) account(l *simLead) simAccount {
-	for _, s := range v.world.plan.sites {
-		if s.name == l.lead.Site {
-			return v.world.plan.accounts[s.account]
-		}
+	if i := v.accountOf(l.lead.Site); i >= 0 {
+		return v.world.plan.accounts[i]
 	}
 	return simAccount{}
+}
+
+// accountOf is the number of the site's account.
+func (v *simWatch) accountOf(site string) int {
+	i := slices.IndexFunc(v.world.plan.sites, func(s simSite) bool { return s.name == site })
+	if i < 0 {
+		return -1
+	}
+	return v.world.plan.sites[i].account
 }
 
 // sent asks whether a POST may reach EasyBroker now. It is late when its process
@@ -350,6 +361,9 @@ func (v *simWatch) troubled(l *simLead) bool {
 func (v *simWatch) look() {
 	for _, id := range slices.Sorted(maps.Keys(v.leads)) {
 		v.punctual(v.leads[id])
+	}
+	for account := range v.world.plan.accounts {
+		v.probed(account)
 	}
 }
 

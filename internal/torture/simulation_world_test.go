@@ -74,7 +74,7 @@ func newSimWorld(folder string, plan simPlan, sabotage simSabotage, tracing bool
 	noon := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	time.Sleep(time.Until(noon))
 	w := &simWorld{mu: newDurableMutex(), plan: plan, sabotage: sabotage, path: filepath.Join(folder, "leads.db"), start: time.Now(), tracing: tracing}
-	w.watch = simWatch{world: w, leads: map[lead.RemoteID]*simLead{}}
+	w.watch = simWatch{world: w, leads: map[lead.RemoteID]*simLead{}, posts: map[int]int{}, paused: map[string]time.Time{}}
 	return w
 }
 
@@ -175,6 +175,7 @@ func (w *simWorld) boot() {
 func (w *simWorld) options() courier.Options {
 	opt := w.plan.tune
 	opt.Log, opt.Now = zerolog.Nop(), w.wall
+	opt.Probe *= max(1, w.sabotage.rare)
 	return opt
 }
 
@@ -254,7 +255,7 @@ func (w *simWorld) keep(l lead.Lead, acknowledged bool) {
 		return
 	}
 	w.watch.kept(kept.RemoteID, l, acknowledged)
-	if acknowledged {
+	if acknowledged && !w.sabotage.mute {
 		w.life.courier.Wake(l.Site)
 	}
 }
