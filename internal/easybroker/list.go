@@ -54,10 +54,11 @@ type Listed struct {
 	HappenedAt                                              time.Time // zero when the list has none
 }
 
-// Page is one page of a list.
+// Page is one page of a list. What it says of the others need not be so: whether
+// Total and More can contradict each other, or the items, is not known.
 type Page struct {
 	Content []Listed
-	Total   int
+	Total   int  // of the items on all pages
 	More    bool // there is a next page
 	// Date is EasyBroker's clock when it answered, to the second; zero when it
 	// did not say.
