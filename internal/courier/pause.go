@@ -3,6 +3,8 @@ package courier
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,9 +81,11 @@ func (p *pause) tookOne() (ended bool) {
 	return ended
 }
 
-// refusedOne notes that EasyBroker refused a lead. It reports whether the site
-// is paused, for how long the lead waits then, and whether that is news.
-func (p *pause) refusedOne(l *lead.Lead, status int, wall time.Time) (paused bool, wait time.Duration, news bool) {
+// refusedOne notes that EasyBroker refused a lead. It reports whether the lead
+// is held because the site is paused for such refusals, for how long then, and
+// whether the pause is news. A lead that is refused otherwise is no trial of
+// that: it fails for itself.
+func (p *pause) refusedOne(l *lead.Lead, status int, wall time.Time) (held bool, wait time.Duration, news bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.refused == nil {
@@ -99,12 +103,14 @@ func (p *pause) refusedOne(l *lead.Lead, status int, wall time.Time) (paused boo
 	if len(r.properties) < mostProperties {
 		r.properties[l.PropertyID] = true
 	}
-	if !p.paused && r.leads > fiveInARow && len(r.properties) > 1 && (p.taken.IsZero() || time.Since(p.taken) > takenLately) {
+	areAlike := r.leads > fiveInARow && len(r.properties) > 1
+	if !p.paused && areAlike && (p.taken.IsZero() || time.Since(p.taken) > takenLately) {
 		p.paused, p.status, p.since, p.trialAt, p.trials, p.arrivals = true, status, wall, time.Now(), 0, extraTrials
 		p.extra = rate.NewLimiter(rate.Every(extraWait), extraTrials)
 		news = true
 	}
-	return p.paused, max(0, time.Until(p.trialAt)) + time.Second, news // behind the trial, so that another one makes it
+	held = p.paused && (status == p.status || areAlike)
+	return held, max(0, time.Until(p.trialAt)) + time.Second, news // behind the trial, so that another one makes it
 }
 
 // arrived notes that a lead of the site waits to be sent that was not refused.
@@ -135,10 +141,8 @@ func (p *pause) next() (t trial, paused bool) {
 		p.arrivals = 0
 	}
 	t = trial{due: !p.trialAt.After(time.Now()), arrivals: p.arrivals, at: p.trialAt}
-	for _, r := range p.refused {
-		for property := range r.properties {
-			t.except = append(t.except, property)
-		}
+	if r := p.refused[p.status]; r != nil {
+		t.except = slices.Collect(maps.Keys(r.properties))
 	}
 	return t, true
 }

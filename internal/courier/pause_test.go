@@ -131,6 +131,24 @@ func TestRefusalsOfTwoKindsDoNotAddUp(t *testing.T) {
 	})
 }
 
+// A lead whose e-mail EasyBroker refuses is no trial of whether a property is
+// known: it fails, and waits for none.
+func TestALeadThatIsRefusedOtherwiseIsNotHeldByAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := agency("GONE", 6)
+		b := &broker{about: refusing(status(404), gone)}
+		b.about["EB-OTHER"] = status(422)
+		w := start(t, b, courier.Options{Concurrency: 1})
+		for _, property := range gone {
+			w.postAbout("casas", property)
+		}
+		time.Sleep(5 * time.Second)
+		require.True(t, w.isPaused())
+		w.await(w.postAbout("casas", "EB-OTHER"), lead.Failed, time.Minute)
+		require.True(t, w.isPaused())
+	})
+}
+
 // A lead that was taken shows that the source, the key and the half of the API
 // are right. After a while it shows nothing any more.
 func TestASiteOfWhichALeadWasTakenLatelyIsNotPaused(t *testing.T) {

@@ -156,8 +156,8 @@ func (l *lane) took(site string) {
 // waits with the others.
 func (l *lane) refuse(c lead.Claim, v verdict, to *lead.Settlement) {
 	to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, cmp.Or(v.reason, v.detail)
-	paused, wait, news := l.courier.stops[c.Lead.Site].pause.refusedOne(&c.Lead, v.status, to.At)
-	if paused {
+	held, wait, news := l.courier.stops[c.Lead.Site].pause.refusedOne(&c.Lead, v.status, to.At)
+	if held {
 		to.State, to.DueAt = lead.Queued, to.At.Add(wait)
 	}
 	if news {
