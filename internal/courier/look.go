@@ -3,6 +3,7 @@ package courier
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"time"
 
@@ -250,14 +251,16 @@ func (l *lane) collision(to *lead.Settlement) {
 // absent puts a lead that is surely not there back into the queue. When
 // EasyBroker has refused its remote_id, that is not because it has the lead,
 // unless an earlier attempt took effect and the list lags behind for longer
-// than it may.
+// than it may. A conflict (409) may be of another kind and pass, so it has that
+// hour, too.
 func (l *lane) absent(c lead.Claim, sent time.Time, to *lead.Settlement) {
 	to.State, to.DueAt, to.Reason = lead.Queued, to.At, "not in EasyBroker's list"
 	if l.isBeyondProof(c) {
 		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, reasonBeyondProof
 		return
 	}
-	if refusesID(c) && (c.Perhaps == 1 || l.courier.clock.since(c.FirstAttempt) > longDoubt) {
+	isSure := c.Perhaps == 1 && c.LastStatus != http.StatusConflict
+	if refusesID(c) && (isSure || l.courier.clock.since(c.FirstAttempt) > longDoubt) {
 		l.refuse(c, l.refusedID(c), to)
 	} else if l.courier.clock.since(c.Lead.QueuedAt) >= l.courier.opt.Deadline {
 		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, lead.ReasonDeadline

@@ -298,14 +298,14 @@ func TestEachRefusalIsToldWithWhatItSpeaksOf(t *testing.T) {
 		about  []courier.About
 	}{
 		"of the leads":   {status(404), []courier.About{"lead", "lead", "lead", "lead", "lead", "site", "site"}},
-		"of the numbers": {refusesNumber(409), []courier.About{"remote_id", "remote_id", "remote_id", "remote_id", "remote_id", "site", "site"}},
+		"of the numbers": {refusesNumber(422), []courier.About{"remote_id", "remote_id", "remote_id", "remote_id", "remote_id", "site", "site"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var told []courier.About
 				opt := courier.Options{Concurrency: 1, Refused: func(site string, status int, about courier.About) {
 					require.Equal(t, "casas", site)
-					require.Contains(t, []int{404, 409}, status)
+					require.Contains(t, []int{404, 422}, status)
 					told = append(told, about)
 				}}
 				w := start(t, &broker{answer: func(int, easybroker.Account) answer { return answer{err: test.answer} }}, opt)

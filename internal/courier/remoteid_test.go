@@ -60,11 +60,17 @@ func TestAFirstAttemptWhoseRemoteIDIsRefusedIsLookedUp(t *testing.T) {
 					l, attempts := w.find(id)
 					require.Equal(t, "remote_id ya existe", l.Reason[len(l.Reason)-len("remote_id ya existe"):])
 					require.Equal(t, fmt.Sprintf("easybroker: status %d: it refuses the remote_id", code), attempts[0].Detail)
-					time.Sleep(10 * time.Minute)
+					mayPass := code == http.StatusConflict && !test.keep && test.other == "" // a conflict of another kind
+					if time.Sleep(10 * time.Minute); mayPass {
+						require.Greater(t, len(b.posts()), 1)
+						time.Sleep(3 * time.Hour)
+					}
 					l, _ = w.find(id)
 					require.Equal(t, test.state, l.State, l.Reason)
 					require.Contains(t, l.Reason, test.reason)
-					require.Len(t, b.posts(), 1, "sending it again would not help")
+					if !mayPass {
+						require.Len(t, b.posts(), 1, "sending it again would not help")
+					}
 				})
 			})
 		}
