@@ -187,9 +187,9 @@ func isVisitorRather(a, b *place) bool {
 }
 
 // weightOfWord is 1 for a visitor's word over somebody who can be answered. One
-// detail alone is not a person where the message stands beside an address.
+// detail alone is not a person beside an address with a message or more of one.
 func (p *place) weightOfWord(other *place) int {
-	isDetail := p.has.person().size() == 1 && other.has.has(RoleMessage) && other.canBeAnswered()
+	isDetail := p.has.person().size() == 1 && other.canBeAnswered() && (other.has.has(RoleMessage) || other.has.person().size() > 1)
 	if p.kind != placeVisitor || !p.canBeAnswered() || isDetail {
 		return 0
 	}

@@ -51,6 +51,13 @@ func TestTheVisitorIsInOnePlace(t *testing.T) {
 	}
 }
 
+// A form that comes back has to name the same person as before: what is blank or
+// wrong in it makes no other place the visitor's.
+func TestABlankMessageMovesNobody(t *testing.T) {
+	q := read(t, nil, "application/json", `{"nombre":"Rita","correo":"rita@","fields":{"phone":"5511112222"},"mensaje":" "}`).Inquiry("casas")
+	require.Equal(t, person{"Rita", "rita@", "5511112222"}, personOf(q))
+}
+
 // What a site's map names is the visitor's, wherever it lies.
 func TestTheSitesMapSaysWhoTheVisitorIs(t *testing.T) {
 	own := map[string]string{"agent[mail]": "email", "1.3": "first_name", "message": "name", "x": "message"}
