@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 
-.PHONY: help build demo run test torture deps lint fmt vuln fuzz domains pictures bench bench-web cover image clean
+.PHONY: help build demo run test torture deps lint fmt vuln fuzz domains pictures widget bench bench-web cover image clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ domains: ## Bring the list of disposable mail domains up to date; needs npm.
 
 pictures: ## Take the README's pictures anew, of the demo in a browser.
 	LEADRELAY_PICTURES=$(CURDIR)/web/pictures $(GO) test -count=1 -run TestPictures ./cmd/leadrelay
+
+widget: ## Make the scripts that go out of those in web/widget; needs npm.
+	LEADRELAY_BUILD=1 $(GO) test -count=1 -run 'TestTheWidgetIsBuilt$$' ./cmd/leadrelay
 
 bench: build ## Measure: accepts, memory, start, size, cost of a claim. Wants an idle machine.
 	$(GO) run ./internal/bench

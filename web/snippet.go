@@ -41,7 +41,7 @@ func (s Snippet) address(path string) string { return strings.TrimSuffix(s.Relay
 
 func (s Snippet) tag(attributes ...[2]string) string {
 	options := [][2]string{
-		{"data-site", s.Site}, {"data-property-id", s.PropertyID}, {"data-require", s.Require}, {"data-privacy", s.PrivacyURL},
+		{"data-relay", strings.TrimSuffix(s.Relay, "/")}, {"data-site", s.Site}, {"data-property-id", s.PropertyID}, {"data-require", s.Require}, {"data-privacy", s.PrivacyURL},
 		{"data-captcha", s.Captcha}, {"data-captcha-key", s.CaptchaKey},
 	}
 	var b strings.Builder

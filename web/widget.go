@@ -8,21 +8,31 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
+	"text/template"
 	"time"
 )
 
-//go:embed widget/widget.js
-var widgetSource string
+// The scripts as they go out: TestTheWidgetIsBuilt makes them of those beside
+// them, which are written for their readers.
+var (
+	//go:embed widget/widget.min.js
+	widgetSource string
+	//go:embed widget/captcha.min.js
+	captchaSource string
+	//go:embed widget/widget.d.ts
+	widgetTypes []byte
+)
 
-//go:embed widget/widget.d.ts
-var widgetTypes []byte
-
-// widget is the script as it goes out: what is written for its readers stays
-// here.
-var widget = newWidget(widgetSource)
+var (
+	captcha = newScript(strings.TrimSpace(captchaSource))
+	// widget is the script of a relay that does not know its own address, and of
+	// pages that name its hash: so that is the same for every relay of a release.
+	widget = newWidget("")
+)
 
 type script struct {
 	plain, zipped   []byte
@@ -36,14 +46,19 @@ func WidgetPath() string { return "/widget." + widget.hash + ".js" }
 // WidgetIntegrity is what such a page writes into its integrity attribute.
 func WidgetIntegrity() string { return widget.integrity }
 
-// Widget serves the script below both of its addresses, and its types for
-// editors. Any page may load them.
-func Widget() http.Handler {
+func captchaPath() string { return "/widget-captcha." + captcha.hash + ".js" }
+
+// Widget serves the script below both of its addresses, what it loads when
+// there is a captcha, and its types for editors. Any page may load them. The
+// script at /widget.js knows the relay's address, if that is not empty.
+func Widget(relay string) http.Handler {
 	const soon = "public, max-age=300, stale-while-revalidate=86400"
 	const forever = "public, max-age=31536000, immutable"
+	ours := newWidget(relay)
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /widget.js", func(w http.ResponseWriter, r *http.Request) { widget.serve(w, r, soon) })
+	mux.HandleFunc("GET /widget.js", func(w http.ResponseWriter, r *http.Request) { ours.serve(w, r, soon) })
 	mux.HandleFunc("GET "+WidgetPath(), func(w http.ResponseWriter, r *http.Request) { widget.serve(w, r, forever) })
+	mux.HandleFunc("GET "+captchaPath(), func(w http.ResponseWriter, r *http.Request) { captcha.serve(w, r, forever) })
 	mux.HandleFunc("GET /widget.d.ts", func(w http.ResponseWriter, r *http.Request) {
 		share(w.Header(), "text/plain; charset=utf-8", soon)
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(widgetTypes))
@@ -74,37 +89,32 @@ func share(h http.Header, kind, caching string) {
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 }
 
-func newWidget(source string) script {
-	plain := []byte(withoutNotes(source))
+func newWidget(relay string) script {
+	marks := strings.NewReplacer("{{relay}}", template.JSEscapeString(relay), "{{captcha}}", strings.TrimPrefix(captchaPath(), "/"))
+	return newScript(marks.Replace(strings.TrimSpace(widgetSource)))
+}
+
+func newScript(source string) script {
+	plain := []byte(source)
 	sum, long := sha256.Sum256(plain), sha512.Sum384(plain)
 	return script{plain, zip(plain), hex.EncodeToString(sum[:8]), "sha384-" + base64.StdEncoding.EncodeToString(long[:])}
 }
 
-// withoutNotes drops comments and indentation: a visitor on a slow phone need
-// not wait for them. A comment begins a line or ends one, and the script keeps
-// to that; what begins with //# is for browsers.
-func withoutNotes(source string) string {
-	var b strings.Builder
-	for line := range strings.Lines(source) {
-		line, _, _ = strings.Cut(strings.TrimSpace(line), " // ")
-		if line != "" && (!strings.HasPrefix(line, "//") || strings.HasPrefix(line, "//#")) {
-			b.WriteString(line + "\n")
-		}
-	}
-	return b.String()
-}
-
+// zip compresses the words and the style sheet, which end with the script's
+// first template, apart from the code: they have little in common.
 func zip(plain []byte) []byte {
+	const level = 7 // for these scripts it beats the best one
 	var b bytes.Buffer
-	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	if err == nil {
-		_, err = z.Write(plain)
-	}
-	if err == nil {
-		err = z.Close()
-	}
+	z, err := gzip.NewWriterLevel(&b, level)
 	if err != nil {
 		panic("web: " + err.Error()) // nothing here can fail
+	}
+	code := bytes.Index(plain, []byte("}`")) + 1
+	_, first := z.Write(plain[:code])
+	flushed := z.Flush()
+	_, last := z.Write(plain[code:])
+	if err := errors.Join(first, flushed, last, z.Close()); err != nil {
+		panic("web: " + err.Error())
 	}
 	return b.Bytes()
 }

@@ -34,6 +34,7 @@ func TestWidgetAddresses(t *testing.T) {
 		"for whom it is second best": {"/widget.js", "br, gzip;q=0.5", 200, true, "public, max-age=300, stale-while-revalidate=86400"},
 		"by its hash":                {WidgetPath(), "GZIP", 200, true, "public, max-age=31536000, immutable"},
 		"by the hash of another":     {"/widget.0123456789abcdef.js", "", 404, false, ""},
+		"what a captcha wants":       {captchaPath(), "gzip", 200, true, "public, max-age=31536000, immutable"},
 		"its types":                  {"/widget.d.ts", "gzip", 200, false, "public, max-age=300, stale-while-revalidate=86400"},
 	}
 	for name, tt := range tests {
@@ -41,7 +42,7 @@ func TestWidgetAddresses(t *testing.T) {
 			r := httptest.NewRequest(http.MethodGet, tt.path, nil)
 			r.Header.Set("Accept-Encoding", tt.accept)
 			w := httptest.NewRecorder()
-			Widget().ServeHTTP(w, r)
+			Widget("").ServeHTTP(w, r)
 			require.Equal(t, tt.status, w.Code)
 			if tt.status != http.StatusOK {
 				return
@@ -54,7 +55,11 @@ func TestWidgetAddresses(t *testing.T) {
 			require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"))
 			require.NotEmpty(t, unzipped(t, w.Body.Bytes(), tt.zipped))
 			if strings.HasSuffix(tt.path, ".js") {
-				require.Equal(t, widget.plain, unzipped(t, w.Body.Bytes(), tt.zipped))
+				want := widget
+				if tt.path == captchaPath() {
+					want = captcha
+				}
+				require.Equal(t, want.plain, unzipped(t, w.Body.Bytes(), tt.zipped))
 				require.Equal(t, "text/javascript; charset=utf-8", h.Get("Content-Type"))
 				require.Equal(t, "Accept-Encoding", h.Get("Vary"))
 			}
@@ -93,7 +98,7 @@ func fetch(accept, etag string) *httptest.ResponseRecorder {
 	r.Header.Set("Accept-Encoding", accept)
 	r.Header.Set("If-None-Match", etag)
 	w := httptest.NewRecorder()
-	Widget().ServeHTTP(w, r)
+	Widget("").ServeHTTP(w, r)
 	return w
 }
 
@@ -102,13 +107,18 @@ func TestWidgetIntegrity(t *testing.T) {
 	require.Equal(t, "sha384-"+base64.StdEncoding.EncodeToString(sum[:]), WidgetIntegrity())
 }
 
-// What is dropped are lines of words: every string of the script is whole.
-func TestWithoutNotes(t *testing.T) {
-	require.Equal(t, "a(\"https://b\");\nc();\n", withoutNotes("// why\n  a(\"https://b\"); // because\n\n\t// and\n    c();\n"))
-	require.NotContains(t, string(widget.plain), " // ")
-	for line := range strings.Lines(widgetSource) {
-		if before, _, ok := strings.Cut(line, " // "); ok {
-			require.Zero(t, strings.Count(before, "`")%2+strings.Count(before, `"`)%2, line)
-		}
+// The relay writes its own address into the script, if it knows it, but not
+// into that whose hash stands in pages.
+func TestTheWidgetKnowsItsRelay(t *testing.T) {
+	served := func(path string) string {
+		w := httptest.NewRecorder()
+		Widget("https://leads.casas.mx").ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		require.Equal(t, http.StatusOK, w.Code)
+		return w.Body.String()
 	}
+	require.Regexp(t, `\["https://leads\.casas\.mx",\w+\.dataset\.relay,`, served("/widget.js"))
+	require.Regexp(t, `\["",\w+\.dataset\.relay,`, served(WidgetPath()))
+	require.NotContains(t, served("/widget.js")+served(WidgetPath()), "{{")
+	require.Contains(t, served("/widget.js"), captchaPath()[1:])
+	require.LessOrEqual(t, len(newWidget("https://leads.casas.mx").zipped), 8_000)
 }

@@ -28,7 +28,7 @@ func TestTheOperatorsConsole(t *testing.T) {
 
 		v.do(chromedp.Clear(chromedp.CSS("#relay")), chromedp.SendKeys(chromedp.CSS("#relay"), "https://leads.casas.mx"),
 			chromedp.Clear(chromedp.CSS("#property")), chromedp.SendKeys(chromedp.CSS("#property"), "EB-7"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#tag-costa")))
-		require.Equal(t, `<script defer src="https://leads.casas.mx/widget.js" data-site="costa" data-property-id="EB-7" data-privacy="https://casas.mx/aviso"></script>`,
+		require.Equal(t, `<script defer src="https://leads.casas.mx/widget.js" data-relay="https://leads.casas.mx" data-site="costa" data-property-id="EB-7" data-privacy="https://casas.mx/aviso"></script>`,
 			ask(v.browser, chromedp.Value(chromedp.CSS("#tag-costa"))))
 		require.Equal(t, []string{"llana"}, ask(v.browser, chromedp.Evaluate[[]string](`[...document.querySelectorAll("section:has(.warning) textarea[id]")].map((e) => e.id.slice(4))`)),
 			"whose pages may not post yet")

@@ -187,8 +187,8 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	assets := web.Assets()
 	mux.Method(http.MethodGet, "/assets/*", assets)
 	mux.Method(http.MethodHead, "/assets/*", assets)
-	widget := web.Widget()
-	for _, address := range []string{"/widget.js", "/widget.{hash}.js", "/widget.d.ts"} {
+	widget := web.Widget("")
+	for _, address := range []string{"/widget.js", "/widget.{hash}.js", "/widget-captcha.{hash}.js", "/widget.d.ts"} {
 		mux.Method(http.MethodGet, address, widget)
 		mux.Method(http.MethodHead, address, widget)
 	}

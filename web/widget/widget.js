@@ -1,5 +1,3 @@
-//# allFunctionsCalledOnLoad
-// The line above lets a browser compile everything beside the page, not in its way.
 // The form of a property page: one of its own, or the page's with better manners.
 (() => {
   "use strict";
@@ -13,6 +11,7 @@
       badEmail: "Escribe el correo completo, por ejemplo nombre@ejemplo.com.", mend: "Corrige lo marcado y envía de nuevo.",
       done: "Recibimos tu mensaje", next: "Pronto te responden. Tu folio, si llamas:", more: "Escribir otro mensaje",
       kept: "Tu mensaje aún no sale. Queda en este dispositivo y sale en cuanto haya conexión, también si vuelves hoy.",
+      later: "Tu mensaje aún no sale. Queda en este dispositivo y lo intentamos de nuevo, también si vuelves hoy.",
       failed: "No pudimos enviar tu mensaje. Inténtalo de nuevo en un minuto; no perdimos lo que escribiste.",
       call: "Llamar", mail: "Correo",
     },
@@ -24,6 +23,7 @@
       badEmail: "Write the whole address, such as name@example.com.", mend: "Correct what is marked and send again.",
       done: "We received your message", next: "You will hear back soon. Your reference, if you call:", more: "Write another message",
       kept: "Your message is not sent yet. It stays on this device and leaves once there is a connection, also if you come back today.",
+      later: "Your message is not sent yet. It stays on this device and we try again, also if you come back today.",
       failed: "We could not send your message. Try again in a minute; nothing you wrote is lost.",
       call: "Call", mail: "Email",
     },
@@ -75,13 +75,37 @@
     return node;
   }
 
-  const earlier = window.LeadRelay;
-  const script = doc.currentScript ?? page.querySelector("script[src*='/widget.']");
-  if (earlier?.scan) return earlier.scan(script); // loaded twice
+  const attempt = (work) => {
+    try {
+      return work();
+    } catch {}
+  };
 
-  const base = new URL(".", script.src), prefix = `leadrelay ${base}`;
+  // The file that this code lies in, by the first line of its stack: the tag that runs now may
+  // have evaluated a text of ours, and a module has no tag. What was evaluated lies in no file.
+  const current = doc.currentScript;
+  const [frame] = /^.*(@| at ).*$/m.exec(new Error().stack) ?? [];
+  const [, file] = frame ? /^[^(]*?(?:@|\()?(https?:[^\s()]+?)(?::\d+){2}\)?$/.exec(frame) ?? [] : [0, current?.src || 0];
+
+  // The relay's address: as the relay wrote it into this file, as the tag says, or where the file
+  // lies under its own name. Another vendor's script may be called widget.js, too.
+  const relayAt = (address) => attempt(() => new URL(address.replace(/\/*$/, "/")).href);
+  const named = /^(.*\/)widget(\.\w{16})?\.js(\?.*)?$/.exec(file)?.[1];
+  const tag = current && (file ? current.src : current.dataset.relay) ? current : null;
+  const script = tag ?? [...page.querySelectorAll("script")].find(({ src }) => src === file) ?? page.querySelector("script[data-relay]") ?? make("script", {});
+  const base = ["{{relay}}", script.dataset.relay, named].map(relayAt).find(Boolean);
+
+  const earlier = window.LeadRelay, other = earlier?.relay;
+  if (!base || (other && other !== base)) {
+    return console.error(`leadrelay: no form. ${other ?? "The tag lacks data-relay, the relay's address"}`);
+  }
+  if (other) return earlier.scan(tag); // loaded twice
+
+  const prefix = `leadrelay ${base}`;
   const inquiries = new Map(); // by their forms
-  let count = 0, sheet, later, isBlocked;
+  const parked = new Map(); // inquiries without a place, by their options
+  const tags = new Set([script]), places = new WeakMap(), roots = new Set([document]), worn = new WeakSet(), born = Date.now();
+  let count = 0, sheet, later, waiting, isBlocked, isLate;
 
   // An option is what the call says, else the element, else the script's tag.
   function choose(node, given) {
@@ -93,12 +117,6 @@
 
   const spoken = (tag) => ["es", "en"].find((one) => tag?.toLowerCase().startsWith(one));
   const idle = window.requestIdleCallback ?? setTimeout; // Safari has none
-
-  const attempt = (work) => {
-    try {
-      return work();
-    } catch {}
-  };
 
   // What is typed and not sent stays on this device for a day, if there is room.
   const load = (key) => attempt(() => {
@@ -131,10 +149,18 @@
     }
   }
 
+  // Whether the relay is there and only scripts of this page may not read it.
+  async function isBarred(url) {
+    const reach = (mode) => fetch(url, bare({ mode, cache: "no-store" })).then(() => true, () => false);
+    const [is, isReadable] = await Promise.all([reach("no-cors"), reach("cors")]);
+    return is && !isReadable;
+  }
+
   // Three tries, unless the relay asks for more patience than a visitor has.
   async function deliver(url, body) {
     for (let pause = 1; ; pause *= 3) {
-      const result = await post(url, body), wait = (result.wait ?? pause) * 1e3;
+      const trial = post(url, body), barred = pause > 3 && isBarred(url), result = await trial, wait = (result.wait ?? pause) * 1e3;
+      if (!result.status) isBlocked ||= await barred;
       if (isOver(result.status) || pause > 3 || !(wait < 16e3) || !navigator.onLine || isBlocked) return result;
       await new Promise((wake) => setTimeout(wake, wait));
     }
@@ -151,26 +177,40 @@
         later = setTimeout(flush, 3e4);
         continue;
       }
-      if (load(key)?.body === kept.body) save(key, !answer.ok && bare(kept, { waits: 0 }));
-      for (const inquiry of inquiries.values()) if (inquiry.key === key) inquiry.arrived(kept, status, answer);
+      settle(key, kept, status, answer);
     }
+  }
+
+  // Tells the forms that the page has by now.
+  function settle(key, kept, status, answer) {
+    if (load(key)?.body === kept.body) save(key, !answer.ok && bare(kept, { waits: 0 }));
+    for (const inquiry of inquiries.values()) if (inquiry.key === key) inquiry.arrived(kept, status, answer);
   }
 
   // An Inquiry is a form and what becomes of it.
   class Inquiry {
-    errors = new Map();
+    marks = new Map();
 
     constructor(form, options) {
       const node = safe(form);
       Object.assign(this, { form, safe: node, options, words: words[options.locale] });
+      this.clean();
       this.url = node.getAttribute("action") ? node.action : `${base}f/${options.site}`;
       this.key = `${prefix} ${this.url} ${this.property}`;
       this.button = this.controls.find(({ type }) => type === "submit");
       this.notice = make("div", { class: "lr-notice", role: "status" });
       this.button ? this.button.after(this.notice) : node.append(this.notice);
       node.setAttribute("novalidate", "");
-      for (const type of ["submit", "input", "focusin"]) node.addEventListener(type, this);
+      for (const type of events) node.addEventListener(type, this);
       this.tell("ready");
+    }
+
+    // A page that was put away as a copy comes back with what the widget had added to it.
+    clean() {
+      const { safe: form } = this;
+      form.removeAttribute("data-leadrelay-sent");
+      for (const left of [...form.querySelectorAll(".lr-notice,.lr-error"), form.nextElementSibling]) if (left?.matches("[class*=lr-]")) left.remove();
+      for (const one of this.controls) one.removeAttribute("aria-invalid");
     }
 
     // What was typed before is back once the page has nothing better to do, or the visitor
@@ -179,7 +219,11 @@
       if (this.kept) return;
       this.kept = load(this.key) ?? bare();
       if (this.kept.values) this.restore(bare(this.kept.values));
-      if (this.kept.waits) this.say(this.words.kept);
+      if (this.kept.waits) this.say(this.waits);
+    }
+
+    get waits() {
+      return navigator.onLine ? this.words.later : this.words.kept;
     }
 
     handleEvent(event) {
@@ -213,7 +257,7 @@
     restore(values) {
       for (const one of this.texts()) {
         if (!values[one.name] || one.value !== one.defaultValue) continue;
-        one.value = values[one.name];
+        Reflect.set(Object.getPrototypeOf(one), "value", values[one.name], one); // React hides it behind its own
         one.dispatchEvent(new Event("input", bare({ bubbles: true })));
       }
     }
@@ -227,18 +271,21 @@
     }
 
     keep() {
-      Object.assign(this.kept, { at: Date.now(), url: this.url });
+      Object.assign(this.kept, { at: Date.now(), url: this.to ?? this.url });
       return save(this.key, this.kept);
     }
 
     submit(event) {
-      if (event.defaultPrevented) return; // the page has its own way
+      const { submitter } = event, to = submitter?.getAttribute("formaction") && submitter.formAction;
+      if (event.defaultPrevented || (to && !isRelays(to))) return; // the page has its own way
       event.preventDefault();
-      if (!this.isBusy && this.tell("submit")) this.send();
+      if (this.isBusy) return;
+      Object.assign(this, { submitter, to: to || this.url });
+      if (this.tell("submit")) this.send();
     }
 
     async send() {
-      const { kept, words } = this, wrong = this.check();
+      const { kept, words } = this, wrong = this.submitter?.formNoValidate ? [] : this.check();
       if (wrong.length) return this.refuse(wrong);
       const [text, tokens] = this.read();
       if (kept.text !== text) { // the same words keep their id over all tries and reloads
@@ -249,33 +296,43 @@
       const isSafe = this.keep();
       this.setBusy(true);
       const slow = setTimeout(() => this.say(words.slow), 5e3);
-      const { status, answer } = await deliver(this.url, kept.body + tokens);
+      const { status, answer } = await deliver(this.to, kept.body + tokens);
       clearTimeout(slow);
       this.setBusy(false);
-      if (this.token != null) this.captcha.reset(this.token);
-      if (isOver(status)) return this.answered(status, answer);
-      if (isBlocked) return this.leave();
+      this.reset?.();
+      if (isOver(status)) {
+        const isHere = inquiries.has(this.form) || isBuilt(this.form); // else the page has drawn its form anew
+        return isHere ? this.answered(status, answer) : settle(this.key, kept, status, answer);
+      }
       const links = contacts(this.options, [this.property, ...this.texts().map(({ value }) => value)]);
-      this.say(isSafe ? words.kept : words.failed, links);
+      this.say(isSafe && !isBlocked ? this.waits : words.failed, links);
+      if (isBlocked) return this.leave();
       this.label(words.again);
       this.tell("error", { status });
       later = setTimeout(flush, 3e4);
     }
 
-    // Where the page's policy forbids the script to send, the form still may.
+    // Where a script may not send, the form still may.
     leave() {
-      for (const [name, value] of new URLSearchParams(this.kept.body)) {
-        if (!this.controls.some((one) => one.name === name)) this.safe.append(make("input", { type: "hidden", name, value }));
-      }
-      this.kept.waits = 0;
+      const { safe: form, kept, to } = this, own = new FormData(this.form);
+      const more = [...new URLSearchParams(kept.body)].filter(([name]) => !own.has(name));
+      this.rest = make("div", { class: "lr-notice", hidden: "" }, ...more.map(([name, value]) => make("input", { type: "hidden", name, value })));
+      form.append(this.rest);
+      form.setAttribute("action", to);
+      form.setAttribute("method", "post");
+      kept.waits = 0;
       this.keep();
-      this.safe.submit();
+      form.submit();
     }
 
     // The form as it goes out, and apart the tokens of a captcha, which are good once.
     read() {
       const pairs = new URLSearchParams(), tokens = new URLSearchParams();
-      for (const [name, value] of new FormData(this.form)) if (value.trim) (/-response$/.test(name) ? tokens : pairs).append(name, value);
+      const { submitter } = this;
+      this.rest?.remove();
+      const own = [...new FormData(this.form)];
+      if (submitter?.name) own.push([submitter.name, submitter.value]);
+      for (const [name, value] of own) if (value.trim) (/-response$/.test(name) ? tokens : pairs).append(name, value);
       const context = [...new URLSearchParams(location.search)].filter(([name]) => /^utm_\w+$/.test(name));
       context.push(["property_id", this.property], ["page_url", location.origin + location.pathname], ["_language", this.options.locale]);
       for (const [name, value] of context) if (!pairs.has(name)) pairs.append(name, value);
@@ -317,7 +374,7 @@
         if (one) this.mark(one, message);
         else loose.push(message);
       }
-      const first = all.find((one) => this.errors.has(one));
+      const first = all.find((one) => this.marks.has(one));
       this.say(...loose, first && this.words.mend);
       (first ?? this.button)?.focus();
       this.tell("error", { status, errors: errors.map(({ field, code }) => ({ field, code })) });
@@ -328,7 +385,7 @@
       (one.closest("label") ?? one).after(error);
       one.setAttribute("aria-invalid", true);
       one.setAttribute("aria-describedby", `${before} ${id}`);
-      this.errors.set(one, () => {
+      this.marks.set(one, () => {
         error.remove();
         one.removeAttribute("aria-invalid");
         one.setAttribute("aria-describedby", before);
@@ -336,12 +393,12 @@
     }
 
     mend(one) {
-      this.errors.get(one)?.();
-      this.errors.delete(one);
+      this.marks.get(one)?.();
+      this.marks.delete(one);
     }
 
     mendAll() {
-      for (const one of this.errors.keys()) this.mend(one);
+      for (const one of this.marks.keys()) this.mend(one);
     }
 
     say(...parts) {
@@ -375,12 +432,13 @@
       this.label();
       this.say();
       if (!this.tell("success", { remote_id: answer.remote_id })) return;
-      if (options.next) return location.assign(options.next);
+      if (options.next && form.isConnected) return location.assign(options.next);
       const title = make("h2", { class: "lr-title", tabindex: -1 }, words.done), more = make("button", { type: "button" }, words.more);
       this.thanks = make("div", { class: "leadrelay lr-done" }, title, make("p", {}, words.next), make("p", { class: "lr-folio" }, folio(answer)),
         answer.hint && make("p", {}, answer.hint), make("div", { class: "lr-links" }, more));
       more.addEventListener("click", () => {
         this.thanks.remove();
+        this.thanks = null;
         form.removeAttribute("data-leadrelay-sent");
         this.fields()[0]?.focus();
       });
@@ -391,23 +449,29 @@
 
     // The site's captcha comes once somebody begins to write. Without it the relay judges by other signs.
     focusin() {
-      const [name, address] = captchas[this.options.captcha] ?? [];
-      if (!name || this.captcha) return;
-      const spot = make("div", { class: "lr-field" }), tag = make("script", { nonce: script.nonce });
-      this.captcha = {};
+      const { captcha, captchaKey } = this.options, spot = make("div", { class: "lr-field" });
+      if (!captcha || this.reset) return;
+      this.reset = () => {};
       this.notice.after(spot);
-      tag.addEventListener("load", () => {
-        this.captcha = window[name];
-        const render = () => { this.token = this.captcha.render(spot, { sitekey: this.options.captchaKey }); };
-        if (name === "grecaptcha") this.captcha.ready(render);
-        else render();
-      });
-      tag.src = window.trustedTypes?.createPolicy("leadrelay", { createScriptURL: (url) => url }).createScriptURL(address) ?? address;
-      page.append(tag);
+      import(`${base}{{captcha}}`).then(({ show }) => show(spot, captcha, captchaKey, script.nonce, (reset) => { this.reset = reset; })).catch(() => {});
+    }
+
+    // Without its place a form waits for the next that is like it; the page's own is let go.
+    park() {
+      if (!isBuilt(this.form)) return this.unmount();
+      inquiries.delete(this.form);
+      parked.set(this.options.as, new WeakRef(this));
+    }
+
+    moveTo(place) {
+      parked.delete(this.options.as);
+      place.replaceChildren(...[this.form, this.thanks].filter(Boolean));
+      inquiries.set(this.form, this);
+      this.tell("ready");
     }
 
     unmount() {
-      for (const type of ["submit", "input", "focusin"]) this.safe.removeEventListener(type, this);
+      for (const type of events) this.safe.removeEventListener(type, this);
       this.mendAll();
       inquiries.delete(this.form);
       this.notice.remove();
@@ -416,12 +480,9 @@
     }
   }
 
+  const events = ["submit", "input", "focusin"];
+
   const folio = ({ remote_id }) => String(remote_id).replace(/\B(?=(\d{3})+$)/g, " ");
-  const captchas = bare({
-    turnstile: ["turnstile", "https://challenges.cloudflare.com/turnstile/v0/api.js?render=explicit"],
-    hcaptcha: ["hcaptcha", "https://js.hcaptcha.com/1/api.js?render=explicit"],
-    recaptcha: ["grecaptcha", "https://www.google.com/recaptcha/api.js?render=explicit"],
-  });
 
   // The other ways to the agency, with the text filled in.
   function contacts({ locale, whatsapp = "", phone, email }, lines) {
@@ -468,26 +529,33 @@
     form.style.setProperty("--lr-on", 0.21 * r + 0.72 * g + 0.07 * b > 0.18 ? "#000" : "#fff");
   }
 
-  function wear() {
+  function wear(root) {
+    if (worn.has(root)) return;
+    worn.add(root);
+    if (root.host) roots.add(root);
     try {
-      sheet = new CSSStyleSheet();
-      sheet.replaceSync(css);
-      doc.adoptedStyleSheets.push(sheet);
+      if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(css);
+      safe(root).adoptedStyleSheets.push(sheet);
     } catch {
-      page.append((sheet = make("style", { nonce: script.nonce }, css))); // a browser of before 2023
+      (root.host ? root : page).append(make("style", { nonce: script.nonce }, css)); // a browser of before 2023
     }
   }
 
+  const formIn = (place) => [...inquiries.keys()].find((one) => place.contains(one));
+
   // Puts a form into an element, or takes the page's form in hand. A second time changes nothing.
   function mount(node, given) {
-    const isTheirs = safe(node).localName === "form";
-    let form = isTheirs ? node : [...inquiries.keys()].find((one) => node.contains(one));
+    const isTheirs = safe(node).localName === "form", root = safe(node).getRootNode();
+    let form = isTheirs ? node : formIn(node);
     if (!inquiries.has(form)) {
-      if (!sheet) wear();
+      wear(root.host ? root : document);
       const options = choose(node, given);
+      options.as = JSON.stringify(options);
       if (isTheirs) {
         options.site = /\/f\/([^/?#]+)/.exec(safe(node).getAttribute("action"))?.[1] ?? options.site;
       } else {
+        const before = parked.get(options.as)?.deref();
+        if (before) return before.moveTo(node), before;
         node.replaceChildren((form = build(options))); // what may be there is a copy of ours, on a page from a cache
         const probe = form.lastChild; // its size tells when there are colors, and when others, before they are seen
         new ResizeObserver(() => dress(form, probe)).observe(probe);
@@ -498,38 +566,80 @@
     return inquiries.get(form);
   }
 
+  const isRelays = (url) => url.startsWith(base) && /^f\b/.test(url.slice(base.length));
+
   function isTaken(form) {
     const { dataset, action } = safe(form);
-    if (dataset.leadrelay !== undefined) return dataset.leadrelay !== "built";
-    return action.startsWith(base.origin) && /^\/f\b/.test(action.slice(base.origin.length));
+    return dataset.leadrelay !== undefined ? dataset.leadrelay !== "built" : isRelays(action);
+  }
+
+  const isTag = ({ src, dataset }) => relayAt(dataset.relay) === base || src.startsWith(base + "widget.") || src === file;
+
+  // A framework takes over what its server drew only if it finds it as it was. So a form waits
+  // for that, though not forever.
+  function isAwaited(node) {
+    const { closest } = safe(node), { __next_f, __reactRouterContext } = window;
+    if (Date.now() - born > 1e4) return;
+    if (isLate && doc.readyState !== "complete") return true;
+    let isServed = __next_f ?? __reactRouterContext ?? closest("#__next,astro-island[ssr],[ngh],#__nuxt:not([data-v-app])");
+    for (let at = node; at; at = safe(at).parentNode) {
+      const keys = `${Object.keys(at)}`;
+      if (keys.includes("__reactFiber")) return;
+      isServed ||= keys.includes("__reactContainer");
+    }
+    return isServed;
+  }
+
+  // The place of a tag is beside it, and has its options.
+  function placeOf(tag) {
+    const { parentNode } = tag, isInHead = parentNode === doc.head;
+    let place = places.get(tag);
+    if (!(isInHead ? place : place?.isConnected ?? tag.nextElementSibling?.dataset.leadrelay != null)) {
+      if (isAwaited(isInHead ? doc.body : parentNode)) return wait();
+      places.set(tag, (place = make("div", { "data-leadrelay": "" })));
+      isInHead ? doc.body.append(place) : tag.after(place);
+    }
+    if (place && place.dataset.propertyId !== tag.dataset.propertyId) Object.assign(place.dataset, tag.dataset);
+  }
+
+  const wait = () => { waiting ??= setTimeout(() => { waiting = null; scan(); }, 100); };
+
+  function visit(node) {
+    const { localName } = safe(node);
+    if (localName === "script") return (tags.has(node) || isTag(node)) && placeOf(node);
+    if (localName === "form" ? inquiries.has(node) || !isTaken(node) : formIn(node)) return;
+    isAwaited(node) ? wait() : mount(node);
   }
 
   // Looks for forms and places that have come, and lets go of those that have left.
   function scan(tag) {
-    if (tag?.dataset.propertyId && tag.nextElementSibling?.dataset.leadrelay == null) {
-      const place = make("div", { "data-leadrelay": "" });
-      Object.assign(place.dataset, tag.dataset);
-      if (tag.parentNode.localName === "head") doc.body.append(place);
-      else tag.after(place);
+    if (tag) tags.add(tag);
+    for (const ref of parked.values()) {
+      const one = ref.deref();
+      if (one?.form.isConnected) one.moveTo(one.form.parentNode);
     }
-    for (const [form, { property }] of inquiries) {
-      if (!page.contains(form) || (isBuilt(form) && (form.parentNode.dataset.propertyId ?? property) !== property)) inquiries.get(form).unmount();
+    for (const [form, inquiry] of inquiries) {
+      if (!safe(form).isConnected || (isBuilt(form) && (form.parentNode.dataset.propertyId ?? inquiry.property) !== inquiry.property)) inquiry.park();
     }
-    [...page.querySelectorAll("form")].filter(isTaken).forEach((form) => mount(form));
-    page.querySelectorAll("[data-leadrelay]:not(form)").forEach((place) => mount(place));
+    for (const root of roots) {
+      watch.observe(root, bare({ childList: true, subtree: true, attributeFilter: ["data-property-id"] }));
+      safe(root).querySelectorAll("script[data-property-id],form,[data-leadrelay]:not(form,script)").forEach(visit);
+    }
   }
 
-  const api = { mount, scan, push: (...calls) => calls.forEach((call) => call(api)) };
+  const watch = new MutationObserver(() => scan());
+  const api = { relay: base, mount, scan, push: (...calls) => calls.forEach((call) => call(api)) };
   window.LeadRelay = api;
 
   function start() {
-    scan(script);
-    new MutationObserver(() => scan()).observe(document, bare({ childList: true, subtree: true, attributeFilter: ["data-property-id"] }));
-    doc.addEventListener("securitypolicyviolation", ({ blockedURI }) => { isBlocked ||= blockedURI.startsWith(base.origin); });
+    isLate = [...page.querySelectorAll("script")].some((one) => one !== script && ((one.async && one.src.startsWith(location.origin)) || /\bimport\(/.test(one.text)));
+    scan();
+    doc.addEventListener("securitypolicyviolation", ({ blockedURI }) => { isBlocked ||= blockedURI.startsWith(new URL(base).origin); });
     addEventListener("online", flush);
     idle(flush); // which forgets what is too old
     if (Array.isArray(earlier)) api.push(...earlier);
   }
-  if (doc.readyState === "loading") doc.addEventListener("DOMContentLoaded", start);
-  else start();
+  // Scripts of the page that are deferred, too, have their turn before.
+  if (performance.timing.domContentLoadedEventStart) start();
+  else doc.addEventListener("DOMContentLoaded", start);
 })();
