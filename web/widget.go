@@ -46,7 +46,8 @@ func WidgetPath() string { return "/widget." + widget.hash + ".js" }
 // WidgetIntegrity is what such a page writes into its integrity attribute.
 func WidgetIntegrity() string { return widget.integrity }
 
-func captchaPath() string { return "/widget-captcha." + captcha.hash + ".js" }
+// CaptchaPath is the address of what the widget loads when there is a captcha.
+func CaptchaPath() string { return "/captcha." + captcha.hash + ".js" }
 
 // Widget serves the script below both of its addresses, what it loads when
 // there is a captcha, and its types for editors. Any page may load them. The
@@ -58,7 +59,7 @@ func Widget(relay string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /widget.js", func(w http.ResponseWriter, r *http.Request) { ours.serve(w, r, soon) })
 	mux.HandleFunc("GET "+WidgetPath(), func(w http.ResponseWriter, r *http.Request) { widget.serve(w, r, forever) })
-	mux.HandleFunc("GET "+captchaPath(), func(w http.ResponseWriter, r *http.Request) { captcha.serve(w, r, forever) })
+	mux.HandleFunc("GET "+CaptchaPath(), func(w http.ResponseWriter, r *http.Request) { captcha.serve(w, r, forever) })
 	mux.HandleFunc("GET /widget.d.ts", func(w http.ResponseWriter, r *http.Request) {
 		share(w.Header(), "text/plain; charset=utf-8", soon)
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(widgetTypes))
@@ -90,7 +91,7 @@ func share(h http.Header, kind, caching string) {
 }
 
 func newWidget(relay string) script {
-	marks := strings.NewReplacer("{{relay}}", template.JSEscapeString(relay), "{{captcha}}", strings.TrimPrefix(captchaPath(), "/"))
+	marks := strings.NewReplacer("{{relay}}", template.JSEscapeString(relay), "{{captcha}}", strings.TrimPrefix(CaptchaPath(), "/"))
 	return newScript(marks.Replace(strings.TrimSpace(widgetSource)))
 }
 

@@ -34,7 +34,7 @@ func TestWidgetAddresses(t *testing.T) {
 		"for whom it is second best": {"/widget.js", "br, gzip;q=0.5", 200, true, "public, max-age=300, stale-while-revalidate=86400"},
 		"by its hash":                {WidgetPath(), "GZIP", 200, true, "public, max-age=31536000, immutable"},
 		"by the hash of another":     {"/widget.0123456789abcdef.js", "", 404, false, ""},
-		"what a captcha wants":       {captchaPath(), "gzip", 200, true, "public, max-age=31536000, immutable"},
+		"what a captcha wants":       {CaptchaPath(), "gzip", 200, true, "public, max-age=31536000, immutable"},
 		"its types":                  {"/widget.d.ts", "gzip", 200, false, "public, max-age=300, stale-while-revalidate=86400"},
 	}
 	for name, tt := range tests {
@@ -56,7 +56,7 @@ func TestWidgetAddresses(t *testing.T) {
 			require.NotEmpty(t, unzipped(t, w.Body.Bytes(), tt.zipped))
 			if strings.HasSuffix(tt.path, ".js") {
 				want := widget
-				if tt.path == captchaPath() {
+				if tt.path == CaptchaPath() {
 					want = captcha
 				}
 				require.Equal(t, want.plain, unzipped(t, w.Body.Bytes(), tt.zipped))
@@ -119,6 +119,6 @@ func TestTheWidgetKnowsItsRelay(t *testing.T) {
 	require.Regexp(t, `\["https://leads\.casas\.mx",\w+\.dataset\.relay,`, served("/widget.js"))
 	require.Regexp(t, `\["",\w+\.dataset\.relay,`, served(WidgetPath()))
 	require.NotContains(t, served("/widget.js")+served(WidgetPath()), "{{")
-	require.Contains(t, served("/widget.js"), captchaPath()[1:])
+	require.Contains(t, served("/widget.js"), CaptchaPath()[1:])
 	require.LessOrEqual(t, len(newWidget("https://leads.casas.mx").zipped), 8_000)
 }

@@ -73,6 +73,9 @@ var ofTheWidget = []question{
 	{"GET " + web.WidgetPath(), 200, "", "LeadRelay", ""},
 	{"GET " + web.WidgetPath(), 304, "", "", "If-None-Match: *"},
 	{"GET /widget.0123456789abcdef.js", 404, "", "", ""},
+	{"GET " + web.CaptchaPath(), 200, "", "turnstile", ""},
+	{"GET " + web.CaptchaPath(), 304, "", "", "If-None-Match: *"},
+	{"GET /captcha.0123456789abcdef.js", 404, "", "", ""},
 	{"GET /widget.d.ts", 200, "", "LeadRelay", ""},
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/page"
@@ -210,4 +211,44 @@ func TestTheWidgetWhereScriptsMayNotSend(t *testing.T) {
 	kept := h.process.about("EB-CS1")
 	require.Len(t, kept, 1)
 	require.Equal(t, int64(kept[0].RemoteID), number(t, h.text(".folio")))
+}
+
+// The relay's answers say nothing that lets a script read them, as behind a
+// proxy that takes such headers away: the form posts itself, and it is one lead.
+func TestTheWidgetWhereScriptsMayNotRead(t *testing.T) {
+	h := openHost(t)
+	h.way.to.ModifyResponse = func(r *http.Response) error {
+		r.Header.Del("Access-Control-Allow-Origin")
+		return nil
+	}
+	h.show(h.tag(`data-property-id="EB-CO1"`), hasty)
+	h.write("¿Sigue disponible?")
+	h.send()
+	h.do(chromedp.WaitVisible(chromedp.CSS(".folio")))
+	kept := h.process.about("EB-CO1")
+	require.Len(t, kept, 1)
+	require.Equal(t, int64(kept[0].RemoteID), number(t, h.text(".folio")))
+
+	const form = `<button name="asunto" value="Visita" formaction="/f/default">Agendar</button></form>`
+	h.show(h.tag("")+strings.Replace(`<form method="get" action="RELAY/f/nadie"><input type="hidden" name="property_id" value="EB-CO2"><input name="correo" value="ana@ejemplo.mx"><textarea name="mensaje">Hola</textarea>`+
+		strings.Replace(form, `"/f`, `"`+h.relay+`/f`, 1), "RELAY", h.relay, 1), hasty)
+	h.becomes(1, "form[novalidate]")
+	h.send()
+	h.do(chromedp.WaitVisible(chromedp.CSS(".folio")))
+	require.Len(t, h.process.about("EB-CO2"), 1)
+	require.Equal(t, "Visita", h.process.about("EB-CO2")[0].Extra[0].Value)
+}
+
+// It waits for a connection only while there is none.
+func TestTheWidgetSaysWhatItWaitsFor(t *testing.T) {
+	h := openHost(t)
+	h.show(h.tag(`data-property-id="EB-WA1"`), hasty)
+	h.write("¿Sigue disponible?")
+	h.way.will(slices.Repeat([]snag{refuse(503)}, 100)...)
+	h.send()
+	eventually(t, "it says that it did not leave", func() bool { return strings.Contains(h.text(".lr-notice"), "Tu mensaje aún no sale.") })
+	require.Contains(t, h.text(".lr-notice"), "lo intentamos de nuevo")
+	require.NotContains(t, h.text(".lr-notice"), "conexión")
+	h.way.will()
+	h.thanked("EB-WA1")
 }

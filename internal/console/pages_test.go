@@ -148,8 +148,8 @@ func TestTheSitesAndTheirTags(t *testing.T) {
 		console.Site{ID: "lofts", Source: "lofts.mx", Snippet: web.Snippet{Site: "lofts"}})
 	p.logIn(token)
 	tests := map[string]struct{ query, holds, lacks string }{
-		"as a start":             {"", `https://leads.example/widget.js&#34; data-site=&#34;casas&#34; data-property-id=&#34;EB-AB1234&#34; data-require=&#34;name message&#34;`, "aria-invalid"},
-		"for an address":         {"?relay=https://leads.casas.mx/&property_id=EB-1", `https://leads.casas.mx/widget.js&#34; data-site=&#34;lofts&#34; data-property-id=&#34;EB-1&#34;&gt;`, "aria-invalid"},
+		"as a start":             {"", `https://leads.example/widget.js&#34; data-relay=&#34;https://leads.example&#34; data-site=&#34;casas&#34; data-property-id=&#34;EB-AB1234&#34; data-require=&#34;name message&#34;`, "aria-invalid"},
+		"for an address":         {"?relay=https://leads.casas.mx/&property_id=EB-1", `https://leads.casas.mx/widget.js&#34; data-relay=&#34;https://leads.casas.mx&#34; data-site=&#34;lofts&#34; data-property-id=&#34;EB-1&#34;&gt;`, "aria-invalid"},
 		"with the script's hash": {"?relay=https://leads.casas.mx", web.WidgetPath() + `&#34; integrity=&#34;` + strings.ReplaceAll(web.WidgetIntegrity(), "+", "&#43;"), "aria-invalid"},
 		"for any property":       {"?relay=https://leads.casas.mx&property_id=", `href="https://leads.casas.mx/f/casas"`, "property_id="},
 		"whose pages may post":   {"", "<code>https://casas.mx</code>", "evil"},

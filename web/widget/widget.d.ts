@@ -31,6 +31,8 @@ export interface LeadRelayForm {
 }
 
 export interface LeadRelay {
+  /** Where inquiries go. */
+  readonly relay: string;
   /** Puts a form into an element, or takes the page's form in hand. A second time changes nothing. */
   mount(element: HTMLElement, options?: LeadRelayOptions): LeadRelayForm;
   /** Looks for forms and places that have come. It happens by itself when the page changes. */

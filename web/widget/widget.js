@@ -105,7 +105,7 @@
   const inquiries = new Map(); // by their forms
   const parked = new Map(); // inquiries without a place, by their options
   const tags = new Set([script]), places = new WeakMap(), roots = new Set([document]), worn = new WeakSet(), born = Date.now();
-  let count = 0, sheet, later, waiting, isBlocked, isLate;
+  let count = 0, sheet, later, waiting, isBlocked, isLate = true;
 
   // An option is what the call says, else the element, else the script's tag.
   function choose(node, given) {
@@ -151,7 +151,7 @@
 
   // Whether the relay is there and only scripts of this page may not read it.
   async function isBarred(url) {
-    const reach = (mode) => fetch(url, bare({ mode, cache: "no-store" })).then(() => true, () => false);
+    const reach = (mode) => fetch(url, bare({ mode })).then(() => true, () => false);
     const [is, isReadable] = await Promise.all([reach("no-cors"), reach("cors")]);
     return is && !isReadable;
   }
@@ -207,9 +207,10 @@
 
     // A page that was put away as a copy comes back with what the widget had added to it.
     clean() {
-      const { safe: form } = this;
+      const { safe: form } = this, next = form.nextElementSibling;
       form.removeAttribute("data-leadrelay-sent");
-      for (const left of [...form.querySelectorAll(".lr-notice,.lr-error"), form.nextElementSibling]) if (left?.matches("[class*=lr-]")) left.remove();
+      if (next?.matches(".lr-done")) next.remove();
+      form.querySelectorAll(".lr-notice,.lr-error").forEach((left) => left.remove());
       for (const one of this.controls) one.removeAttribute("aria-invalid");
     }
 
@@ -578,10 +579,11 @@
   // A framework takes over what its server drew only if it finds it as it was. So a form waits
   // for that, though not forever.
   function isAwaited(node) {
-    const { closest } = safe(node), { __next_f, __reactRouterContext } = window;
-    if (Date.now() - born > 1e4) return;
-    if (isLate && doc.readyState !== "complete") return true;
-    let isServed = __next_f ?? __reactRouterContext ?? closest("#__next,astro-island[ssr],[ngh],#__nuxt:not([data-v-app])");
+    const { closest } = safe(node);
+    const age = Date.now() - born;
+    if (age > 1e4) return;
+    if (isLate && (age < 2e3 || doc.readyState !== "complete")) return true;
+    let isServed = window.__next_f ?? closest("#__next,astro-island[ssr],[ngh],#__nuxt:not([data-v-app])");
     for (let at = node; at; at = safe(at).parentNode) {
       const keys = `${Object.keys(at)}`;
       if (keys.includes("__reactFiber")) return;
