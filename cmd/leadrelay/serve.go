@@ -187,7 +187,7 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	assets := web.Assets()
 	mux.Method(http.MethodGet, "/assets/*", assets)
 	mux.Method(http.MethodHead, "/assets/*", assets)
-	widget := web.Widget("")
+	widget := web.Widget(cfg.URL.String())
 	for _, address := range []string{"/widget.js", "/widget.{hash}.js", "/captcha.{hash}.js", "/widget.d.ts"} {
 		mux.Method(http.MethodGet, address, widget)
 		mux.Method(http.MethodHead, address, widget)
