@@ -232,12 +232,11 @@ func TestALeadThatComesBackInAPauseIsATrial(t *testing.T) {
 // few calls, whatever the refusal says and however its leads come in.
 func TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads(t *testing.T) {
 	for name, answered := range map[string]error{
-		"an address that is none":     status(404),
-		"a source that is wrong":      status(422),
-		"a body that is not read":     status(400),
-		"a method that is not known":  status(405), // believed the third time
-		"numbers that are too high":   refusesNumber(422),
-		"a conflict, whatever we say": refusesNumber(409),
+		"an address that is none":    status(404),
+		"a source that is wrong":     status(422),
+		"a body that is not read":    status(400),
+		"a method that is not known": status(405), // believed the third time
+		"numbers that are too high":  refusesNumber(422),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
