@@ -154,11 +154,22 @@ func lockFile(path string) (unlock func() error, err error) {
 	return f.Close, nil
 }
 
+// damaged says of an error that the file is no sound database, if that is what
+// SQLite means. checkFile gives up on a large file, and then its first use tells.
+func damaged(path string, err error) error {
+	const sqliteCorrupt, sqliteNotADB = 11, 26
+	var failed *sqlite.Error
+	if !errors.As(err, &failed) || (failed.Code()&0xff != sqliteCorrupt && failed.Code()&0xff != sqliteNotADB) {
+		return err
+	}
+	return &DamagedError{Path: path, What: failed.Error()}
+}
+
 // checkFile looks for damage before anything is written. A large file is not
 // read to its end: the start must not take minutes, and what is damaged there
 // is found when it is read.
 func checkFile(ctx context.Context, path string) error {
-	const longest = 100 * time.Millisecond
+	longest := 100 * time.Millisecond
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -174,6 +185,9 @@ func checkFile(ctx context.Context, path string) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
+	if info.Size() < 4<<20 { // it takes milliseconds, but for a machine that is busy
+		longest = 5 * time.Second
+	}
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	var verdict string

@@ -59,10 +59,10 @@ func Open(ctx context.Context, database string) (*Store, error) {
 	}
 	s, err := openSQLite(ctx, database)
 	if err != nil {
-		return nil, err
+		return nil, damaged(database, err)
 	}
 	if err := s.start(ctx); err != nil {
-		return nil, errors.Join(err, s.closeFiles())
+		return nil, errors.Join(damaged(database, err), s.closeFiles())
 	}
 	return s, nil
 }
