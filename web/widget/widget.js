@@ -81,19 +81,20 @@
     } catch {}
   };
 
-  // The file that this code lies in, by the first line of its stack: the tag that runs now may
-  // have evaluated a text of ours, and a module has no tag. What was evaluated lies in no file.
-  const current = doc.currentScript;
-  const [frame] = /^.*(@| at ).*$/m.exec(new Error().stack) ?? [];
-  const [, file] = frame ? /^[^(]*?(?:@|\()?(https?:[^\s()]+?)(?::\d+){2}\)?$/.exec(frame) ?? [] : [0, current?.src || 0];
+  const relayAt = (address) => (/^https?:/.test(address) ? new URL(address.replace(/\/*$/, "/")).href : undefined); // to throw takes long
+  const current = doc.currentScript, home = relayAt("{{relay}}"); // the relay writes its address in here, if it knows it
 
-  // The relay's address: as the relay wrote it into this file, as the tag says, or where the file
-  // lies under its own name. Another vendor's script may be called widget.js, too.
-  const relayAt = (address) => attempt(() => new URL(address.replace(/\/*$/, "/")).href);
-  const named = /^(.*\/)widget(\.\w{16})?\.js(\?.*)?$/.exec(file)?.[1];
+  // The file that this code lies in. A tag with a mark of ours is believed. Any other may have
+  // evaluated a text of ours, and a module has none: then it is what the first line of a stack
+  // says, which takes a browser long. What was evaluated lies in no file.
+  const isMarked = current && (current.dataset.relay || current.dataset.propertyId || current.src.startsWith(home + "widget."));
+  const file = isMarked ? current.src : /^(?:Error\n)?[^(\n]*?(?:@|\()?(https?:[^\s()]+?)(?::\d+){2}\)?(?:\n|$)/.exec(new Error().stack)?.[1];
+
+  // The relay's address: its own word, else the tag's, else where the file lies under its own
+  // name. Another vendor's script may be called widget.js, too.
   const tag = current && (file ? current.src : current.dataset.relay) ? current : null;
   const script = tag ?? [...page.querySelectorAll("script")].find(({ src }) => src === file) ?? page.querySelector("script[data-relay]") ?? make("script", {});
-  const base = ["{{relay}}", script.dataset.relay, named].map(relayAt).find(Boolean);
+  const base = home ?? relayAt(script.dataset.relay) ?? relayAt(/^(.*\/)widget(\.\w{16})?\.js(\?.*)?$/.exec(file)?.[1]);
 
   const earlier = window.LeadRelay, other = earlier?.relay;
   if (!base || (other && other !== base)) {
@@ -595,13 +596,14 @@
   // The place of a tag is beside it, and has its options.
   function placeOf(tag) {
     const { parentNode } = tag, isInHead = parentNode === doc.head;
-    let place = places.get(tag);
+    let place = places.get(tag), isNew;
     if (!(isInHead ? place : place?.isConnected ?? tag.nextElementSibling?.dataset.leadrelay != null)) {
       if (isAwaited(isInHead ? doc.body : parentNode)) return wait();
-      places.set(tag, (place = make("div", { "data-leadrelay": "" })));
+      places.set(tag, (place = isNew = make("div", { "data-leadrelay": "" })));
       isInHead ? doc.body.append(place) : tag.after(place);
     }
     if (place && place.dataset.propertyId !== tag.dataset.propertyId) Object.assign(place.dataset, tag.dataset);
+    if (isNew) mount(isNew);
   }
 
   const wait = () => { waiting ??= setTimeout(() => { waiting = null; scan(); }, 100); };
@@ -624,8 +626,8 @@
       if (!safe(form).isConnected || (isBuilt(form) && (form.parentNode.dataset.propertyId ?? inquiry.property) !== inquiry.property)) inquiry.park();
     }
     for (const root of roots) {
-      watch.observe(root, bare({ childList: true, subtree: true, attributeFilter: ["data-property-id"] }));
       safe(root).querySelectorAll("script[data-property-id],form,[data-leadrelay]:not(form,script)").forEach(visit);
+      watch.observe(root, bare({ childList: true, subtree: true, attributeFilter: ["data-property-id"] }));
     }
   }
 
