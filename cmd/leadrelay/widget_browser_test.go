@@ -220,7 +220,7 @@ func TestTheWidgetOnAHostilePage(t *testing.T) {
 		}
 		Array.prototype.extra = () => {}; Array.prototype.toJSON = () => "broken"; String.prototype.toJSON = undefined;`)
 	h.show(forms.String()+`<form method="post" action="`+h.relay+`/f/default">`+inputs.String()+
-		`<input name="property_id" value="EB-HO1"><input name="correo" type="email" required><textarea name="mensaje"></textarea><button>Enviar</button></form>`+
+		`<input name="clave" value="EB-HO1"><input name="correo" type="email" required><textarea name="mensaje"></textarea><button>Enviar</button></form>`+
 		h.tag(`data-property-id="EB-HO2"`), polluted, heard)
 	h.becomes(2, "form[novalidate]")
 	h.do(chromedp.SendKeys(chromedp.CSS("[name=correo]"), "ana@ejemplo.mx"), chromedp.SendKeys(chromedp.CSS("[name=mensaje]"), "Hola"),

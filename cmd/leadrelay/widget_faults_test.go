@@ -88,7 +88,7 @@ func TestTheWidgetWhenNothingWorks(t *testing.T) {
 	h := openHost(t)
 	h.show(h.tag(`data-property-id="EB-NO1" data-whatsapp="55 1234 5678" data-phone="+52 55 1234 5678" data-email="ventas@casas.mx"`), hasty, heard)
 	h.write("¿Sigue disponible?")
-	h.way.will(refuse(503), lose, cut, cut)
+	h.way.will(append([]snag{refuse(503), lose}, slices.Repeat([]snag{cut}, 100)...)...) // Chrome repeats some of them by itself
 	h.send()
 	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-notice .lr-links")))
 	require.Contains(t, h.text(".lr-notice"), "Tu mensaje aún no sale. Queda en este dispositivo")
@@ -109,8 +109,10 @@ func TestTheWidgetWhenNothingWorks(t *testing.T) {
 		}
 	}
 	require.Equal(t, "¿Sigue disponible?", ask(h.browser, chromedp.Value(chromedp.CSS("[name=message]"))), "nothing typed is lost")
+	h.way.will()
 	h.thanked("EB-NO1")
-	require.Len(t, h.way.posted(), 5)
+	first := len(h.way.posted())
+	require.Greater(t, first, 4)
 
 	h.show(h.tag(`data-property-id="EB-NO2"`), hasty)
 	h.write("¿Sigue disponible?")
@@ -122,7 +124,7 @@ func TestTheWidgetWhenNothingWorks(t *testing.T) {
 	h.send()
 	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-done")))
 	posts := h.way.posted()
-	require.NotEqual(t, posts[5].Get("_submission_id"), posts[len(posts)-1].Get("_submission_id"))
+	require.NotEqual(t, posts[first].Get("_submission_id"), posts[len(posts)-1].Get("_submission_id"))
 }
 
 // Offline, the inquiry waits on the device, over a reload and on any page of
@@ -189,11 +191,12 @@ func TestTheWidgetWithoutStorage(t *testing.T) {
 	h := openHost(t)
 	h.show(h.tag(`data-property-id="EB-ST1"`), hasty, script(`Object.defineProperty(window, "localStorage", { get() { throw new DOMException("no", "SecurityError"); } })`))
 	h.write("¿Sigue disponible?")
-	h.way.will(cut, cut, cut)
+	h.way.will(slices.Repeat([]snag{cut}, 100)...)
 	h.send()
 	eventually(t, "it says that nothing worked", func() bool { // at first it may say that the connection is slow
 		return strings.Contains(h.text(".lr-notice"), "No pudimos enviar tu mensaje.")
 	})
+	h.way.will()
 	h.send()
 	h.thanked("EB-ST1")
 }
@@ -228,6 +231,7 @@ func TestTheWidgetWhereScriptsMayNotRead(t *testing.T) {
 	h.do(chromedp.WaitVisible(chromedp.CSS(".folio")))
 	kept := h.process.about("EB-CO1")
 	require.Len(t, kept, 1)
+	require.Len(t, h.way.posted(), 3, "two tries, and the form itself")
 	require.Equal(t, int64(kept[0].RemoteID), number(t, h.text(".folio")))
 
 	const form = `<button name="asunto" value="Visita" formaction="/f/default">Agendar</button></form>`

@@ -98,7 +98,7 @@
 
   const earlier = window.LeadRelay, other = earlier?.relay;
   if (!base || (other && other !== base)) {
-    return console.error(`leadrelay: no form. ${other ?? "The tag lacks data-relay, the relay's address"}`);
+    return console.error(`leadrelay: no form. ${other ?? "The tag lacks data-relay"}`);
   }
   if (other) return earlier.scan(tag); // loaded twice
 
@@ -117,7 +117,8 @@
   }
 
   const spoken = (tag) => ["es", "en"].find((one) => tag?.toLowerCase().startsWith(one));
-  const idle = window.requestIdleCallback ?? setTimeout; // Safari has none
+  // When the page has nothing better to do, or soon in any case. Safari has none.
+  const idle = (work) => (window.requestIdleCallback ?? setTimeout)(work, { timeout: 1e3 });
 
   // What is typed and not sent stays on this device for a day, if there is room.
   const load = (key) => attempt(() => {
@@ -133,6 +134,8 @@
   const keys = () => attempt(() => Object.keys(localStorage).filter((key) => key.startsWith(prefix))) ?? [];
 
   const isOver = (status) => status && status !== 409 && status !== 429 && status < 500;
+
+  const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
 
   // One try: its status, 0 for no answer.
   async function post(url, body) {
@@ -153,17 +156,16 @@
   // Whether the relay is there and only scripts of this page may not read it.
   async function isBarred(url) {
     const reach = (mode) => fetch(url, bare({ mode })).then(() => true, () => false);
-    const [is, isReadable] = await Promise.all([reach("no-cors"), reach("cors")]);
-    return is && !isReadable;
+    return (await reach("no-cors")) && !(await reach("cors"));
   }
 
-  // Three tries, unless the relay asks for more patience than a visitor has.
+  // Three tries, unless the relay asks for more patience than a visitor has, or no try can help.
   async function deliver(url, body) {
     for (let pause = 1; ; pause *= 3) {
-      const trial = post(url, body), barred = pause > 3 && isBarred(url), result = await trial, wait = (result.wait ?? pause) * 1e3;
-      if (!result.status) isBlocked ||= await barred;
+      const result = await post(url, body), wait = (result.wait ?? pause) * 1e3;
+      if (!result.status && pause === 3) isBlocked ||= await Promise.race([isBarred(url), sleep(wait)]);
       if (isOver(result.status) || pause > 3 || !(wait < 16e3) || !navigator.onLine || isBlocked) return result;
-      await new Promise((wake) => setTimeout(wake, wait));
+      await sleep(wait);
     }
   }
 
@@ -336,8 +338,9 @@
       if (submitter?.name) own.push([submitter.name, submitter.value]);
       for (const [name, value] of own) if (value.trim) (/-response$/.test(name) ? tokens : pairs).append(name, value);
       const context = [...new URLSearchParams(location.search)].filter(([name]) => /^utm_\w+$/.test(name));
-      context.push(["property_id", this.property], ["page_url", location.origin + location.pathname], ["_language", this.options.locale]);
-      for (const [name, value] of context) if (!pairs.has(name)) pairs.append(name, value);
+      // The property goes under a name that loses to the form's own, such as clave.
+      context.push(["propertyId", !pairs.has("property_id") && this.property], ["page_url", location.origin + location.pathname], ["_language", this.options.locale]);
+      for (const [name, value] of context) if (value && !pairs.has(name)) pairs.append(name, value);
       return [`${pairs}`, `&${tokens}`];
     }
 
