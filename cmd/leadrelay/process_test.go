@@ -187,8 +187,9 @@ func (p *process) isReady() bool {
 // settled waits until no lead is on its way any more.
 func (p *process) settled() {
 	p.t.Helper()
-	quiet := 0 // sweeps in a row: a lead may move behind the back of one
-	eventually(p.t, "no lead is on its way", func() bool {
+	const longest = 3 * patience // a doubtful lead has its fourth look after 75 s
+	quiet := 0                   // sweeps in a row: a lead may move behind the back of one
+	isQuiet := func() bool {
 		quiet++
 		for _, state := range []string{"queued", "sending", "doubtful"} {
 			if len(p.leads("limit=1&state="+state).Leads) > 0 {
@@ -196,7 +197,8 @@ func (p *process) settled() {
 			}
 		}
 		return quiet == 3
-	})
+	}
+	require.True(p.t, pollFor(longest, 5*time.Millisecond, isQuiet), "leads are on their way still")
 }
 
 // lines is what a process writes. It may be read at any time.
@@ -252,10 +254,12 @@ func eventually(t testing.TB, what string, ok func() bool) {
 // poll reports whether the condition came true in time.
 func poll(ok func() bool) bool { return pollEvery(5*time.Millisecond, ok) }
 
-func pollEvery(pause time.Duration, ok func() bool) bool {
+func pollEvery(pause time.Duration, ok func() bool) bool { return pollFor(patience, pause, ok) }
+
+func pollFor(longest, pause time.Duration, ok func() bool) bool {
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
-	for end := time.Now().Add(patience); time.Now().Before(end); <-tick.C {
+	for end := time.Now().Add(longest); time.Now().Before(end); <-tick.C {
 		if ok() {
 			return true
 		}
