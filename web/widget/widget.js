@@ -197,7 +197,7 @@
     constructor(form, options) {
       const node = safe(form);
       Object.assign(this, { form, safe: node, options, words: words[options.locale] });
-      if (!isBuilt(form)) this.clean();
+      this.clean();
       this.url = node.getAttribute("action") ? node.action : `${base}f/${options.site}`;
       this.key = `${prefix} ${this.url} ${this.property}`;
       this.button = this.controls.find(({ type }) => type === "submit");
