@@ -260,7 +260,7 @@ func answersWithoutADefault(t *testing.T, doc *description) {
 
 func answersToAFlood(t *testing.T, doc *description) {
 	env := settings(t, "127.0.0.1:1")
-	env["LEADRELAY_LIMIT_SITE"] = "1/h"
+	env["LEADRELAY_LIMIT_ADDRESS"] = "1/h"
 	d := openDoors(t, env)
 	d.ask(doc, question{"POST /f", 202, inquiry, "", ""})
 	d.ask(doc, question{"POST /f", 429, inquiry, `"too_many"`, ""})

@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"internal/site":   {"internal/lead"},
 
 	// The stations of an inquiry. None knows another.
-	"internal/intake":        {"internal/intake/body", "internal/intake/fields", "internal/lead", "internal/site", "internal/problem", "internal/locale", "internal/spam", "web"},
+	"internal/intake":        {"internal/intake/body", "internal/intake/fields", "internal/flood", "internal/lead", "internal/site", "internal/problem", "internal/locale", "internal/spam", "web"},
 	"internal/intake/body":   {},
 	"internal/intake/fields": {"internal/intake/body", "internal/lead"},
 	"internal/store":         {"internal/lead"},
@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 	"internal/console":       {"internal/lead", "internal/locale", "internal/problem", "internal/secret", "web"},
 
 	// What a station may ask on the way.
+	"internal/flood":   {},
 	"internal/spam":    {"internal/lead"},
 	"internal/captcha": {"internal/secret"},
 	"internal/mx":      {"internal/lead"},
@@ -62,7 +63,7 @@ var mayImport = map[string][]string{
 	// The only place that knows everybody.
 	"cmd/leadrelay": {
 		"internal/captcha", "internal/config", "internal/console", "internal/courier", "internal/easybroker", "internal/fakebroker", "internal/fakebroker/fault",
-		"internal/intake", "internal/lead", "internal/mx", "internal/secret", "internal/server", "internal/site", "internal/store", "web",
+		"internal/flood", "internal/intake", "internal/lead", "internal/mx", "internal/secret", "internal/server", "internal/site", "internal/store", "web",
 	},
 }
 

@@ -17,6 +17,7 @@ import (
 	"leadrelay/internal/console"
 	"leadrelay/internal/courier"
 	"leadrelay/internal/easybroker"
+	"leadrelay/internal/flood"
 	"leadrelay/internal/intake"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/mx"
@@ -174,12 +175,11 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	for i, s := range cfg.Sites {
 		sites[i] = s.Site
 	}
-	limits := server.NewLimits(cfg.TrustedProxies, server.Limit(cfg.LimitAddress), server.Limit(cfg.LimitSite))
 	forms := intake.New(sites, r.store, intake.Options{
 		Address:  cfg.URL,
 		Accepted: func(id string) { metrics.Accepted(id); r.courier.Wake(id) },
-		Limit:    limits.Wait,
-		Busy:     limits.Busy,
+		Flood:    floodGate(cfg),
+		Client:   server.Proxies(cfg.TrustedProxies).Client,
 		Captchas: captchas(cfg.Sites),
 		AskMail:  r.mail.Ask,
 	})
@@ -196,6 +196,20 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	mux.NotFound(forms.ServeHTTP)
 	mux.MethodNotAllowed(forms.ServeHTTP) // a method that nobody has heard of
 	return mux
+}
+
+// floodGate has a lane for each credential, as the courier has. Half of the
+// courier's calls are for leads even while it looks others up.
+func floodGate(cfg config.Config) *flood.Gate {
+	lanes := make(map[string]string, len(cfg.Sites))
+	byAccount := map[easybroker.Account]string{}
+	for _, s := range cfg.Sites {
+		if byAccount[s.EasyBroker] == "" {
+			byAccount[s.EasyBroker] = s.ID
+		}
+		lanes[s.ID] = byAccount[s.EasyBroker]
+	}
+	return flood.New(flood.Options{Address: flood.Limit(cfg.LimitAddress), Site: flood.Limit(cfg.LimitSite), Lanes: lanes, Pace: cfg.Courier.Rate / 2})
 }
 
 // captchas are those of the sites that want one.

@@ -36,7 +36,7 @@ func TestNobodyReadsTheLog(t *testing.T) {
 			require.NoError(t, afterStart(reader))
 			eventually(t, "it is ready", p.isReady)
 
-			require.Equal(t, int64(manyRequests), flood(p, manyRequests))
+			require.Equal(t, int64(manyRequests), pour(p, manyRequests))
 			require.True(t, p.isReady())
 			eventually(t, "the courier works, too", func() bool { return len(broker.Book()) > 0 })
 			p.end(syscall.SIGTERM, 0)
@@ -46,8 +46,8 @@ func TestNobodyReadsTheLog(t *testing.T) {
 
 const manyRequests = 5000
 
-// flood posts from many connections and counts what is acknowledged.
-func flood(p *process, requests int) int64 {
+// pour posts from many connections and counts what is acknowledged.
+func pour(p *process, requests int) int64 {
 	const connections = 32
 	var next, kept atomic.Int64
 	var all sync.WaitGroup

@@ -70,7 +70,7 @@ func TestDefaultsAreThoseOfTheReference(t *testing.T) {
 	c.Sites = nil
 	require.Equal(t, config.Config{
 		Addr: ":8080", OperatorAddr: "127.0.0.1:9090", Database: "leadrelay.db", LogLevel: zerolog.InfoLevel,
-		LimitAddress: config.Limit{N: 60, Per: time.Minute}, LimitSite: config.Limit{N: 1200, Per: time.Minute},
+		LimitAddress: config.Limit{N: 60, Per: time.Minute}, LimitSite: config.Limit{N: 300, Per: time.Minute},
 		Drain: 5 * time.Second,
 		Courier: config.Courier{
 			Timeout: 15 * time.Second, Settle: 5 * time.Minute, Deadline: 168 * time.Hour,

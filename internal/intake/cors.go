@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -131,8 +132,7 @@ func (v *visit) isPlainForm(r *http.Request) bool {
 // reportOrigin tells the operator which setting would let the page in, once a
 // minute, so that a flood of refused posts does not flood the log.
 func (k *desk) reportOrigin(r *http.Request) {
-	now, last := time.Now().UnixNano(), k.reported.Load()
-	if last != 0 && now-last < int64(time.Minute) || !k.reported.CompareAndSwap(last, now) {
+	if !isDue(&k.reported) {
 		return
 	}
 	event := zerolog.Ctx(r.Context()).Warn()
@@ -153,4 +153,10 @@ func (k *desk) reportOrigin(r *http.Request) {
 		event = event.Str("origin", origin).Str("allow_with", "sites."+k.ID+".origins: ["+list+"]")
 	}
 	event.Msg("origin refused")
+}
+
+// isDue reports that a minute has passed since it last did.
+func isDue(last *atomic.Int64) bool {
+	now, before := time.Now().UnixNano(), last.Load()
+	return (before == 0 || now-before >= int64(time.Minute)) && last.CompareAndSwap(before, now)
 }

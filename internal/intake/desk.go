@@ -23,6 +23,7 @@ type desk struct {
 	hosts  []string           // its own
 
 	reported   atomic.Int64 // when a refused origin was last written to the log
+	flooded    atomic.Int64 // when a flood was
 	preflights preflights
 }
 

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -52,11 +53,11 @@ type Options struct {
 	Address site.Address
 	// Accepted hears of every kept lead; it must not wait.
 	Accepted func(siteID string)
-	// Limit says how long the sender must wait before this post may be taken;
-	// zero lets it in. It is asked before the body is read.
-	Limit func(r *http.Request, siteID string) time.Duration
-	// Busy reports a sender that posts more than a person does: a sign of spam.
-	Busy func(r *http.Request) bool
+	// Flood says what a sender may post, before the body is read, and what
+	// becomes of a lead; without it nobody does. Client is the address that a
+	// request comes from.
+	Flood  Gate
+	Client func(r *http.Request) netip.Addr
 	// Captchas are those of the sites that want one, by their ids.
 	Captchas map[string]Captcha
 	// AskMail hears of a kept lead that looks like spam, for the reason, if its
@@ -101,6 +102,7 @@ type door struct {
 
 // visit is one request, and what is known of it so far.
 type visit struct {
+	from   netip.Addr    // who sends it, when that is asked
 	own    site.Address  // where the door is on the web, if that was said
 	desk   *desk         // nil when there is no such site
 	media  body.Media    // what the Content-Type says
@@ -154,8 +156,8 @@ func (d *door) at(path string) *desk {
 	return d.desks[id]
 }
 
-// submit takes an inquiry: who posts, what is in it, is it whole, is it spam, keep
-// it, thank for it.
+// submit takes an inquiry: who posts, what is in it, is it whole, is it spam, is
+// it part of a flood, keep it, thank for it.
 func (d *door) submit(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err := d.admit(r, v); err != nil {
 		return err
@@ -168,11 +170,18 @@ func (d *door) submit(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return err
 	}
 	ifNoMail := d.screen(r, v, &l)
-	kept, err := d.store(r.Context(), v.submission(r, l))
+	share, err := d.ration(r, v, &l)
 	if err != nil {
 		return err
 	}
-	if ifNoMail != "" && !kept.Again {
+	kept, err := d.store(r.Context(), v.submission(r, l))
+	if err != nil || kept.Again {
+		d.giveBack(share)
+	}
+	if err != nil {
+		return err
+	}
+	if ifNoMail != "" && !kept.Again && l.State == lead.Queued {
 		l.RemoteID = kept.RemoteID
 		d.opt.AskMail(l, ifNoMail)
 	}
@@ -196,13 +205,7 @@ func (d *door) admit(r *http.Request, v *visit) error {
 		return problem.New(problem.OriginNotAllowed, nil)
 	}
 	v.notePost(r)
-	if d.opt.Limit == nil {
-		return nil
-	}
-	if wait := d.opt.Limit(r, v.desk.ID); wait > 0 {
-		return problem.NewTooMany(wait)
-	}
-	return nil
+	return d.limit(r, v)
 }
 
 // store keeps the lead even if the client hangs up now: the inquiry is whole,

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"leadrelay/internal/flood"
 	"leadrelay/internal/intake"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/site"
@@ -38,6 +40,7 @@ type shelf struct {
 	leads []lead.Lead
 	ticks []lead.Tick
 	fails error
+	again bool // it has whatever comes
 	seen  context.Context
 }
 
@@ -47,6 +50,9 @@ func (s *shelf) Keep(ctx context.Context, sub lead.Submission) (lead.Kept, error
 	s.seen = ctx
 	if s.fails != nil {
 		return lead.Kept{}, s.fails
+	}
+	if s.again {
+		return lead.Kept{RemoteID: 28_339_200_000, Again: true}, nil
 	}
 	s.leads, s.ticks = append(s.leads, sub.Lead), append(s.ticks, sub.Tick)
 	return lead.Kept{RemoteID: lead.RemoteID(28_339_200_000 + len(s.leads))}, nil
@@ -93,10 +99,33 @@ func newRelay(t testing.TB) *relay {
 	d := &relay{shelf: &shelf{}, log: &bytes.Buffer{}}
 	d.open(intake.New(sites(t), d.shelf, intake.Options{
 		Accepted: func(id string) { d.accepted = append(d.accepted, id) },
-		Limit:    func(*http.Request, string) time.Duration { return d.wait },
+		Flood:    &gate{Gate: openGate(), relay: d},
+		Client:   func(*http.Request) netip.Addr { return netip.Addr{} },
 	}))
 	return d
 }
+
+// gate turns away, calls busy, and gives shares to whom the test wants.
+type gate struct {
+	*flood.Gate
+	relay *relay
+	busy  bool
+	share flood.Share
+	seen  []flood.Lead
+	back  []flood.Share
+}
+
+func (g *gate) Wait(netip.Addr) time.Duration { return g.relay.wait }
+func (g *gate) Busy(netip.Addr) bool          { return g.busy }
+func (g *gate) GiveBack(s flood.Share)        { g.back = append(g.back, s) }
+
+func (g *gate) Take(l flood.Lead) flood.Share {
+	g.seen = append(g.seen, l)
+	return g.share
+}
+
+// openGate lets everything pass.
+func openGate() *flood.Gate { return flood.New(flood.Options{Pace: 5}) }
 
 // open puts a door behind the access log.
 func (d *relay) open(door http.Handler) {

@@ -34,10 +34,9 @@ func (d *door) screen(r *http.Request, v *visit, l *lead.Lead) (ifNoMail string)
 		return ""
 	}
 	refused := d.refusesCaptcha(r, v)
-	busy := d.opt.Busy != nil && d.opt.Busy(r)
 	verdict := spam.Judge(spam.Submission{
 		Inquiry: l.Inquiry, Traps: v.draft.Traps, Filled: d.clock.since(v.draft.Shown, l.ReceivedAt),
-		Repeats: d.echoes.Seen(l.Message, l.ReceivedAt), Busy: busy, CaptchaRefused: refused, Hosts: v.desk.hosts,
+		Repeats: d.echoes.Seen(l.Message, l.ReceivedAt), Busy: d.isBusy(v), CaptchaRefused: refused, Hosts: v.desk.hosts,
 	})
 	if verdict.Score <= 0 {
 		return ""

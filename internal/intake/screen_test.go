@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -202,10 +203,10 @@ func TestCaptcha(t *testing.T) {
 func TestABusySenderIsASign(t *testing.T) {
 	d := newRelay(t)
 	s := site.Site{ID: "costa", Source: "costa.mx", Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds, SpamThreshold: 80}
-	busy := false
-	d.open(intake.New([]site.Site{s}, d.shelf, intake.Options{Busy: func(*http.Request) bool { return busy }}))
+	g := &gate{Gate: openGate(), relay: d}
+	d.open(intake.New([]site.Site{s}, d.shelf, intake.Options{Flood: g, Client: func(*http.Request) netip.Addr { return netip.Addr{} }}))
 	require.Equal(t, 202, d.submit(asked("email", "ana@yopmail.com")))
-	busy = true
+	g.busy = true
 	require.Equal(t, 202, d.submit(asked("email", "ana@yopmail.com")))
 	require.Equal(t, lead.Queued, d.shelf.leads[0].State)
 	require.Equal(t, lead.Quarantined, d.shelf.leads[1].State)

@@ -84,6 +84,9 @@ const (
 // ReasonDeadline is why a lead failed that could not be delivered in time.
 const ReasonDeadline = "deadline"
 
+// ReasonFlood is why a lead was set apart that is one of too many.
+const ReasonFlood = "flood"
+
 // Due asks for leads that a courier must see to.
 type Due struct {
 	Now   time.Time

@@ -3,15 +3,11 @@ package server
 import (
 	"context"
 	"net/http"
-	"net/netip"
 	"time"
 )
 
 // MostLines is how many lines of 128 bytes wait for a slow reader of the log.
 const MostLines = mostBytes / 128
-
-// MostBuckets is how many buckets of one generation are remembered.
-const MostBuckets = mostBuckets
 
 // Bounds are those of a door.
 type Bounds struct {
@@ -30,17 +26,6 @@ func ListenWithin(ctx context.Context, h http.Handler, b Bounds) (*Door, error) 
 	return listen(ctx, "127.0.0.1:0", h, bounds{
 		connections: b.Connections, moment: b.Moment, headers: b.Headers, body: b.Body, answer: b.Answer, idle: b.Idle, finish: b.Finish,
 	})
-}
-
-// Bucket is the bucket of one address.
-type Bucket struct{ buckets buckets[netip.Addr] }
-
-// NewBucket returns a full one.
-func NewBucket(l Limit) *Bucket { return &Bucket{buckets[netip.Addr]{limit: l}} }
-
-// Take takes a token at a time since the start.
-func (b *Bucket) Take(now time.Duration) (wait time.Duration) {
-	return b.buckets.take(netip.Addr{}, now)
 }
 
 // BreakListener closes what the door listens on, as no one does.

@@ -1,0 +1,4 @@
+package flood
+
+// MostBuckets is how many buckets of one generation are remembered.
+const MostBuckets = mostBuckets

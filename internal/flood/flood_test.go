@@ -1,0 +1,294 @@
+package flood_test
+
+import (
+	"fmt"
+	"net/netip"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/flood"
+)
+
+// usual is a gate for two sites of one credential, with the usual limits.
+func usual() *flood.Gate {
+	return flood.New(flood.Options{
+		Address: sixty, Site: flood.Limit{N: 300, Per: time.Minute}, Pace: 5, Lanes: map[string]string{"casas": "key", "lofts": "key", "portal": "other"},
+	})
+}
+
+// lead is one of those that differ in all but their site.
+func one(from netip.Addr, i int) flood.Lead {
+	return flood.Lead{From: from, Site: "casas", Property: fmt.Sprint("EB-", i), Email: fmt.Sprint("ana", i, "@ejemplo.mx"), Bytes: 200, Bare: 150}
+}
+
+// A day's inquiries of a busy site, ten at once now and then: nothing becomes of
+// any of them.
+func TestAnOrdinaryDay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, free := usual(), func(s flood.Share) bool { return s.Wait == 0 && !s.Bare && !s.Held && s.Delay == 0 }
+		for i := range 24 * 60 {
+			require.True(t, free(g.Take(one(number(i%700*65536), i))))
+			if i%60 == 0 {
+				for k := range 10 {
+					l := one(netip.MustParseAddr("198.51.100.7"), 100*i+k)
+					l.Property = "EB-OFFICE"
+					require.True(t, free(g.Take(l)), "an office")
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+// Over the site's limit leads are held. A part of it is kept for those who have
+// sent few, the more of it the fewer.
+func TestOverTheSitesLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, sent := usual(), 0
+		const senders = 20
+		for i := range 1000 {
+			if s := g.Take(one(number(i%senders*65536), i)); !s.Held {
+				sent++
+			}
+		}
+		require.Equal(t, 225, sent, "three quarters of 300")
+		office, held := netip.MustParseAddr("2001:db8:1::"), 0
+		for i := range 10 {
+			if g.Take(one(office, 2000+i)).Held {
+				held++
+			}
+			for g.Take(one(number(0), 0)); !g.Take(one(number(65536), 1)).Held; { // the flood takes what there is
+			}
+			time.Sleep(200 * time.Millisecond)
+		}
+		require.Zero(t, held, "ten of an office")
+		for i := range 75 {
+			require.False(t, g.Take(one(number6(i), 3000+i)).Held, "a first one")
+		}
+		require.True(t, g.Take(one(number6(999), 4000)).Held, "nothing is left")
+		l := one(number6(1000), 4001)
+		l.Site = "portal"
+		require.False(t, g.Take(l).Held, "another site")
+		time.Sleep(200 * time.Millisecond)
+		require.False(t, g.Take(one(number6(1001), 4002)).Held)
+	})
+}
+
+// What is not kept, or was before, costs the site nothing, and what is set apart
+// anyway no turn; the sender is charged for all.
+func TestWhatIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := usual()
+		for i := range 2000 {
+			l := one(number(i*65536), i)
+			l.Property = "EB-1"
+			g.GiveBack(g.Take(l))
+			l.Apart = true
+			g.Take(l)
+		}
+		for i := range 300 {
+			require.False(t, g.Take(one(number6(i), 5000+i)).Held)
+		}
+		require.True(t, g.Take(one(number6(300), 5300)).Held)
+	})
+}
+
+// A sender has 300 leads at once, and then 20 an hour, however he spreads them;
+// so has a property, but for those of new senders.
+func TestWhatASenderAndAPropertyGet(t *testing.T) {
+	const hours = 24
+	sent := func(change func(i int, l *flood.Lead)) (first, all int) {
+		g := usual()
+		for hour := range hours {
+			for i := range 1000 { // one in 3.6 s
+				l := one(number(i*65536), 1000*hour+i)
+				if change(i, &l); !g.Take(l).Held {
+					all++
+				}
+				time.Sleep(time.Hour / 1000)
+			}
+			if hour == 0 {
+				first = all
+			}
+		}
+		return first, all
+	}
+	tests := map[string]struct {
+		change     func(i int, l *flood.Lead)
+		first, all int
+	}{
+		"an address":  {func(_ int, l *flood.Lead) { l.From = number(7) }, 320, 780},
+		"a /48":       {func(i int, l *flood.Lead) { l.From = netip.AddrFrom16([16]byte{0x20, 1, 6: byte(i >> 8), 7: byte(i)}) }, 320, 780},
+		"an e-mail":   {func(_ int, l *flood.Lead) { l.Email = "Ana@ejemplo.mx" }, 320, 780},
+		"a property":  {func(i int, l *flood.Lead) { l.From, l.Property = number(i%16*65536), "EB-1" }, 320, 780},
+		"new senders": {func(_ int, l *flood.Lead) { l.Property = "EB-1" }, 620, 1080},
+		"no property": {func(_ int, l *flood.Lead) { l.Property = "" }, 1000, 24000},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first, all := sent(tt.change)
+				require.InDelta(t, tt.first, first, 0.1*float64(tt.first))
+				require.InDelta(t, tt.all, all, 0.1*float64(tt.all))
+			})
+		})
+	}
+}
+
+// While the courier has enough to do, those who have sent many wait for their
+// turn, and nobody who has not; also when the flood is spread over the sites of
+// one credential.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := usual()
+		take := func(site string, from netip.Addr, i int) flood.Share {
+			l := one(from, i)
+			l.Site = site
+			return g.Take(l)
+		}
+		var last time.Duration
+		for i := range 150 {
+			last = take("casas", number(1), i).Delay
+		}
+		require.Equal(t, 19800*time.Millisecond, last, "149 before it at five a second, ten seconds of which the courier has at hand")
+		for i := range 150 {
+			last = take("lofts", number(1), i).Delay
+		}
+		require.Equal(t, 49800*time.Millisecond, last, "they share a lane")
+		require.Zero(t, take("lofts", number(70_000), 1).Delay, "a new sender")
+		for i := range 100 {
+			last = take("portal", number(1), i).Delay
+		}
+		require.Equal(t, 9800*time.Millisecond, last, "another lane")
+	})
+}
+
+// No turn is later than an hour from now: who would wait longer is held.
+func TestALateTurnIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lanes := map[string]string{}
+		for i := range 100 {
+			lanes[fmt.Sprint("site", i)] = "key"
+		}
+		g := flood.New(flood.Options{Address: sixty, Site: flood.Limit{N: 300, Per: time.Minute}, Pace: 5, Lanes: lanes})
+		var longest time.Duration
+		held := 0
+		for i := range 30_000 {
+			l := one(number(i%20*65536), i)
+			l.Site = fmt.Sprint("site", i%100)
+			s := g.Take(l)
+			if longest = max(longest, s.Delay); s.Held {
+				held++
+			}
+		}
+		require.LessOrEqual(t, longest, time.Hour)
+		require.Greater(t, longest, 55*time.Minute)
+		require.Positive(t, held)
+		l := one(number6(1), 1)
+		l.Site = "site1"
+		s := g.Take(l)
+		require.False(t, s.Held)
+		require.Zero(t, s.Delay)
+	})
+}
+
+// A day of a flood that the limits of addresses let in, each lead as large as a
+// body may be: it takes less than 2 GB, the site is told when to come again, and
+// at the end of the day new visitors are still taken.
+func TestADayOfBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const each, large, bare, most = 100 * time.Millisecond, 60_000, 5_500, 2_000_000_000
+		g, kept, refused, visitors := usual(), 0, 0, 0
+		for i := range int(24 * time.Hour / each) {
+			l := one(number(i%40*65536), i)
+			l.Bytes, l.Bare = large, bare
+			switch s := g.Take(l); {
+			case s.Wait > 0:
+				refused++
+			case s.Bare:
+				kept += bare + 1000
+			default:
+				kept += large + 1000
+			}
+			if i%600 == 0 {
+				visitors++
+				s := g.Take(one(number6(i), i))
+				require.Zero(t, s.Wait)
+				require.False(t, s.Bare, "what a visitor typed is kept whole")
+			}
+			time.Sleep(each)
+		}
+		t.Logf("%d MB, %d refused, %d visitors", kept/1_000_000, refused, visitors)
+		require.Less(t, kept, most)
+		require.Positive(t, refused)
+	})
+}
+
+// Who is told when to come again is let in then.
+func TestTheWaitForBytesIsHonest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := usual()
+		l := one(number(1), 1)
+		l.Bytes, l.Bare = 50_000, 50_000
+		s := g.Take(l)
+		for s.Wait == 0 {
+			s = g.Take(l)
+		}
+		time.Sleep(s.Wait - 1)
+		require.Positive(t, g.Take(l).Wait)
+		time.Sleep(time.Nanosecond)
+		require.Zero(t, g.Take(l).Wait)
+	})
+}
+
+func TestLimitsThatAreOff(t *testing.T) {
+	g := flood.New(flood.Options{Pace: 5, Lanes: map[string]string{"casas": "key"}})
+	for i := range 5000 {
+		l := one(number(1), i)
+		l.Property = "EB-1"
+		require.Equal(t, flood.Share{}, public(g.Take(l)))
+	}
+	g = flood.New(flood.Options{Pace: 5, Site: flood.Limit{N: 300, Per: time.Hour}, Lanes: map[string]string{"casas": "key"}})
+	held := 0
+	for i := range 400 {
+		if g.Take(one(number(1), i)).Held {
+			held++
+		}
+	}
+	require.Equal(t, 100, held, "without limits by address all are new")
+}
+
+func public(s flood.Share) flood.Share {
+	return flood.Share{Wait: s.Wait, Bare: s.Bare, Held: s.Held, Over: s.Over, Delay: s.Delay}
+}
+
+// Millions of senders, e-mails and properties cost a bounded memory.
+func TestAMillionLeads(t *testing.T) {
+	const leads, mostBytes = 1_000_000, 24 << 20
+	g := usual()
+	before, top := heap(), int64(0)
+	for i := range leads {
+		g.Take(one(number(i), i))
+		if i%50_000 == 49_999 {
+			top = max(top, heap()-before)
+		}
+	}
+	runtime.KeepAlive(g)
+	t.Logf("%.1f MiB", float64(top)/(1<<20))
+	require.Less(t, top, int64(mostBytes))
+}
+
+func BenchmarkGate(b *testing.B) {
+	g := usual()
+	l := one(number(1), 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		g.Wait(l.From)
+		g.Busy(l.From)
+		g.GiveBack(g.Take(l))
+	}
+}

@@ -1,0 +1,114 @@
+package intake_test
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/flood"
+	"leadrelay/internal/intake"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/site"
+)
+
+// crowded is a door whose gate gives every lead the same share.
+func crowded(t *testing.T, s flood.Share) (*relay, *gate) {
+	t.Helper()
+	d := newRelay(t)
+	g := &gate{Gate: openGate(), relay: d, share: s}
+	d.open(intake.New([]site.Site{{ID: "costa", Source: "costa.mx", Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds, SpamThreshold: 100}}, d.shelf,
+		intake.Options{Flood: g, Client: func(*http.Request) netip.Addr { return netip.MustParseAddr("198.51.100.7") }}))
+	return d, g
+}
+
+func TestWhatBecomesOfALeadInAFlood(t *testing.T) {
+	tests := map[string]struct {
+		share  flood.Share
+		status int
+		log    string
+		is     func(t *testing.T, l lead.Lead)
+	}{
+		"nothing": {flood.Share{}, 202, "", func(t *testing.T, l lead.Lead) {
+			require.Equal(t, lead.Queued, l.State)
+			require.Equal(t, l.ReceivedAt, l.DueAt)
+		}},
+		"it is held": {flood.Share{Held: true, Over: "sender"}, 202, "more inquiries than one sender gets", func(t *testing.T, l lead.Lead) {
+			require.Equal(t, lead.Quarantined, l.State)
+			require.Equal(t, lead.ReasonFlood, l.Reason)
+			require.Zero(t, l.DueAt)
+			require.NotEmpty(t, l.Context)
+		}},
+		"its turn comes later": {flood.Share{Delay: 7 * time.Second}, 202, "", func(t *testing.T, l lead.Lead) {
+			require.Equal(t, lead.Queued, l.State)
+			require.Equal(t, l.ReceivedAt.Add(7*time.Second), l.DueAt)
+		}},
+		"our own fields alone": {flood.Share{Bare: true}, 202, "are kept", func(t *testing.T, l lead.Lead) {
+			require.Equal(t, lead.Inquiry{
+				Site: "costa", PropertyID: "EB-1", Name: "Ana", Email: "ana@ejemplo.mx", Phone: "5512345678", Message: "¿Sigue disponible?",
+			}, l.Inquiry)
+		}},
+		"no room": {flood.Share{Wait: 90 * time.Second}, 429, "are refused", nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, g := crowded(t, tt.share)
+				w := d.ask("POST", "/f/costa", asked("utm_source", "feria", "recámaras", "3").Encode(), "Content-Type", formType, "Accept", "application/json")
+				require.Equal(t, tt.status, w.Code)
+				require.Empty(t, g.back)
+				require.Contains(t, d.log.String(), tt.log)
+				require.NotContains(t, d.log.String(), "ana@")
+				if tt.is == nil {
+					require.Equal(t, "90", w.Header().Get("Retry-After"))
+					require.Empty(t, d.shelf.leads)
+					return
+				}
+				tt.is(t, d.one(t))
+				require.Equal(t, netip.MustParseAddr("198.51.100.7"), g.seen[0].From)
+				require.Greater(t, g.seen[0].Bytes, g.seen[0].Bare)
+				require.False(t, g.seen[0].Apart)
+			})
+		})
+	}
+}
+
+// Rubbish costs the site nothing: the gate is not even asked about it. A lead
+// that was not kept, or was there before, is given back, and spam is told apart.
+func TestWhatCostsTheSiteNothing(t *testing.T) {
+	d, g := crowded(t, flood.Share{Delay: time.Second})
+	for status, post := range map[int][2]string{400: {jsonType, "{"}, 415: {"text/xml", "<a/>"}, 422: {formType, "x=1"}, 413: {formType, string(make([]byte, 70_000))}} {
+		require.Equal(t, status, d.ask("POST", "/f/costa", post[1], "Content-Type", post[0], "Accept", "application/json").Code)
+	}
+	require.Empty(t, g.seen)
+
+	require.Equal(t, 202, d.submit(asked("_gotcha", "x")))
+	require.True(t, g.seen[0].Apart)
+	require.Equal(t, 202, d.submit(asked()))
+	require.Empty(t, g.back)
+	d.shelf.again = true
+	require.Equal(t, 202, d.submit(asked()))
+	require.Len(t, g.back, 1)
+	d.shelf.again, d.shelf.fails = false, http.ErrAbortHandler
+	require.Equal(t, 503, d.submit(asked()))
+	require.Len(t, g.back, 2)
+}
+
+// The operator is told once a minute.
+func TestAFloodIsNotAFloodOfLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, _ := crowded(t, flood.Share{Held: true})
+		told := func() int { return strings.Count(d.log.String(), `"message":"flood"`) }
+		for range 30 {
+			require.Equal(t, 202, d.submit(asked()))
+		}
+		require.Equal(t, 1, told())
+		time.Sleep(time.Minute)
+		require.Equal(t, 202, d.submit(asked()))
+		require.Equal(t, 2, told())
+	})
+}
