@@ -22,10 +22,7 @@ func (v *visit) read(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unread(err)
 	}
-	v.posted, v.draft = posted, v.desk.words.Read(posted)
-	if leftOut += v.draft.LeftOut; leftOut > 0 {
-		note(r, func(c zerolog.Context) zerolog.Context { return c.Int("fields_left_out", leftOut) })
-	}
+	v.posted, v.leftOut, v.draft = posted, leftOut, v.desk.words.Read(posted)
 	v.lang = spoken(v.draft.Language, v.lang)
 	v.next = v.landing(r)
 	return nil
@@ -48,11 +45,17 @@ func unread(err error) error {
 	return problem.New(problem.Unreadable, err)
 }
 
-// lead makes a lead of the draft; the error lists every field that is wrong.
-func (v *visit) lead(now time.Time) (lead.Lead, error) {
-	l, err := lead.New(v.draft.Inquiry(v.desk.ID), v.desk.Source, v.desk.Rules, now)
+// lead makes a lead of the draft; the error lists every field that is wrong. The
+// log tells what the lead has no room for.
+func (v *visit) lead(r *http.Request, now time.Time) (lead.Lead, error) {
+	q := v.draft.Inquiry(v.desk.ID)
+	q.LeftOut = v.leftOut
+	l, err := lead.New(q, v.desk.Source, v.desk.Rules, now)
 	if invalid, ok := errors.AsType[*lead.InvalidError](err); ok {
 		return l, v.invalid(v.named(invalid.Fields))
+	}
+	if l.LeftOut > 0 {
+		note(r, func(c zerolog.Context) zerolog.Context { return c.Int("fields_left_out", l.LeftOut) })
 	}
 	return l, err
 }

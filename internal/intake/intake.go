@@ -102,16 +102,17 @@ type door struct {
 
 // visit is one request, and what is known of it so far.
 type visit struct {
-	from   netip.Addr    // who sends it, when that is asked
-	own    site.Address  // where the door is on the web, if that was said
-	desk   *desk         // nil when there is no such site
-	media  body.Media    // what the Content-Type says
-	json   bool          // the answer is for a program
-	lang   locale.Lang   // the answer's language
-	origin string        // the site's own origin of the page, when it is on the list
-	posted []body.Field  // the fields, once they are read
-	draft  *fields.Draft // the same, sorted
-	next   string        // where the form sends the visitor, checked
+	from    netip.Addr    // who sends it, when that is asked
+	own     site.Address  // where the door is on the web, if that was said
+	desk    *desk         // nil when there is no such site
+	media   body.Media    // what the Content-Type says
+	json    bool          // the answer is for a program
+	lang    locale.Lang   // the answer's language
+	origin  string        // the site's own origin of the page, when it is on the list
+	posted  []body.Field  // the fields, once they are read
+	leftOut int           // how many more there were
+	draft   *fields.Draft // the same, sorted
+	next    string        // where the form sends the visitor, checked
 }
 
 type handler func(w http.ResponseWriter, r *http.Request, v *visit) error
@@ -165,7 +166,7 @@ func (d *door) submit(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err := v.read(w, r); err != nil {
 		return err
 	}
-	l, err := v.lead(time.Now())
+	l, err := v.lead(r, time.Now())
 	if err != nil {
 		return err
 	}

@@ -9,36 +9,37 @@ import (
 type Pair struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
+	// Rank tells [New] what to leave out where there is no room for all: those of
+	// the highest rank, and of these the last ones. A lead's own pairs have none.
+	Rank int `json:"-"`
 }
 
 // MaxExtra is how many extra fields a lead has at most.
 const MaxExtra = 128
 
-// What of each is kept: all that a visitor can type into a form, and too little
-// to fill a disk.
+// What of each is kept at most. All of them together have what [Lead.fit]
+// leaves them.
 const (
-	mostExtraBytes   = 32 << 10 // names and values
-	longestExtraName = 96       // bytes
-	longestExtra     = 5000     // runes, as many as a message has
+	longestExtraName = 96   // bytes
+	longestExtra     = 5000 // runes, as many as a message has
 )
 
-// cleanExtra makes a list of its own, in the order of the form. What is blank,
-// or beyond the bounds, stays out; it is never an error.
-func cleanExtra(extra []Pair) []Pair {
+// cleanExtra makes a list of its own, in the order of the form. What is blank
+// stays out, and what is too long is cut and counted; it is never an error.
+func (q *Inquiry) cleanExtra() {
 	var clean []Pair
-	left := mostExtraBytes
-	for _, p := range extra {
-		p = Pair{Name: cutBytes(Line(p.Name), longestExtraName), Value: strings.TrimSpace(cut(Text(p.Value), longestExtra))}
-		size := len(p.Name) + len(p.Value)
-		if p.Name == "" || p.Value == "" || size > left {
+	for _, p := range q.Extra {
+		name, value := Line(p.Name), Text(p.Value)
+		p.Name, p.Value = cutBytes(name, longestExtraName), strings.TrimSpace(cut(value, longestExtra))
+		if p.Name == "" || p.Value == "" {
 			continue
 		}
-		if clean = append(clean, p); len(clean) == MaxExtra {
-			break
+		if len(p.Value) < len(value) {
+			q.LeftOut++
 		}
-		left -= size
+		clean = append(clean, p)
 	}
-	return clean
+	q.Extra = clean
 }
 
 // cutBytes returns the whole runes in the first n bytes of s.

@@ -37,6 +37,9 @@ type Inquiry struct {
 	// Ambiguous tells [New] that the form named more than one property, and that
 	// PropertyID is the first. The lead says so in its context.
 	Ambiguous bool `json:"-"`
+	// LeftOut counts what came with the inquiry and is not kept, or not whole, for
+	// want of room. [New] adds to it.
+	LeftOut int `json:"-"`
 }
 
 // Lead is an Inquiry that passed [New]. There is no other way to make one, so
@@ -66,7 +69,9 @@ func New(q Inquiry, source string, rules Rules, now time.Time) (Lead, error) {
 	if err := rules.admit(&q); err != nil {
 		return Lead{}, err
 	}
-	return Lead{Inquiry: q, Source: source, State: Queued, ReceivedAt: now, QueuedAt: now, DueAt: now}, nil
+	l := Lead{Inquiry: q, Source: source, State: Queued, ReceivedAt: now, QueuedAt: now, DueAt: now}
+	l.fit()
+	return l, nil
 }
 
 // Quarantine sets a lead apart that was not kept yet: it goes nowhere until a

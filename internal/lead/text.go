@@ -34,12 +34,12 @@ func clean(q *Inquiry) []FieldError {
 	}
 	q.Name = Line(q.Name)
 	q.Phone = Line(q.Phone)
-	q.Context = cleanContext(q.Context)
+	q.cleanContext()
 	if q.Ambiguous {
 		q.keep(ambiguous, string(PropertyID))
 	}
 	q.cleanMessage()
-	q.Extra = cleanExtra(q.Extra)
+	q.cleanExtra()
 	q.PropertyID = norm.NFC.String(strings.TrimSpace(q.PropertyID))
 	q.Email = norm.NFC.String(cleanEmail(q.Email))
 	for _, f := range []Field{PropertyID, Email} {
@@ -68,23 +68,31 @@ func (q *Inquiry) keep(name, value string) {
 	if q.Context == nil {
 		q.Context = map[string]string{}
 	}
-	q.Context[name] = cut(value, longestContext)
+	q.Context[name] = q.cutContext(value)
 }
 
 // cleanContext makes a map of its own, so that the caller's stays as it was.
-func cleanContext(context map[string]string) map[string]string {
+func (q *Inquiry) cleanContext() {
 	var clean map[string]string
-	for name, value := range context {
-		value = strings.TrimSpace(cut(Line(value), longestContext))
-		if value == "" {
+	for name, value := range q.Context {
+		if value = q.cutContext(Line(value)); value == "" {
 			continue
 		}
 		if clean == nil {
-			clean = make(map[string]string, len(context))
+			clean = make(map[string]string, len(q.Context))
 		}
 		clean[name] = value
 	}
-	return clean
+	q.Context = clean
+}
+
+// cutContext counts what it cuts.
+func (q *Inquiry) cutContext(value string) string {
+	whole := len(value)
+	if value = strings.TrimSpace(cut(value, longestContext)); len(value) < whole {
+		q.LeftOut++
+	}
+	return value
 }
 
 // Line cleans a text of one line: runs of white space become one space.

@@ -109,13 +109,15 @@ func (r Rules) check(q *Inquiry, already []FieldError) []FieldError {
 			wrong = append(wrong, FieldError{Field: f, Code: code})
 		}
 	}
-	for _, e := range shapeErrors(q) {
+	for _, e := range append(shapeErrors(q), messageErrors(q)...) {
 		if !isWrong(e.Field) {
 			wrong = append(wrong, e)
 		}
 	}
 	return wrong
 }
+
+const mostMessage = 5000 // runes
 
 // shape repeats the fields that have limits, for the validator. Lengths come
 // first, so that no later check reads a long text.
@@ -137,6 +139,15 @@ func shapeErrors(q *Inquiry) []FieldError {
 		wrong[i] = fieldError(e)
 	}
 	return wrong
+}
+
+// messageErrors refuses a message of which the characters are few and the bytes
+// are too many. What it tells is how many of these characters there is room for.
+func messageErrors(q *Inquiry) []FieldError {
+	if size(q.Message) <= mostMessageBytes {
+		return nil
+	}
+	return []FieldError{{Field: Message, Code: TooLong, Max: min(fitting(q.Message, mostMessageBytes), mostMessage)}}
 }
 
 func fieldError(e validator.FieldError) FieldError {

@@ -47,7 +47,7 @@ func rewrite(tx *sql.Tx, l lead.Lead, anew bool) error {
 	}
 	_, err = tx.Exec(`UPDATE leads SET state = $1, reason = $2, property_id = $3, body = $4, due_at = $5, queued_at = $6,
 		delivered_at = $7, confirmed_at = $8, tries = CASE WHEN $9 THEN 0 ELSE tries END, fence = fence + 1 WHERE remote_id = $10`,
-		string(l.State), l.Reason, l.PropertyID, string(body), millis(l.DueAt), millis(l.QueuedAt),
+		string(l.State), l.Reason, l.PropertyID, body, millis(l.DueAt), millis(l.QueuedAt),
 		millis(l.DeliveredAt), millis(l.ConfirmedAt), anew, int64(l.RemoteID))
 	return err
 }

@@ -1,7 +1,6 @@
 package fields
 
 import (
-	"slices"
 	"strings"
 
 	"leadrelay/internal/intake/body"
@@ -30,12 +29,20 @@ func (r *reader) keepRest(person int) {
 		}
 		kept = append(kept, f)
 	}
-	if over := len(kept) - lead.MaxExtra; over > 0 {
-		kept = r.leaveOut(kept, over, person)
-	}
 	for _, f := range kept {
-		r.draft.extra = append(r.draft.extra, lead.Pair{Name: withoutIndex(f.Name), Value: f.Value})
+		r.draft.extra = append(r.draft.extra, lead.Pair{Name: withoutIndex(f.Name), Value: f.Value, Rank: r.rankOf(f, person)})
 	}
+}
+
+// rankOf tells what is left out first.
+func (r *reader) rankOf(f *field, person int) int {
+	switch {
+	case f.role.ofLead():
+		return 0
+	case r.isNear(f.place, person):
+		return 1
+	}
+	return 2
 }
 
 // winAgain gives a value for which there are others the contract's own name in
@@ -53,24 +60,6 @@ func (r *reader) winAgain(i int) {
 	default:
 		e.Again = path + "[" + name + "]"
 	}
-}
-
-// leaveOut drops the least of the fields, the last ones first, and counts them.
-func (r *reader) leaveOut(all []*field, over, person int) []*field {
-	r.draft.LeftOut += over
-	for _, isLeast := range [...]func(*field) bool{
-		func(f *field) bool { return !f.role.ofLead() && !r.isNear(f.place, person) },
-		func(f *field) bool { return !f.role.ofLead() },
-		func(*field) bool { return true },
-	} {
-		for i := len(all) - 1; i >= 0 && over > 0; i-- {
-			if isLeast(all[i]) {
-				all = slices.Delete(all, i, i+1)
-				over--
-			}
-		}
-	}
-	return all
 }
 
 // keepContext reports whether the field is context. Its names come from

@@ -24,7 +24,6 @@ type Draft struct {
 	SubmissionID string // the form's own id for the inquiry
 	Shown        string // when our form was shown, signed
 	Traps        []string
-	LeftOut      int // how many fields are neither part of the lead nor extra, for want of room
 
 	entries   [len(Ours)]Entry
 	context   map[string]string

@@ -102,6 +102,6 @@ func TestNamesOfOthers(t *testing.T) {
 		"contact_form_name", "sitename", "referer_title", "subject", "pretty", "property_url", "field_name", "token_x", "email_opt_in", "source_name",
 	} {
 		q := read(t, nil, "application/x-www-form-urlencoded", form(name, "EB-A1")).Inquiry("casas")
-		require.Equal(t, []lead.Pair{{Name: name, Value: "EB-A1"}}, q.Extra, name)
+		require.Equal(t, []lead.Pair{{Name: name, Value: "EB-A1", Rank: 1}}, q.Extra, name)
 	}
 }

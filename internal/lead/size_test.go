@@ -1,0 +1,80 @@
+package lead_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/lead"
+)
+
+// greedy is an inquiry that asks for all the room there is, in one character.
+func greedy(character string, message int) lead.Inquiry {
+	q := lead.Inquiry{
+		PropertyID: strings.Repeat("E", 64), Email: strings.Repeat("a", 60) + "@" + strings.Repeat("b.", 90) + "mx",
+		Name: strings.Repeat(character, 200), Phone: strings.Repeat(character, 60), Message: strings.Repeat(character, message),
+		Context: map[string]string{"page_url": strings.Repeat(character, 600), "consent": "Acepto."},
+	}
+	for i := range 16 {
+		q.Context[fmt.Sprintf("utm_%d", i)] = strings.Repeat(character, 500)
+	}
+	for i := range 300 {
+		q.Extra = append(q.Extra, lead.Pair{Name: fmt.Sprint(i), Value: strings.Repeat(character, 1000)})
+	}
+	return q
+}
+
+// What the visitor typed about himself stays, and so does what he agreed to;
+// the rest is left out and counted.
+func TestALeadHasItsSize(t *testing.T) {
+	for _, tt := range []struct {
+		character string
+		message   int
+	}{{"<", 5000}, {"\"", 5000}, {"x", 5000}, {"ñ", 5000}, {"房", 4000}, {"🏠", 3000}, {"\\", 0}} {
+		t.Run(tt.character, func(t *testing.T) {
+			q := greedy(tt.character, tt.message)
+			l, err := lead.New(q, "casas.mx", lead.Rules{}, noon)
+			require.NoError(t, err)
+			require.Equal(t, q.Message, l.Message)
+			require.Equal(t, q.Name, l.Name)
+			for _, name := range []string{"phone_typed", "consent"} {
+				require.NotEmpty(t, l.Context[name], name)
+			}
+			gone := len(q.Context) + 1 - len(l.Context) + len(q.Extra) - len(l.Extra)
+			require.GreaterOrEqual(t, l.LeftOut, gone)
+			require.Positive(t, gone)
+			require.Len(t, q.Extra, 300, "the caller's is as it was")
+			require.Len(t, q.Context, 18)
+		})
+	}
+}
+
+// A message of few characters may have many bytes. Who wrote it is told how many
+// of these characters there is room for, and then it is right.
+func TestAMessageIsTooLongInBytes(t *testing.T) {
+	for character, most := range map[string]int{"房": 4000, "🏠": 3000} {
+		q := lead.Inquiry{Message: strings.Repeat(character, 5000)}
+		_, err := lead.New(q, "casas.mx", lead.Rules{}, noon)
+		invalid, ok := errors.AsType[*lead.InvalidError](err)
+		require.True(t, ok)
+		require.Equal(t, []lead.FieldError{{Field: lead.Message, Code: lead.TooLong, Max: most}}, invalid.Fields)
+		q.Message = strings.Repeat(character, most)
+		_, err = lead.New(q, "casas.mx", lead.Rules{}, noon)
+		require.NoError(t, err)
+	}
+}
+
+// A person corrects a lead of a release that had more room: nothing else of it
+// goes.
+func TestAnEditLeavesTheRestAsItIs(t *testing.T) {
+	l := lead.Lead{Inquiry: greedy("x", 10), State: lead.Failed}
+	l.Phone, l.Email = "55", "a@x.mx"
+	context, extra := len(l.Context), len(l.Extra)
+	require.NoError(t, l.Edit(map[lead.Field]string{lead.Name: "Luz"}, lead.DefaultRules()))
+	require.Equal(t, "Luz", l.Name)
+	require.Len(t, l.Context, context)
+	require.Len(t, l.Extra, extra)
+}
