@@ -86,6 +86,7 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opened fu
 	defer watching.Wait() // before the store closes
 	watching.Go(func() { warnOfStrays(ctx, cfg, r.store, log) })
 	watching.Go(func() { watchFiles(ctx, r.store, log) })
+	watching.Go(func() { sweep(ctx, cfg.Retention, r.store, log) })
 	err = r.run(ctx, cfg.Drain)
 	log.Info().Err(err).Msg("stopped")
 	return err

@@ -33,6 +33,7 @@ type Config struct {
 	LimitSite      Limit
 	Drain          time.Duration
 	Courier        Courier
+	Retention      Retention
 	Sites          []Site // sorted by id
 
 	// Warnings are what the operator should mend and may live with.
@@ -49,6 +50,10 @@ type Courier struct {
 	Concurrency int             // attempts at once per credential
 	Probe       time.Duration   // how often a held credential is tried
 }
+
+// Retention is for how long leads are kept that are at their end, from when they
+// came into the state; zero is for good.
+type Retention struct{ Quarantined, Discarded, Confirmed Period }
 
 // Site is one web site and the credential that its leads go out with.
 type Site struct {

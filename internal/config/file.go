@@ -282,7 +282,7 @@ func lookUp(prefix, name string) (s *setting, isFile bool) {
 func sections(prefix string) []string {
 	switch prefix {
 	case "":
-		return []string{"easybroker", "courier"}
+		return []string{"easybroker", "courier", "retention"}
 	case perSite:
 		return []string{"easybroker"}
 	}

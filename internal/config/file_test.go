@@ -47,6 +47,7 @@ courier:
   rate: 2.5
   concurrency: 2
   probe: 1m
+retention: {discarded: off, confirmed: 365d}
 
 sites:
   casas:
@@ -196,10 +197,10 @@ func TestAWrongLineIsNamed(t *testing.T) {
 		"a template with a brace open":    {"sites:\n  a:\n    source: a.mx\n    message_template: '{message} {page_url'", []string{"4:23: has a { that is no field's name in braces, such as {page_url}; a brace itself is written {{"}},
 		"a list of templates":             {"sites: {a: {source: a.mx, message_template: ['{message}']}}", []string{"1:27: wants one value, not several"}},
 		"a template without quotes":       {"sites:\n  a:\n    source: a.mx\n    message_template: {message}", []string{"4:5: wants a text; put it in quotation marks, or on lines of its own below a |", "4:24: has no value; take the key out for the default"}},
-		"a site's word at the top":        {"source: a.mx\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "source"; known here: addr, operator_addr, url, operator_url, operator_token, database, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, sites`}},
+		"a site's word at the top":        {"source: a.mx\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "source"; known here: addr, operator_addr, url, operator_url, operator_token, database, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, retention, sites`}},
 		"an unknown key of the courier":   {"sites: {a: {source: a.mx}}\ncourier: {timeuot: 1s}", []string{`2:11: unknown key "timeuot"; known here: timeout, settle, schedule, deadline, rate, concurrency, probe`}},
 		"a courier inside a site":         {"sites: {a: {source: a.mx, courier: {rate: 1}}}", []string{`1:27: unknown key "courier"; known here: ` + siteKeys}},
-		"a path instead of a section":     {"courier.rate: 1\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "courier.rate"; known here: addr, operator_addr, url, operator_url, operator_token, database, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, sites`}},
+		"a path instead of a section":     {"courier.rate: 1\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "courier.rate"; known here: addr, operator_addr, url, operator_url, operator_token, database, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, retention, sites`}},
 		"a key given twice":               {"sites: {a: {source: a.mx}}\ndrain: 1s\ndrain: 2s", []string{"3:1: is a duplicate of line 2"}},
 		"a site given twice":              {"sites:\n  a: {source: a.mx}\n  b: {source: b.mx}\n  a: {source: c.mx}", []string{"4:3: is a duplicate of line 2"}},
 		"a secret and its file":           {"sites:\n  a:\n    source: a.mx\n    easybroker:\n      api_key: k3y\n      api_key_file: key", []string{"6:7: the secret and its file are both set; keep one"}},
@@ -297,6 +298,10 @@ courier:
   rate: 2.5
   concurrency: 2
   probe: 1m
+retention:
+  quarantined: 90d
+  discarded: off
+  confirmed: 365d
 sites:
   agencia-2:
     source: "Agencia Número 2"

@@ -70,6 +70,7 @@ func TestDefaultsAreThoseOfTheReference(t *testing.T) {
 	c.Sites = nil
 	require.Equal(t, config.Config{
 		Addr: ":8080", OperatorAddr: "127.0.0.1:9090", Database: "leadrelay.db", LogLevel: zerolog.InfoLevel,
+		Retention:    config.Retention{Quarantined: config.Period(90 * 24 * time.Hour), Discarded: config.Period(30 * 24 * time.Hour)},
 		LimitAddress: config.Limit{N: 60, Per: time.Minute}, LimitSite: config.Limit{N: 300, Per: time.Minute},
 		Drain: 5 * time.Second,
 		Courier: config.Courier{
@@ -204,6 +205,8 @@ func TestAWrongVariableIsNamed(t *testing.T) {
 		"a limit of none":                       {vars{"LEADRELAY_LIMIT_ADDRESS": "0/m"}, "LEADRELAY_LIMIT_ADDRESS: wants a count per s, m or h, such as 60/m, or off"},
 		"a limit without a unit":                {vars{"LEADRELAY_LIMIT_SITE": "60"}, "LEADRELAY_LIMIT_SITE: wants a count per s, m or h, such as 60/m, or off"},
 		"a duration without a unit":             {vars{"LEADRELAY_DRAIN": "5"}, "LEADRELAY_DRAIN: has no unit; write 15s, 5m or 168h"},
+		"a retention without days":              {vars{"LEADRELAY_RETENTION_DISCARDED": "720h"}, "LEADRELAY_RETENTION_DISCARDED: wants days, such as 90d, from 1d to 3660d, or off"},
+		"a retention of nothing":                {vars{"LEADRELAY_RETENTION_QUARANTINED": "0d"}, "LEADRELAY_RETENTION_QUARANTINED: wants days, such as 90d, from 1d to 3660d, or off"},
 		"a duration in words":                   {vars{"LEADRELAY_DRAIN": "soon"}, "LEADRELAY_DRAIN: wants a duration such as 15s, 5m or 168h"},
 		"a duration below zero":                 {vars{"LEADRELAY_DRAIN": "-1s"}, "LEADRELAY_DRAIN: is below zero"},
 		"a duration that overflows sums":        {vars{"LEADRELAY_COURIER_SETTLE": "2000000h"}, "LEADRELAY_COURIER_SETTLE: is longer than a year"},
@@ -238,7 +241,7 @@ func TestAllThatIsWrongIsShownAtOnce(t *testing.T) {
 		"EASYBROKER_COUNTRY_CODE: wants two upper-case letters, such as MX",
 		"relay.yaml:1:8: has no unit; write 15s, 5m or 168h",
 		`relay.yaml:2:1: unknown key "adr"; known here: addr, operator_addr, url, operator_url, operator_token, database, trusted_proxies, ` +
-			"log_level, limit_address, limit_site, drain, easybroker, courier, sites",
+			"log_level, limit_address, limit_site, drain, easybroker, courier, retention, sites",
 		"relay.yaml:4:3: a site's id has lower-case letters, digits and dashes, at most 63, and begins with no dash",
 		"relay.yaml:4:3: this site wants a source",
 		"relay.yaml:4:3: this site wants a key: easybroker: api_key or api_key_file, here or for all sites, or EASYBROKER_API_KEY",
@@ -363,5 +366,5 @@ func TestTheReferenceHasEveryVariable(t *testing.T) {
 	} {
 		require.Contains(t, table, row)
 	}
-	require.Equal(t, 30+10+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
+	require.Equal(t, 33+10+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
 }

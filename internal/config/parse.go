@@ -107,6 +107,32 @@ func someTime(s string) (time.Duration, error) {
 	return d, err
 }
 
+// Period is for how long something is kept, in whole days; zero is for good.
+type Period time.Duration
+
+func (p Period) String() string {
+	if p == 0 {
+		return "off"
+	}
+	return strconv.FormatInt(int64(p)/int64(day), 10) + "d"
+}
+
+const day = 24 * time.Hour
+
+// period reads days. Repeats count for one, so nothing is kept for less.
+func period(s string) (Period, error) {
+	const longest = 3660
+	if s == "off" {
+		return 0, nil
+	}
+	number, isDays := strings.CutSuffix(s, "d")
+	n, err := strconv.Atoi(number)
+	if err != nil || !isDays || n < 1 || n > longest {
+		return 0, fmt.Errorf("wants days, such as 90d, from 1d to %dd, or off", longest)
+	}
+	return Period(time.Duration(n) * day), nil
+}
+
 // durationText writes d as people do: 168h and not 168h0m0s.
 func durationText(d time.Duration) string {
 	s := d.String()

@@ -15,6 +15,8 @@ func (c Config) Print(w io.Writer) error {
 	printAll(&b, target{conf: &c}, "")
 	b.WriteString("courier:\n")
 	printAll(&b, target{conf: &c}, courier)
+	b.WriteString("retention:\n")
+	printAll(&b, target{conf: &c}, retention)
 	b.WriteString("sites:\n")
 	for i := range c.Sites {
 		t := target{site: &c.Sites[i]}
@@ -30,7 +32,7 @@ func (c Config) Print(w io.Writer) error {
 // printAll writes the settings whose keys begin with prefix and that have a
 // value.
 func printAll(b *strings.Builder, t target, prefix string) {
-	indent := map[string]string{"": "", courier: "  ", perSite: "    ", broker: "      "}[prefix]
+	indent := map[string]string{"": "", courier: "  ", retention: "  ", perSite: "    ", broker: "      "}[prefix]
 	for _, s := range settings {
 		if name, ok := s.below(prefix); ok {
 			if text := flow(s.show(t)); text != "" {

@@ -30,9 +30,10 @@ type setting struct {
 // The sections of the file. What is in perSite stands under each site;
 // broker stands at the top, for all sites, and under a site, for that one.
 const (
-	broker  = "easybroker."
-	courier = "courier."
-	perSite = "sites."
+	broker    = "easybroker."
+	courier   = "courier."
+	retention = "retention."
+	perSite   = "sites."
 )
 
 var settings = []setting{
@@ -74,6 +75,13 @@ var settings = []setting{
 		one(count, func(t target) *int { return &t.conf.Courier.Concurrency })},
 	{"LEADRELAY_COURIER_PROBE", courier + "probe", "30s", "how often a held credential, or a broker that is down, is tried",
 		one(someTime, func(t target) *time.Duration { return &t.conf.Courier.Probe })},
+
+	{"LEADRELAY_RETENTION_QUARANTINED", retention + "quarantined", "90d", "a quarantined lead is erased that long after it came, or `off`",
+		one(period, func(t target) *Period { return &t.conf.Retention.Quarantined })},
+	{"LEADRELAY_RETENTION_DISCARDED", retention + "discarded", "30d", "a discarded lead is erased that long after it was discarded, or `off`",
+		one(period, func(t target) *Period { return &t.conf.Retention.Discarded })},
+	{"LEADRELAY_RETENTION_CONFIRMED", retention + "confirmed", "off", "a confirmed lead is erased that long after EasyBroker's list had it; a reconciliation does not know it any more",
+		one(period, func(t target) *Period { return &t.conf.Retention.Confirmed })},
 
 	{"LEADRELAY_SOURCE", perSite + "source", "", "what EasyBroker is told as the source, such as `casas.mx`; required, or sites in the file",
 		one(line, func(t target) *string { return &t.site.Source })},

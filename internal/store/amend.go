@@ -46,9 +46,10 @@ func rewrite(tx *sql.Tx, l lead.Lead, anew bool) error {
 		return err
 	}
 	_, err = tx.Exec(`UPDATE leads SET state = $1, reason = $2, property_id = $3, body = $4, due_at = $5, queued_at = $6,
-		delivered_at = $7, confirmed_at = $8, tries = CASE WHEN $9 THEN 0 ELSE tries END, fence = fence + 1 WHERE remote_id = $10`,
+		delivered_at = $7, confirmed_at = $8, tries = CASE WHEN $9 THEN 0 ELSE tries END, fence = fence + 1,
+		moved_at = CASE WHEN state = $1 THEN moved_at ELSE $10 END WHERE remote_id = $11`,
 		string(l.State), l.Reason, l.PropertyID, body, millis(l.DueAt), millis(l.QueuedAt),
-		millis(l.DeliveredAt), millis(l.ConfirmedAt), anew, int64(l.RemoteID))
+		millis(l.DeliveredAt), millis(l.ConfirmedAt), anew, time.Now().UnixMilli(), int64(l.RemoteID))
 	return err
 }
 

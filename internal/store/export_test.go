@@ -72,3 +72,10 @@ func (r *Recent) IsNew(content lead.Digest, at time.Time) bool {
 	r.commit()
 	return !known
 }
+
+// Attempts is how many attempts are kept, of all leads.
+func Attempts(t *testing.T, s *Store) (n int) {
+	t.Helper()
+	require.NoError(t, s.read.QueryRow("SELECT count(*) FROM attempts").Scan(&n))
+	return n
+}

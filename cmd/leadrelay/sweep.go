@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"leadrelay/internal/config"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
+)
+
+// sweep erases what nobody needs any more, at the start and every minute.
+func sweep(ctx context.Context, keep config.Retention, s *store.Store, log zerolog.Logger) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		for _, ended := range []struct {
+			state lead.State
+			after config.Period
+		}{{lead.Quarantined, keep.Quarantined}, {lead.Discarded, keep.Discarded}, {lead.Confirmed, keep.Confirmed}} {
+			if ended.after == 0 {
+				continue
+			}
+			n, err := s.Erase(ctx, ended.state, time.Now().Add(-time.Duration(ended.after)))
+			if n > 0 {
+				log.Info().Str("state", string(ended.state)).Int("leads", n).Stringer("after", ended.after).Msg("leads erased")
+			}
+			if err != nil && ctx.Err() == nil {
+				log.Error().Err(err).Msg("leads not erased")
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/config"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
+	"leadrelay/internal/store/storetest"
+)
+
+// A quarantined lead is there for 90 days and gone a minute later; what is off
+// stays. The log tells how many, and nothing of them.
+func TestTheSweep(t *testing.T) {
+	for name, tt := range map[string]struct {
+		retention config.Retention
+		left      int
+	}{
+		"by default": {config.Retention{Quarantined: config.Period(90 * 24 * time.Hour)}, 0},
+		"off":        {config.Retention{}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "leads.db"))
+				require.NoError(t, err)
+				l := storetest.Draft(t, time.Now())
+				l.Quarantine("trap")
+				_, err = s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
+				require.NoError(t, err)
+				time.Sleep(89 * 24 * time.Hour)
+				ctx, stop := context.WithCancel(t.Context())
+				var log bytes.Buffer
+				var sweeping sync.WaitGroup
+				sweeping.Go(func() { sweep(ctx, tt.retention, s, zerolog.New(&log)) })
+				count := func() int {
+					leads, _, err := s.List(t.Context(), lead.Filter{Limit: 10})
+					require.NoError(t, err)
+					return len(leads)
+				}
+				time.Sleep(24 * time.Hour)
+				require.Equal(t, 1, count())
+				time.Sleep(time.Minute + time.Second)
+				require.Equal(t, tt.left, count())
+				stop()
+				sweeping.Wait()
+				require.NoError(t, s.Close())
+				require.Equal(t, 1-tt.left, strings.Count(log.String(), `"state":"quarantined","leads":1,"after":"90d","message":"leads erased"`), log.String())
+				require.Equal(t, 1-tt.left, strings.Count(log.String(), "\n"))
+			})
+		})
+	}
+}
