@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -157,20 +158,53 @@ func TestNoLeadIsAcknowledgedFromALostFile(t *testing.T) {
 	}
 }
 
-// SQLite keeps its log beside the file that a link leads to.
-func TestADatabaseBehindALink(t *testing.T) {
+// Whoever may write into the folder can put a link there before the first start.
+// No file that it leads to is opened, cut, filled or made private.
+func TestNoLinkIsFollowed(t *testing.T) {
+	for _, end := range []string{"", ".lock", ".reserve", "-wal", "-shm", "-journal"} {
+		for what, put := range map[string]func(victim, path string) error{
+			"a link":        os.Symlink,
+			"a broken link": func(victim, path string) error { return os.Symlink(victim+".none", path) },
+			"a folder":      func(_, path string) error { return os.Mkdir(path, 0o700) },
+			"a pipe":        func(_, path string) error { return syscall.Mkfifo(path, 0o600) },
+		} {
+			t.Run(what+" at leads.db"+end, func(t *testing.T) {
+				dir := t.TempDir()
+				victim, path := filepath.Join(dir, "victim"), filepath.Join(dir, "leads.db")
+				require.NoError(t, os.WriteFile(victim, []byte("somebody's"), 0o644)) //nolint:gosec // as others have it
+				require.NoError(t, put(victim, path+end))
+				_, err := store.Open(t.Context(), path)
+				require.ErrorContains(t, err, "leads.db"+end)
+				data, err := os.ReadFile(victim)
+				require.NoError(t, err)
+				require.Equal(t, "somebody's", string(data))
+				info, err := os.Stat(victim)
+				require.NoError(t, err)
+				require.Equal(t, os.FileMode(0o644), info.Mode())
+				require.NoFileExists(t, victim+".none")
+			})
+		}
+	}
+}
+
+// A link beside the reserve's place is not followed either, and the folder may
+// be a link: volumes are.
+func TestTheReserveIsWrittenBesideItsPlace(t *testing.T) {
 	dir := t.TempDir()
-	path, target, other := filepath.Join(dir, "leads.db"), filepath.Join(dir, "one.db"), filepath.Join(dir, "two.db")
-	require.NoError(t, os.WriteFile(target, nil, 0o600))
-	require.NoError(t, os.WriteFile(other, nil, 0o600))
-	require.NoError(t, os.Symlink(target, path))
+	victim, folder := filepath.Join(dir, "victim"), filepath.Join(dir, "folder")
+	require.NoError(t, os.WriteFile(victim, []byte("somebody's"), 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "volume"), 0o700))
+	require.NoError(t, os.Symlink(filepath.Join(dir, "volume"), folder))
+	path := filepath.Join(folder, "leads.db")
+	require.NoError(t, os.Symlink(victim, path+".reserve.new"))
 	s := open(t, path)
 	keep(t, s, time.Now())
-	require.NoError(t, s.Lost())
-	require.NoError(t, os.Remove(path))
-	require.NoError(t, os.Symlink(other, path))
-	requireLost(t, s, "leads.db was replaced")
 	require.NoError(t, s.Close())
+	data, err := os.ReadFile(victim)
+	require.NoError(t, err)
+	require.Equal(t, "somebody's", string(data))
+	require.FileExists(t, path+".reserve")
+	require.NoFileExists(t, path+".reserve.new")
 }
 
 // The index holds no lead and is made anew from the log.

@@ -56,23 +56,37 @@ func (r *reserve) hold(now time.Time) {
 	}
 	r.tried = now
 	if r.make() != nil {
-		_ = os.Remove(r.path) // half a reserve is none
 		return
 	}
 	r.held.Store(true)
 }
 
-// make writes the file: a hole in it would reserve nothing.
+// make writes the file: a hole in it would reserve nothing. It is written beside
+// its place, so that what stands there is never written into.
 func (r *reserve) make() error {
-	if info, err := os.Stat(r.path); err == nil && info.Size() >= r.size {
-		return nil
+	info, err := os.Lstat(r.path)
+	if err == nil {
+		if err := owned(r.path, info); err != nil {
+			return err
+		}
+		if info.Size() >= r.size {
+			return nil
+		}
 	}
-	f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	beside := r.path + ".new"
+	_ = os.Remove(beside) // of a process that died; a link goes, and not what it leads to
+	f, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = io.CopyN(f, zeros{}, r.size)
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(beside, r.path)
+	}
+	if err != nil {
+		_ = os.Remove(beside) // half a reserve is none
+	}
+	return err
 }
 
 // give removes the file.

@@ -43,10 +43,13 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{dialect: sqliteDialect, release: unlock}
+	s.reserve = newReserve(abs)
+	if err := checkOwn(s.reserve.path); err != nil {
+		return nil, errors.Join(err, unlock())
+	}
 	if err := s.openFiles(ctx, abs); err != nil {
 		return nil, errors.Join(err, unlock())
 	}
-	s.reserve = newReserve(abs)
 	s.reserve.hold(time.Now())
 	return s, nil
 }
@@ -134,9 +137,14 @@ func openDB(path string, options ...string) (*sql.DB, error) {
 // ownFile makes the file when there is none. SQLite gives its -wal and -shm
 // the same mode: they hold personal data, so nobody else may read them.
 func ownFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	for _, beside := range []string{"-wal", "-shm", "-journal"} { // SQLite would follow a link
+		if err := checkOwn(path + beside); err != nil {
+			return err
+		}
+	}
+	f, err := openOwn(path)
 	if err != nil {
-		return fmt.Errorf("database: %w", err)
+		return err
 	}
 	return errors.Join(f.Chmod(0o600), f.Close())
 }
@@ -144,9 +152,9 @@ func ownFile(path string) error {
 // lockFile keeps a second process off the database. The lock goes with the
 // process, however it ends, so there is no stale one to remove.
 func lockFile(path string) (unlock func() error, err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := openOwn(path)
 	if err != nil {
-		return nil, fmt.Errorf("database: %w", err)
+		return nil, err
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s is in use by another leadrelay", strings.TrimSuffix(path, ".lock")), f.Close())
