@@ -64,6 +64,7 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opened fu
 		return err
 	}
 	defer func() { err = errors.Join(err, r.store.Close()) }()
+	warnOfFolder(cfg, log)
 	token, err := operatorToken(cfg)
 	if err != nil {
 		return err
