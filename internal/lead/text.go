@@ -116,9 +116,17 @@ func Text(s string) string {
 	}
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if strings.ContainsFunc(s, isUnwanted) { // few are; accents alone go on as they are
+		flag := 0 // how many tags still belong to the flag
 		s = strings.Map(func(r rune) rune {
-			if isUnwanted(r) {
+			switch {
+			case isTag(r) && flag > 0:
+				flag--
+			case isUnwanted(r):
 				return -1
+			case r == '\U0001F3F4':
+				flag = longestFlag
+			default:
+				flag = 0
 			}
 			return r
 		}, lineEnds.Replace(s))
@@ -140,12 +148,21 @@ func isPlain(s, also string) bool {
 	return true
 }
 
+// longestFlag is how many tags make a flag of a black one, such as Scotland's. More
+// would hide a text.
+const longestFlag = 7
+
+// isTag reports a character that shows nothing by itself.
+func isTag(r rune) bool { return r >= 0xE0000 && r <= 0xE007F }
+
 // isInvisible reports a rune that has no place in a visitor's text: control
-// characters, direction overrides and isolates, zero-width blanks, the byte
-// order mark.
+// characters, all that turns the writing direction, zero-width blanks, soft
+// hyphens, tags, the byte order mark.
 func isInvisible(r rune) bool {
 	switch {
 	case r == '\u200b', r == '\u2060', r == '\ufeff', r == '\u2028', r == '\u2029':
+		return true
+	case r == '\u200e', r == '\u200f', r == '\u061c', r == '\u00ad', isTag(r):
 		return true
 	case r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
 		return true
