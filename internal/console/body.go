@@ -22,7 +22,10 @@ const maxBody = 64 << 10
 // does not fit.
 const wrongMember lead.Code = "INVALID_PARAMETER"
 
-var errNoObject = errors.New("the body is no JSON object")
+var (
+	errNoObject = errors.New("the body is no JSON object")
+	errTwice    = errors.New("a member of the body is there twice")
+)
 
 // members are what a body may have: each reads its value, and returns the code
 // of what is wrong with it, or nothing.
@@ -67,7 +70,30 @@ func readObject(w http.ResponseWriter, r *http.Request) (object map[string]json.
 	if body[0] != '{' || json.Unmarshal(body, &object) != nil { // its error would quote the body
 		return nil, problem.New(problem.Unreadable, errNoObject)
 	}
+	if hasTwice(body) {
+		return nil, problem.New(problem.Unreadable, errTwice)
+	}
 	return object, nil
+}
+
+// hasTwice reports whether a member of the object is there twice: of
+// {"dry_run":true,"dry_run":false} nobody knows what is meant. The body is JSON.
+func hasTwice(body []byte) bool {
+	d := json.NewDecoder(bytes.NewReader(body))
+	_, _ = d.Token() // the brace
+	seen := map[any]bool{}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil || seen[name] {
+			return true
+		}
+		seen[name] = true
+		var value json.RawMessage
+		if d.Decode(&value) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // invalid is the answer to wrong fields, in the operator's language. It has no

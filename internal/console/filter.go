@@ -53,8 +53,9 @@ func set(f *lead.Filter, name, value string) (ok bool) {
 var parameters = map[string]func(f *lead.Filter, value string) (ok bool){
 	"site":        func(f *lead.Filter, s string) bool { f.Site = s; return true },
 	"property_id": func(f *lead.Filter, s string) bool { f.PropertyID = s; return true },
-	// What visitors wrote was cleaned in the same way when it was kept.
-	"q": func(f *lead.Filter, s string) bool { f.Text = lead.Line(s); return true },
+	// What visitors wrote was cleaned in the same way when it was kept. Of what is
+	// then empty nobody knows what it asks for, and it must not be for all.
+	"q": func(f *lead.Filter, s string) bool { f.Text = lead.Line(s); return f.Text != "" },
 	"state": func(f *lead.Filter, s string) bool {
 		f.State = lead.State(s)
 		return slices.Contains(lead.States(), f.State)

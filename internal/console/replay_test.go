@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 	"time"
 
@@ -151,5 +152,20 @@ func TestTheOperatorsProbe(t *testing.T) {
 				require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 			}
 		})
+	}
+}
+
+// What is empty once it is cleaned asks for nothing that anybody can name, and
+// surely not for all; and of two answers to one question none is taken.
+func TestAnEmptyQuestionIsNotAll(t *testing.T) {
+	d := newDesk(t)
+	for _, q := range []string{" ", "\u200b", "\u00ad\u200e", "\x00", "\t\n"} {
+		body, err := json.Marshal(map[string]string{"q": q})
+		require.NoError(t, err)
+		require.Equal(t, http.StatusUnprocessableEntity, d.order(http.MethodPost, "/api/v1/replays", string(body)).Code, "%q", q)
+		require.Equal(t, http.StatusBadRequest, d.get("/api/v1/leads?q="+url.QueryEscape(q)).Code, "%q", q)
+	}
+	for _, body := range []string{`{"site":"casas","dry_run":true,"dry_run":false}`, `{"site":"casas","s\u0069te":"lofts"}`, `{"since":null,"since":null}`} {
+		require.Equal(t, http.StatusBadRequest, d.order(http.MethodPost, "/api/v1/replays", body).Code, body)
 	}
 }
