@@ -302,7 +302,22 @@ func (w *walker) unknown(e entry, prefix string) {
 	if prefix == "" {
 		known = append(known, "sites")
 	}
-	w.add(e.place, "unknown key%s; known here: %s", quoted(e.name), strings.Join(known, ", "))
+	w.add(e.place, "unknown key%s; known here: %s", e.quoted(), strings.Join(known, ", "))
+}
+
+// quoted names the key, unless a setting's name stands behind it: then the two
+// were swapped, and it may be a secret.
+func (e entry) quoted() string {
+	if e.node != nil {
+		value := e.node.GetToken().Value
+		for _, s := range settings {
+			last := s.key[strings.LastIndex(s.key, ".")+1:]
+			if value != "" && (value == last || value == last+"_file" || value == s.env || value == s.env+"_FILE") {
+				return ""
+			}
+		}
+	}
+	return quoted(e.name)
 }
 
 func quoted(key string) string {

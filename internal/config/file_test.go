@@ -349,7 +349,21 @@ sites:
 	}
 	again, err := loadFile(text)
 	require.NoError(t, err)
+	want.Warnings, again.Warnings = nil, nil // they name lines
 	require.Equal(t, want, again)
+}
+
+// Whoever swaps a key and its value has written his secret where a key belongs.
+func TestASwappedLinePrintsNoSecret(t *testing.T) {
+	for _, file := range []string{
+		"easybroker: {s3cretplain: api_key}\nsites: {a: {source: a.mx}}", "s3cretplain: operator_token\nsites: {a: {source: a.mx}}",
+		"sites: {a: {source: a.mx, s3cretplain: captcha_secret}}", "s3cretplain: EASYBROKER_API_KEY\nsites: {a: {source: a.mx}}",
+		"sites: {a: {source: a.mx, s3cretplain: \"captcha_secret_file\"}}",
+	} {
+		_, err := loadFile(file)
+		require.ErrorContains(t, err, "unknown key; known here")
+		require.NotContains(t, err.Error(), "s3cretplain")
+	}
 }
 
 func printed(t require.TestingT, c config.Config) string {

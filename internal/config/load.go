@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -35,9 +37,28 @@ func Load(getenv func(string) string, open func(name string) (fs.File, error)) (
 
 	var c Config
 	l.fill(target{conf: &c}, env, doc.top, defaults())
+	l.checkDoors(c, env, doc.top)
 	l.sites(&c, env, doc)
 	c.Warnings = l.warnings
 	return c, l.err()
+}
+
+// checkDoors warns of what lets strangers in.
+func (l *loader) checkDoors(c Config, layers ...layer) {
+	if v, ok := find("trusted_proxies", layers...); ok && slices.ContainsFunc(c.TrustedProxies, func(p netip.Prefix) bool { return p.Bits() == 0 }) {
+		l.warn(v.place, "trusts everybody, who can then say that he has any address, and no limit holds him; name the networks of the proxies alone")
+	}
+	if v, ok := find("operator_addr", layers...); ok && isPublic(c.OperatorAddr) {
+		l.warn(v.place, "can be reached from other machines, and the token goes over plain HTTP; listen on 127.0.0.1 or a private address, unless something in front lets nobody through")
+	}
+}
+
+// isPublic reports whether the address is one of all networks, or not a private
+// one. A name is none: who gives one knows where it is.
+func isPublic(addr string) bool {
+	host, _, _ := net.SplitHostPort(addr)
+	ip, err := netip.ParseAddr(host)
+	return host == "" && addr != "" || err == nil && !ip.IsLoopback() && !ip.IsPrivate() && !ip.IsLinkLocalUnicast()
 }
 
 // loader is the state of one Load.

@@ -1,0 +1,33 @@
+package config_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestOpenDoorsAreToldOf(t *testing.T) {
+	for name, tt := range map[string]struct {
+		variable, value string
+		told            int
+	}{
+		"all proxies":         {"LEADRELAY_TRUSTED_PROXIES", "10.0.0.0/8,0.0.0.0/0", 1},
+		"all of IPv6":         {"LEADRELAY_TRUSTED_PROXIES", "::/0", 1},
+		"a network":           {"LEADRELAY_TRUSTED_PROXIES", "10.0.0.0/8", 0},
+		"every address":       {"LEADRELAY_OPERATOR_ADDR", ":9090", 1},
+		"every address of v4": {"LEADRELAY_OPERATOR_ADDR", "0.0.0.0:9090", 1},
+		"a public one":        {"LEADRELAY_OPERATOR_ADDR", "203.0.113.7:9090", 1},
+		"a private one":       {"LEADRELAY_OPERATOR_ADDR", "10.1.2.3:9090", 0},
+		"this machine":        {"LEADRELAY_OPERATOR_ADDR", "[::1]:9090", 0},
+		"a name":              {"LEADRELAY_OPERATOR_ADDR", "localhost:9090", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := load(enough(vars{tt.variable: tt.value}), nil)
+			require.NoError(t, err)
+			require.Len(t, c.Warnings, tt.told)
+			if tt.told > 0 {
+				require.Contains(t, c.Warnings[0], tt.variable+": ")
+			}
+		})
+	}
+}
