@@ -5,7 +5,6 @@
 package intake
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -53,6 +52,9 @@ type Options struct {
 	Address site.Address
 	// Accepted hears of every kept lead; it must not wait.
 	Accepted func(siteID string)
+	// Released hears of every lead that goes sooner because it came again; it must
+	// not wait.
+	Released func(siteID string)
 	// Flood says what a sender may post, before the body is read, and what
 	// becomes of a lead; without it nobody does. Client is the address that a
 	// request comes from.
@@ -176,13 +178,13 @@ func (d *door) submit(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return err
 	}
 	kept, err := d.store(r.Context(), v.submission(r, l))
-	if err != nil || kept.Again {
+	if err != nil || (kept.Again && !kept.Sooner) {
 		d.giveBack(share)
 	}
 	if err != nil {
 		return err
 	}
-	if ifNoMail != "" && !kept.Again && l.State == lead.Queued {
+	if ifNoMail != "" && (!kept.Again || kept.Sooner) && l.State == lead.Queued {
 		l.RemoteID = kept.RemoteID
 		d.opt.AskMail(l, ifNoMail)
 	}
@@ -212,7 +214,7 @@ func (d *door) admit(r *http.Request, v *visit) error {
 // store keeps the lead even if the client hangs up now: the inquiry is whole,
 // and a page that is being closed wants it delivered all the same.
 func (d *door) store(ctx context.Context, s lead.Submission) (lead.Kept, error) {
-	end, ok := d.running.begin(cmp.Or(s.Own, s.Key)) // visitors of a cached page do not wait for each other
+	end, ok := d.running.begin(s.Key)
 	if !ok {
 		return lead.Kept{}, problem.NewInProgress(soon)
 	}
@@ -227,6 +229,8 @@ func (d *door) store(ctx context.Context, s lead.Submission) (lead.Kept, error) 
 		return kept, problem.NewTryAgain(comeBack, err)
 	case !kept.Again && d.opt.Accepted != nil:
 		d.opt.Accepted(s.Lead.Site)
+	case kept.Sooner && d.opt.Released != nil:
+		d.opt.Released(s.Lead.Site)
 	}
 	return kept, nil
 }

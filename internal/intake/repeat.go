@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"net/http"
 	"sync"
 	"time"
@@ -15,10 +16,8 @@ func (v *visit) submission(r *http.Request, l lead.Lead) lead.Submission {
 	s := lead.Submission{Lead: l, Tick: v.desk.Tick, Content: l.Content()}
 	if id := r.Header.Get("Idempotency-Key"); id != "" {
 		s.Key = lead.KeyOf(l.Site, id)
-	} else if id := deliveryID(r.Header); id != "" {
-		s.Key = lead.DeliveryKeyOf(l.Site, id, s.Content)
-	} else if v.draft.SubmissionID != "" {
-		s.Key, s.Own = lead.KeyOf(l.Site, v.draft.SubmissionID), l.OwnKeyOf(v.draft.SubmissionID)
+	} else if id := cmp.Or(deliveryID(r.Header), v.draft.SubmissionID); id != "" {
+		s.Key = lead.ContentKeyOf(l.Site, id, s.Content)
 	}
 	return s
 }

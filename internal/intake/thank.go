@@ -27,8 +27,10 @@ type accepted struct {
 }
 
 // thank answers an inquiry that is on disk, and a repeat as it did the first.
+// Whoever has the key of an inquiry sent it and may hear that it is known; the
+// words may be a stranger's, who would learn that somebody asked.
 func (v *visit) thank(w http.ResponseWriter, r *http.Request, kept lead.Kept) {
-	if kept.Again {
+	if kept.ByKey {
 		w.Header().Set("Idempotency-Replayed", "true")
 	}
 	id, next := kept.RemoteID, cmp.Or(v.next, v.desk.ThanksURL)

@@ -3,6 +3,8 @@ package lead
 import (
 	"crypto/sha256"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,7 +27,6 @@ type Submission struct {
 	Tick Tick
 
 	Key     Digest // of the sender's own id for it; zero when it has none
-	Own     Digest // takes the place of Key where another person's inquiry has that; zero when one id is one inquiry, whoever sends it
 	Content Digest // of what the visitor wrote; zero when nobody asks whether it is a repeat
 }
 
@@ -33,6 +34,8 @@ type Submission struct {
 type Kept struct {
 	RemoteID RemoteID
 	Again    bool // it was there before, and this is a repeat of it
+	ByKey    bool // its sender's id for it said so, and not its words alone
+	Sooner   bool // the repeat has queued it, or has made it due sooner
 }
 
 // Digest stands for a text that need not be kept for it: 128 bits of its
@@ -51,34 +54,15 @@ func KeyOf(site, id string) Digest {
 	return digest("key", site, id)
 }
 
-// OwnKeyOf is KeyOf for an id that pages may give to more than one visitor, such
-// as a hidden field of a cached page: with the person it belongs to one alone.
-func (q *Inquiry) OwnKeyOf(id string) Digest {
+// ContentKeyOf is KeyOf for an id that its sender may give to more than one
+// inquiry, such as a hidden field of a cached page, or a webhook's id for a
+// delivery. Whether ids are kept apart there is for nobody here to know, so the
+// same one with another content is another key.
+func ContentKeyOf(site, id string, content Digest) Digest {
 	if id == "" {
 		return Digest{}
 	}
-	return digest("own key", q.Site, id, strings.ToLower(q.Email), digits(q.Phone))
-}
-
-// DeliveryKeyOf is the digest of a webhook sender's id for a delivery of the
-// content, or zero when it gave none. Whether a sender keeps its ids apart is for
-// nobody here to know, so the same id with another content is another key.
-func DeliveryKeyOf(site, id string, content Digest) Digest {
-	if id == "" {
-		return Digest{}
-	}
-	return digest("delivery", site, id, string(content[:]))
-}
-
-// IsOfAnother reports whether the two inquiries surely come from two people:
-// each has an e-mail or a phone, and they share neither.
-func (q *Inquiry) IsOfAnother(other *Inquiry) bool {
-	email, phone := strings.ToLower(q.Email), digits(q.Phone)
-	otherEmail, otherPhone := strings.ToLower(other.Email), digits(other.Phone)
-	if email+phone == "" || otherEmail+otherPhone == "" {
-		return false
-	}
-	return (email == "" || email != otherEmail) && (phone == "" || phone != otherPhone)
+	return digest("content key", site, id, string(content[:]))
 }
 
 // Content is the digest of who asks what about which property. Two inquiries
@@ -92,4 +76,44 @@ func (q *Inquiry) Content() Digest {
 func digest(words ...string) Digest {
 	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
 	return Digest(sum[:len(Digest{})])
+}
+
+// IsGivenUp reports whether nothing becomes of the lead by itself any more. Who
+// sends the same again has not been heard: it is another lead.
+func (s State) IsGivenUp() bool { return s == Failed || s == Discarded }
+
+// Repeated tells the lead that it came again, as r, and reports whether it has
+// changed. A quarantined lead is queued when r does not look like spam; r's words
+// are the same, so its context counts then, and not that of the one which looked
+// worse. In any other state it is only more complete afterwards: what stands
+// nowhere in it goes to its extra fields, since nothing typed is dropped.
+func (l *Lead) Repeated(r *Lead) (changed bool) {
+	if l.State == Quarantined && r.State == Queued {
+		l.queue(r.ReceivedAt)
+		l.DueAt = r.DueAt
+		l.Context, l.Extra = r.Context, join(r.Extra, l.Extra)
+		l.fit()
+		return true
+	}
+	var news []Pair
+	for _, name := range slices.Sorted(maps.Keys(r.Context)) {
+		if value := r.Context[name]; value != l.Context[name] {
+			news = append(news, Pair{Name: name, Value: value})
+		}
+	}
+	known := len(l.Extra)
+	l.Extra = join(l.Extra, append(news, r.Extra...))
+	l.fit()
+	return len(l.Extra) > known
+}
+
+// join adds the pairs that are not there yet.
+func join(extra, more []Pair) []Pair {
+	all := slices.Clone(extra)
+	for _, p := range more {
+		if !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	return all
 }

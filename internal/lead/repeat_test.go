@@ -1,51 +1,84 @@
 package lead_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/lead"
 )
 
-func TestWhoIsSurelyAnotherPerson(t *testing.T) {
-	tests := map[string]struct {
-		email, phone, otherEmail, otherPhone string
-		another                              bool
-	}{
-		"another e-mail and phone":            {"ana@casas.mx", "5512345678", "eva@casas.mx", "5587654321", true},
-		"another e-mail":                      {"ana@casas.mx", "5512345678", "eva@casas.mx", "5512345678", false},
-		"another phone":                       {"ana@casas.mx", "5512345678", "ana@casas.mx", "5587654321", false},
-		"the same in capitals":                {"ana@casas.mx", "1", "ANA@casas.mx", "2", false},
-		"the same phone, typed another way":   {"ana@casas.mx", "55 1234 5678", "eva@casas.mx", "(55) 1234-5678", false},
-		"another e-mail without phones":       {"ana@casas.mx", "", "eva@casas.mx", "", true},
-		"an e-mail here, a phone there":       {"ana@casas.mx", "", "", "5512345678", true},
-		"nothing here":                        {"", "", "eva@casas.mx", "5512345678", false},
-		"nothing there":                       {"ana@casas.mx", "", "", "", false},
-		"nothing at all":                      {"", "", "", "", false},
-		"the same person":                     {"ana@casas.mx", "5512345678", "ana@casas.mx", "5512345678", false},
-		"another e-mail, and no phone so far": {"ana@casas.mx", "", "eva@casas.mx", "5512345678", true},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			q, other := lead.Inquiry{Email: tt.email, Phone: tt.phone}, lead.Inquiry{Email: tt.otherEmail, Phone: tt.otherPhone}
-			require.Equal(t, tt.another, q.IsOfAnother(&other))
-			require.Equal(t, tt.another, other.IsOfAnother(&q))
-		})
-	}
-}
-
 func TestKeysAreApart(t *testing.T) {
 	q := lead.Inquiry{Site: "casas", Email: "ana@casas.mx", Phone: "5512345678"}
 	other := lead.Inquiry{Site: "casas", Email: "eva@casas.mx", Phone: "5512345678"}
 	keys := []lead.Digest{
-		lead.KeyOf("casas", "k"), q.OwnKeyOf("k"), other.OwnKeyOf("k"), q.OwnKeyOf("l"),
-		lead.DeliveryKeyOf("casas", "k", q.Content()), lead.DeliveryKeyOf("casas", "k", other.Content()), lead.DeliveryKeyOf("homes", "k", q.Content()),
+		lead.KeyOf("casas", "k"), lead.KeyOf("homes", "k"), lead.ContentKeyOf("casas", "k", q.Content()), lead.ContentKeyOf("casas", "l", q.Content()),
+		lead.ContentKeyOf("casas", "k", other.Content()), lead.ContentKeyOf("homes", "k", q.Content()),
 	}
 	for i, key := range keys {
 		require.False(t, key.IsZero())
 		require.NotContains(t, keys[:i], key)
 	}
-	require.True(t, q.OwnKeyOf("").IsZero())
-	require.True(t, lead.DeliveryKeyOf("casas", "", q.Content()).IsZero())
+	require.True(t, lead.ContentKeyOf("casas", "", q.Content()).IsZero())
+}
+
+func TestWhatARepeatChanges(t *testing.T) {
+	at := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	later := at.Add(time.Minute)
+	inquiry := func(page string, extra ...string) lead.Inquiry {
+		q := lead.Inquiry{Site: "casas", PropertyID: "EB-1", Email: "ana@casas.mx", Message: "Hola", Context: map[string]string{"page_url": page}}
+		for i := 0; i < len(extra); i += 2 {
+			q.Extra = append(q.Extra, lead.Pair{Name: extra[i], Value: extra[i+1]})
+		}
+		return q
+	}
+	first := lead.Lead{Inquiry: inquiry("/1", "zona", "Roma"), RemoteID: 7, ReceivedAt: at, QueuedAt: at}
+	again := lead.Lead{Inquiry: inquiry("/2", "zona", "Roma", "celular 2", "5512345678"), State: lead.Queued, ReceivedAt: later, QueuedAt: later, DueAt: later}
+	for _, state := range lead.States() {
+		for _, verdict := range []lead.State{lead.Queued, lead.Quarantined} {
+			l, r := first, again
+			l.State, r.State = state, verdict
+			if state == lead.Quarantined {
+				l.Reason = "honeypot"
+			}
+			want := l
+			want.Extra = []lead.Pair{{Name: "zona", Value: "Roma"}, {Name: "page_url", Value: "/2"}, {Name: "celular 2", Value: "5512345678"}}
+			if state == lead.Quarantined && verdict == lead.Queued {
+				want = first
+				want.State, want.QueuedAt, want.DueAt = lead.Queued, later, later
+				want.Context, want.Extra = again.Context, again.Extra
+			}
+			require.True(t, l.Repeated(&r), state)
+			require.Equal(t, want, l, "%s, then %s", state, verdict)
+			if verdict == lead.Quarantined || state != lead.Quarantined {
+				require.False(t, l.Repeated(&r), "the third says nothing new")
+			}
+		}
+	}
+	require.Equal(t, inquiry("/1", "zona", "Roma"), first.Inquiry, "who is copied is not changed")
+}
+
+func TestARepeatThatSaysNothingNewChangesNothing(t *testing.T) {
+	l := lead.Lead{State: lead.Sending, Inquiry: lead.Inquiry{Context: map[string]string{"consent": "sí"}, Extra: []lead.Pair{{Name: "zona", Value: "Roma"}}}}
+	r := lead.Lead{State: lead.Queued, Inquiry: l.Inquiry}
+	require.False(t, l.Repeated(&r))
+	require.Equal(t, r.Inquiry, l.Inquiry)
+}
+
+// Who sends the same over and over, with another field each time, fills no disk.
+func TestRepeatsAreBounded(t *testing.T) {
+	var l lead.Lead
+	size := 0
+	for i := range 300 {
+		r := lead.Lead{Inquiry: lead.Inquiry{Extra: []lead.Pair{{Name: "nota", Value: strings.Repeat("x", 1000+i)}}}}
+		l.Repeated(&r)
+	}
+	for _, p := range l.Extra {
+		size += len(p.Name) + len(p.Value)
+	}
+	require.NotEmpty(t, l.Extra)
+	require.LessOrEqual(t, len(l.Extra), lead.MaxExtra)
+	require.LessOrEqual(t, size, 32<<10)
 }

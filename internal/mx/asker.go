@@ -19,10 +19,10 @@ const (
 	mostWaiting = 64
 )
 
-// Store is the part of the store that is needed. SetApart reports whether it
-// was in time.
+// Store is the part of the store that is needed. SetApart reports whether the
+// lead was still held until that time.
 type Store interface {
-	SetApart(ctx context.Context, id lead.RemoteID, reason string) (bool, error)
+	SetApart(ctx context.Context, id lead.RemoteID, until time.Time, reason string) (bool, error)
 }
 
 // Options are the tunables of an [Asker]; the zero value works.
@@ -99,7 +99,7 @@ func (a *Asker) answer(ctx context.Context, q question) {
 	answer := ask(ctx, a.resolver, q.domain)
 	event := a.log.Info().Int64("remote_id", int64(q.id)).Str("site", q.site).Str("mail", string(answer)).Dur("took", time.Since(begun))
 	if answer == NoMail {
-		switch apart, err := a.store.SetApart(ctx, q.id, q.reason); {
+		switch apart, err := a.store.SetApart(ctx, q.id, q.until, q.reason); {
 		case err != nil:
 			event = event.AnErr("cause", err)
 		case apart:

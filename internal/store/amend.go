@@ -18,10 +18,7 @@ import (
 func (s *Store) Amend(ctx context.Context, id lead.RemoteID, f func(*lead.Lead) error) (lead.Lead, error) {
 	var amended lead.Lead // read only after a commit
 	err := s.do(ctx, func(tx *sql.Tx) error {
-		l, err := scanLead(tx.QueryRow(`SELECT `+leadColumns+` FROM leads WHERE remote_id = $1`, int64(id)))
-		if errors.Is(err, sql.ErrNoRows) {
-			return lead.ErrNotFound
-		}
+		l, err := findIn(tx, id)
 		if err != nil {
 			return err
 		}
@@ -36,6 +33,15 @@ func (s *Store) Amend(ctx context.Context, id lead.RemoteID, f func(*lead.Lead) 
 		return lead.Lead{}, fmt.Errorf("amend lead %d: %w", id, err)
 	}
 	return amended, nil
+}
+
+// findIn is Find within a transaction.
+func findIn(tx *sql.Tx, id lead.RemoteID) (lead.Lead, error) {
+	l, err := scanLead(tx.QueryRow(`SELECT `+leadColumns+` FROM leads WHERE remote_id = $1`, int64(id)))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = lead.ErrNotFound
+	}
+	return l, err
 }
 
 // rewrite writes all of a lead that a person can change. One that is queued
@@ -54,11 +60,12 @@ func rewrite(tx *sql.Tx, l lead.Lead, anew bool) error {
 }
 
 // SetApart quarantines a lead of which a late sign says that it is spam, and
-// reports whether it did: only the door may have queued it, and no attempt may
-// ever have begun. What a person has queued stays queued.
-func (s *Store) SetApart(ctx context.Context, id lead.RemoteID, reason string) (bool, error) {
+// reports whether it did: the lead must still be held until that time, and no
+// attempt may ever have begun. What a person has queued, or a better repeat, is
+// not held any more and stays queued.
+func (s *Store) SetApart(ctx context.Context, id lead.RemoteID, until time.Time, reason string) (bool, error) {
 	apart, err := s.change(ctx, `UPDATE leads SET state = 'quarantined', reason = $1, due_at = NULL, fence = fence + 1
-		WHERE remote_id = $2 AND state = 'queued' AND attempt = 0 AND queued_at IS NULL`, reason, int64(id))
+		WHERE remote_id = $2 AND state = 'queued' AND attempt = 0 AND due_at = $3`, reason, int64(id), until.UnixMilli())
 	if err != nil {
 		return false, fmt.Errorf("set lead %d apart: %w", id, err)
 	}

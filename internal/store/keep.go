@@ -17,14 +17,13 @@ type keep struct {
 	lead.Submission
 	body string
 
-	id     lead.RemoteID
-	again  bool // it was here before
+	kept   lead.Kept
 	reused bool // its key belongs to another lead
 }
 
 func (k *keep) args() []any {
 	l := &k.Lead
-	return []any{int64(k.id), l.Site, string(l.State), l.PropertyID, k.body, l.ReceivedAt.UnixMilli(), millis(l.DueAt), l.Reason}
+	return []any{int64(k.kept.RemoteID), l.Site, string(l.State), l.PropertyID, k.body, l.ReceivedAt.UnixMilli(), millis(l.DueAt), l.Reason}
 }
 
 // Keep gives the lead its remote id and writes it down, unless it is a repeat:
@@ -44,7 +43,7 @@ func (s *Store) Keep(ctx context.Context, sub lead.Submission) (lead.Kept, error
 	if k.reused {
 		return lead.Kept{}, lead.ErrKeyReused
 	}
-	return lead.Kept{RemoteID: k.id, Again: k.again}, nil
+	return k.kept, nil
 }
 
 // body is the part of a lead that no query asks for by column.

@@ -79,7 +79,10 @@ func (s *Store) recallRecent(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.recent.note(l.Content(), l.RemoteID, l.ReceivedAt)
+		content := l.Content()
+		if _, ok := s.recent.pending[content]; !ok { // the newest comes first, and counts
+			s.recent.note(content, l.RemoteID, l.ReceivedAt)
+		}
 	}
 	s.recent.commit()
 	return rows.Err()

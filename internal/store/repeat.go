@@ -15,47 +15,75 @@ const markSQL = `INSERT INTO repeats (digest, content, remote_id, kept_at) VALUE
 	ON CONFLICT (digest) DO UPDATE SET content = excluded.content, remote_id = excluded.remote_id, kept_at = excluded.kept_at
 	WHERE repeats.kept_at NOT BETWEEN $5 AND $6`
 
-// isRepeat reports whether the lead is here already, and gives it that one's
-// id; if not, it gets the id that it will have.
+// isRepeat reports whether the lead is here already, on its way or arrived or set
+// apart, and gives it that one's id; if not, it gets the id that it will have.
+// Only where something was found does it look at the lead that it found.
 func (s *Store) isRepeat(tx *sql.Tx, k *keep, id lead.RemoteID) (bool, error) {
-	k.id, k.again, k.reused = id, false, false
-	if first, ok := s.recent.find(k.Content, k.Lead.ReceivedAt); ok {
-		k.id, k.again = first, true
+	k.kept, k.reused = lead.Kept{RemoteID: id}, false
+	first, err := s.byWords(tx, k)
+	if err == nil && !k.Key.IsZero() {
+		first, err = s.byKey(tx, k, first)
 	}
-	if !k.Key.IsZero() {
-		if err := s.byKey(tx, k); err != nil {
-			return false, err
-		}
+	switch {
+	case err != nil, k.reused:
+		return k.reused, err
+	case first == nil:
+		s.recent.note(k.Content, id, k.Lead.ReceivedAt)
+		return false, nil
 	}
-	if k.again || k.reused {
-		return true, nil
-	}
-	s.recent.note(k.Content, id, k.Lead.ReceivedAt)
-	return false, nil
+	k.kept.Again = true
+	return true, s.repeat(tx, k, first)
 }
 
-// byKey notes the lead under its key, or gives it the id of the one that has it.
-func (s *Store) byKey(tx *sql.Tx, k *keep) error {
-	isNew, err := s.mark(tx, k, k.Key)
+// byWords returns the lead with the same words, if there is one that counts.
+func (s *Store) byWords(tx *sql.Tx, k *keep) (*lead.Lead, error) {
+	id, ok := s.recent.find(k.Content, k.Lead.ReceivedAt)
+	if !ok {
+		return nil, nil
+	}
+	first, err := counted(tx, id)
+	if first != nil {
+		k.kept.RemoteID = id
+	}
+	return first, err
+}
+
+// nobody is a window in which nobody came.
+const nobody = -time.Millisecond
+
+// byKey notes the lead under its key, or returns the one that has it. Who has it
+// and was given up makes room; so does one that is set apart, for other words.
+func (s *Store) byKey(tx *sql.Tx, k *keep, first *lead.Lead) (*lead.Lead, error) {
+	isNew, err := s.mark(tx, k, lead.KeyWindow)
 	if err != nil || isNew {
-		return err
+		return first, err
 	}
-	isAnothers, err := s.follow(tx, k, k.Key)
-	if err != nil || !isAnothers {
-		return err
+	var content []byte
+	var id lead.RemoteID
+	if err := tx.QueryRow(`SELECT content, remote_id FROM repeats WHERE digest = $1`, k.Key[:]).Scan(&content, &id); err != nil {
+		return nil, err
 	}
-	if isNew, err = s.mark(tx, k, k.Own); err != nil || isNew {
-		return err
+	holder, err := counted(tx, id)
+	isSame := bytes.Equal(content, k.Content[:])
+	switch {
+	case err != nil:
+		return nil, err
+	case holder == nil, !isSame && holder.State == lead.Quarantined:
+		_, err := s.mark(tx, k, nobody)
+		return first, err
+	case !isSame:
+		k.reused = true
+		return nil, nil
 	}
-	_, err = s.follow(tx, k, k.Own)
-	return err
+	k.kept.RemoteID, k.kept.ByKey = id, true
+	return holder, nil
 }
 
-// mark notes the lead under the key, unless one has it that still counts.
-func (s *Store) mark(tx *sql.Tx, k *keep, key lead.Digest) (isNew bool, err error) {
+// mark notes the lead under its key, unless one has it that came within the window.
+func (s *Store) mark(tx *sql.Tx, k *keep, window time.Duration) (isNew bool, err error) {
 	at := k.Lead.ReceivedAt
-	res, err := s.bind(tx, s.stmt.mark).Exec(key[:], k.Content[:], int64(k.id), at.UnixMilli(), //nolint:sqlclosecheck // the transaction's end closes it
-		at.Add(-lead.KeyWindow).UnixMilli(), at.Add(lead.KeyWindow).UnixMilli())
+	res, err := s.bind(tx, s.stmt.mark).Exec(k.Key[:], k.Content[:], int64(k.kept.RemoteID), at.UnixMilli(), //nolint:sqlclosecheck // the transaction's end closes it
+		at.Add(-window).UnixMilli(), at.Add(window).UnixMilli())
 	if err != nil {
 		return false, err
 	}
@@ -63,37 +91,46 @@ func (s *Store) mark(tx *sql.Tx, k *keep, key lead.Digest) (isNew bool, err erro
 	return n == 1, err
 }
 
-// follow gives the lead the id of the one that has the key; with another content
-// it is another lead, under the same key. It changes nothing when that one is
-// another person's and the lead has a key of its own for that.
-func (s *Store) follow(tx *sql.Tx, k *keep, key lead.Digest) (isAnothers bool, err error) {
-	var content []byte
-	var id lead.RemoteID
-	if err := tx.QueryRow(`SELECT content, remote_id FROM repeats WHERE digest = $1`, key[:]).Scan(&content, &id); err != nil {
-		return false, err
+// counted returns the lead with the id, if a repeat of it is no lead of its own.
+func counted(tx *sql.Tx, id lead.RemoteID) (*lead.Lead, error) {
+	l, err := findIn(tx, id)
+	switch {
+	case errors.Is(err, lead.ErrNotFound), err == nil && l.State.IsGivenUp():
+		return nil, nil
+	case err != nil:
+		return nil, err
 	}
-	isSame := bytes.Equal(content, k.Content[:])
-	if !isSame && key != k.Own && !k.Own.IsZero() {
-		if isAnothers, err = s.isOfAnother(tx, k, id); err != nil || isAnothers {
-			return isAnothers, err
-		}
-	}
-	k.id, k.again, k.reused = id, true, !isSame
-	return false, nil
+	return &l, nil
 }
 
-// isOfAnother reports whether the lead with the id is surely another person's.
-func (s *Store) isOfAnother(tx *sql.Tx, k *keep, id lead.RemoteID) (bool, error) {
-	var data []byte
-	err := tx.QueryRow(`SELECT body FROM leads WHERE remote_id = $1`, int64(id)).Scan(&data)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+// repeat writes down what a repeat changes of the first.
+func (s *Store) repeat(tx *sql.Tx, k *keep, first *lead.Lead) error {
+	was := first.State
+	changed := first.Repeated(&k.Lead)
+	if first.State != was {
+		k.kept.Sooner = true
+		return rewrite(tx, *first, true)
 	}
-	var first lead.Lead
-	if err == nil {
-		err = unpack(data, &first)
+	if changed {
+		body, err := pack(first)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`UPDATE leads SET body = $1 WHERE remote_id = $2`, string(body), int64(first.RemoteID)); err != nil {
+			return err
+		}
 	}
-	return err == nil && k.Lead.IsOfAnother(&first.Inquiry), err
+	if first.State != lead.Queued || k.Lead.State != lead.Queued || !k.Lead.DueAt.Before(first.DueAt) {
+		return nil
+	}
+	// It is held for its mail domain, unless it was tried, and the repeat is not.
+	res, err := tx.Exec(`UPDATE leads SET due_at = $1 WHERE remote_id = $2 AND attempt = 0`, millis(k.Lead.DueAt), int64(first.RemoteID))
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	k.kept.Sooner = n == 1
+	return err
 }
 
 // forgetSQL looks at a part of the digests: they are spread evenly, so each part

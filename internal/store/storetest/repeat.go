@@ -69,35 +69,6 @@ func repeats(t *testing.T, s *store.Store) {
 	}
 }
 
-// cachedPage posts with one id from a hidden field that several people have.
-func cachedPage(t *testing.T, s *store.Store) {
-	t.Helper()
-	const id = "cached"
-	keep := func(at time.Time, email, phone, message string) (lead.Kept, error) {
-		sub := posted(t, at, id, message)
-		sub.Lead.PropertyID, sub.Lead.Email, sub.Lead.Phone = "EB-CACHED", email, phone
-		sub.Content, sub.Own = sub.Lead.Content(), sub.Lead.OwnKeyOf(id)
-		return s.Keep(t.Context(), sub)
-	}
-	at := now()
-	first, err := keep(at, "ana@casas.mx", "5512345678", "Hola")
-	require.NoError(t, err)
-	second, err := keep(at, "eva@casas.mx", "5587654321", "Hola")
-	require.NoError(t, err)
-	require.False(t, second.Again)
-	require.NotEqual(t, first.RemoteID, second.RemoteID)
-	for email, want := range map[string]lead.Kept{"ana@casas.mx": first, "eva@casas.mx": second} {
-		phone := map[string]string{"ana@casas.mx": "5512345678", "eva@casas.mx": "5587654321"}[email]
-		again, err := keep(at.Add(time.Hour), email, phone, "Hola")
-		require.NoError(t, err)
-		require.Equal(t, lead.Kept{RemoteID: want.RemoteID, Again: true}, again, email)
-		_, err = keep(at.Add(time.Hour), email, phone, "Adiós")
-		require.ErrorIs(t, err, lead.ErrKeyReused, email)
-	}
-	_, err = keep(at, "ana@casas.mx", "5500000000", "Adiós")
-	require.ErrorIs(t, err, lead.ErrKeyReused, "a phone that was put right is the same person's")
-}
-
 func manyWithOneKey(t *testing.T, s *store.Store) {
 	t.Helper()
 	const visitors = 500
@@ -122,4 +93,58 @@ func manyWithOneKey(t *testing.T, s *store.Store) {
 	leads, _, err := s.List(t.Context(), lead.Filter{Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, leads, 1)
+}
+
+// betterRepeat is a visitor whose first try looked like spam.
+func betterRepeat(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now()
+	spam := judged(t, at, "EB-1", "Hola", "spam")
+	first, err := s.Keep(t.Context(), spam)
+	require.NoError(t, err)
+	again, err := s.Keep(t.Context(), judged(t, at.Add(time.Minute), "EB-1", "Hola", "spam"))
+	require.NoError(t, err)
+	require.Equal(t, lead.Kept{RemoteID: first.RemoteID, Again: true}, again, "no worse, no better")
+	require.Equal(t, lead.Quarantined, found(t, s, first.RemoteID).State)
+
+	good, err := s.Keep(t.Context(), judged(t, at.Add(2*time.Minute), "EB-1", "Hola", "good"))
+	require.NoError(t, err)
+	require.Equal(t, lead.Kept{RemoteID: first.RemoteID, Again: true, Sooner: true}, good)
+	l := found(t, s, first.RemoteID)
+	require.Equal(t, at, l.ReceivedAt)
+	require.Equal(t, at.Add(2*time.Minute), l.QueuedAt, "its deadline counts from here")
+	require.Empty(t, l.Reason)
+
+	c := beginOne(t, s, at.Add(2*time.Minute))
+	require.Equal(t, first.RemoteID, c.Lead.RemoteID)
+	worse := judged(t, at.Add(3*time.Minute), "EB-1", "Hola", "spam")
+	worse.Lead.Extra = append(worse.Lead.Extra, lead.Pair{Name: "nota", Value: "llamar por la tarde"})
+	_, err = s.Keep(t.Context(), worse)
+	require.NoError(t, err)
+	require.Equal(t, lead.Sending, found(t, s, first.RemoteID).State, "worse never beats better")
+	require.Contains(t, found(t, s, first.RemoteID).Extra, worse.Lead.Extra[2], "nothing typed is dropped")
+	require.NoError(t, s.Settle(t.Context(), c, delivery(c, at.Add(3*time.Minute))), "its courier still has it")
+}
+
+// delivery is how a claim ends that EasyBroker has taken.
+func delivery(c lead.Claim, at time.Time) lead.Settlement {
+	return lead.Settlement{State: lead.Delivered, At: at, Attempt: &lead.Attempt{Number: c.Number, EndedAt: at, Outcome: lead.OutcomeDelivered, Status: 200}}
+}
+
+// lastOfTheSame is an inquiry that came again after a person threw it away: the
+// next process must not take the third for a repeat of the first.
+func lastOfTheSame(t *testing.T, s *store.Store, restart func() *store.Store) {
+	t.Helper()
+	at := now().Add(-time.Minute)
+	first, err := s.Keep(t.Context(), judged(t, at, "EB-1", "Hola", "spam"))
+	require.NoError(t, err)
+	_, err = s.Amend(t.Context(), first.RemoteID, (*lead.Lead).Discard)
+	require.NoError(t, err)
+	second, err := s.Keep(t.Context(), judged(t, at.Add(time.Second), "EB-1", "Hola", "good"))
+	require.NoError(t, err)
+	require.False(t, second.Again)
+	s = restart()
+	third, err := s.Keep(t.Context(), judged(t, at.Add(2*time.Second), "EB-1", "Hola", "good"))
+	require.NoError(t, err)
+	require.Equal(t, lead.Kept{RemoteID: second.RemoteID, Again: true}, third)
 }

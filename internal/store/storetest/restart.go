@@ -24,6 +24,7 @@ func RunRestarts(t *testing.T, open func(t *testing.T) (s *store.Store, restart 
 		"the dead process's settlement comes too late":          deadSettles,
 		"every site's cut attempts are closed":                  cutEverywhere,
 		"what was cut twice has two attempts, each with an end": cutTwice,
+		"of the same words the last that came counts":           lastOfTheSame,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, restart := open(t)

@@ -48,8 +48,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"an unknown lead is not found":                           notFound,
 		"a store that takes writes is ready":                     ready,
 		"a repeat is the lead that it repeats":                   repeats,
-		"a cached page's id has a lead for each visitor":         cachedPage,
 		"five hundred with one key are one lead":                 manyWithOneKey,
+		"a repeat counts against who is on the way or arrived":   sequences,
+		"a better repeat begins the first one's way":             betterRepeat,
 
 		"a person's change is written down whole":           amended,
 		"a change that fails changes nothing":               amendmentFails,
