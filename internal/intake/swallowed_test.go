@@ -34,7 +34,7 @@ func newJudging(t *testing.T, threshold int) *judging {
 	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "leads.db"))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	d := &judging{T: t, store: s}
+	d := &judging{T: t, store: s, gate: gate{relay: &relay{}}}
 	costa := site.Site{ID: "costa", Source: "costa.mx", Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds, SpamThreshold: threshold}
 	refuses := func(_ context.Context, token string) (bool, error) { return token == "", nil }
 	d.Handler = intake.New([]site.Site{costa}, s, intake.Options{

@@ -15,7 +15,7 @@ import (
 // Find returns the lead and its attempts, oldest first. The error wraps
 // [lead.ErrNotFound] when there is no such lead.
 func (s *Store) Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.Attempt, error) {
-	l, err := scanLead(s.read.QueryRowContext(ctx, `SELECT `+leadColumns+` FROM leads WHERE remote_id = $1`, int64(id)))
+	l, err := scanLead(s.people.QueryRowContext(ctx, `SELECT `+leadColumns+` FROM leads WHERE remote_id = $1`, int64(id)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return lead.Lead{}, nil, fmt.Errorf("lead %d: %w", id, lead.ErrNotFound)
 	}
@@ -30,7 +30,7 @@ func (s *Store) Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.A
 }
 
 func (s *Store) attempts(ctx context.Context, id lead.RemoteID) ([]lead.Attempt, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT number, begun_at, ended_at, outcome, status, detail, sent
+	rows, err := s.people.QueryContext(ctx, `SELECT number, begun_at, ended_at, outcome, status, detail, sent
 		FROM attempts WHERE remote_id = $1 ORDER BY number`, int64(id))
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (s *Store) attempts(ctx context.Context, id lead.RemoteID) ([]lead.Attempt,
 // Counts counts the leads of each site and state. It reads an index, not the
 // leads, so it may be asked often.
 func (s *Store) Counts(ctx context.Context) ([]lead.Count, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT n.site, n.state, n.leads, leads.received_at
+	rows, err := s.people.QueryContext(ctx, `SELECT n.site, n.state, n.leads, leads.received_at
 		FROM (SELECT site, state, count(*) AS leads, min(remote_id) AS oldest FROM leads GROUP BY site, state) AS n
 		JOIN leads ON leads.remote_id = n.oldest`)
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *Store) Counts(ctx context.Context) ([]lead.Count, error) {
 // Odd counts the leads that are done but for a person's look, by their reason:
 // [lead.ReasonMissing] or [lead.ReasonTwice].
 func (s *Store) Odd(ctx context.Context) (map[string]int, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT reason, count(*) FROM leads WHERE reason IN ('missing', 'twice') GROUP BY reason`)
+	rows, err := s.people.QueryContext(ctx, `SELECT reason, count(*) FROM leads WHERE reason IN ('missing', 'twice') GROUP BY reason`)
 	if err != nil {
 		return nil, fmt.Errorf("count odd leads: %w", err)
 	}
@@ -93,7 +93,8 @@ func (s *Store) Odd(ctx context.Context) (map[string]int, error) {
 	return odd, rows.Err()
 }
 
-// List returns the leads that match, newest first, and whether there are more.
+// List returns the leads that match, newest first, and whether there are more. A
+// text is looked for in all of them, so one search waits for another.
 func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error) {
 	if len(f.RemoteIDs) == 0 {
 		return s.list(ctx, f, 0)
@@ -119,8 +120,14 @@ func (s *Store) list(ctx context.Context, f lead.Filter, from lead.RemoteID) (le
 	most := int64(f.Limit) + 1
 	if f.Text != "" {
 		most = maxMillis // the text is looked for here, where accents and JSON are understood
+		select {
+		case s.search <- struct{}{}:
+			defer func() { <-s.search }()
+		case <-ctx.Done():
+			return nil, false, fmt.Errorf("list leads: wait for another search: %w", ctx.Err())
+		}
 	}
-	rows, err := s.read.QueryContext(ctx, listSQL, f.Site, string(f.State), f.PropertyID,
+	rows, err := s.people.QueryContext(ctx, listSQL, f.Site, string(f.State), f.PropertyID,
 		bound(f.After, 0), bound(f.Before, maxMillis), cmp.Or(int64(f.Below), maxMillis), int64(from), most)
 	if err != nil {
 		return nil, false, fmt.Errorf("list leads: %w", err)

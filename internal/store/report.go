@@ -31,7 +31,7 @@ func (s *Store) KeepReport(ctx context.Context, at time.Time, body []byte) error
 
 // Reports returns up to n of the drift reports, newest first.
 func (s *Store) Reports(ctx context.Context, n int) ([][]byte, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT body FROM reconciliations ORDER BY number DESC LIMIT $1`, n)
+	rows, err := s.people.QueryContext(ctx, `SELECT body FROM reconciliations ORDER BY number DESC LIMIT $1`, n)
 	if err != nil {
 		return nil, fmt.Errorf("list reports: %w", err)
 	}

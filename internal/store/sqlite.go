@@ -42,7 +42,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dialect: sqliteDialect, release: unlock}
+	s := &Store{dialect: sqliteDialect, release: unlock, search: make(chan struct{}, 1)}
 	s.reserve = newReserve(abs)
 	if err := checkOwn(s.reserve.path); err != nil {
 		return nil, errors.Join(err, unlock())
@@ -77,13 +77,28 @@ func (s *Store) openFiles(ctx context.Context, path string) error {
 	if err := s.write.PingContext(ctx); err != nil {
 		return errors.Join(fmt.Errorf("open %s: %w", path, err), s.write.Close())
 	}
-	if s.read, err = openDB(path, "mode", "rw", "_pragma", "query_only(1)", "_pragma", "busy_timeout(5000)"); err != nil {
+	if s.read, err = openReaders(ctx, path); err != nil {
 		return errors.Join(err, s.write.Close())
 	}
-	if err := errors.Join(openAll(ctx, s.read), s.files.note(path)); err != nil {
+	if s.people, err = openReaders(ctx, path); err != nil {
 		return errors.Join(err, s.read.Close(), s.write.Close())
 	}
+	if err := s.files.note(path); err != nil {
+		return errors.Join(err, s.people.Close(), s.read.Close(), s.write.Close())
+	}
 	return nil
+}
+
+// openReaders opens connections that only read.
+func openReaders(ctx context.Context, path string) (*sql.DB, error) {
+	db, err := openDB(path, "mode", "rw", "_pragma", "query_only(1)", "_pragma", "busy_timeout(5000)")
+	if err != nil {
+		return nil, err
+	}
+	if err := openAll(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // openAll opens all connections for reading, and their files, now. Later they

@@ -20,8 +20,10 @@ import (
 type Store struct {
 	dialect dialect
 	write   *sql.DB
-	read    *sql.DB
-	release func() error // gives up the lock on the file
+	read    *sql.DB       // the courier's: what keeps people waiting must not keep leads waiting
+	people  *sql.DB       // the console's, and the metrics'
+	search  chan struct{} // holds one of those who look for a text, which reads all leads
+	release func() error  // gives up the lock on the file
 	reserve *reserve
 	files   files
 
@@ -138,7 +140,7 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) closeFiles() error {
-	err := s.read.Close()
+	err := errors.Join(s.read.Close(), s.people.Close())
 	if s.files.hasForeignLog() {
 		err = errors.Join(err, s.leaveLog())
 	}

@@ -12,7 +12,7 @@ import (
 // those that it answered for, and those that were only seen in its list and
 // cannot have been there before.
 func (s *Store) Taken(ctx context.Context, site string, since time.Time) ([]lead.Lead, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+leadColumns+` FROM leads
+	rows, err := s.people.QueryContext(ctx, `SELECT `+leadColumns+` FROM leads
 		WHERE site = $1 AND state IN ('delivered', 'confirmed') AND COALESCE(delivered_at, received_at) >= $2
 		ORDER BY remote_id`, site, since.UnixMilli())
 	if err != nil {
