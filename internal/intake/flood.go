@@ -22,10 +22,12 @@ type Gate interface {
 
 // limit turns a sender away that posts too much.
 func (d *door) limit(r *http.Request, v *visit) error {
+	if d.opt.Client != nil {
+		v.from = d.opt.Client(r)
+	}
 	if d.opt.Flood == nil {
 		return nil
 	}
-	v.from = d.opt.Client(r)
 	if wait := d.opt.Flood.Wait(v.from); wait > 0 {
 		return problem.NewTooMany(wait)
 	}

@@ -72,7 +72,7 @@ type Options struct {
 // is answered with a problem, so a router in front can leave all that it has no
 // route or method for to it.
 func New(sites []site.Site, keep Keeper, opt Options) http.Handler {
-	d := &door{desks: make(map[string]*desk, len(sites)), keep: keep, opt: opt, clock: newClock()}
+	d := &door{desks: make(map[string]*desk, len(sites)), keep: keep, opt: opt, clock: newClock(), echoes: spam.NewEchoes(samples()...)}
 	for _, s := range sites {
 		d.desks[s.ID] = newDesk(s, opt.Address)
 	}
@@ -98,7 +98,7 @@ type door struct {
 	keep    Keeper
 	opt     Options
 	running running
-	echoes  spam.Echoes
+	echoes  *spam.Echoes
 	clock   *clock
 }
 

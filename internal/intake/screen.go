@@ -10,6 +10,7 @@ import (
 
 	"leadrelay/internal/intake/body"
 	"leadrelay/internal/lead"
+	"leadrelay/internal/locale"
 	"leadrelay/internal/spam"
 )
 
@@ -36,7 +37,7 @@ func (d *door) screen(r *http.Request, v *visit, l *lead.Lead) (ifNoMail string)
 	refused := d.refusesCaptcha(r, v)
 	verdict := spam.Judge(spam.Submission{
 		Inquiry: l.Inquiry, Traps: v.draft.Traps, Filled: d.clock.since(v.draft.Shown, l.ReceivedAt),
-		Repeats: d.echoes.Seen(l.Message, l.ReceivedAt), Busy: d.isBusy(v), CaptchaRefused: refused, Hosts: v.desk.hosts,
+		Repeats: d.echoes.Seen(l.Site, l.Message, sender(v, l), l.ReceivedAt), Busy: d.isBusy(v), CaptchaRefused: refused, Hosts: v.desk.hosts,
 	})
 	if verdict.Score <= 0 {
 		return ""
@@ -47,6 +48,27 @@ func (d *door) screen(r *http.Request, v *visit, l *lead.Lead) (ifNoMail string)
 		return ""
 	}
 	return d.hold(l, verdict.NoMail(), v.desk.SpamThreshold)
+}
+
+// sender is who posts, as far as a text that keeps coming is concerned.
+func sender(v *visit, l *lead.Lead) spam.Sender {
+	from := spam.Sender{Mail: strings.ToLower(l.Email)}
+	addr, bits := v.from.Unmap(), 24
+	if addr.Is6() {
+		bits = 48
+	}
+	if p, err := addr.Prefix(bits); err == nil && p.IsValid() {
+		from.Net = p.String()
+	}
+	return from
+}
+
+// samples are the texts that the widget and our form come with.
+func samples() (all []string) {
+	for _, lang := range []locale.Lang{locale.ES, locale.EN} {
+		all = append(all, locale.Text(lang, "form.message.sample"))
+	}
+	return all
 }
 
 // hold lets a lead wait for a moment that its mail domain alone can set apart.

@@ -3,6 +3,7 @@ package intake_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -218,7 +219,7 @@ func TestATextThatKeepsComingIsASign(t *testing.T) {
 	d := guarded(t, 100, nil)
 	const text = "Somos una empresa con muchos años y queremos presentarnos con ustedes, escriban a https://spin.mx/x"
 	for i := range 10 {
-		require.Equal(t, 202, d.submit(asked("message", text, "property_id", "EB-"+string(rune('a'+i)))))
+		require.Equal(t, 202, d.submit(asked("message", text, "email", fmt.Sprintf("ana%d@ejemplo.mx", i))))
 	}
 	first, last := d.shelf.leads[0], d.shelf.leads[9]
 	require.NotContains(t, first.Reason, "repeated")

@@ -2,6 +2,7 @@ package spam
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -13,36 +14,57 @@ const (
 	shortestEcho = 40
 	// echoWindow is how many seconds a text is remembered.
 	echoWindow = 60 * 60
+	// mostSenders of a text are told apart: more of them say no more.
+	mostSenders = many + 1
 	// mostEchoes bounds a generation; both together stay below 2 MiB.
-	mostEchoes = 20_000
+	mostEchoes = 6_000
 )
 
-// Echoes counts how often the same text comes, in two generations: when the
-// young one is full, the old one is forgotten. It keeps no text, only a number
-// made of it that means nothing outside this process. Its zero value is ready.
+// Sender is who sends a text, as far as that is known: an e-mail, and a network
+// that is hard to leave, such as a /24 or a /48.
+type Sender struct{ Mail, Net string }
+
+// Echoes counts how many senders the same text comes from at a site, in two
+// generations: when the young one is full, the old one is forgotten. It keeps no
+// text and no sender, only numbers made of them that mean nothing outside this
+// process.
 type Echoes struct {
+	seed  maphash.Seed
+	ready map[uint64]bool // texts that a form comes with: all visitors send them
+
 	mu         sync.Mutex
-	seed       maphash.Seed
 	young, old map[uint64]echo
 }
 
 type echo struct {
-	first int64 // in Unix seconds, which are small
-	n     int
+	first      int64 // in Unix seconds
+	n          int
+	mails, net [mostSenders]uint32 // of the senders
 }
 
-// Seen notes a text and returns how often it had come before within an hour,
-// whatever its case, accents, blanks and marks. Short texts always return 0.
-func (e *Echoes) Seen(text string, now time.Time) int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.young == nil {
-		e.seed = maphash.MakeSeed()
+// NewEchoes returns echoes that have heard nothing yet. Texts that forms come
+// with never count.
+func NewEchoes(ready ...string) *Echoes {
+	e := &Echoes{seed: maphash.MakeSeed(), ready: map[uint64]bool{}}
+	for _, text := range ready {
+		key, _ := e.key(text)
+		e.ready[key] = true
 	}
+	return e
+}
+
+// Seen notes a text and returns how many other senders have sent it to the site
+// within an hour, whatever its case, accents, blanks and marks. Who shares the
+// e-mail or the network of one of them is no other: one visitor asks about five
+// properties, and one robot has a thousand addresses. Short texts always return 0.
+func (e *Echoes) Seen(site, text string, from Sender, now time.Time) int {
 	key, ok := e.key(text)
-	if !ok {
+	if !ok || e.ready[key] {
 		return 0
 	}
+	key ^= maphash.String(e.seed, site)
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	known, ok := e.young[key]
 	if !ok {
 		known = e.old[key]
@@ -50,10 +72,31 @@ func (e *Echoes) Seen(text string, now time.Time) int {
 	if known.n == 0 || now.Unix()-known.first >= echoWindow {
 		known = echo{first: now.Unix()}
 	}
-	before := known.n
-	known.n++
+	others := known.hear(e.number(from.Mail), e.number(from.Net))
 	e.put(key, known)
-	return before
+	return others
+}
+
+// hear notes a sender, if it is another, and returns how many others there are.
+func (k *echo) hear(mail, net uint32) (others int) {
+	isKnown := slices.Contains(k.mails[:k.n], mail) || (net != 0 && slices.Contains(k.net[:k.n], net))
+	switch {
+	case isKnown:
+		return k.n - 1
+	case k.n == mostSenders:
+		return k.n
+	}
+	k.mails[k.n], k.net[k.n] = mail, net
+	k.n++
+	return k.n - 1
+}
+
+// number stands for a sender's part; zero when it is unknown.
+func (e *Echoes) number(s string) uint32 {
+	if s == "" {
+		return 0
+	}
+	return uint32(maphash.String(e.seed, s)) | 1 //nolint:gosec // half of it is enough
 }
 
 func (e *Echoes) put(key uint64, known echo) {

@@ -104,11 +104,13 @@ func (e *evidence) offTopic() int {
 	return when(m.words >= long, weak)
 }
 
+// So many other senders make a text one that keeps coming.
+const few, many = 2, 8
+
 // repeated weighs a text that keeps coming. Many forms come with a text
 // ready, and all visitors send the same: talk of a property, without a link,
 // may come as often as it likes.
 func (e *evidence) repeated() int {
-	const few, many = 2, 8
 	switch {
 	case e.Repeats < few, e.pitch[property] >= 2*aWord && e.message.links == 0:
 		return 0

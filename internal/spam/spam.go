@@ -26,7 +26,7 @@ type Submission struct {
 	Traps  []string      // what came in the honeypots
 	Filled time.Duration // from the form's signed time to its arrival
 
-	// Repeats is how often the text had come lately, to whatever site; see
+	// Repeats is how many others had sent the text to the site lately; see
 	// [Echoes].
 	Repeats int
 	// Busy: the sender's address posts more than a person would.
