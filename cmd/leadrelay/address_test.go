@@ -51,7 +51,7 @@ func TestTheConsoleGivesTheRelaysOwnAddress(t *testing.T) {
 	env := settings(t, "127.0.0.1:1")
 	env["LEADRELAY_URL"] = "https://leads.casas.mx"
 	d := openDoors(t, env)
-	_, resp, _ := d.send(operatorName, question{line: "POST /login", body: "token=token-of-the-tests", header: asForm})
+	_, resp, _ := d.send(operatorName, question{line: "POST /login", body: "token=token-of-all-the-tests", header: asForm})
 	require.Equal(t, http.StatusSeeOther, resp.StatusCode)
 	session, _, _ := strings.Cut(resp.Header.Get("Set-Cookie"), ";")
 	_, resp, body := d.send(operatorName, question{line: "GET /sites", header: "Cookie: " + session})
@@ -69,7 +69,7 @@ func TestTheOperatorsDoorAnswersOnlyForItsNames(t *testing.T) {
 	d := openDoors(t, env)
 	ask := func(host, line string) (status int, body string) {
 		t.Helper()
-		req := question{line: line, header: "Authorization: Bearer token-of-the-tests"}.request(t, d.urls[operatorName])
+		req := question{line: line, header: "Authorization: Bearer token-of-all-the-tests"}.request(t, d.urls[operatorName])
 		req.Host = host
 		resp, err := d.client.Do(req)
 		require.NoError(t, err)

@@ -125,8 +125,8 @@ var byAPerson = []question{
 	{"GET /sites", 303, "", "", ""},
 	{"GET /login", 200, "", "<html", ""},
 	{"POST /login", 401, "token=token", "<html", asForm},
-	{"POST /login", 403, "token=token-of-the-tests", "", fromElsewhere},
-	{"POST /login", 303, "token=token-of-the-tests", "", asForm},
+	{"POST /login", 403, "token=token-of-all-the-tests", "", fromElsewhere},
+	{"POST /login", 303, "token=token-of-all-the-tests", "", asForm},
 	{"POST /logout", 403, "", "", fromElsewhere},
 	{"POST /logout", 303, "", "", asForm},
 }
@@ -222,18 +222,21 @@ func usualAnswers(t *testing.T) *description {
 // logIn returns the cookie of a new session.
 func (d *doors) logIn() string {
 	d.t.Helper()
-	_, resp, _ := d.send(operatorName, question{"POST /login", 303, "token=token-of-the-tests", "", asForm})
+	_, resp, _ := d.send(operatorName, question{"POST /login", 303, "token=token-of-all-the-tests", "", asForm})
 	cookies := resp.Cookies()
 	require.Len(d.t, cookies, 1)
 	return cookies[0].Name + "=" + cookies[0].Value
 }
 
-func (d *doors) askWithoutAToken() {
+func (d *doors) askWithoutAToken() { d.askGuarded(401, `"unauthorized"`, "") }
+
+// askGuarded asks for all that wants a token.
+func (d *doors) askGuarded(status int, code, header string) {
 	d.t.Helper()
 	for path, item := range d.doc.Paths.Map() {
 		for method, operation := range item.Operations() {
 			if operation.Security != nil {
-				d.ask(d.doc, question{method + " " + inBraces.ReplaceAllString(path, "1"), 401, "", `"unauthorized"`, ""})
+				d.ask(d.doc, question{method + " " + inBraces.ReplaceAllString(path, "1"), status, "", code, header})
 			}
 		}
 	}
@@ -268,7 +271,10 @@ func answersToAFlood(t *testing.T, doc *description) {
 	for range 10 {
 		d.ask(doc, question{"POST /login", 401, "token=guess", "<html", asForm})
 	}
-	d.ask(doc, question{"POST /login", 429, "token=token-of-the-tests", "<html", asForm})
+	d.ask(doc, question{"POST /login", 429, "token=guess", "<html", asForm})
+	d.doc = doc
+	d.askGuarded(429, `"too_many"`, "Authorization: Bearer guess")
+	d.ask(doc, question{"POST /login", 303, "token=token-of-all-the-tests", "", asForm})
 }
 
 func answersWithoutAStore(t *testing.T, doc *description) {

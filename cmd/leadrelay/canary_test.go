@@ -45,7 +45,7 @@ func canarySettings(t *testing.T, broker string) map[string]string {
 	key := filepath.Join(t.TempDir(), "key")
 	require.NoError(t, os.WriteFile(key, []byte("key-"+canary+"\n"), 0o600))
 	env["EASYBROKER_API_KEY"], env["EASYBROKER_API_KEY_FILE"] = "", key
-	env["LEADRELAY_OPERATOR_TOKEN"] = "token-" + canary
+	env["LEADRELAY_OPERATOR_TOKEN"] = "token-" + canary + "-of-the-tests"
 	env["LEADRELAY_LOG_LEVEL"] = "trace"
 	env["LEADRELAY_ORIGINS"] = "https://casas.mx"
 	return env

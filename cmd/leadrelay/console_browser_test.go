@@ -21,7 +21,7 @@ func TestTheOperatorsConsole(t *testing.T) {
 		v.look("login")
 		v.do(chromedp.KeyEvent("not the token"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#token-error")))
 		v.look("login, refused")
-		v.do(chromedp.KeyEvent("token-of-the-tests"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#relay")))
+		v.do(chromedp.KeyEvent("token-of-all-the-tests"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#relay")))
 		v.look("sites")
 		v.open(d.urls[operatorName]+"/sites?relay=leads", "#relay-error")
 		v.look("sites, for no address")
@@ -48,7 +48,7 @@ func TestTheOperatorsConsole(t *testing.T) {
 func TestTheConsolesTagPutsAFormOnAPage(t *testing.T) {
 	h := openHost(t)
 	operator := openTab(t, h.ctx)
-	operator.do(chromedp.Navigate("http://"+h.process.operator), chromedp.SendKeys(chromedp.CSS("#token"), "token-of-the-tests"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#relay")),
+	operator.do(chromedp.Navigate("http://"+h.process.operator), chromedp.SendKeys(chromedp.CSS("#token"), "token-of-all-the-tests"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#relay")),
 		chromedp.Navigate("http://"+h.process.operator+"/sites?property_id=EB-CO1&relay="+h.relay), chromedp.WaitVisible(chromedp.CSS("#tag-default")))
 	tag := ask(operator, chromedp.Value(chromedp.CSS("#tag-default")))
 	pinned := ask(operator, chromedp.Value(chromedp.CSS("details textarea")))

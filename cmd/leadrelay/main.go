@@ -98,7 +98,7 @@ func (p *program) fail(err error) int {
 	switch {
 	case errors.Is(err, errDrift):
 		return exitDrift
-	case errors.As(err, &settings), errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
+	case errors.As(err, &settings), errors.Is(err, errWeakToken), errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
 		return exitConfig
 	}
 	return exitFailure

@@ -88,7 +88,7 @@ func TestExitCodes(t *testing.T) {
 		"a replay of everything":                  {good(), []string{"leads", "replay", "--dry-run"}, 64, "say which leads"},
 		"a reconciliation since nobody knows":     {good(), []string{"reconcile", "--since", "yesterday"}, 64, "--since wants a duration"},
 		"a reconciliation since tomorrow":         {good(), []string{"reconcile", "--since", "-24h"}, 64, "--since"},
-		"a reconciliation with nobody":            {good("LEADRELAY_OPERATOR_TOKEN", "t", "LEADRELAY_OPERATOR_ADDR", freeAddr(t)), []string{"reconcile"}, 1, "is the relay running?"},
+		"a reconciliation with nobody":            {good("LEADRELAY_OPERATOR_TOKEN", "token-of-all-the-tests", "LEADRELAY_OPERATOR_ADDR", freeAddr(t)), []string{"reconcile"}, 1, "is the relay running?"},
 		"faults that are no JSON":                 {nil, []string{"fakebroker", "--faults", "down"}, 1, "faults"},
 		"a file of faults that is not there":      {nil, []string{"fakebroker", "--faults", "@nowhere"}, 78, "nowhere"},
 		"a key of no half of the API":             {nil, []string{"fakebroker", "--key", "acount:k"}, 64, "--key wants partner:KEY or account:KEY"},

@@ -36,7 +36,7 @@ func settings(t *testing.T, broker string) map[string]string {
 		"LEADRELAY_SOURCE":              "casas.mx",
 		"LEADRELAY_ADDR":                "127.0.0.1:0",
 		"LEADRELAY_OPERATOR_ADDR":       "127.0.0.1:0",
-		"LEADRELAY_OPERATOR_TOKEN":      "token-of-the-tests",
+		"LEADRELAY_OPERATOR_TOKEN":      "token-of-all-the-tests",
 		"LEADRELAY_DATABASE":            filepath.Join(t.TempDir(), "leadrelay.db"),
 		"LEADRELAY_DRAIN":               "0s",
 		"LEADRELAY_LIMIT_ADDRESS":       "off",

@@ -239,13 +239,15 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 		rules[s.ID] = s.Rules
 		sites[i] = console.Site{ID: s.ID, Source: s.Source, Origins: s.Origins.List(), Snippet: snippetOf(s)}
 	}
-	api := console.New(r.store, courier.NewAuditor(r.courier, r.store), rules, token, metrics.Handler())
+	gate := console.NewGate(token, server.Proxies(cfg.TrustedProxies).Client, log)
+	metrics.Register(gate.Logins())
+	api := console.New(r.store, courier.NewAuditor(r.courier, r.store), rules, gate, metrics.Handler())
 	ready := console.Readyz(server.Readyz(r.store.Ready, r.drain), r.store.Ready, r.drain.Begun, r.courier.Status)
 	hosts := server.NewHosts(cfg.OperatorAddr, cfg.OperatorURL.Host())
 	mux := door("operator", ready, r, metrics, log, hosts.Only(http.HandlerFunc(console.RefuseHost)))
 	mux.Get(console.OpenAPIPath, console.OpenAPI)
 	mux.Head(console.OpenAPIPath, console.OpenAPI)
-	console.NewPages(cfg.URL.String(), sites, token).Route(mux)
+	console.NewPages(cfg.URL.String(), sites, gate).Route(mux)
 	mux.Mount("/", api)
 	mux.MethodNotAllowed(api.ServeHTTP)
 	return mux

@@ -16,6 +16,9 @@ import (
 	"leadrelay/internal/secret"
 )
 
+// errWeakToken is not worth another start.
+var errWeakToken = fmt.Errorf("has fewer than %d characters", config.ShortestToken)
+
 // tokenFile is where the operator's token lies when nobody set one: beside the
 // database, for its owner alone.
 func tokenFile(cfg config.Config) string {
@@ -90,6 +93,9 @@ func readToken(cfg config.Config) (secret.Text, error) {
 	token := strings.TrimSpace(string(data))
 	if token == "" {
 		return secret.Text{}, fmt.Errorf("operator token: %s is empty; remove it, and the next start makes a new one", tokenFile(cfg))
+	}
+	if len(token) < config.ShortestToken {
+		return secret.Text{}, fmt.Errorf("operator token: %s %w; remove it, and the next start makes a new one", tokenFile(cfg), errWeakToken)
 	}
 	return secret.New(token), nil
 }

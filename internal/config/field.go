@@ -152,8 +152,11 @@ func nth(v value, i int) string {
 }
 
 // hidden is a secret, written down or in a file of its own.
-func hidden(at func(target) *secret.Text) field {
-	f := one(key, at)
+func hidden(at func(target) *secret.Text) field { return hiddenAs(key, at) }
+
+// hiddenAs is hidden for a secret that is more than a key.
+func hiddenAs(read func(string) (secret.Text, error), at func(target) *secret.Text) field {
+	f := one(read, at)
 	plain := f.read
 	f.secret = true
 	f.read = func(l *loader, t target, v value) {

@@ -20,7 +20,7 @@ addr: 127.0.0.1:80
 operator_addr: :9091
 url: https://Casas.co/leads/
 operator_url: https://ops.casas.co
-operator_token: "t0ken"
+operator_token: "t0ken-of-the-0perator"
 database: /var/lib/leadrelay/leads.db
 trusted_proxies: [10.0.0.0/8, fd00::/8]
 log_level: warn
@@ -88,7 +88,7 @@ func TestTheFileSaysEverything(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1:80", c.Addr)
 	require.Equal(t, ":9091", c.OperatorAddr)
-	require.Equal(t, "t0ken", c.OperatorToken.Reveal())
+	require.Equal(t, "t0ken-of-the-0perator", c.OperatorToken.Reveal())
 	require.Equal(t, config.Database("/var/lib/leadrelay/leads.db"), c.Database)
 	require.Len(t, c.TrustedProxies, 2)
 	require.Equal(t, "warn", c.LogLevel.String())
@@ -258,7 +258,7 @@ func TestWhatIsFineInAFile(t *testing.T) {
 		"numbers and truths as ids":        "sites: {1: {source: a.mx}, true: {source: b.mx}}",
 		"a list as the environment has it": "courier: {schedule: '1s,2s'}\nsites: {a: {source: a.mx, origins: 'https://a.mx, https://b.mx'}}",
 		"a template with tabs and more":    "sites:\r\n  a:\r\n    source: a.mx\r\n    message_template: |\r\n      {message}\r\n      \"\ta: \\ # 🏡 {{ ñ\u00ad\U000e0001\r\n\r\n       De: {¿Crédito? 100%}\r\n",
-		"a key in a block":                 "operator_token: |\n  t0ken\nsites: {a: {source: a.mx}}",
+		"a key in a block":                 "operator_token: |\n  t0ken-of-the-0perator\nsites: {a: {source: a.mx}}",
 		"origins of none":                  "sites: {a: {source: a.mx, origins: []}}",
 		"fields of none":                   "sites: {a: {source: a.mx, fields: {}}}",
 		"an id of 63 letters":              "sites: {" + strings.Repeat("a", 63) + ": {source: a.mx}}",
@@ -267,7 +267,7 @@ func TestWhatIsFineInAFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c, err := load(vars{"LEADRELAY_CONFIG": "relay.yaml", "EASYBROKER_API_KEY": "k3y"}, map[string]string{"relay.yaml": file})
 			require.NoError(t, err)
-			text := strings.ReplaceAll(strings.ReplaceAll(printed(t, c), `api_key: "•••"`, "api_key: k3y"), `"•••"`, "t0ken")
+			text := strings.ReplaceAll(strings.ReplaceAll(printed(t, c), `api_key: "•••"`, "api_key: k3y"), `"•••"`, "t0ken-of-the-0perator")
 			again, err := loadFile(text)
 			require.NoError(t, err)
 			require.Equal(t, c, again)
@@ -344,7 +344,7 @@ sites:
 
 	_, err = loadFile(text)
 	require.Len(t, complaints(err), 4, "dots are no secret")
-	for _, secret := range []string{"t0ken", "0wn-k3y", "c4ptcha", "shared-k3y"} {
+	for _, secret := range []string{"t0ken-of-the-0perator", "0wn-k3y", "c4ptcha", "shared-k3y"} {
 		text = strings.Replace(text, `"•••"`, secret, 1)
 	}
 	again, err := loadFile(text)
@@ -409,7 +409,7 @@ func TestNoSecretIsEverShown(t *testing.T) {
 		}
 	}
 	right := enough(vars{
-		"EASYBROKER_API_KEY": canary, "LEADRELAY_OPERATOR_TOKEN": canary,
+		"EASYBROKER_API_KEY": canary, "LEADRELAY_OPERATOR_TOKEN": canary + "-of-the-operator",
 		"LEADRELAY_DATABASE": "postgres://user:" + canary + "@db:5432/leads?sslmode=disable",
 	})
 	c, err := load(right, nil)

@@ -88,7 +88,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 	c, err := load(vars{
 		"EASYBROKER_API_KEY": " k3y\n", "EASYBROKER_COUNTRY_CODE": "CO", "EASYBROKER_URL": "http://127.0.0.1:7777/v1/",
 		"EASYBROKER_API": "account", "EASYBROKER_REMOTE_ID": "s", "EASYBROKER_SEND_SOURCE": "false",
-		"EASYBROKER_USE_PARTNER_CODE": "true", "LEADRELAY_ADDR": "127.0.0.1:1", "LEADRELAY_OPERATOR_ADDR": "[::1]:2", "LEADRELAY_OPERATOR_TOKEN": "t0ken",
+		"EASYBROKER_USE_PARTNER_CODE": "true", "LEADRELAY_ADDR": "127.0.0.1:1", "LEADRELAY_OPERATOR_ADDR": "[::1]:2", "LEADRELAY_OPERATOR_TOKEN": "t0ken-of-the-0perator",
 		"LEADRELAY_URL": "https://leads.casas.co/", "LEADRELAY_OPERATOR_URL": "https://ops.casas.co:8443",
 		"LEADRELAY_DATABASE": "postgres://u:p%40ss@db/leads?sslmode=verify-full",
 		"LEADRELAY_SOURCE":   "casas.co", "LEADRELAY_ORIGINS": "https://casas.co, https://*.casas.co,",
@@ -115,7 +115,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 	require.Equal(t, "[::1]:2", c.OperatorAddr)
 	require.Equal(t, "https://leads.casas.co", c.URL.String())
 	require.Equal(t, "https://ops.casas.co:8443", c.OperatorURL.String())
-	require.Equal(t, "t0ken", c.OperatorToken.Reveal())
+	require.Equal(t, "t0ken-of-the-0perator", c.OperatorToken.Reveal())
 	require.Equal(t, "postgres://u:p%40ss@db/leads?sslmode=verify-full", string(c.Database))
 	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}, c.TrustedProxies)
 	require.Equal(t, zerolog.DebugLevel, c.LogLevel)
@@ -176,6 +176,7 @@ func TestAWrongVariableIsNamed(t *testing.T) {
 		"a key with a blank inside":             {vars{"EASYBROKER_API_KEY": "k3y k3y"}, "EASYBROKER_API_KEY: has blanks inside"},
 		"a key with a letter of no header":      {vars{"EASYBROKER_API_KEY": "llavé"}, "EASYBROKER_API_KEY: has characters that no key has"},
 		"the dots that print shows":             {vars{"EASYBROKER_API_KEY": "•••"}, "EASYBROKER_API_KEY: ••• stands for a secret that was hidden; put the secret itself, or the name of its file"},
+		"a token that can be guessed":           {vars{"LEADRELAY_OPERATOR_TOKEN": "password"}, "LEADRELAY_OPERATOR_TOKEN: has fewer than 20 characters; leave it out, and the first start makes a good one"},
 		"the example's token":                   {vars{"LEADRELAY_OPERATOR_TOKEN": "changeme"}, "LEADRELAY_OPERATOR_TOKEN: still is the example's; put your own"},
 		"a secret given twice":                  {vars{"EASYBROKER_API_KEY_FILE": "key"}, "EASYBROKER_API_KEY_FILE: and EASYBROKER_API_KEY are both set; keep one"},
 		"a secret's file that is not there":     {vars{"LEADRELAY_OPERATOR_TOKEN_FILE": "nowhere"}, "LEADRELAY_OPERATOR_TOKEN_FILE: cannot read the file: file does not exist"},
@@ -296,12 +297,12 @@ func TestSecretsComeFromFiles(t *testing.T) {
 		"LEADRELAY_CONFIG": "relay.yaml",
 	}
 	c, err := load(env, map[string]string{
-		"key": "k3y \r\n", "token": "t0ken\n", "other": "0ther\n",
+		"key": "k3y \r\n", "token": "t0ken-of-the-0perator\n", "other": "0ther\n",
 		"relay.yaml": "sites: {b: {source: b.mx, easybroker: {api_key_file: other}}, c: {source: c.mx}}",
 	})
 	require.NoError(t, err)
 	require.Empty(t, c.Warnings)
-	require.Equal(t, "t0ken", c.OperatorToken.Reveal())
+	require.Equal(t, "t0ken-of-the-0perator", c.OperatorToken.Reveal())
 	require.Equal(t, "0ther", c.Sites[0].EasyBroker.Key.Reveal())
 	require.Equal(t, "k3y", c.Sites[1].EasyBroker.Key.Reveal())
 	require.Equal(t, "k3y", c.Sites[2].EasyBroker.Key.Reveal())
@@ -315,7 +316,7 @@ func TestSecretsComeFromFiles(t *testing.T) {
 		strings.Repeat("k", 1<<20+1): "cannot read the file: it has more than 1 MiB",
 	} {
 		delete(env, "LEADRELAY_CONFIG")
-		_, err := load(env, map[string]string{"key": text, "token": "t0ken"})
+		_, err := load(env, map[string]string{"key": text, "token": "t0ken-of-the-0perator"})
 		require.Equal(t, []string{"EASYBROKER_API_KEY_FILE: " + want}, complaints(err))
 	}
 }
@@ -323,7 +324,7 @@ func TestSecretsComeFromFiles(t *testing.T) {
 func TestASecretThatOthersCanReadIsAWarning(t *testing.T) {
 	disk := fstest.MapFS{
 		"key":        {Data: []byte("k3y"), Mode: 0o644},
-		"relay.yaml": {Data: []byte("operator_token: t0ken\nsites: {a: {source: a.mx}, b: {source: b.mx}}"), Mode: 0o640},
+		"relay.yaml": {Data: []byte("operator_token: t0ken-of-the-0perator\nsites: {a: {source: a.mx}, b: {source: b.mx}}"), Mode: 0o640},
 	}
 	env := vars{"EASYBROKER_API_KEY_FILE": "key", "LEADRELAY_CONFIG": "relay.yaml"}
 	c, err := config.Load(func(name string) string { return env[name] }, disk.Open)
@@ -335,7 +336,7 @@ func TestASecretThatOthersCanReadIsAWarning(t *testing.T) {
 }
 
 func TestAPipeIsReadOnce(t *testing.T) {
-	disk, opened := fstest.MapFS{"key": {Data: []byte("k3y"), Mode: 0o600}}, 0
+	disk, opened := fstest.MapFS{"key": {Data: []byte("k3y-of-twenty-letters"), Mode: 0o600}}, 0
 	env := vars{"LEADRELAY_SOURCE": "casas.mx", "EASYBROKER_API_KEY_FILE": "key", "LEADRELAY_OPERATOR_TOKEN_FILE": "key"}
 	_, err := config.Load(func(name string) string { return env[name] }, func(name string) (fs.File, error) {
 		opened++

@@ -199,6 +199,18 @@ func key(s string) (secret.Text, error) {
 	return secret.New(s), nil
 }
 
+// ShortestToken is how many characters a token of the operator has at least.
+// Nothing else keeps a guesser out.
+const ShortestToken = 20
+
+func operatorToken(s string) (secret.Text, error) {
+	t, err := key(s)
+	if err == nil && len(s) < ShortestToken {
+		return secret.Text{}, fmt.Errorf("has fewer than %d characters; leave it out, and the first start makes a good one", ShortestToken)
+	}
+	return t, err
+}
+
 // root reads the address of an API, without a slash at its end.
 func root(s string) (string, error) {
 	u, err := url.Parse(s)

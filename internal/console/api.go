@@ -15,7 +15,6 @@ import (
 
 	"leadrelay/internal/lead"
 	"leadrelay/internal/problem"
-	"leadrelay/internal/secret"
 )
 
 // Leads is the part of the store that an operator looks into, and changes.
@@ -45,12 +44,12 @@ type Courier interface {
 	Status() []lead.Credential
 }
 
-// New returns the operator API, and metrics beside it, for holders of the
-// token. The rules are those of each site, for leads that a person corrects.
-func New(store Store, courier Courier, rules map[string]lead.Rules, token secret.Text, metrics http.Handler) http.Handler {
+// New returns the operator API, and metrics beside it, for whom the gate lets in
+// with each request. The rules are those of each site, for leads that a person corrects.
+func New(store Store, courier Courier, rules map[string]lead.Rules, gate *Gate, metrics http.Handler) http.Handler {
 	a := api{store, courier, rules}
 	mux := chi.NewRouter()
-	mux.Use(requireToken(token))
+	mux.Use(gate.guard)
 	a.route(mux)
 	for _, method := range looks {
 		mux.Method(method, "/metrics", metrics)
@@ -103,23 +102,16 @@ func wrongMethod(mux chi.Routes, r *http.Request) error {
 	return problem.NewMethodNotAllowed(strings.Join(allow, ", "))
 }
 
-const challenge = `Bearer realm="leadrelay"`
+// patience is how long a person's question may read. Whoever wants all leads
+// that mention a word may wait; the machine has other work.
+const patience = 5 * time.Second
 
-func requireToken(token secret.Text) func(http.Handler) http.Handler {
-	refuse := problem.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
-		return problem.New(problem.Unauthorized, nil).With("WWW-Authenticate", challenge)
-	})
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-			if token.IsZero() || !strings.EqualFold(scheme, "Bearer") || !token.Equal(strings.TrimSpace(given)) {
-				refuse.ServeHTTP(w, r)
-				return
-			}
-			problem.Guard(w.Header()) // metrics would set neither
-			next.ServeHTTP(w, r)
-		})
+// unread is the answer to a question that the store could not answer.
+func unread(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return problem.NewTooSlow(patience, err)
 	}
+	return problem.NewTryAgain(time.Second, err)
 }
 
 func (a api) list(w http.ResponseWriter, r *http.Request) error {
@@ -127,9 +119,11 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	leads, more, err := a.store.List(r.Context(), f)
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	leads, more, err := a.store.List(ctx, f)
 	if err != nil {
-		return problem.NewTryAgain(time.Second, err)
+		return unread(ctx, err)
 	}
 	page := Page{Leads: make([]Lead, len(leads))}
 	for i, l := range leads {
@@ -147,12 +141,14 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	l, attempts, err := a.store.Find(r.Context(), id)
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	l, attempts, err := a.store.Find(ctx, id)
 	if errors.Is(err, lead.ErrNotFound) {
 		return problem.New(problem.NotFound, err)
 	}
 	if err != nil {
-		return problem.NewTryAgain(time.Second, err)
+		return unread(ctx, err)
 	}
 	return writeJSON(w, story(l, attempts))
 }

@@ -17,7 +17,6 @@ import (
 	"leadrelay/internal/console"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/problem"
-	"leadrelay/internal/secret"
 )
 
 func TestFilters(t *testing.T) {
@@ -210,7 +209,7 @@ func (f finder) List(_ context.Context, asked lead.Filter) ([]lead.Lead, bool, e
 
 func TestWithoutParametersTheFilterIsEmpty(t *testing.T) {
 	var asked lead.Filter
-	d := &desk{t: t, Handler: console.New(finder{asked: &asked}, nil, nil, secret.New(token), http.HandlerFunc(metrics))}
+	d := &desk{t: t, Handler: console.New(finder{asked: &asked}, nil, nil, gate(token), http.HandlerFunc(metrics))}
 	w := d.get("/api/v1/leads")
 	require.Equal(t, http.StatusOK, w.Code)
 	require.Equal(t, lead.Filter{Limit: 50}, asked)

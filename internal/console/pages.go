@@ -7,15 +7,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
-	"time"
 
 	"github.com/go-chi/chi/v5"
-	"golang.org/x/time/rate"
 
 	"leadrelay/internal/locale"
 	"leadrelay/internal/problem"
-	"leadrelay/internal/secret"
 	"leadrelay/web"
 )
 
@@ -31,19 +27,14 @@ type Site struct {
 type Pages struct {
 	relay    string // where the public door is on the web; empty when nobody has said
 	sites    []Site
-	token    secret.Text
+	gate     *Gate
 	sessions sessions
-	tries    *rate.Limiter
 }
 
-// NewPages returns the pages for a holder of the token. relay is where the
-// public door is on the web, if that is known.
-func NewPages(relay string, sites []Site, token secret.Text) *Pages {
-	const tries = 10 // at once, then one a second, of all browsers together
-	return &Pages{
-		relay: relay, sites: sites, token: token, tries: rate.NewLimiter(rate.Every(time.Second), tries),
-		sessions: sessions{ends: make(map[[sha256.Size]byte]time.Time)},
-	}
+// NewPages returns the pages for whom the gate lets in. relay is where the public
+// door is on the web, if that is known.
+func NewPages(relay string, sites []Site, gate *Gate) *Pages {
+	return &Pages{relay: relay, sites: sites, gate: gate, sessions: sessions{live: make(map[[sha256.Size]byte]session)}}
 }
 
 // Route adds the pages to the operator's door.
@@ -81,12 +72,12 @@ func (p *Pages) showLogin(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Pages) login(w http.ResponseWriter, r *http.Request) error {
-	if !p.tries.Allow() {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	switch ok, wait := p.gate.opens(r, byPage, r.PostFormValue("token")); {
+	case wait > 0:
 		w.Header().Set("Retry-After", "1")
 		return refuse(w, r, http.StatusTooManyRequests, "console.login.slow")
-	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	if p.token.IsZero() || !p.token.Equal(strings.TrimSpace(r.PostFormValue("token"))) {
+	case !ok:
 		w.Header().Set("WWW-Authenticate", challenge)
 		return refuse(w, r, http.StatusUnauthorized, "console.login.wrong")
 	}

@@ -13,7 +13,6 @@ import (
 
 	"leadrelay/internal/console"
 	"leadrelay/internal/lead"
-	"leadrelay/internal/secret"
 )
 
 // slow is a courier that reads long lists.
@@ -46,7 +45,7 @@ func (l one) Addr() net.Addr { return &net.TCPAddr{} }
 // The door gives a request seconds, and ten thousand leads take minutes.
 func TestALongReplayMayTakeItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		api := console.New(nil, &slow{takes: 10 * time.Minute}, nil, secret.New(token), http.HandlerFunc(metrics))
+		api := console.New(nil, &slow{takes: 10 * time.Minute}, nil, gate(token), http.HandlerFunc(metrics))
 		server := &http.Server{Handler: api, ReadTimeout: 40 * time.Second, WriteTimeout: time.Minute}
 		ours, theirs := net.Pipe()
 		l := one{make(chan net.Conn, 1)}
@@ -65,4 +64,31 @@ func TestALongReplayMayTakeItsTime(t *testing.T) {
 		close(l.conns)
 		require.ErrorIs(t, <-served, net.ErrClosed)
 	})
+}
+
+// stuck is a store that finds nothing before a question is over.
+type stuck struct{ finder }
+
+func (stuck) List(ctx context.Context, _ lead.Filter) ([]lead.Lead, bool, error) {
+	<-ctx.Done()
+	return nil, false, ctx.Err()
+}
+
+func (stuck) Find(ctx context.Context, _ lead.RemoteID) (lead.Lead, []lead.Attempt, error) {
+	<-ctx.Done()
+	return lead.Lead{}, nil, ctx.Err()
+}
+
+func TestAQuestionThatTakesTooLongIsGivenUp(t *testing.T) {
+	for _, target := range []string{"/api/v1/leads?q=zzzz", "/api/v1/leads/7"} {
+		synctest.Test(t, func(t *testing.T) {
+			d := &desk{t: t, Handler: console.New(stuck{}, nil, nil, gate(token), http.HandlerFunc(metrics))}
+			begun := time.Now()
+			w := d.askAs("Bearer "+token, "GET", target)
+			require.Equal(t, http.StatusServiceUnavailable, w.Code)
+			require.Equal(t, 5*time.Second, time.Since(begun))
+			require.Equal(t, "5", w.Header().Get("Retry-After"))
+			require.Contains(t, w.Body.String(), `"too_slow"`)
+		})
+	}
 }

@@ -9,8 +9,12 @@ import (
 	"time"
 )
 
-// A session lasts a working day, used or not.
-const sessionLasts = 12 * time.Hour
+// A session lasts a working day at most, and ends an hour after it was last used:
+// what NIST SP 800-63B asks of whoever sees other people's data.
+const (
+	sessionLasts = 12 * time.Hour
+	sessionIdles = time.Hour
+)
 
 const sessionCookie = "leadrelay_session"
 
@@ -18,16 +22,21 @@ const sessionCookie = "leadrelay_session"
 // restart, which a new token needs too, ends all of them.
 type sessions struct {
 	mu   sync.Mutex
-	ends map[[sha256.Size]byte]time.Time // by the digest of their ids
+	live map[[sha256.Size]byte]session // by the digest of their ids
 }
+
+// session ends at the earlier of the two.
+type session struct{ ends, idles time.Time }
+
+func (s session) isOver(now time.Time) bool { return !now.Before(s.ends) || !now.Before(s.idles) }
 
 // begin gives the browser a new session; the one that it had ends.
 func (s *sessions) begin(w http.ResponseWriter, r *http.Request) {
 	id, now := rand.Text(), time.Now()
 	s.end(r)
 	s.mu.Lock()
-	maps.DeleteFunc(s.ends, func(_ [sha256.Size]byte, end time.Time) bool { return now.After(end) })
-	s.ends[sha256.Sum256([]byte(id))] = now.Add(sessionLasts)
+	maps.DeleteFunc(s.live, func(_ [sha256.Size]byte, one session) bool { return one.isOver(now) })
+	s.live[digestOf(id, r)] = session{ends: now.Add(sessionLasts), idles: now.Add(sessionIdles)}
 	s.mu.Unlock()
 	setCookie(w, r, id, int(sessionLasts/time.Second))
 }
@@ -35,13 +44,21 @@ func (s *sessions) begin(w http.ResponseWriter, r *http.Request) {
 func (s *sessions) end(r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.ends, digest(r))
+	delete(s.live, digest(r))
 }
 
+// has reports whether the request has a session, and uses it.
 func (s *sessions) has(r *http.Request) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return time.Now().Before(s.ends[digest(r)])
+	key, now := digest(r), time.Now()
+	one, ok := s.live[key]
+	if !ok || one.isOver(now) {
+		return false
+	}
+	one.idles = now.Add(sessionIdles)
+	s.live[key] = one
+	return true
 }
 
 // digest is that of the request's session. Who reads the memory of the process,
@@ -51,7 +68,13 @@ func digest(r *http.Request) [sha256.Size]byte {
 	if err != nil {
 		return [sha256.Size]byte{} // of no id
 	}
-	return sha256.Sum256([]byte(cookie.Value))
+	return digestOf(cookie.Value, r)
+}
+
+// digestOf holds the browser's name, too: a cookie that another program has read,
+// as one on any port of this machine can, is no session there.
+func digestOf(id string, r *http.Request) [sha256.Size]byte {
+	return sha256.Sum256([]byte(id + "\x00" + r.UserAgent()))
 }
 
 // setCookie keeps the cookie from scripts and from other sites' requests. The

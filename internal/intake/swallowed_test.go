@@ -78,7 +78,7 @@ func (d *judging) discard(id lead.RemoteID) {
 
 const offTopic = "Les escribo porque quiero saber todo lo que ustedes hacen en su empresa, y también qué más me pueden contar de ella por favor"
 
-// ATTACK.md 3: the captcha's script was blocked, and then it was not.
+// The captcha's script was blocked, and then it was not.
 func TestASecondTryWithATokenGoesOut(t *testing.T) {
 	d := newJudging(t, 100)
 	first := d.post("", "message", offTopic, "token", "")
@@ -93,7 +93,7 @@ func TestASecondTryWithATokenGoesOut(t *testing.T) {
 	require.Equal(t, []string{"costa"}, d.released, "its courier hears of it")
 }
 
-// ATTACK.md 3: an enemy posts a visitor's inquiry first, so that it looks bad.
+// An enemy posts a visitor's inquiry first, so that it looks bad.
 func TestRubbishSwallowsNoVisitor(t *testing.T) {
 	for _, key := range []string{"", "k"} {
 		t.Run("key "+key, func(t *testing.T) {
@@ -187,7 +187,7 @@ func TestWhatARepeatAddsIsKept(t *testing.T) {
 	}
 }
 
-// ATTACK.md 6: a fixed id in a page that was copied. Nobody closes the form, not
+// A fixed id in a page that was copied. Nobody closes the form, not
 // even to who left the same address, and a webhook's fixed id closes nothing.
 func TestAFixedIDClosesNoForm(t *testing.T) {
 	d := newJudging(t, 100)

@@ -12,7 +12,7 @@ import (
 
 var problems = []string{
 	"unreadable", "origin_not_allowed", "unknown_site", "not_found", "method_not_allowed", "in_progress", "wrong_state", "too_large",
-	"unsupported_type", "invalid", "key_reused", "too_many", "internal", "try_again",
+	"unsupported_type", "invalid", "key_reused", "too_many", "internal", "try_again", "too_slow",
 }
 
 var codes = []string{

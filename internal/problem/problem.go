@@ -36,6 +36,7 @@ const (
 	KeyReused        Code = "key_reused"
 	TooMany          Code = "too_many"
 	TryAgain         Code = "try_again"
+	TooSlow          Code = "too_slow"
 	Internal         Code = "internal"
 )
 
@@ -57,6 +58,7 @@ var statuses = map[Code]int{
 	KeyReused:        http.StatusUnprocessableEntity,
 	TooMany:          http.StatusTooManyRequests,
 	TryAgain:         http.StatusServiceUnavailable,
+	TooSlow:          http.StatusServiceUnavailable,
 	Internal:         http.StatusInternalServerError,
 }
 
@@ -109,6 +111,13 @@ func NewMethodNotAllowed(allow string) *Error {
 // NewTryAgain says that nothing was done and when to come back.
 func NewTryAgain(after time.Duration, cause error) *Error {
 	e := New(TryAgain, cause)
+	e.RetryAfter = after
+	return e
+}
+
+// NewTooSlow says that there was too much to read, and when to ask again.
+func NewTooSlow(after time.Duration, cause error) *Error {
+	e := New(TooSlow, cause)
 	e.RetryAfter = after
 	return e
 }

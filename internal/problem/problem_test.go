@@ -20,7 +20,7 @@ import (
 var statuses = map[problem.Code]int{
 	problem.Unreadable: 400, problem.BadQuery: 400, problem.Unauthorized: 401, problem.OriginNotAllowed: 403, problem.UnknownHost: 421, problem.UnknownSite: 404, problem.NotFound: 404, problem.MethodNotAllowed: 405,
 	problem.InProgress: 409, problem.WrongState: 409, problem.TooLarge: 413, problem.UnsupportedType: 415, problem.Invalid: 422, problem.KeyReused: 422,
-	problem.TooMany: 429, problem.TryAgain: 503, problem.Internal: 500,
+	problem.TooMany: 429, problem.TryAgain: 503, problem.TooSlow: 503, problem.Internal: 500,
 }
 
 func TestEveryProblemHasItsStatusAndWords(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 	"leadrelay/internal/store/storetest"
 )
 
-// ATTACK.md 10: eight people search large leads for what is in none of them, and
+// Eight people search large leads for what is in none of them, and
 // a new lead goes out all the same: from the post to the end of its attempt, 99 of
 // 100 take less than a second.
 func TestSearchesKeepNoLeadWaiting(t *testing.T) {
