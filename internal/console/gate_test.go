@@ -49,7 +49,7 @@ func (d *guarded) bear(from, given string) *httptest.ResponseRecorder {
 	return w
 }
 
-// ATTACK.md 7: 400 wrong bearers in 0.4 s, and the owner beside them, at the same
+// 400 wrong bearers in 0.4 s, and the owner beside them, at the same
 // address.
 func TestAGuesserIsSlowedAndLocksNobodyOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

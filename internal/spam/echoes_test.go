@@ -24,7 +24,7 @@ func seen(e *spam.Echoes, text string, now time.Time) int {
 	return e.Seen("casas", text, spam.Sender{Mail: fmt.Sprintf("%d@ejemplo.mx", n), Net: fmt.Sprint(n)}, now)
 }
 
-// ATTACK.md 11: a text that floods one site says nothing of another's visitors,
+// A text that floods one site says nothing of another's visitors,
 // and one sender is one, however many addresses he has.
 func TestEchoesCountSendersOfASite(t *testing.T) {
 	e := spam.NewEchoes()
