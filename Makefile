@@ -19,7 +19,7 @@ run: build ## Run the relay with the settings of the environment.
 	bin/leadrelay serve
 
 test: deps ## Run every test, with the race detector; installs what they need.
-	$(GO) test -race -shuffle=on -timeout 20m ./...
+	$(GO) test -race -shuffle=on -timeout 30m ./...
 
 torture: ## Every fault at every instant, in full; takes a while.
 	LEADRELAY_TORTURE=full LEADRELAY_SEEDS=10000 LEADRELAY_KILL_ROUNDS=300 $(GO) test -count=1 -p 1 -timeout 3h -v \
