@@ -22,7 +22,7 @@ func TestTextsArriveAsTheyWereWritten(t *testing.T) {
 		"B1 accents":                  {"José Ñandú, Zoë", "¿Cuánto es el depósito?", ""},
 		"B1 accents in two pieces":    {"Zoë", "¿Cua\u0301nto?", "¿Cuánto?"},
 		"B2 emoji of many parts":      {"Ana 🦊", "👨‍👩‍👧‍👦 🇲🇽 👍🏽 🏴󠁧󠁢󠁳󠁣󠁴󠁿", ""},
-		"B2 five thousand of them":    {"Ana", strings.Repeat("👍🏽", 2500), ""},
+		"B2 three thousand of them":   {"Ana", strings.Repeat("👍🏽", 1500), ""},
 		"B3 a NUL":                    {"Ana", "Ho\x00la", "Hola"},
 		"B4 control characters":       {"Ana", "\x1b[31mHola\u009b\x7f", "[31mHola"},
 		"B13 a script":                {"<b>Ana</b>", "<script>alert(1)</script>", ""},
