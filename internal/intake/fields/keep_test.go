@@ -146,7 +146,7 @@ func (g *generator) requireAllKept(d *fields.Draft) {
 		kept.WriteString(v + "\n")
 	}
 	for _, p := range l.Extra {
-		kept.WriteString(p.Name + "\n" + p.Value + "\n")
+		kept.WriteString(p.Name + "\n" + p.Value + "\n" + textsOf(p.Value))
 	}
 	gone := 0
 	for _, v := range g.values {
@@ -187,3 +187,30 @@ func FuzzRead(f *testing.F) {
 
 // form is a form of one field.
 func form(name, value string) string { return url.QueryEscape(name) + "=" + url.QueryEscape(value) }
+
+// textsOf are the texts in a value that lay too deep, and is kept as JSON: there
+// < may be \u003c.
+func textsOf(value string) string {
+	var list any
+	if json.Unmarshal([]byte(value), &list) != nil {
+		return ""
+	}
+	var all strings.Builder
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			all.WriteString(v + "\n")
+		case []any:
+			for _, one := range v {
+				walk(one)
+			}
+		case map[string]any:
+			for _, one := range v {
+				walk(one)
+			}
+		}
+	}
+	walk(list)
+	return all.String()
+}
