@@ -154,7 +154,9 @@ func (g *generator) requireAllKept(d *fields.Draft) {
 			gone++
 		}
 	}
-	require.LessOrEqual(g, gone, l.LeftOut)
+	if gone > 0 {
+		require.Positive(g, l.LeftOut) // a field that lay too deep may hold several
+	}
 	if !g.isLong {
 		require.Zero(g, gone)
 	}
