@@ -143,7 +143,7 @@ func (g *generator) requireAllKept(d *fields.Draft) {
 		kept.WriteString(l.Get(f) + "\n")
 	}
 	for _, v := range l.Context {
-		kept.WriteString(v + "\n")
+		kept.WriteString(v + "\n" + textsOf(v))
 	}
 	for _, p := range l.Extra {
 		kept.WriteString(p.Name + "\n" + p.Value + "\n" + textsOf(p.Value))
