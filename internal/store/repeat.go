@@ -116,7 +116,7 @@ func (s *Store) repeat(tx *sql.Tx, k *keep, first *lead.Lead) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(`UPDATE leads SET body = $1 WHERE remote_id = $2`, string(body), int64(first.RemoteID)); err != nil {
+		if _, err := tx.Exec(`UPDATE leads SET body = $1 WHERE remote_id = $2`, body, int64(first.RemoteID)); err != nil {
 			return err
 		}
 	}
