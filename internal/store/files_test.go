@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -185,6 +186,25 @@ func TestNoLinkIsFollowed(t *testing.T) {
 			})
 		}
 	}
+}
+
+// What another user owns is left to him: he could take it away, or change it.
+func TestAnotherUsersFileIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leads.db")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	reason := fmt.Sprintf("belongs to user 1, and leadrelay runs as %d", os.Geteuid())
+	if err := os.Chown(path, 1, -1); err != nil { // which takes root
+		path, reason = "/etc/hosts", "permission denied"
+	}
+	before, err := os.Stat(path)
+	require.NoError(t, err)
+	_, err = store.Open(t.Context(), path)
+	require.ErrorContains(t, err, path)
+	require.ErrorContains(t, err, reason)
+	after, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, before.Mode(), after.Mode())
+	require.Equal(t, before.Size(), after.Size())
 }
 
 // A link beside the reserve's place is not followed either, and the folder may
