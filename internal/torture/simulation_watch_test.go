@@ -131,12 +131,14 @@ func (v *simWatch) looked(claims []lead.Claim, q lead.Due, err error) {
 	}
 }
 
-// resumed notes that a new process has closed the attempts of the dead one.
+// resumed notes that a new process has closed the attempts of the dead one. The
+// store's time here is the true one: where the clock on the wall is slow, the
+// courier comes to what the store has put off until now when the wall shows it.
 func (v *simWatch) resumed() {
 	for _, l := range v.leads {
 		if l.state == lead.Sending {
 			v.move(l, lead.Doubtful, "interrupted")
-			l.open, l.due = false, time.Now()
+			l.open, l.due = false, v.dueAt(time.Now())
 		}
 	}
 }
