@@ -178,11 +178,11 @@ type sight struct {
 func (l *lane) conclude(c lead.Claim, s sight) lead.Settlement {
 	now := l.courier.clock.read()
 	to := lead.Settlement{State: c.Lead.State, Reason: c.Lead.Reason, At: now, Tries: c.Tries}
-	// The attempt may have been taken as late as its time-out, or later still
-	// when we stood still meanwhile.
+	// The attempt may have been taken as late as its time-out. Where it ended
+	// later we stood still meanwhile, and its bytes may have left at that very end.
 	sent := c.LastAttempt.Add(l.courier.opt.Timeout)
 	if c.LastEnd.After(sent) {
-		sent = c.LastEnd
+		sent = c.LastEnd.Add(l.courier.opt.Timeout)
 	}
 	settled := sent.Add(l.courier.opt.Settle)
 	to.DueAt = nextLook(now, sent, settled, c.Lead.State == lead.Doubtful)
@@ -209,11 +209,13 @@ func (l *lane) conclude(c lead.Claim, s sight) lead.Settlement {
 
 // proves reports whether a list that was read in full and does not have the
 // lead proves that it is not there: the list has had its time since the last
-// attempt, by a clock that can be believed.
+// attempt, by a clock that could be believed when the reading began and still can.
 func (l *lane) proves(c lead.Claim, s sight, settled time.Time) bool {
 	patience := l.courier.opt.Timeout + l.courier.opt.Settle
 	setBack := c.LastAttempt.After(s.began) || c.LastEnd.After(s.began)
-	return s.steady >= patience && !l.trace(c.Lead.RemoteID).flies && (setBack || !s.began.Before(settled))
+	// In this order: an attempt that turns out to be lost disturbs the clock before it is over.
+	flies, steady := l.trace(c.Lead.RemoteID).flies, min(s.steady, l.courier.clock.steadyFor())
+	return steady >= patience && !flies && (setBack || !s.began.Before(settled))
 }
 
 // seen concludes from what is there.

@@ -39,6 +39,14 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
+// Each of these worlds once broke a rule: a process stood still between an intent
+// and its POST, and what then left arrived after a list had been believed.
+func TestWorldsThatBrokeARule(t *testing.T) {
+	for _, seed := range []uint64{2568, 4527, 6796, 7917, 8344, 9083} {
+		simulateOne(t, seed)
+	}
+}
+
 func simSeeds(t *testing.T) int {
 	t.Helper()
 	n, err := strconv.Atoi(cmp.Or(os.Getenv("LEADRELAY_SEEDS"), "60"))
