@@ -16,6 +16,10 @@ func (configCheckCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
+	if n := len(cfg.Warnings); n > 0 {
+		p.printf("Nothing keeps the relay from starting, but see the %d warning(s): %d site(s).\n", n, len(cfg.Sites))
+		return nil
+	}
 	p.printf("The settings are fine: %d site(s).\n", len(cfg.Sites))
 	return nil
 }

@@ -92,7 +92,7 @@ func demoConfig(dir, broker, page string) (config.Config, error) {
 		"LEADRELAY_ORIGINS":       "http://" + page,
 		"LEADRELAY_DRAIN":         "0s",
 	}
-	return config.Load(func(name string) string { return settings[name] }, config.Open)
+	return config.Load(settings, config.Open)
 }
 
 // near returns the address, or one with any free port when it is taken.

@@ -43,7 +43,7 @@ type doors struct {
 
 func openDoors(t *testing.T, env map[string]string) *doors {
 	t.Helper()
-	cfg, err := config.Load(func(name string) string { return env[name] }, config.Open)
+	cfg, err := config.Load(env, config.Open)
 	require.NoError(t, err)
 	d := &doors{t: t, client: newClient(t), urls: map[string]string{}, leads: map[string]string{}}
 	d.drain = new(server.Drain)

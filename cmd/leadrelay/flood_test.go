@@ -34,7 +34,7 @@ func atTheUsualDoor(t *testing.T, then func(d *usual)) {
 	delete(env, "LEADRELAY_LIMIT_ADDRESS")
 	delete(env, "LEADRELAY_LIMIT_SITE")
 	env["LEADRELAY_TRUSTED_PROXIES"] = "10.0.0.0/8"
-	cfg, err := config.Load(func(name string) string { return env[name] }, config.Open)
+	cfg, err := config.Load(env, config.Open)
 	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) {
 		r := relay{drain: new(server.Drain)}

@@ -39,13 +39,23 @@ func main() {
 		stop() // before anything stops: from here on, a second signal ends the process at once
 		end()
 	})
-	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], environment(), os.Stdout, os.Stderr))
+}
+
+// environment is that of the process, by name.
+func environment() map[string]string {
+	all := map[string]string{}
+	for _, pair := range os.Environ() {
+		name, value, _ := strings.Cut(pair, "=")
+		all[name] = value
+	}
+	return all
 }
 
 // program is what a verb may use of the outside world.
 type program struct {
 	ctx            context.Context //nolint:containedctx // it is the life of one command
-	getenv         func(string) string
+	env            map[string]string
 	stdout, stderr io.Writer
 }
 
@@ -64,8 +74,8 @@ type verbs struct {
 
 // run is main without the parts that a test cannot have. It returns the exit
 // code.
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	p := &program{ctx: ctx, getenv: getenv, stdout: stdout, stderr: stderr}
+func run(ctx context.Context, args []string, env map[string]string, stdout, stderr io.Writer) int {
+	p := &program{ctx: ctx, env: env, stdout: stdout, stderr: stderr}
 	var left *int // set when kong has answered by itself: --help
 	parser, err := kong.New(&verbs{}, kong.Name("leadrelay"), kong.Writers(stdout, stderr), kong.Exit(func(code int) { left = &code }),
 		kong.Description("Takes inquiries from property pages and makes sure that each arrives in EasyBroker, once."))
@@ -106,7 +116,7 @@ func (p *program) fail(err error) int {
 
 // config loads all settings.
 func (p *program) config() (config.Config, error) {
-	return config.Load(p.getenv, config.Open)
+	return config.Load(p.env, config.Open)
 }
 
 // operatorConfig loads what is needed to talk to a running relay: what serve

@@ -41,7 +41,7 @@ func (m leakChecked) Run() int {
 func runHere(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
-	code = run(t.Context(), args, func(name string) string { return env[name] }, &out, &err)
+	code = run(t.Context(), args, env, &out, &err)
 	return code, out.String(), err.String()
 }
 
@@ -77,7 +77,7 @@ func TestExitCodes(t *testing.T) {
 		"good settings":                           {good(), []string{"config", "check"}, 0, ""},
 		"a folder that is not there":              {good("LEADRELAY_DATABASE", filepath.Join(dir, "no", "x.db")), []string{"serve"}, 78, "no such file or directory"},
 		"a database that is a folder":             {good("LEADRELAY_DATABASE", dir), []string{"serve"}, 1, "is a directory"},
-		"a server that is not supported yet":      {good("LEADRELAY_DATABASE", "postgres://db/leads"), []string{"serve"}, 1, "not supported yet"},
+		"a server that is not supported yet":      {good("LEADRELAY_DATABASE", "postgres://db/leads"), []string{"serve"}, 78, "not supported yet"},
 		"an address that is not ours":             {good("LEADRELAY_ADDR", "192.0.2.1:80"), []string{"serve"}, 1, "192.0.2.1:80"},
 		"a relay that is not there":               {good("LEADRELAY_ADDR", freeAddr(t)), []string{"healthcheck"}, 1, "refused"},
 		"no token yet":                            {good("LEADRELAY_DATABASE", filepath.Join(t.TempDir(), "x.db")), []string{"leads", "list"}, 78, "operator-token"},
@@ -151,7 +151,7 @@ func TestServeLeavesNoGoroutine(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var out lines
 	code := make(chan int, 1)
-	go func() { code <- run(ctx, []string{"serve"}, func(name string) string { return env[name] }, &out, &out) }()
+	go func() { code <- run(ctx, []string{"serve"}, env, &out, &out) }()
 	public, _ := out.started(t, nil)
 	resp, err := newClient(t).Get("http://" + public + "/readyz")
 	require.NoError(t, err)

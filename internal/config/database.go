@@ -13,9 +13,12 @@ import (
 // whole address.
 type Database string
 
+// isServer reports whether it is the address of a server, and no path.
+func (d Database) isServer() bool { return strings.Contains(string(d), "://") }
+
 // String returns the path, or the address with dots for the password.
 func (d Database) String() string {
-	if !strings.Contains(string(d), "://") {
+	if !d.isServer() {
 		return string(d)
 	}
 	u, err := url.Parse(string(d))

@@ -390,6 +390,7 @@ func TestAnySettingsPrintAndLoadAgain(t *testing.T) {
 		}
 		again, err := loadFile(strings.ReplaceAll(printed(t, want), `"•••"`, "k3y"))
 		require.NoError(t, err)
+		want.Warnings, again.Warnings = nil, nil // they name lines
 		require.Equal(t, want, again)
 	})
 }
@@ -413,7 +414,7 @@ func TestNoSecretIsEverShown(t *testing.T) {
 		"LEADRELAY_DATABASE": "postgres://user:" + canary + "@db:5432/leads?sslmode=disable",
 	})
 	c, err := load(right, nil)
-	require.NoError(t, err)
+	require.ErrorContains(t, err, noServers)
 	require.Contains(t, printed(t, c), `database: "postgres://user:•••@db:5432/leads?sslmode=disable"`)
 	show(c, err)
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -28,16 +29,18 @@ type layer map[string]value
 // Open opens files of this machine for [Load].
 func Open(name string) (fs.File, error) { return os.Open(name) }
 
-// Load reads the environment and the files that it names. The error is an
-// [*Errors] with everything that is wrong; the Config then holds what is right.
-func Load(getenv func(string) string, open func(name string) (fs.File, error)) (Config, error) {
+// Load reads the environment, by name, and the files that it names. The error is
+// an [*Errors] with everything that is wrong; the Config then holds what is right.
+func Load(variables map[string]string, open func(name string) (fs.File, error)) (Config, error) {
 	l := &loader{open: open, files: map[string]content{}}
-	env := l.environment(getenv)
-	doc := l.document(strings.TrimSpace(getenv("LEADRELAY_CONFIG")))
+	l.checkNames(variables)
+	env := l.environment(variables)
+	doc := l.document(strings.TrimSpace(variables[fileVariable]))
 
 	var c Config
 	l.fill(target{conf: &c}, env, doc.top, defaults())
 	l.checkDoors(c, env, doc.top)
+	l.checkDatabase(c, env, doc.top, defaults())
 	l.sites(&c, env, doc)
 	c.Warnings = l.warnings
 	return c, l.err()
@@ -50,6 +53,23 @@ func (l *loader) checkDoors(c Config, layers ...layer) {
 	}
 	if v, ok := find("operator_addr", layers...); ok && isPublic(c.OperatorAddr) {
 		l.warn(v.place, "can be reached from other machines, and the token goes over plain HTTP; listen on 127.0.0.1 or a private address, unless something in front lets nobody through")
+	}
+}
+
+// checkDatabase refuses a server, which the store cannot use, and warns of a
+// folder that is not there. Commands that ask a relay elsewhere can live with that.
+func (l *loader) checkDatabase(c Config, layers ...layer) {
+	v, _ := find("database", layers...)
+	if c.Database.isServer() {
+		l.add(v.place, "PostgreSQL is not supported yet; name the path of a SQLite file")
+		return
+	}
+	folder, err := l.open(filepath.Dir(string(c.Database)))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		l.warn(v.place, "the database's folder is not there, and the relay makes none; make it first, as the user that the relay runs as")
+	case err == nil:
+		_ = folder.Close()
 	}
 }
 
@@ -84,17 +104,17 @@ func (l *loader) warn(at Place, text string) {
 
 // environment takes a blank variable for an absent one, as compose files and
 // charts write them.
-func (l *loader) environment(getenv func(string) string) layer {
+func (l *loader) environment(variables map[string]string) layer {
 	env := layer{}
 	for _, s := range settings {
 		if s.env == "" || s.key == "" {
 			continue
 		}
-		if text := strings.TrimSpace(getenv(s.env)); text != "" {
+		if text := strings.TrimSpace(variables[s.env]); text != "" {
 			env[s.key] = textAt(Place{Name: s.env}, text)
 		}
 		if s.secret {
-			l.environmentFile(env, s, strings.TrimSpace(getenv(s.env+"_FILE")))
+			l.environmentFile(env, s, strings.TrimSpace(variables[s.env+"_FILE"]))
 		}
 	}
 	return env
@@ -191,6 +211,20 @@ func (l *loader) checkCaptcha(id string, at Place, layers []layer) {
 	}
 }
 
+// checkPages warns of a site that no page can post to, and of a source that is an
+// address and no name.
+func (l *loader) checkPages(s Site, at Place, layers []layer) {
+	if _, ok := find(perSite+"origins", layers...); !ok {
+		if at.Line == 0 {
+			at = Place{Name: "LEADRELAY_ORIGINS"}
+		}
+		l.warn(at, "the site "+s.ID+" lists no origins, so what browsers post is refused (403); list its own, such as https://casas.mx, unless only a server posts")
+	}
+	if v, ok := find(perSite+"source", layers...); ok && strings.Contains(s.Source, "://") {
+		l.warn(v.place, "EasyBroker shows the source as it is; give the site's name, such as casas.mx, without https://")
+	}
+}
+
 // checkRefusals warns of what the site takes and EasyBroker would refuse. It is
 // no error: such a lead is kept and fails, in front of a person, and a page may
 // well send more than it has to.
@@ -258,6 +292,7 @@ func (l *loader) site(id string, at Place, layers []layer) Site {
 		}
 	}
 	l.checkCaptcha(id, at, layers)
+	l.checkPages(s, at, layers)
 	l.checkRefusals(s, at, layers)
 	if _, ok := find(broker+"api_key", layers...); !ok {
 		if at.Line == 0 {

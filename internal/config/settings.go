@@ -27,6 +27,9 @@ type setting struct {
 	field
 }
 
+// fileVariable names the file.
+const fileVariable = "LEADRELAY_CONFIG"
+
 // The sections of the file. What is in perSite stands under each site;
 // broker stands at the top, for all sites, and under a site, for that one.
 const (
@@ -37,7 +40,7 @@ const (
 )
 
 var settings = []setting{
-	{"LEADRELAY_CONFIG", "", "", "a YAML file with more settings and sites", field{}},
+	{fileVariable, "", "", "a YAML file with more settings and sites", field{}},
 	{"LEADRELAY_ADDR", "addr", ":8080", "the public door",
 		one(address, func(t target) *string { return &t.conf.Addr })},
 	{"LEADRELAY_OPERATOR_ADDR", "operator_addr", "127.0.0.1:9090", "console, operator API and metrics",
@@ -48,7 +51,7 @@ var settings = []setting{
 		one(site.ParseRootAddress, func(t target) *site.Address { return &t.conf.OperatorURL })},
 	{"LEADRELAY_OPERATOR_TOKEN", "operator_token", "", "opens the operator's door: at least 20 characters; without one, the first start makes it",
 		hiddenAs(operatorToken, func(t target) *secret.Text { return &t.conf.OperatorToken })},
-	{"LEADRELAY_DATABASE", "database", "leadrelay.db", "path of a SQLite file, or `postgres://…`",
+	{"LEADRELAY_DATABASE", "database", "leadrelay.db", "path of a SQLite file",
 		one(database, func(t target) *Database { return &t.conf.Database })},
 	{"LEADRELAY_TRUSTED_PROXIES", "trusted_proxies", "", "networks (CIDR) of the proxies in front, separated by commas",
 		many(0, network, func(t target) *[]netip.Prefix { return &t.conf.TrustedProxies })},

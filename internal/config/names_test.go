@@ -1,0 +1,79 @@
+package config_test
+
+import (
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/config"
+)
+
+// warned returns what is told of settings that cannot do what was meant by them.
+func warned(t *testing.T, env vars) []string {
+	t.Helper()
+	c, err := config.Load(enough(env), fstest.MapFS{"data/x": nil}.Open)
+	require.NoError(t, err)
+	return c.Warnings
+}
+
+func TestAVariableThatNoSettingHasIsToldOf(t *testing.T) {
+	fine := vars{"LEADRELAY_ORIGINS": "https://casas.mx"}
+	require.Empty(t, warned(t, fine))
+	for name, test := range map[string]struct{ variable, value, near string }{
+		"two letters swapped":        {"LEADRELAY_ADRR", ":80", "LEADRELAY_ADDR"},
+		"a section left out":         {"LEADRELAY_SETTLE", "3m", "LEADRELAY_COURIER_SETTLE"},
+		"an underscore left out":     {"EASYBROKER_APIKEY", "k3y", "EASYBROKER_API_KEY"},
+		"a file's name, mistyped":    {"EASYBROKER_API_KEY_FIEL", "/run/key", "EASYBROKER_API_KEY_FILE"},
+		"a name of another program":  {"LEADRELAY_WORKERS_AT_ONCE", "4", ""},
+		"a port, as others call it":  {"LEADRELAY_PORT", "8080", ""},
+		"what is empty says nothing": {"LEADRELAY_ADRR", " ", "-"},
+		"a service of Kubernetes":    {"LEADRELAY_SERVICE_HOST", "10.0.0.7", "-"},
+		"its port by name":           {"LEADRELAY_SERVICE_PORT_HTTP", "80", "-"},
+		"its address":                {"LEADRELAY_PORT", "tcp://10.0.0.7:80", "-"},
+		"one port of it":             {"LEADRELAY_PORT_80_TCP_ADDR", "10.0.0.7", "-"},
+		"somebody else's":            {"LEADRELAYS_ADDR", ":80", "-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var want []string
+			switch test.near {
+			case "-":
+			case "":
+				want = []string{test.variable + ": no setting has this name"}
+			default:
+				want = []string{test.variable + ": no setting has this name; did you mean " + test.near + "?"}
+			}
+			require.Equal(t, want, warned(t, vars{"LEADRELAY_ORIGINS": "https://casas.mx", test.variable: test.value}))
+		})
+	}
+}
+
+func TestWhatCannotWorkIsToldBeforehand(t *testing.T) {
+	for name, test := range map[string]struct {
+		env  vars
+		want string
+	}{
+		"no page may post": {vars{},
+			"LEADRELAY_ORIGINS: the site default lists no origins, so what browsers post is refused (403); list its own, such as https://casas.mx, unless only a server posts"},
+		"a source that is an address": {vars{"LEADRELAY_ORIGINS": "https://casas.mx", "LEADRELAY_SOURCE": "https://casas.mx"},
+			"LEADRELAY_SOURCE: EasyBroker shows the source as it is; give the site's name, such as casas.mx, without https://"},
+		"a folder that is not there": {vars{"LEADRELAY_ORIGINS": "https://casas.mx", "LEADRELAY_DATABASE": "nowhere/x.db"},
+			"LEADRELAY_DATABASE: the database's folder is not there, and the relay makes none; make it first, as the user that the relay runs as"},
+		"a folder that is": {vars{"LEADRELAY_ORIGINS": "https://casas.mx", "LEADRELAY_DATABASE": "data/x.db"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var want []string
+			if test.want != "" {
+				want = []string{test.want}
+			}
+			require.Equal(t, want, warned(t, test.env))
+		})
+	}
+}
+
+func TestAServerIsRefusedInOneSentence(t *testing.T) {
+	_, err := load(enough(vars{"LEADRELAY_DATABASE": "postgres://db/leads"}), nil)
+	require.Equal(t, []string{"LEADRELAY_DATABASE: " + noServers}, complaints(err))
+	_, err = loadFile("database: postgres://db/leads\neasybroker: {api_key: k3y}\nsites: {a: {source: a.mx}}\n")
+	require.Equal(t, []string{"relay.yaml:1:1: " + noServers}, complaints(err))
+}
