@@ -64,10 +64,11 @@ type ProblemPage struct {
 
 // PropertyPage is the sample page of the demo.
 type PropertyPage struct {
-	PageURL   string // its own address
-	RelayURL  string // where the widget comes from, and the inquiry goes to
-	BrokerURL string // where the pretend EasyBroker shows what arrived
-	Plain     bool   // a form of HTML in place of the widget, and no script at all
+	PageURL    string // its own address
+	RelayURL   string // where the widget comes from, and the inquiry goes to
+	BrokerURL  string // where the pretend EasyBroker shows what arrived
+	WaitingURL string // a frame that shows what waits at the relay
+	Plain      bool   // a form of HTML in place of the widget, and no script at all
 }
 
 var functions = template.FuncMap{"asset": AssetURL, "folio": Folio, "t": locale.Text}

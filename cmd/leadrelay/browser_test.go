@@ -119,9 +119,9 @@ func number(t *testing.T, text string) int64 {
 }
 
 // demo is the demo that really runs, and where it says its pages are.
-type demo struct{ page, broker, relay string }
+type demo struct{ page, broker, relay, console, token string }
 
-var demoPages = regexp.MustCompile(`The property page +(http://\S+)[\s\S]*What arrives +(http://\S+)[\s\S]*The relay +http://(\S+)/f/default`)
+var demoPages = regexp.MustCompile(`The property page +(http://\S+)[\s\S]*What arrives +(http://\S+)[\s\S]*The relay +http://(\S+)/f/default\s+The console +(http://\S+)\s+Its token +(\S+)`)
 
 func startDemo(t *testing.T) demo {
 	t.Helper()
@@ -132,7 +132,7 @@ func startDemo(t *testing.T) demo {
 		return found != nil
 	})
 	t.Cleanup(func() { p.end(os.Interrupt, 0) })
-	return demo{page: found[1], broker: found[2], relay: found[3]}
+	return demo{page: found[1], broker: found[2], relay: found[3], console: found[4], token: found[5]}
 }
 
 // The widget on the page shows what is missing, sends without leaving the page,

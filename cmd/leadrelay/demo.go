@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net"
 	"net/http"
@@ -30,15 +31,15 @@ func (c demoCmd) Run(p *program) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	broker := fakebroker.New(fakebroker.Options{})
-	brokerDoor, err := listenNear(living, "127.0.0.1:8001", broker.Handler())
-	if err != nil {
-		return err
-	}
 	page := new(sample)
 	pageDoor, err := listenNear(living, "127.0.0.1:8000", page)
 	if err != nil {
-		return errors.Join(err, brokerDoor.Close())
+		return err
+	}
+	broker := fakebroker.New(fakebroker.Options{Frame: "http://" + pageDoor.Addr() + waitingPath})
+	brokerDoor, err := listenNear(living, "127.0.0.1:8001", broker.Handler())
+	if err != nil {
+		return errors.Join(err, pageDoor.Close())
 	}
 	cfg, err := demoConfig(dir, brokerDoor.Addr(), pageDoor.Addr())
 	if err != nil {
@@ -54,9 +55,9 @@ func (c demoCmd) Run(p *program) (err error) {
 	parts.Go(func() error {
 		return serve(ctx, cfg, log, func(r relay) {
 			page.show(web.PropertyPage{
-				PageURL: "http://" + pageDoor.Addr() + "/", RelayURL: cfg.URL.String(), BrokerURL: "http://" + brokerDoor.Addr() + "/",
-			})
-			p.printf(welcome, pageDoor.Addr(), brokerDoor.Addr(), cfg.URL, cfg.OperatorURL)
+				PageURL: "http://" + pageDoor.Addr() + "/", RelayURL: cfg.URL.String(), BrokerURL: "http://" + brokerDoor.Addr() + "/", WaitingURL: waitingPath,
+			}, waitingFor(r, "'self' http://"+brokerDoor.Addr()))
+			p.printf(welcome, pageDoor.Addr(), brokerDoor.Addr(), cfg.URL, cfg.OperatorURL, cfg.OperatorToken.Reveal())
 			parts.Go(func() error { return serveUntil(ctx, broker.Close, brokerDoor, pageDoor) })
 		})
 	})
@@ -72,7 +73,8 @@ leadrelay demo: everything on this machine, and gone when you stop it.
      The pretend EasyBroker, live. Let it fail there, and watch nothing get lost.
 
   The relay                %s/f/default
-  The operator's door      %s/api/v1/leads
+  The console              %s/
+     Its token             %s
 
 Stop with Ctrl-C.
 `
@@ -81,16 +83,22 @@ Stop with Ctrl-C.
 func demoConfig(dir, broker, page string) (config.Config, error) {
 	relay, operator := near("127.0.0.1:8080"), near("127.0.0.1:9090")
 	settings := map[string]string{
-		"EASYBROKER_API_KEY":      "demo-key",
-		"EASYBROKER_URL":          "http://" + broker + "/v1",
-		"LEADRELAY_ADDR":          relay,
-		"LEADRELAY_OPERATOR_ADDR": operator,
-		"LEADRELAY_URL":           "http://" + relay,
-		"LEADRELAY_OPERATOR_URL":  "http://" + operator,
-		"LEADRELAY_DATABASE":      filepath.Join(dir, "leadrelay.db"),
-		"LEADRELAY_SOURCE":        "casas.example",
-		"LEADRELAY_ORIGINS":       "http://" + page,
-		"LEADRELAY_DRAIN":         "0s",
+		"EASYBROKER_API_KEY":       "demo-key",
+		"EASYBROKER_URL":           "http://" + broker + "/v1",
+		"LEADRELAY_ADDR":           relay,
+		"LEADRELAY_OPERATOR_ADDR":  operator,
+		"LEADRELAY_URL":            "http://" + relay,
+		"LEADRELAY_OPERATOR_URL":   "http://" + operator,
+		"LEADRELAY_DATABASE":       filepath.Join(dir, "leadrelay.db"),
+		"LEADRELAY_SOURCE":         "casas.example",
+		"LEADRELAY_ORIGINS":        "http://" + page,
+		"LEADRELAY_OPERATOR_TOKEN": rand.Text(),
+		"LEADRELAY_DRAIN":          "0s",
+		// This EasyBroker's list never lags behind, and nobody waits for minutes to see how a fault ends.
+		"LEADRELAY_COURIER_TIMEOUT":  "7s",
+		"LEADRELAY_COURIER_SETTLE":   "5s",
+		"LEADRELAY_COURIER_PROBE":    "3s",
+		"LEADRELAY_COURIER_SCHEDULE": "3s,5s,10s",
 	}
 	return config.Load(settings, config.Open)
 }
@@ -117,20 +125,24 @@ func listenNear(ctx context.Context, addr string, h http.Handler) (*server.Door,
 // plain form.
 type sample struct{ handler http.Handler }
 
+// waitingPath is where the sample site shows what waits at the relay.
+const waitingPath = "/espera"
+
 // show sets what the pages lead to, before they are served.
-func (s *sample) show(p web.PropertyPage) {
+func (s *sample) show(p web.PropertyPage, waiting http.Handler) {
 	plain := p
 	plain.Plain = true
 	mux := http.NewServeMux()
 	mux.Handle("/assets/", web.DemoAssets())
 	mux.HandleFunc("GET /{$}", propertyPage(p, "; script-src "+p.RelayURL+"; connect-src "+p.RelayURL))
 	mux.HandleFunc("GET /sin-script", propertyPage(plain, ""))
+	mux.Handle("GET "+waitingPath, waiting)
 	s.handler = mux
 }
 
 // propertyPage serves the page below a policy that allows it what it needs.
 func propertyPage(p web.PropertyPage, scripts string) http.HandlerFunc {
-	policy := "default-src 'none'; style-src 'self'; img-src 'self'; form-action " + p.RelayURL + "; base-uri 'none'; frame-ancestors 'none'" + scripts
+	policy := "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action " + p.RelayURL + "; base-uri 'none'; frame-ancestors 'none'" + scripts
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Security-Policy", policy)
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")

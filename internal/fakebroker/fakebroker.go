@@ -44,13 +44,15 @@ type Options struct {
 
 	Clock  func() time.Time // what time it is; time.Now when nil
 	Faults Faults           // how it misbehaves from the start
+	Frame  string           // address of a page to show on its own; optional
 }
 
 // Broker is a pretend EasyBroker. It is safe for concurrent use.
 type Broker struct {
-	keys map[string][]string // by half; nil: every key is a partner's
-	now  func() time.Time
-	page *template.Template
+	keys  map[string][]string // by half; nil: every key is a partner's
+	now   func() time.Time
+	page  *template.Template
+	frame string
 
 	mu      sync.Mutex
 	plan    *fault.Plan
@@ -67,7 +69,7 @@ type Broker struct {
 // when the faults do not pass [Faults.Check].
 func New(opt Options) *Broker {
 	b := &Broker{
-		now: opt.Clock, book: book.New(),
+		now: opt.Clock, book: book.New(), frame: opt.Frame,
 		page:    template.Must(template.ParseFS(web.Files, "fakebroker/page.html")),
 		changed: make(chan struct{}), done: make(chan struct{}),
 	}

@@ -54,11 +54,19 @@ func (b *Broker) show(w http.ResponseWriter, r *http.Request) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Security-Policy", policy+b.framePolicy())
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	_, _ = page.WriteTo(w)
+}
+
+// framePolicy allows the page its frame, if it has one.
+func (b *Broker) framePolicy() string {
+	if b.frame == "" {
+		return ""
+	}
+	return "; frame-src " + b.frame
 }
 
 // events tells a watching page that something changed, and no more: the page
@@ -94,7 +102,7 @@ func (b *Broker) events(w http.ResponseWriter, r *http.Request) {
 // view is what the template sees.
 type view struct {
 	Lang                    string
-	Root                    string
+	Root, Frame             string
 	Rows                    []row
 	Total, Twice, Swallowed int
 	Faults                  []string
@@ -121,7 +129,7 @@ func (v view) T(es, en string) string {
 }
 
 func (b *Broker) view(r *http.Request) view {
-	v := view{Lang: lang(r), Root: "http://" + r.Host + "/v1"}
+	v := view{Lang: lang(r), Root: "http://" + r.Host + "/v1", Frame: b.frame}
 	report, faults := b.report(), b.Faults()
 	for _, k := range report.Kept {
 		if k.Swallowed {

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Whoever lets the demo's EasyBroker fail sees what waits and why, and that it
+// arrives soon after the fault has ended.
+func TestTheDemosFaultsEnd(t *testing.T) {
+	for preset, why := range map[string]string{
+		"down": "Nobody knows whether it arrived",
+		"401":  "EasyBroker refuses the key; it is tried again",
+	} {
+		t.Run(preset, func(t *testing.T) {
+			d := startDemo(t)
+			postTo(t, d.broker, url.Values{"preset": {preset}})
+			postTo(t, "http://"+d.relay+"/f/default", url.Values{
+				"property_id": {"EB-AB1234"}, "email": {"ana@ejemplo.mx"}, "message": {"¿Sigue disponible?"}, "_language": {"es"},
+			})
+			waiting := func() string { return pageAt(t, d.page+"espera?lang=en") }
+			eventually(t, "it says what waits and why", func() bool {
+				text := waiting()
+				return strings.Contains(text, "1 message waits, safe on the disk.") && strings.Contains(text, why)
+			})
+			require.Contains(t, pageAt(t, d.page), `src="/espera`)
+			require.Contains(t, pageAt(t, d.broker), `src="`+d.page+"espera")
+
+			postTo(t, d.broker, url.Values{"preset": {"healthy"}})
+			const soon = 20 * time.Second
+			require.True(t, pollFor(soon, 100*time.Millisecond, func() bool {
+				return strings.Count(pageAt(t, d.broker+"_control/book"), "ana@ejemplo.mx") == 1
+			}), "it arrives soon")
+			eventually(t, "nothing waits", func() bool { return strings.Contains(waiting(), "Nothing waits at leadrelay.") })
+		})
+	}
+}
+
+// The address and the token that the demo prints open the console.
+func TestTheDemoOpensItsConsole(t *testing.T) {
+	d := startDemo(t)
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	person := &http.Client{Jar: jar}
+	answer, err := person.PostForm(d.console+"login", url.Values{"token": {d.token}})
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusOK, answer.StatusCode)
+	require.Equal(t, d.console+"sites", answer.Request.URL.String())
+}
+
+// pageAt returns what is at an address.
+func pageAt(t *testing.T, address string) string {
+	t.Helper()
+	answer, err := http.Get(address) //nolint:gosec,noctx // on this machine
+	require.NoError(t, err)
+	defer func() { _ = answer.Body.Close() }()
+	require.Equal(t, http.StatusOK, answer.StatusCode, address)
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return string(body)
+}
+
+// postTo posts a form as a browser without script does.
+func postTo(t *testing.T, address string, form url.Values) {
+	t.Helper()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(form.Encode()))
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Accept", "text/html")
+	answer, err := client.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusSeeOther, answer.StatusCode)
+}

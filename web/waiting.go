@@ -1,0 +1,48 @@
+package web
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"leadrelay/internal/locale"
+)
+
+// WaitingPage says in the demo what waits at the relay, why, and when it goes on.
+type WaitingPage struct {
+	Lang  locale.Lang
+	Leads int
+	Why   string    // a state of the credential, or doubtful; anything else is a lead's turn
+	Next  time.Time // when something happens to them
+	Now   time.Time
+}
+
+var waitingPage = page("demo/waiting.html")
+
+// RenderWaiting writes the page.
+func RenderWaiting(w io.Writer, p WaitingPage) error { return waitingPage.Execute(w, p) }
+
+// T picks the text of the visitor's language.
+func (p WaitingPage) T(es, en string) string {
+	if p.Lang == locale.EN {
+		return en
+	}
+	return es
+}
+
+// Count says how many wait, and that they are safe.
+func (p WaitingPage) Count() string {
+	if p.Leads == 1 {
+		return p.T("1 mensaje espera, a salvo en el disco.", "1 message waits, safe on the disk.")
+	}
+	return fmt.Sprintf(p.T("%d mensajes esperan, a salvo en el disco.", "%d messages wait, safe on the disk."), p.Leads)
+}
+
+// When says in how many seconds it goes on.
+func (p WaitingPage) When() string {
+	seconds := int(p.Next.Sub(p.Now).Round(time.Second) / time.Second)
+	if seconds <= 0 {
+		return p.T("ahora", "now")
+	}
+	return fmt.Sprintf(p.T("en %d s", "in %d s"), seconds)
+}
