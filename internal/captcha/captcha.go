@@ -5,7 +5,8 @@
 // secret of ours that is wrong, makes the answer [Unknown], and no visitor is
 // to blame for that. A token is asked about once, since it is worth nothing
 // the second time. The visitor's address is not sent along: no verifier needs
-// it. No error holds a token, a secret or anything that a verifier wrote.
+// it. Few calls run at once, and nobody waits for his turn: whoever comes while
+// they do is let in unasked. No error holds a token, a secret or anything that a verifier wrote.
 package captcha
 
 import (
@@ -75,6 +76,11 @@ const (
 	// longestToken is more than any provider makes: hCaptcha's are the longest
 	// at a few KiB.
 	longestToken = 16 << 10
+	// mostCalls is how many calls of one verifier run at once. People who fill
+	// in forms need one or two; a flood of tokens would fill the memory.
+	mostCalls = 32
+	// mostOfAll is the same for the verifiers of all sites together.
+	mostOfAll = 96
 )
 
 // Options are the tunables of a [Verifier]; the zero value works.
@@ -92,11 +98,17 @@ type Verifier struct {
 	url       string
 	timeout   time.Duration
 	transport http.RoundTripper
+	calls     chan struct{} // holds one for each call
 }
+
+// allCalls are those of all sites: the memory is one, too.
+var allCalls = make(chan struct{}, mostOfAll)
 
 // New returns a verifier. It dials nothing until it is used.
 func New(p Provider, key secret.Text, opt Options) *Verifier {
-	v := &Verifier{provider: p, secret: key, url: opt.URL, timeout: opt.Timeout, transport: opt.Transport}
+	v := &Verifier{
+		provider: p, secret: key, url: opt.URL, timeout: opt.Timeout, transport: opt.Transport, calls: make(chan struct{}, mostCalls),
+	}
 	if v.url == "" {
 		v.url = p.url()
 	}
@@ -122,13 +134,26 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Answer, error) {
 	if token = strings.TrimSpace(token); token == "" || len(token) > longestToken {
 		return Refused, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, v.timeout)
-	defer cancel()
-	answer, err := v.ask(ctx, token)
+	answer, err := v.askInTurn(ctx, token)
 	if err != nil {
 		return Unknown, fmt.Errorf("captcha: %s: %w", v.provider, err)
 	}
 	return answer, nil
+}
+
+// askInTurn asks if there is a place for one more call.
+func (v *Verifier) askInTurn(ctx context.Context, token string) (Answer, error) {
+	for _, calls := range []chan struct{}{v.calls, allCalls} {
+		select {
+		case calls <- struct{}{}:
+			defer func() { <-calls }()
+		default:
+			return "", errBusy
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, v.timeout)
+	defer cancel()
+	return v.ask(ctx, token)
 }
 
 // ask makes the call. It uses the transport itself rather than an
@@ -172,6 +197,7 @@ func (v *Verifier) build(ctx context.Context, token string) (*http.Request, erro
 
 var (
 	errSlow   = errors.New("it did not answer in time")
+	errBusy   = errors.New("too many calls wait for their answers")
 	errUnread = errors.New("it cannot be reached, or the connection broke")
 )
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -282,6 +283,69 @@ func TestABrokenVerifierIsNotQuoted(t *testing.T) {
 			requireQuiet(t, got, err)
 		})
 	}
+}
+
+// A flood of tokens against a verifier that is slow: few calls wait, and nobody
+// else does. When they have ended, there is room again.
+func TestAFloodOfTokens(t *testing.T) {
+	const posts, most = 1200, 32
+	var now, atMost atomic.Int32
+	answer := make(chan struct{})
+	v := verifier(t, captcha.Turnstile, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for n := now.Add(1); ; {
+			if most := atMost.Load(); n <= most || atMost.CompareAndSwap(most, n) {
+				break
+			}
+		}
+		<-answer
+		now.Add(-1)
+		_, _ = io.WriteString(w, `{"success":false}`)
+	}), time.Minute)
+	token := strings.Repeat("a", 12_000)
+	var all sync.WaitGroup
+	var refused, unasked atomic.Int32
+	for range posts {
+		all.Go(func() {
+			got, err := v.Verify(t.Context(), token)
+			switch {
+			case got == captcha.Refused && err == nil:
+				refused.Add(1)
+			case got == captcha.Unknown && err != nil && err.Error() == "captcha: turnstile: too many calls wait for their answers":
+				unasked.Add(1)
+			}
+		})
+	}
+	require.Eventually(t, func() bool { return now.Load() == most && unasked.Load() == posts-most }, time.Minute, time.Millisecond)
+	close(answer)
+	all.Wait()
+	require.EqualValues(t, most, atMost.Load())
+	require.EqualValues(t, most, refused.Load())
+	got, err := v.Verify(t.Context(), token)
+	require.NoError(t, err)
+	require.Equal(t, captcha.Refused, got)
+}
+
+// One site's flood leaves the others' captchas alone, until there are many such
+// sites.
+func TestFloodsOfTokensOnManySites(t *testing.T) {
+	const sites, room, each = 4, 3, 40
+	hold := make(chan struct{})
+	var now atomic.Int32
+	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		now.Add(1)
+		<-hold
+		_, _ = io.WriteString(w, `{"success":true}`)
+	})
+	var all sync.WaitGroup
+	for i := range sites {
+		v := verifier(t, captcha.HCaptcha, h, time.Minute)
+		for range each {
+			all.Go(func() { _, _ = v.Verify(t.Context(), token) })
+		}
+		require.Eventually(t, func() bool { return now.Load() == int32(32*min(i+1, room)) }, time.Minute, time.Millisecond)
+	}
+	close(hold)
+	all.Wait()
 }
 
 // rawServer answers the first connection with these bytes.
