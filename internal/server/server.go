@@ -58,7 +58,7 @@ func listen(ctx context.Context, addr string, h http.Handler, b bounds) (*Door, 
 		listener: guests,
 		finish:   b.finish,
 		http: &http.Server{
-			Handler:           guests.watch(closeAfterChunks(h)),
+			Handler:           guests.watch(closeInDoubt(h)),
 			ConnContext:       guests.know,
 			ReadHeaderTimeout: b.headers,
 			ReadTimeout:       b.headers + b.body,
@@ -72,19 +72,6 @@ func listen(ctx context.Context, addr string, h http.Handler, b bounds) (*Door, 
 			ErrorLog: log.New(io.Discard, "", 0),
 		},
 	}, nil
-}
-
-// closeAfterChunks ends the connection with the answer to a body in chunks. A
-// length beside the chunks is a way to hide a second request behind the first
-// one from a proxy (RFC 9112, 6.1), and net/http forgets the length; so nothing
-// that stands behind chunks is read as a request. No browser posts so.
-func closeAfterChunks(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.TransferEncoding) > 0 {
-			w.Header().Set("Connection", "close")
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // Addr is where the door really listens.
