@@ -76,24 +76,34 @@ func readObject(w http.ResponseWriter, r *http.Request) (object map[string]json.
 	return object, nil
 }
 
-// hasTwice reports whether a member of the object is there twice: of
+// hasTwice reports whether a member of an object is there twice, however deep: of
 // {"dry_run":true,"dry_run":false} nobody knows what is meant. The body is JSON.
 func hasTwice(body []byte) bool {
 	d := json.NewDecoder(bytes.NewReader(body))
-	_, _ = d.Token() // the brace
+	d.UseNumber()
+	return nextHasTwice(d)
+}
+
+func nextHasTwice(d *json.Decoder) bool {
+	token, err := d.Token()
+	if _, nested := token.(json.Delim); err != nil || !nested {
+		return err != nil
+	}
 	seen := map[any]bool{}
 	for d.More() {
-		name, err := d.Token()
-		if err != nil || seen[name] {
-			return true
+		if token == json.Delim('{') {
+			name, err := d.Token()
+			if err != nil || seen[name] {
+				return true
+			}
+			seen[name] = true
 		}
-		seen[name] = true
-		var value json.RawMessage
-		if d.Decode(&value) != nil {
+		if nextHasTwice(d) {
 			return true
 		}
 	}
-	return false
+	_, err = d.Token() // the end
+	return err != nil
 }
 
 // invalid is the answer to wrong fields, in the operator's language. It has no

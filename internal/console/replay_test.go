@@ -165,7 +165,10 @@ func TestAnEmptyQuestionIsNotAll(t *testing.T) {
 		require.Equal(t, http.StatusUnprocessableEntity, d.order(http.MethodPost, "/api/v1/replays", string(body)).Code, "%q", q)
 		require.Equal(t, http.StatusBadRequest, d.get("/api/v1/leads?q="+url.QueryEscape(q)).Code, "%q", q)
 	}
-	for _, body := range []string{`{"site":"casas","dry_run":true,"dry_run":false}`, `{"site":"casas","s\u0069te":"lofts"}`, `{"since":null,"since":null}`} {
+	for _, body := range []string{`{"site":"casas","dry_run":true,"dry_run":false}`, `{"site":"casas","s\u0069te":"lofts"}`, `{"since":null,"since":null}`,
+		`{"site":"casas","remote_ids":[{"a":1,"a":2}]}`, `{"site":{"a":{"b":[1e999],"\u0062":2}}}`, `{"site":"casas","x":[[{"y":{},"y":{}}]]}`} {
 		require.Equal(t, http.StatusBadRequest, d.order(http.MethodPost, "/api/v1/replays", body).Code, body)
 	}
+	const once = `{"site":"casas","x":{"a":[{"b":1e999},{"b":{"a":2}}],"b":null}}` // wrong, but clear
+	require.Equal(t, http.StatusUnprocessableEntity, d.order(http.MethodPost, "/api/v1/replays", once).Code)
 }
