@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -88,13 +89,10 @@ func (c *Client) List(ctx context.Context, a Account, q Query) (Page, error) {
 	return page, nil
 }
 
-// page is the list's shape. Source: page, ref, rec.
-type page struct {
-	Pagination *struct {
-		Total    *number  `json:"total"`
-		NextPage nextPage `json:"next_page"`
-	} `json:"pagination"`
-	Content []*item `json:"content"`
+// pagination is what a page says of all pages. Source: page, ref, rec.
+type pagination struct {
+	Total    *number  `json:"total"`
+	NextPage nextPage `json:"next_page"`
 }
 
 type item struct {
@@ -109,27 +107,100 @@ type item struct {
 	HappenedAt moment   `json:"happened_at"`
 }
 
-// errShape quotes nothing, since a list is full of visitors' data.
-var errShape = errors.New("the list has a shape that is not known")
+// mostItems is ten times the most that a page has for an account (ref), and a
+// page has two members. One of 4 MiB may hold a million items of nothing, and
+// each of them costs memory and time.
+const (
+	mostItems   = 500
+	mostMembers = 100
+)
+
+// Neither quotes anything, since a list is full of visitors' data.
+var (
+	errShape = errors.New("the list has a shape that is not known")
+	errMany  = errors.New("the page holds far more than was asked for")
+)
 
 // readPage reads the whole page or nothing: half a list would make a lead
-// that is there look absent.
+// that is there look absent. It reads item by item, and stops where there are
+// too many.
 func readPage(body []byte) (Page, error) {
-	var p page
-	if err := json.Unmarshal(body, &p); err != nil {
-		return Page{}, errShape
-	}
-	if p.Pagination == nil || p.Pagination.Total == nil || !p.Pagination.NextPage.given || p.Content == nil {
-		return Page{}, errShape
-	}
-	out := Page{Total: int(*p.Pagination.Total), More: p.Pagination.NextPage.more, Content: make([]Listed, 0, len(p.Content))}
-	for _, it := range p.Content {
-		if it == nil {
-			return Page{}, errShape
+	d := json.NewDecoder(bytes.NewReader(body))
+	var pages *pagination
+	var out Page
+	err := eachMember(d, func(name string) error {
+		switch {
+		case strings.EqualFold(name, "pagination"):
+			return d.Decode(&pages)
+		case strings.EqualFold(name, "content") && out.Content != nil:
+			return errShape // of two lists nobody knows which is meant
+		case strings.EqualFold(name, "content"):
+			var err error
+			out.Content, err = readItems(d)
+			return err
 		}
-		out.Content = append(out.Content, it.listed())
+		return d.Decode(new(json.RawMessage))
+	})
+	switch {
+	case errors.Is(err, errMany):
+		return Page{}, errMany
+	case err != nil || pages == nil || pages.Total == nil || !pages.NextPage.given || out.Content == nil:
+		return Page{}, errShape
 	}
+	out.Total, out.More = int(*pages.Total), pages.NextPage.more
 	return out, nil
+}
+
+// eachMember reads the one object that there is; read takes each member's value.
+func eachMember(d *json.Decoder, read func(name string) error) error {
+	if err := expect(d, '{'); err != nil {
+		return err
+	}
+	for n := 1; d.More(); n++ {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		if n > mostMembers {
+			return errMany
+		}
+		if err := read(name.(string)); err != nil {
+			return err
+		}
+	}
+	if err := expect(d, '}'); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errShape
+	}
+	return nil
+}
+
+func readItems(d *json.Decoder) ([]Listed, error) {
+	if err := expect(d, '['); err != nil {
+		return nil, err
+	}
+	items := []Listed{}
+	for d.More() {
+		if len(items) == mostItems {
+			return nil, errMany
+		}
+		var it *item
+		if err := d.Decode(&it); err != nil || it == nil {
+			return nil, errShape
+		}
+		items = append(items, it.listed())
+	}
+	return items, expect(d, ']')
+}
+
+func expect(d *json.Decoder, delim json.Delim) error {
+	token, err := d.Token()
+	if err != nil || token != delim {
+		return errShape
+	}
+	return nil
 }
 
 func (it *item) listed() Listed {

@@ -2,8 +2,13 @@ package easybroker_test
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +94,11 @@ func TestHalfAListIsNoList(t *testing.T) {
 		"a name that is a list":         listWith("null", `{"name":["a"]}`),
 		"a remote_id that is an object": listWith("null", `{"remote_id":{}}`),
 		"something behind it":           partnerList + "{}",
+		"two contents":                  strings.Replace(listWith("null", "{}"), `"content"`, `"content":[],"content"`, 1),
+		"a comma too many":              listWith("null", "{},"),
+		"a brace too few":               strings.TrimSuffix(listWith("null", "{}"), "}"),
+		"a bracket of the other kind":   strings.Replace(listWith("null", "{}"), "]}", "}}", 1),
+		"more items than any page has":  listWith("null", strings.Repeat("{},", 500)+"{}"),
 	}
 	for name, body := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -122,6 +132,79 @@ func TestAListCallEndsAsAnyOther(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Pages that are as large as any may be, of what costs a parser most: none of
+// them costs much more than its own size, and what has far too many items is not
+// read to its end.
+func TestAHostileListCostsLittle(t *testing.T) {
+	const size = 4<<20 - 200
+	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
+	hostile := map[string]struct {
+		body func() string
+		many bool
+	}{
+		"a million of nothing":             {func() string { return listWith("null", fill("{},")+"{}") }, true},
+		"items of long texts":              {func() string { return listWith("null", fill(`{"message":"`+strings.Repeat("ñ", 8000)+`"},`)+"{}") }, false},
+		"an item of a million members":     {func() string { return listWith("null", "{"+fill(`"":0,`)+`"":0}`) }, false},
+		"an item that says one thing over": {func() string { return listWith("null", "{"+fill(`"name":"",`)+`"name":""}`) }, false},
+		"a member of a million lists":      {func() string { return `{"x":[` + fill("[],") + "[]]," + listWith("null", "")[1:] }, false},
+		"a million members":                {func() string { return "{" + fill(`"":{},`) + listWith("null", "")[1:] }, true},
+		"a pagination of a million": {func() string {
+			return strings.Replace(listWith("null", ""), `{"limit"`, "{"+fill(`"a":0,`)+`"limit"`, 1)
+		}, false},
+		"a message of escapes":      {func() string { return listWith("null", `{"message":"`+fill(`\u00f1`)+`"}`) }, false},
+		"a message of broken bytes": {func() string { return listWith("null", `{"message":"`+fill("\xff")+`"}`) }, false},
+	}
+	for name, tt := range hostile {
+		t.Run(name, func(t *testing.T) {
+			page := tt.body()
+			require.LessOrEqual(t, len(page), 4<<20)
+			server := serve(t, func(conn net.Conn, _ int) bool {
+				_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(page))
+				_, _ = io.WriteString(conn, page)
+				return false
+			})
+			c := client(t, easybroker.Options{Timeout: 30 * time.Second})
+			peak := peakOf(t, func() {
+				_, err := c.List(t.Context(), account(server.url), easybroker.Query{Limit: 50})
+				if tt.many {
+					require.ErrorContains(t, err, "far more than was asked for")
+				} else {
+					require.NoError(t, err)
+				}
+			})
+			t.Logf("%d MB at most, the server's among them", peak>>20)
+			require.Less(t, peak, uint64(48<<20))
+		})
+	}
+}
+
+// peakOf is how much memory everybody together has at most meanwhile, under the
+// limit that the relay has.
+func peakOf(t *testing.T, f func()) (most uint64) {
+	t.Helper()
+	percent, limit := debug.SetGCPercent(200), debug.SetMemoryLimit(37<<20)
+	defer func() { debug.SetGCPercent(percent); debug.SetMemoryLimit(limit) }()
+	runtime.GC()
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		for {
+			metrics.Read(heap)
+			most = max(most, heap[0].Value.Uint64())
+			select {
+			case <-over:
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}()
+	f()
+	close(over)
+	<-done
+	return most
 }
 
 func TestAQueryNeverNarrowsTheWindow(t *testing.T) {
