@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -69,20 +71,52 @@ func (c leadsListCmd) Run(p *program) error {
 	for name, value := range c.words() {
 		query.Set(name, value)
 	}
-	page, err := op.list(p.ctx, query, c.Limit)
-	if err != nil {
-		return err
-	}
 	if c.JSON {
-		return printJSON(p.stdout, page)
+		return listAsJSON(p, op, query, c.Limit)
 	}
 	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "FOLIO\tRECEIVED\tSTATE\tSITE\tPROPERTY\tNAME\tREASON")
-	for _, l := range page.Leads {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", web.Folio(int64(l.RemoteID)), local(l.ReceivedAt), l.State,
-			l.Site, plain(l.PropertyID), plain(l.Name), plain(l.Reason))
+	_, err = op.list(p.ctx, query, c.Limit, func(leads []console.Lead) error {
+		for _, l := range leads {
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", web.Folio(int64(l.RemoteID)), local(l.ReceivedAt), l.State,
+				l.Site, plain(l.PropertyID), plain(l.Name), plain(l.Reason))
+		}
+		return table.Flush()
+	})
+	return err
+}
+
+// listAsJSON prints one page of all leads, each when it has come.
+func listAsJSON(p *program, op operator, query url.Values, limit int) error {
+	out, n := bufio.NewWriter(p.stdout), 0
+	cursor, err := op.list(p.ctx, query, limit, func(leads []console.Lead) error {
+		for _, l := range leads {
+			text, err := json.MarshalIndent(l, "    ", "  ")
+			if err != nil {
+				return err
+			}
+			between := ",\n    "
+			if n == 0 {
+				between = "{\n  \"leads\": [\n    "
+			}
+			n++
+			_, _ = out.WriteString(between)
+			_, _ = out.Write(text)
+		}
+		return out.Flush()
+	})
+	if err != nil {
+		return err
 	}
-	return table.Flush()
+	if n == 0 {
+		return printJSON(p.stdout, console.Page{Leads: []console.Lead{}, NextCursor: cursor})
+	}
+	next, err := json.Marshal(cursor)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(out, "\n  ],\n  \"next_cursor\": %s\n}\n", next)
+	return out.Flush()
 }
 
 type leadsShowCmd struct {

@@ -33,20 +33,21 @@ func (p *program) operator() (operator, error) {
 	return operator{root: "http://" + reachable(cfg.OperatorAddr), token: token.Reveal()}, nil
 }
 
-// list turns pages until it has as many leads as wanted.
-func (o operator) list(ctx context.Context, query url.Values, limit int) (console.Page, error) {
-	all := console.Page{Leads: []console.Lead{}}
+// list turns pages until there were as many leads as wanted, and holds one at a
+// time. The cursor is where the list goes on, null at its end.
+func (o operator) list(ctx context.Context, query url.Values, limit int, do func([]console.Lead) error) (cursor *string, err error) {
 	for {
 		const most = 500
-		query.Set("limit", strconv.Itoa(min(most, limit-len(all.Leads))))
+		query.Set("limit", strconv.Itoa(min(most, limit)))
 		var page console.Page
 		if err := o.get(ctx, "/api/v1/leads?"+query.Encode(), &page); err != nil {
-			return all, err
+			return nil, err
 		}
-		all.Leads = append(all.Leads, page.Leads...)
-		all.NextCursor = page.NextCursor
-		if page.NextCursor == nil || len(all.Leads) >= limit {
-			return all, nil
+		if err := do(page.Leads); err != nil {
+			return nil, err
+		}
+		if limit -= len(page.Leads); page.NextCursor == nil || limit <= 0 {
+			return page.NextCursor, nil
 		}
 		query.Set("cursor", *page.NextCursor)
 	}

@@ -80,13 +80,14 @@ func printDrift(w io.Writer, d lead.Drift) error {
 	if d.Found() || len(d.Unreadable) > 0 {
 		_, _ = fmt.Fprintln(table, "DRIFT\tFOLIO\tSTATE\tSITE\tPROPERTY\tFIELDS")
 	}
-	for _, kind := range []struct {
-		name string
-		all  []lead.Drifted
-	}{{"only here", d.OnlyHere}, {"only there", d.OnlyThere}, {"twice there", d.Twice}, {"differing", d.Differing}} {
-		for _, one := range kind.all {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", kind.name, web.Folio(int64(one.RemoteID)), one.State, one.Site,
+	for _, kind := range lead.DriftKinds() {
+		name := strings.ReplaceAll(string(kind), "_", " ")
+		for _, one := range *d.Of(kind) {
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", name, web.Folio(int64(one.RemoteID)), one.State, one.Site,
 				lead.Line(one.PropertyID), fields(one.Fields))
+		}
+		if n := d.LeftOut[kind]; n > 0 {
+			_, _ = fmt.Fprintf(table, "%s\tand %d more\t\t\t\t\n", name, n)
 		}
 	}
 	for _, u := range d.Unreadable {

@@ -58,6 +58,9 @@ func (c leadsReplayCmd) Run(p *program) error {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", web.Folio(int64(one.RemoteID)), one.Verdict, one.State, one.Site, lead.Line(one.Why))
 	}
 	_, _ = fmt.Fprintln(table, summary(all.Counts))
+	if all.LeftOut > 0 {
+		_, _ = fmt.Fprintf(table, "%d newer ones left out: replay again, or with --after\n", all.LeftOut)
+	}
 	return table.Flush()
 }
 

@@ -4,9 +4,11 @@
 package console
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -27,7 +29,7 @@ type Leads interface {
 // Reports is the part of the store that keeps drift reports, newest first.
 type Reports interface {
 	KeepReport(ctx context.Context, at time.Time, body []byte) error
-	Reports(ctx context.Context, n int) ([][]byte, error)
+	Reports(ctx context.Context, n int) (reports [][]byte, left int, err error)
 }
 
 // Store is all that the console wants of the store.
@@ -40,14 +42,14 @@ type Store interface {
 type Courier interface {
 	Wake(site string) // a lead of the site was queued
 	Reconcile(ctx context.Context, since time.Time) (lead.Drift, error)
-	Replay(ctx context.Context, f lead.Filter, dryRun bool) ([]lead.Replayed, error)
+	Replay(ctx context.Context, f lead.Filter, dryRun bool) (all []lead.Replayed, left int, err error)
 	Status() []lead.Credential
 }
 
 // New returns the operator API, and metrics beside it, for whom the gate lets in
 // with each request. The rules are those of each site, for leads that a person corrects.
 func New(store Store, courier Courier, rules map[string]lead.Rules, gate *Gate, metrics http.Handler) http.Handler {
-	a := api{store, courier, rules}
+	a := api{store, courier, rules, make(chan struct{}, mostPages), make(chan struct{}, mostSearches)}
 	mux := chi.NewRouter()
 	mux.Use(gate.guard)
 	a.route(mux)
@@ -71,6 +73,9 @@ type api struct {
 	store   Store
 	courier Courier
 	rules   map[string]lead.Rules
+
+	// Each holds one for each answer that is being read and written.
+	pages, searches chan struct{}
 }
 
 func (a api) route(mux chi.Router) {
@@ -106,6 +111,20 @@ func wrongMethod(mux chi.Routes, r *http.Request) error {
 // that mention a word may wait; the machine has other work.
 const patience = 5 * time.Second
 
+// So many pages of leads or reports are held at once, and of leads that mention a
+// word: each may have 4 MiB, for as long as its reader takes.
+const mostPages, mostSearches = 4, 2
+
+// await waits for a place among them. Whoever has got it gives it back with done.
+func await(ctx context.Context, places chan struct{}) (done func(), err error) {
+	select {
+	case places <- struct{}{}:
+		return func() { <-places }, nil
+	case <-ctx.Done():
+		return nil, unread(ctx, ctx.Err())
+	}
+}
+
 // unread is the answer to a question that the store could not answer.
 func unread(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -121,19 +140,24 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
+	places := a.pages
+	if f.Text != "" {
+		places = a.searches
+	}
+	done, err := await(ctx, places)
+	if err != nil {
+		return err
+	}
+	defer done()
 	leads, more, err := a.store.List(ctx, f)
 	if err != nil {
 		return unread(ctx, err)
 	}
-	page := Page{Leads: make([]Lead, len(leads))}
-	for i, l := range leads {
-		page.Leads[i] = view(l)
-	}
+	next := json.RawMessage("null")
 	if more {
-		cursor := leads[len(leads)-1].RemoteID.String()
-		page.NextCursor = &cursor
+		next = json.RawMessage(`"` + leads[len(leads)-1].RemoteID.String() + `"`)
 	}
-	return writeJSON(w, page)
+	return writeList(w, "leads", len(leads), func(i int) any { return view(leads[i]) }, "next_cursor", next)
 }
 
 func (a api) show(w http.ResponseWriter, r *http.Request) error {
@@ -170,4 +194,35 @@ func writeJSON(w http.ResponseWriter, v any) error {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(append(body, '\n')) // the client has gone; nobody is left to tell
 	return nil
+}
+
+// writeList writes an object with a list, and one member more, one item after the
+// other: a page of leads is large, and its JSON may be six times as large.
+func writeList(w http.ResponseWriter, name string, n int, item func(i int) any, last string, value any) error {
+	w.Header().Set("Content-Type", "application/json")
+	out := bufio.NewWriter(w)
+	_, _ = fmt.Fprintf(out, "{%q:[", name)
+	for i := range n {
+		if i > 0 {
+			_ = out.WriteByte(',')
+		}
+		if err := writeValue(out, item(i)); err != nil {
+			return err
+		}
+	}
+	_, _ = fmt.Fprintf(out, "],%q:", last)
+	if err := writeValue(out, value); err != nil {
+		return err
+	}
+	_, _ = out.WriteString("}\n")
+	_ = out.Flush() // the client has gone; nobody is left to tell
+	return nil
+}
+
+func writeValue(out *bufio.Writer, v any) error {
+	body, err := json.Marshal(v)
+	if err == nil {
+		_, _ = out.Write(body) // its error comes back from the flush
+	}
+	return err
 }

@@ -16,7 +16,7 @@ import (
 type Counter interface {
 	Counts(ctx context.Context) ([]lead.Count, error)
 	Odd(ctx context.Context) (map[string]int, error)
-	Reports(ctx context.Context, n int) ([][]byte, error)
+	Reports(ctx context.Context, n int) (reports [][]byte, left int, err error)
 	Free() (int64, error)
 }
 
@@ -125,7 +125,7 @@ func (g *Gauges) recount(ctx context.Context) (err error) {
 	if g.odd, err = g.counter.Odd(ctx); err != nil {
 		return err
 	}
-	reports, err := g.counter.Reports(ctx, 1)
+	reports, _, err := g.counter.Reports(ctx, 1)
 	if err != nil || len(reports) == 0 {
 		return err
 	}
@@ -133,9 +133,9 @@ func (g *Gauges) recount(ctx context.Context) (err error) {
 	if err := json.Unmarshal(reports[0], &last); err != nil {
 		return err
 	}
-	g.drift = map[string]int{
-		"only_here": len(last.OnlyHere), "only_there": len(last.OnlyThere), "twice": len(last.Twice),
-		"differing": len(last.Differing), "unreadable": len(last.Unreadable),
+	g.drift = map[string]int{"unreadable": len(last.Unreadable)}
+	for _, kind := range lead.DriftKinds() {
+		g.drift[string(kind)] = last.Count(kind)
 	}
 	return nil
 }

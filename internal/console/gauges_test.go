@@ -26,8 +26,8 @@ type counted struct {
 
 func (c *counted) Counts(context.Context) ([]lead.Count, error) { c.asked++; return c.counts, c.err }
 func (c *counted) Odd(context.Context) (map[string]int, error)  { return c.odd, c.err }
-func (c *counted) Reports(context.Context, int) ([][]byte, error) {
-	return c.reports, c.err
+func (c *counted) Reports(context.Context, int) ([][]byte, int, error) {
+	return c.reports, 0, c.err
 }
 func (c *counted) Free() (int64, error) { return 4096, c.err }
 

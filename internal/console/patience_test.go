@@ -3,8 +3,11 @@ package console_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +16,7 @@ import (
 
 	"leadrelay/internal/console"
 	"leadrelay/internal/lead"
+	"leadrelay/internal/problem"
 )
 
 // slow is a courier that reads long lists.
@@ -21,12 +25,12 @@ type slow struct {
 	takes time.Duration
 }
 
-func (s *slow) Replay(ctx context.Context, _ lead.Filter, _ bool) ([]lead.Replayed, error) {
+func (s *slow) Replay(ctx context.Context, _ lead.Filter, _ bool) ([]lead.Replayed, int, error) {
 	select {
 	case <-time.After(s.takes):
-		return nil, nil
+		return nil, 0, nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, 0, ctx.Err()
 	}
 }
 
@@ -79,8 +83,13 @@ func (stuck) Find(ctx context.Context, _ lead.RemoteID) (lead.Lead, []lead.Attem
 	return lead.Lead{}, nil, ctx.Err()
 }
 
+func (stuck) Reports(ctx context.Context, _ int) ([][]byte, int, error) {
+	<-ctx.Done()
+	return nil, 0, ctx.Err()
+}
+
 func TestAQuestionThatTakesTooLongIsGivenUp(t *testing.T) {
-	for _, target := range []string{"/api/v1/leads?q=zzzz", "/api/v1/leads/7"} {
+	for _, target := range []string{"/api/v1/leads?q=zzzz", "/api/v1/leads", "/api/v1/leads/7", "/api/v1/reconciliations"} {
 		synctest.Test(t, func(t *testing.T) {
 			d := &desk{t: t, Handler: console.New(stuck{}, nil, nil, gate(token), http.HandlerFunc(metrics))}
 			begun := time.Now()
@@ -89,6 +98,55 @@ func TestAQuestionThatTakesTooLongIsGivenUp(t *testing.T) {
 			require.Equal(t, 5*time.Second, time.Since(begun))
 			require.Equal(t, "5", w.Header().Get("Retry-After"))
 			require.Contains(t, w.Body.String(), `"too_slow"`)
+		})
+	}
+}
+
+// A replay that searches for too long has done nothing, and says so.
+func TestAReplayWhoseSearchIsGivenUp(t *testing.T) {
+	d := newDesk(t)
+	d.courier.fails = fmt.Errorf("list leads: %w", context.DeadlineExceeded)
+	w := d.order(http.MethodPost, "/api/v1/replays", `{"q":"zzzz"}`)
+	d.refused(w, http.StatusServiceUnavailable, problem.TooSlow)
+	require.Equal(t, "5", w.Header().Get("Retry-After"))
+}
+
+// slowReader is a client that takes no more of its answer.
+type slowReader struct {
+	http.ResponseWriter
+	taken chan struct{} // closed when it takes the rest
+}
+
+func (s slowReader) Write(p []byte) (int, error) {
+	<-s.taken
+	return s.ResponseWriter.Write(p)
+}
+
+// Each answer holds its leads as long as its reader takes: beyond a few of them
+// nobody is read for.
+func TestSlowReadersHoldFewPages(t *testing.T) {
+	for target, most := range map[string]int{"/api/v1/leads": 4, "/api/v1/leads?q=a": 2, "/api/v1/reconciliations": 4} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDesk(t)
+			taken := make(chan struct{})
+			var all sync.WaitGroup
+			for range most {
+				all.Go(func() {
+					w := slowReader{httptest.NewRecorder(), taken}
+					r := httptest.NewRequest(http.MethodGet, target, nil)
+					r.Header.Set("Authorization", "Bearer "+token)
+					d.ServeHTTP(w, r)
+				})
+			}
+			synctest.Wait()
+			begun := time.Now()
+			d.refused(d.get(target), http.StatusServiceUnavailable, problem.TooSlow)
+			require.Equal(t, 5*time.Second, time.Since(begun))
+			require.Equal(t, http.StatusNotFound, d.get("/api/v1/leads/7").Code, "one lead is another matter")
+			close(taken)
+			all.Wait()
+			require.Equal(t, http.StatusOK, d.get(target).Code)
+			d.close()
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -16,21 +17,21 @@ const (
 	mostReports = 50
 )
 
-// Reconciliations are the last drift reports, newest first.
-type Reconciliations struct {
-	Reconciliations []json.RawMessage `json:"reconciliations"`
-}
-
+// reports lists the last drift reports, newest first, and says how many of them
+// are left out for want of room.
 func (a api) reports(w http.ResponseWriter, r *http.Request) error {
-	kept, err := a.store.Reports(r.Context(), mostReports)
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	done, err := await(ctx, a.pages)
 	if err != nil {
-		return problem.NewTryAgain(time.Second, err)
+		return err
 	}
-	page := Reconciliations{Reconciliations: make([]json.RawMessage, len(kept))}
-	for i, body := range kept {
-		page.Reconciliations[i] = body
+	defer done()
+	kept, left, err := a.store.Reports(ctx, mostReports)
+	if err != nil {
+		return unread(ctx, err)
 	}
-	return writeJSON(w, page)
+	return writeList(w, "reconciliations", len(kept), func(i int) any { return json.RawMessage(kept[i]) }, "left_out", left)
 }
 
 // reconcile compares our leads with EasyBroker's lists, and keeps the report.
@@ -60,10 +61,13 @@ func (a api) reconcile(w http.ResponseWriter, r *http.Request) error {
 // whole makes the lists of a report empty ones where there is nothing: a
 // program may count them all.
 func whole(d lead.Drift) lead.Drift {
-	for _, list := range []*[]lead.Drifted{&d.OnlyHere, &d.OnlyThere, &d.Twice, &d.Differing} {
-		if *list == nil {
+	for _, kind := range lead.DriftKinds() {
+		if list := d.Of(kind); *list == nil {
 			*list = []lead.Drifted{}
 		}
+	}
+	if d.LeftOut == nil {
+		d.LeftOut = map[lead.DriftKind]int{}
 	}
 	if d.Unreadable == nil {
 		d.Unreadable = []lead.Unreadable{}

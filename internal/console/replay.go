@@ -1,7 +1,9 @@
 package console
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -17,6 +19,7 @@ type Replays struct {
 	DryRun  bool                 `json:"dry_run"`
 	Replays []lead.Replayed      `json:"replays"`
 	Counts  map[lead.Verdict]int `json:"counts"`
+	LeftOut int                  `json:"left_out"` // newer leads that nothing was done with, for there are too many
 }
 
 // replay sends leads again that EasyBroker's list does not have.
@@ -26,11 +29,14 @@ func (a api) replay(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	takeTime(w)
-	replayed, err := a.courier.Replay(r.Context(), f, dryRun)
+	replayed, left, err := a.courier.Replay(r.Context(), f, dryRun)
+	if errors.Is(err, context.DeadlineExceeded) { // the search's own
+		return problem.NewTooSlow(patience, err)
+	}
 	if err != nil {
 		return problem.NewTryAgain(time.Second, err)
 	}
-	answer := Replays{DryRun: dryRun, Replays: replayed, Counts: map[lead.Verdict]int{lead.Present: 0, lead.Blocked: 0}}
+	answer := Replays{DryRun: dryRun, Replays: replayed, LeftOut: left, Counts: map[lead.Verdict]int{lead.Present: 0, lead.Blocked: 0}}
 	if answer.Replays == nil {
 		answer.Replays = []lead.Replayed{}
 	}

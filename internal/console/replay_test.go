@@ -63,28 +63,34 @@ func TestAReplaySaysWhatBecomesOfEachLead(t *testing.T) {
 		w := d.order(http.MethodPost, "/api/v1/replays", run.body)
 		rest := fmt.Sprintf(`{"remote_id":%d,"site":"casas","state":"failed","verdict":"present"}`, there)
 		dry := run.body != `{"site":"casas"}`
-		requireJSON(t, fmt.Sprintf(`{"dry_run":%t,"replays":[%s,%s],"counts":%s}`, dry, run.first, rest, run.counts), w.Body.String())
+		requireJSON(t, fmt.Sprintf(`{"dry_run":%t,"replays":[%s,%s],"counts":%s,"left_out":0}`, dry, run.first, rest, run.counts), w.Body.String())
 	}
 	again := d.replay(fmt.Sprintf(`{"remote_ids":[%d]}`, lost))
 	require.Equal(t, map[lead.Verdict]int{lead.Blocked: 1, lead.Present: 0, lead.Sent: 0}, again.Counts)
 	require.Equal(t, "it is on its way", again.Replays[0].Why)
 }
 
+func TestAReplayOfTooManySaysHowMany(t *testing.T) {
+	d := newDesk(t)
+	d.courier.left = 7
+	require.Equal(t, 7, d.replay(`{"site":"casas"}`).LeftOut)
+}
+
 func TestAReplayOfNothing(t *testing.T) {
 	d := newDesk(t)
 	w := d.order(http.MethodPost, "/api/v1/replays", `{"site":"casas","dry_run":true}`)
-	requireJSON(t, `{"dry_run":true,"replays":[],"counts":{"blocked":0,"present":0,"would be sent":0}}`, w.Body.String())
+	requireJSON(t, `{"dry_run":true,"replays":[],"counts":{"blocked":0,"present":0,"would be sent":0},"left_out":0}`, w.Body.String())
 }
 
 func TestReconciliationsAreKeptAndListed(t *testing.T) {
 	d := newDesk(t)
-	requireJSON(t, `{"reconciliations":[]}`, d.get("/api/v1/reconciliations").Body.String())
-	const empty = `{"since":"2020-11-23T10:00:00Z","read_at":` + atNoon + `,"ours":0,"listed":0,"only_here":[],"only_there":[],"twice":[],"differing":[],"confirmed":0,"unreadable":[]}`
+	requireJSON(t, `{"reconciliations":[],"left_out":0}`, d.get("/api/v1/reconciliations").Body.String())
+	const empty = `{"since":"2020-11-23T10:00:00Z","read_at":` + atNoon + `,"ours":0,"listed":0,"only_here":[],"only_there":[],"twice":[],"differing":[],"left_out":{},"confirmed":0,"unreadable":[]}`
 	w := d.order(http.MethodPost, "/api/v1/reconciliations", `{"since":"2020-11-23T04:00:00-06:00"}`)
 	requireJSON(t, empty, w.Body.String())
 
 	d.courier.drift = lead.Drift{
-		Ours: 3, Listed: 4, Confirmed: 1,
+		Ours: 3, Listed: 4, Confirmed: 1, LeftOut: map[lead.DriftKind]int{lead.OnlyThere: 7},
 		OnlyHere:   []lead.Drifted{{RemoteID: 7, Site: "casas", State: lead.Delivered, PropertyID: "EB-1"}},
 		OnlyThere:  []lead.Drifted{{RemoteID: 8, PropertyID: "EB-2"}},
 		Differing:  []lead.Drifted{{RemoteID: 9, Site: "casas", State: lead.Confirmed, PropertyID: "EB-3", Fields: []lead.Field{lead.Name}}},
@@ -92,11 +98,11 @@ func TestReconciliationsAreKeptAndListed(t *testing.T) {
 	}
 	const found = `{"since":"2020-11-23T10:00:00Z","read_at":` + atNoon + `,"ours":3,"listed":4,` +
 		`"only_here":[{"remote_id":7,"site":"casas","state":"delivered","property_id":"EB-1"}],"only_there":[{"remote_id":8,"property_id":"EB-2"}],"twice":[],` +
-		`"differing":[{"remote_id":9,"site":"casas","state":"confirmed","property_id":"EB-3","fields":["name"]}],"confirmed":1,` +
+		`"differing":[{"remote_id":9,"site":"casas","state":"confirmed","property_id":"EB-3","fields":["name"]}],"left_out":{"only_there":7},"confirmed":1,` +
 		`"unreadable":[{"sites":["lofts"],"why":"easybroker: status 500"}]}`
 	w = d.order(http.MethodPost, "/api/v1/reconciliations", `{"since":"2020-11-23T10:00:00Z"}`)
 	requireJSON(t, found, w.Body.String())
-	requireJSON(t, `{"reconciliations":[`+found+`,`+empty+`]}`, d.get("/api/v1/reconciliations").Body.String())
+	requireJSON(t, `{"reconciliations":[`+found+`,`+empty+`],"left_out":0}`, d.get("/api/v1/reconciliations").Body.String())
 }
 
 func TestAReconciliationLooksBackADay(t *testing.T) {
@@ -112,7 +118,7 @@ func TestACourierThatFails(t *testing.T) {
 	d.courier.broken = true
 	d.refused(d.order(http.MethodPost, "/api/v1/replays", `{"site":"casas"}`), http.StatusServiceUnavailable, problem.TryAgain)
 	d.refused(d.order(http.MethodPost, "/api/v1/reconciliations", ""), http.StatusServiceUnavailable, problem.TryAgain)
-	requireJSON(t, `{"reconciliations":[]}`, d.get("/api/v1/reconciliations").Body.String())
+	requireJSON(t, `{"reconciliations":[],"left_out":0}`, d.get("/api/v1/reconciliations").Body.String())
 }
 
 func TestTheOperatorsProbe(t *testing.T) {

@@ -20,7 +20,9 @@ type rider struct {
 	asked  []lead.Filter // of every replay
 	drift  lead.Drift    // what a reconciliation finds
 	there  lead.RemoteID // what EasyBroker lists
+	left   int           // leads that a replay has no room for
 	keys   []lead.Credential
+	fails  error // of every replay
 	broken bool
 }
 
@@ -38,10 +40,13 @@ func (r *rider) Reconcile(_ context.Context, since time.Time) (lead.Drift, error
 	return d, nil
 }
 
-func (r *rider) Replay(ctx context.Context, f lead.Filter, dryRun bool) ([]lead.Replayed, error) {
+func (r *rider) Replay(ctx context.Context, f lead.Filter, dryRun bool) ([]lead.Replayed, int, error) {
 	r.asked = append(r.asked, f)
 	if r.broken {
-		return nil, errRider
+		return nil, 0, errRider
+	}
+	if r.fails != nil {
+		return nil, 0, r.fails
 	}
 	f.Limit = 100
 	leads, _, err := r.store.List(ctx, f)
@@ -49,7 +54,7 @@ func (r *rider) Replay(ctx context.Context, f lead.Filter, dryRun bool) ([]lead.
 	for _, l := range leads {
 		all = append(all, r.replay(ctx, l, dryRun))
 	}
-	return all, err
+	return all, r.left, err
 }
 
 func (r *rider) replay(ctx context.Context, l lead.Lead, dryRun bool) lead.Replayed {

@@ -1,10 +1,10 @@
 package courier
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -16,7 +16,7 @@ import (
 type Ledger interface {
 	Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.Attempt, error)
 	List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error)
-	Taken(ctx context.Context, site string, since time.Time) ([]lead.Lead, error)
+	Taken(ctx context.Context, site string, since time.Time) ([]lead.RemoteID, error)
 	Amend(ctx context.Context, id lead.RemoteID, f func(*lead.Lead) error) (lead.Lead, error)
 	Confirm(ctx context.Context, id lead.RemoteID, at time.Time, reason string) (bool, error)
 }
@@ -59,10 +59,10 @@ func (l *lane) awaitList(ctx context.Context) error {
 }
 
 // readAll reads all of the list from a time on, however long it is.
-func (l *lane) readAll(ctx context.Context, q easybroker.Query) ([]easybroker.Listed, error) {
-	r, err := l.read(ctx, q, false, func([]easybroker.Listed) bool { return false })
+func (l *lane) readAll(ctx context.Context, q easybroker.Query, w wish) ([]easybroker.Listed, error) {
+	r, err := l.read(ctx, q, w)
 	if errors.Is(err, errTooManyPages) {
-		return l.readHalves(ctx, q, r.items)
+		return l.readHalves(ctx, q, r, w)
 	}
 	return r.items, err
 }
@@ -70,23 +70,26 @@ func (l *lane) readAll(ctx context.Context, q easybroker.Query) ([]easybroker.Li
 // readHalves reads each half of a window for itself, because the whole of it
 // has too many pages, of which some were read. That is of no use where the list
 // does not keep to its window: then each half is as long as the whole.
-func (l *lane) readHalves(ctx context.Context, q easybroker.Query, some []easybroker.Listed) ([]easybroker.Listed, error) {
+func (l *lane) readHalves(ctx context.Context, q easybroker.Query, some reading, w wish) ([]easybroker.Listed, error) {
 	const shortest = time.Minute
 	end := q.Before
 	if end.IsZero() {
 		end = l.courier.clock.read()
 	}
 	half := end.Sub(q.After) / 2
-	if half < shortest || slices.ContainsFunc(some, func(item easybroker.Listed) bool { return isOutside(item, q) }) {
+	if half < shortest || some.outside {
 		return nil, errTooManyPages
 	}
 	older, newer := q, q
 	older.Before, newer.After = q.After.Add(half+time.Second), q.After.Add(half) // a window may be without its edges
-	first, err := l.readAll(ctx, older)
+	first, err := l.readAll(ctx, older, w)
 	if err != nil {
 		return nil, err
 	}
-	second, err := l.readAll(ctx, newer)
+	for _, item := range first {
+		w.held += sizeOf(item)
+	}
+	second, err := l.readAll(ctx, newer, w)
 	return distinct(slices.Concat(first, second)), err
 }
 
@@ -98,10 +101,11 @@ func isOutside(item easybroker.Listed, q easybroker.Query) bool {
 
 // distinct leaves out what stands in both halves.
 func distinct(items []easybroker.Listed) []easybroker.Listed {
-	seen := make(map[easybroker.Listed]bool, len(items))
+	seen := make(map[uint64]bool, len(items))
 	return slices.DeleteFunc(items, func(item easybroker.Listed) bool {
-		again := seen[item]
-		seen[item] = true
+		hash := maphash.Comparable(seed, item)
+		again := seen[hash]
+		seen[hash] = true
 		return again
 	})
 }
@@ -112,7 +116,7 @@ func whyNot(err error) string {
 	if stopped, ok := errors.AsType[*stoppedError](err); ok {
 		return stopped.Error()
 	}
-	if errors.Is(err, errMoving) || errors.Is(err, errTooManyPages) {
+	if errors.Is(err, errMoving) || errors.Is(err, errTooManyPages) || errors.Is(err, errTooLarge) {
 		return err.Error()
 	}
 	return judge(easybroker.Receipt{}, err).detail
@@ -146,6 +150,39 @@ func (a *Auditor) shelve(l *lane, items []easybroker.Listed) *shelf {
 		}
 	}
 	return s
+}
+
+// each does something with each of the leads, oldest first, and holds few of them
+// at once. The ids are sorted.
+func (s *shelf) each(ctx context.Context, ids []lead.RemoteID, do func(lead.Lead) error) error {
+	const few = 50
+	for ids := range slices.Chunk(ids, few) {
+		leads, err := s.leads(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for _, one := range slices.Backward(leads) {
+			if err := do(one); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// leads are the few of those ids, newest first.
+func (s *shelf) leads(ctx context.Context, ids []lead.RemoteID) (all []lead.Lead, err error) {
+	f := lead.Filter{RemoteIDs: ids, Limit: len(ids)}
+	for more := true; more; {
+		var page []lead.Lead
+		if page, more, err = s.ledger.List(ctx, f); err != nil {
+			return nil, err
+		}
+		if all = append(all, page...); more {
+			f.Below = all[len(all)-1].RemoteID
+		}
+	}
+	return all, nil
 }
 
 // take returns the lead as a look-up sees it and the items that are the lead,
@@ -195,6 +232,3 @@ func (s *shelf) recall(ctx context.Context, c *lead.Claim) error {
 func (s *shelf) isOurs(c lead.Claim, items []easybroker.Listed) bool {
 	return slices.ContainsFunc(items, func(item easybroker.Listed) bool { return s.isSame(item, c) })
 }
-
-// byAge sorts leads so that who came first is served first.
-func byAge(a, b lead.Lead) int { return cmp.Compare(a.RemoteID, b.RemoteID) }

@@ -1,9 +1,13 @@
 package courier_test
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -164,6 +168,55 @@ func (o *office) reconcile() lead.Drift {
 	d, err := o.auditor.Reconcile(o.Context(), time.Now().Add(-24*time.Hour))
 	require.NoError(o, err)
 	return d
+}
+
+// Where everything drifts a report names a thousand of a kind and counts the rest,
+// and its parts are added in the same way.
+func TestADriftOfThousands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most, items = 1000, 1207
+		o := newOffice(t, both(easybroker.Partner))
+		o.archive.page = 50
+		for i := range items {
+			item := easybroker.Listed{RemoteID: int64(items - i), PropertyID: strings.Repeat("á", 70+i), HappenedAt: time.Now().Add(-time.Hour)}
+			o.archive.list(item)
+			o.archive.listed["k2"] = append(o.archive.listed["k2"], item)
+		}
+		lost := o.ago(time.Hour, "casas", lead.Delivered, "Hola")
+		d := o.reconcile()
+		require.Equal(t, []lead.Drifted{drifted(lost)}, d.OnlyHere)
+		require.Len(t, d.OnlyThere, most)
+		require.Equal(t, map[lead.DriftKind]int{lead.OnlyThere: 2*items - most}, d.LeftOut)
+		require.Equal(t, 2*items, d.Count(lead.OnlyThere))
+		require.Equal(t, lead.Drifted{RemoteID: 7, PropertyID: strings.Repeat("á", 64)}, d.OnlyThere[6])
+		require.True(t, d.Found())
+		body, err := json.Marshal(d)
+		require.NoError(t, err)
+		require.Less(t, len(body), 256<<10)
+	})
+}
+
+// More of our leads than a reconciliation holds at once are compared all the same,
+// those of both sites in their order.
+func TestALongReconciliation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one := both(easybroker.Partner)
+		one[1].Account = one[0].Account
+		o := newOffice(t, one)
+		o.archive.page = 50
+		for i := range 130 {
+			site := []string{"casas", "lofts"}[i%2]
+			if l := o.ago(time.Hour, site, lead.Delivered, "Hola "+strconv.Itoa(i)); i%13 != 0 {
+				o.archive.list(sent(l))
+			}
+		}
+		d := o.reconcile()
+		require.Equal(t, 130, d.Ours)
+		require.Equal(t, 120, d.Confirmed)
+		require.Len(t, d.OnlyHere, 10)
+		require.Empty(t, d.LeftOut)
+		require.True(t, slices.IsSortedFunc(d.OnlyHere, func(a, b lead.Drifted) int { return cmp.Compare(a.RemoteID, b.RemoteID) }))
+	})
 }
 
 func drifted(l lead.Lead, fields ...lead.Field) lead.Drifted {
@@ -374,7 +427,7 @@ func TestAHeldCredentialIsNotAsked(t *testing.T) {
 		require.Equal(t, []lead.Unreadable{{Sites: []string{"casas"}, Why: "the credential is held: easybroker: status 401"}}, d.Unreadable)
 		require.Empty(t, d.OnlyHere, "a list that cannot be read says nothing of any lead")
 		require.Equal(t, asked+1, o.archive.calls, "only the other key's list was read")
-		replayed, err := o.auditor.Replay(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{l.RemoteID}}, false)
+		replayed, _, err := o.auditor.Replay(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{l.RemoteID}}, false)
 		require.NoError(t, err)
 		require.Equal(t, lead.Blocked, replayed[0].Verdict)
 		require.Contains(t, replayed[0].Why, "held")

@@ -181,7 +181,7 @@ func TestAReplayOfAGeneralInquiryDeliversOnce(t *testing.T) {
 					}
 				}
 			})
-			_, err := courier.NewAuditor(w.courier, w.store).Replay(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{id}}, false)
+			_, _, err := courier.NewAuditor(w.courier, w.store).Replay(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{id}}, false)
 			require.NoError(t, err)
 			time.Sleep(time.Hour)
 			require.Equal(t, 1, b.timesKept(id))

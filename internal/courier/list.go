@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"time"
@@ -25,33 +26,49 @@ const (
 	pageSize = 50
 	// readings is how often a list that changes while it is read is begun anew.
 	readings = 3
+	// mostHeld is how many bytes of a list are held at once: more than twenty
+	// thousand contact requests, or those that are asked for among four hundred
+	// thousand.
+	mostHeld = 16 << 20
 )
 
 var (
 	errTooManyPages = errors.New("the list has too many pages")
+	errTooLarge     = errors.New("the list is too large to be held in memory")
 	errMoving       = errors.New("the list changes while it is read, or contradicts itself")
 )
 
-// reading is what was read of a list.
-type reading struct {
-	items []easybroker.Listed
-	whole bool // it was read to its end, and nothing moved meanwhile
-
-	known map[easybroker.Listed]bool // the items
-	total int                        // that the last page told; -1 before the first one
-	over  bool                       // a page had a next one though the total was reached
+// wish is what a reading is for. The zero wish is for all of the list.
+type wish struct {
+	some   bool                                 // what has just come in is enough, and a list that is longer or changes is no error
+	wanted func(easybroker.Listed) bool         // what is to be held; nil: all
+	enough func(items []easybroker.Listed) bool // the reading may stop; nil: never
+	held   int                                  // bytes that are held already of the same list
 }
 
-// read reads the list until enough says that it is, or in full. When some is
-// set, what has just come in is enough, and a list that is longer or changes
-// is no error.
-func (l *lane) read(ctx context.Context, q easybroker.Query, some bool, enough func([]easybroker.Listed) bool) (r reading, err error) {
+// reading is what was read of a list.
+type reading struct {
+	items []easybroker.Listed // those that are wanted
+	whole bool                // it was read to its end, and nothing moved meanwhile
+
+	known   map[uint64]bool // hashes of all items
+	total   int             // that the last page told; -1 before the first one
+	over    bool            // a page had a next one though the total was reached
+	outside bool            // an item cannot be in the window
+	held    int             // bytes
+}
+
+// seed makes hashes that nobody outside can foresee.
+var seed = maphash.MakeSeed()
+
+// read reads the list until the wish is fulfilled, or in full.
+func (l *lane) read(ctx context.Context, q easybroker.Query, w wish) (r reading, err error) {
 	for range readings {
-		r, err = l.readOnce(ctx, q, some, enough)
+		r, err = l.readOnce(ctx, q, w)
 		if !errors.Is(err, errMoving) {
 			break
 		}
-		if some {
+		if w.some {
 			return r, nil
 		}
 	}
@@ -60,10 +77,10 @@ func (l *lane) read(ctx context.Context, q easybroker.Query, some bool, enough f
 
 // readOnce turns the pages. Trouble with the credential that comes up between
 // two of them counts for the next one.
-func (l *lane) readOnce(ctx context.Context, q easybroker.Query, some bool, enough func([]easybroker.Listed) bool) (reading, error) {
-	r := reading{known: map[easybroker.Listed]bool{}, total: -1}
-	most := mostPages
-	if some {
+func (l *lane) readOnce(ctx context.Context, q easybroker.Query, w wish) (reading, error) {
+	r := reading{known: map[uint64]bool{}, total: -1, held: w.held}
+	window, most := q, mostPages
+	if w.some {
 		most = fewPages
 	}
 	for q.Page, q.Limit = 1, pageSize; q.Page <= most; q.Page++ {
@@ -71,14 +88,15 @@ func (l *lane) readOnce(ctx context.Context, q easybroker.Query, some bool, enou
 		if err != nil {
 			return r, err
 		}
-		if err = r.add(page); enough(r.items) {
+		err = r.add(page, window, w.wanted)
+		if w.enough != nil && w.enough(r.items) {
 			return r, nil
 		}
 		if err != nil || r.whole {
 			return r, err
 		}
 	}
-	if some {
+	if w.some {
 		return r, nil
 	}
 	return r, errTooManyPages
@@ -101,27 +119,58 @@ func (l *lane) readPage(ctx context.Context, q easybroker.Query) (easybroker.Pag
 // counts as read in full only when it had as many different items as it said,
 // on every page, and its last page was the one that reached them. One whose next
 // page brings nothing new has no end worth waiting for.
-func (r *reading) add(page easybroker.Page) error {
-	before, moved := len(r.items), r.total >= 0 && page.Total != r.total
+func (r *reading) add(page easybroker.Page, window easybroker.Query, wanted func(easybroker.Listed) bool) error {
+	const hashed = 40 // bytes that a known item costs
+	before, moved := len(r.known), r.total >= 0 && page.Total != r.total
 	for _, item := range page.Content {
 		item.HappenedAt = item.HappenedAt.UTC() // or equal times would be different ones
-		if !r.known[item] {
-			r.known[item] = true
-			r.items = append(r.items, item)
+		hash := maphash.Comparable(seed, item)
+		if r.known[hash] {
+			continue
+		}
+		r.known[hash], r.held = true, r.held+hashed
+		r.outside = r.outside || isOutside(item, window)
+		if wanted == nil || wanted(item) {
+			r.items, r.held = append(r.items, item), r.held+sizeOf(item)
 		}
 	}
+	if r.held > mostHeld {
+		return errTooLarge
+	}
 	r.total = page.Total
-	r.over = r.over || page.More && len(r.items) >= page.Total
+	r.over = r.over || page.More && len(r.known) >= page.Total
 	switch {
 	case moved:
 		return errMoving
-	case page.More && len(r.items) == before:
+	case page.More && len(r.known) == before:
 		return errMoving
-	case !page.More && (r.over || len(r.items) != page.Total):
+	case !page.More && (r.over || len(r.known) != page.Total):
 		return errMoving
 	}
 	r.whole = !page.More
 	return nil
+}
+
+// sizeOf is how many bytes it costs to hold the item, where it is compared, too.
+func sizeOf(item easybroker.Listed) int {
+	const around = 400
+	n := around
+	for _, text := range []string{item.PropertyID, item.Name, item.Email, item.Phone, item.Message, item.Source, item.Status} {
+		n += len(text)
+	}
+	return n
+}
+
+// asked wants what can be one of the leads: no item under another's remote_id.
+func asked[T any](l *lane, leads []T, id func(T) lead.RemoteID) (wanted func(easybroker.Listed) bool) {
+	if l.account.API != easybroker.Partner {
+		return nil
+	}
+	ids := map[int64]bool{0: true}
+	for _, one := range leads {
+		ids[int64(id(one))] = true
+	}
+	return func(item easybroker.Listed) bool { return ids[item.RemoteID] }
 }
 
 // matches are the contact requests that are the lead: by remote_id, or, where

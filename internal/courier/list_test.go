@@ -2,6 +2,7 @@ package courier_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,6 +104,44 @@ func TestABrokenListIsNamedByAReconciliation(t *testing.T) {
 			})
 		})
 	}
+}
+
+// padded fills every list with sixty pages of somebody else's long texts.
+func padded(q easybroker.Query, p *easybroker.Page) {
+	const pages, each, long = 60, 50, 10_000
+	p.Total += pages * each
+	p.More = q.Page < pages
+	for i := range each {
+		p.Content = append(p.Content, easybroker.Listed{
+			RemoteID: int64(q.Page*each + i), PropertyID: "EB-XX1234", Message: strings.Repeat("x", long), HappenedAt: q.After.Add(time.Hour),
+		})
+	}
+}
+
+// A list of long texts is not held in the memory: what a look-up or a replay does
+// not ask for is passed over, and a reconciliation that needs all of it says why
+// it cannot be.
+func TestAListOfLongTextsIsNotHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := true
+		b := &broker{page: 50, turn: padded, answer: func(int, easybroker.Account) answer {
+			defer func() { first = false }()
+			return answer{err: errReset, keep: !first}
+		}}
+		w := start(t, b, courier.Options{Rate: 1000})
+		id := w.post("casas")
+		w.await(id, lead.Confirmed, time.Hour) // looked for in all pages, absent, sent again, found
+		require.Len(t, b.posts(), 2)
+		all, _, err := courier.NewAuditor(w.courier, w.store).Replay(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{id}}, false)
+		require.NoError(t, err)
+		require.Equal(t, lead.Present, all[0].Verdict)
+
+		before := len(b.reads())
+		drift, err := courier.NewAuditor(w.courier, w.store).Reconcile(t.Context(), time.Now().Add(-2*time.Hour))
+		require.NoError(t, err)
+		require.Equal(t, []lead.Unreadable{{Sites: []string{"casas"}, Why: "the list is too large to be held in memory"}}, drift.Unreadable)
+		require.Less(t, len(b.reads())-before, 40)
+	})
 }
 
 // A list without an end is read no longer than the look-ups are ours, and then

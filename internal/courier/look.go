@@ -117,14 +117,15 @@ func (l *lane) lookFor(ctx context.Context, group []lead.Claim, fresh bool) {
 	enough := func(items []easybroker.Listed) bool {
 		return !twins && !slices.ContainsFunc(group, func(c lead.Claim) bool { return len(l.matches(c, items)) == 0 })
 	}
-	reading, err := l.read(ctx, q, fresh, enough)
+	w := wish{some: fresh, enough: enough, wanted: asked(l, group, func(c lead.Claim) lead.RemoteID { return c.Lead.RemoteID })}
+	reading, err := l.read(ctx, q, w)
 	if again := l.queryFor(group, fresh); err == nil && isWider(again, q) { // its Date tells only now how wrong our clock is
 		q = again
-		reading, err = l.read(ctx, q, fresh, enough)
+		reading, err = l.read(ctx, q, w)
 	}
 	if errors.Is(err, errTooManyPages) {
 		var all []easybroker.Listed
-		if all, err = l.readHalves(ctx, q, reading.items); err == nil {
+		if all, err = l.readHalves(ctx, q, reading, wish{wanted: w.wanted}); err == nil {
 			reading.items, reading.whole = all, true
 		}
 	}

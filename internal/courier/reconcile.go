@@ -1,8 +1,10 @@
 package courier
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -11,6 +13,9 @@ import (
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
 )
+
+// listsAtOnce is how many credentials' lists a person's command holds at once.
+const listsAtOnce = 4
 
 // Reconcile compares the leads that EasyBroker has taken since then with what
 // it lists, one credential beside the other. A lead that is listed though we
@@ -21,6 +26,7 @@ func (a *Auditor) Reconcile(ctx context.Context, since time.Time) (lead.Drift, e
 	whole := lead.Drift{Since: since, ReadAt: a.clock.read()}
 	parts := make([]lead.Drift, len(a.lanes))
 	var lanes errgroup.Group
+	lanes.SetLimit(listsAtOnce)
 	for i, l := range a.lanes {
 		lanes.Go(func() (err error) { parts[i], err = a.compare(ctx, l, since); return err })
 	}
@@ -30,8 +36,8 @@ func (a *Auditor) Reconcile(ctx context.Context, since time.Time) (lead.Drift, e
 	for _, part := range parts {
 		whole.Add(part)
 	}
-	a.opt.Log.Info().Int("ours", whole.Ours).Int("listed", whole.Listed).Int("only_here", len(whole.OnlyHere)).
-		Int("only_there", len(whole.OnlyThere)).Int("twice", len(whole.Twice)).Int("differing", len(whole.Differing)).
+	a.opt.Log.Info().Int("ours", whole.Ours).Int("listed", whole.Listed).Int("only_here", whole.Count(lead.OnlyHere)).
+		Int("only_there", whole.Count(lead.OnlyThere)).Int("twice", whole.Count(lead.Twice)).Int("differing", whole.Count(lead.Differing)).
 		Int("confirmed", whole.Confirmed).Int("unreadable", len(whole.Unreadable)).Msg("reconciled")
 	return whole, nil
 }
@@ -46,10 +52,10 @@ type audit struct {
 func (a *Auditor) compare(ctx context.Context, l *lane, since time.Time) (lead.Drift, error) {
 	began := l.courier.clock.read()
 	q := easybroker.Query{After: l.windowFrom(since)}
-	items, err := l.readAll(ctx, q)
+	items, err := l.readAll(ctx, q, wish{})
 	if errors.Is(err, errMoving) { // leads come in all the time; what is older stands still
 		q.Before = began.Add(l.ahead()).Add(-l.courier.opt.Settle)
-		items, err = l.readAll(ctx, q)
+		items, err = l.readAll(ctx, q, wish{})
 	}
 	if ctx.Err() != nil {
 		return lead.Drift{}, ctx.Err()
@@ -58,32 +64,32 @@ func (a *Auditor) compare(ctx context.Context, l *lane, since time.Time) (lead.D
 		return lead.Drift{Unreadable: []lead.Unreadable{{Sites: l.sites, Why: whyNot(err)}}}, nil
 	}
 	t := &audit{shelf: a.shelve(l, items), began: began, drift: lead.Drift{Listed: len(items)}}
-	ours, err := t.ours(ctx, since)
-	if err != nil {
+	if err := t.ours(ctx, since); err != nil {
 		return lead.Drift{}, err
-	}
-	for _, one := range ours {
-		if err := t.check(ctx, one); err != nil {
-			return lead.Drift{}, err
-		}
-		delete(t.byID, one.RemoteID)
 	}
 	return t.drift, t.rest(ctx)
 }
 
-// ours are the leads that the list should have.
-func (t *audit) ours(ctx context.Context, since time.Time) ([]lead.Lead, error) {
-	var all []lead.Lead
+// ours compares the leads that the list should have, oldest first.
+func (t *audit) ours(ctx context.Context, since time.Time) error {
+	var ids []lead.RemoteID
 	for _, site := range t.sites {
 		taken, err := t.ledger.Taken(ctx, site, since)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, taken...)
+		ids = append(ids, taken...)
 	}
-	slices.SortFunc(all, byAge)
-	t.drift.Ours = len(all)
-	return all, nil
+	slices.Sort(ids)
+	return t.each(ctx, ids, func(one lead.Lead) error {
+		if one.State != lead.Delivered && one.State != lead.Confirmed {
+			return nil // a person has moved it meanwhile
+		}
+		t.drift.Ours++
+		err := t.check(ctx, one)
+		delete(t.byID, one.RemoteID)
+		return err
+	})
 }
 
 // check compares one lead with what is listed of it.
@@ -94,18 +100,18 @@ func (t *audit) check(ctx context.Context, one lead.Lead) error {
 	}
 	if len(items) == 0 {
 		if t.began.Sub(takenAt(one)) > graces*t.courier.opt.Settle { // the list has had its time
-			t.drift.OnlyHere = append(t.drift.OnlyHere, drifted(one))
+			t.drift.Note(lead.OnlyHere, drifted(one))
 		}
 		return nil
 	}
 	twice := slices.ContainsFunc(items, func(item easybroker.Listed) bool { return !item.HappenedAt.Equal(items[0].HappenedAt) })
 	if twice {
-		t.drift.Twice = append(t.drift.Twice, drifted(one))
+		t.drift.Note(lead.Twice, drifted(one))
 	}
 	if fields := t.differing(c, items[0]); len(fields) > 0 {
 		d := drifted(one)
 		d.Fields = fields
-		t.drift.Differing = append(t.drift.Differing, d)
+		t.drift.Note(lead.Differing, d)
 	}
 	if !t.isOurs(c, items) {
 		return nil // somebody else's contact request under its remote_id proves nothing
@@ -133,24 +139,19 @@ func (t *audit) rest(ctx context.Context) error {
 	if len(t.byID) == 0 {
 		return nil
 	}
-	ids := make([]lead.RemoteID, 0, len(t.byID))
-	for id := range t.byID {
-		ids = append(ids, id)
-	}
-	known, _, err := t.ledger.List(ctx, lead.Filter{RemoteIDs: ids, Limit: len(ids)})
+	ids := slices.Sorted(maps.Keys(t.byID))
+	err := t.each(ctx, ids, func(one lead.Lead) error {
+		err := t.surprise(ctx, one)
+		delete(t.byID, one.RemoteID)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	for _, one := range known {
-		if err := t.surprise(ctx, one); err != nil {
-			return err
-		}
-		delete(t.byID, one.RemoteID)
+	for _, id := range slices.Sorted(maps.Keys(t.byID)) {
+		t.drift.Note(lead.OnlyThere, lead.Drifted{RemoteID: id, PropertyID: cut(t.byID[id][0].PropertyID)})
 	}
-	for id, items := range t.byID {
-		t.drift.OnlyThere = append(t.drift.OnlyThere, lead.Drifted{RemoteID: id, PropertyID: items[0].PropertyID})
-	}
-	slices.SortFunc(t.drift.OnlyThere, func(a, b lead.Drifted) int { return int(a.RemoteID - b.RemoteID) })
+	slices.SortFunc(t.drift.OnlyThere, func(a, b lead.Drifted) int { return cmp.Compare(a.RemoteID, b.RemoteID) })
 	return nil
 }
 
@@ -160,7 +161,7 @@ func (t *audit) surprise(ctx context.Context, one lead.Lead) error {
 	case lead.Sending: // its courier will tell
 		return nil
 	case lead.Failed, lead.Discarded, lead.Quarantined:
-		t.drift.OnlyThere = append(t.drift.OnlyThere, drifted(one))
+		t.drift.Note(lead.OnlyThere, drifted(one))
 		return nil
 	case lead.Queued, lead.Doubtful, lead.Delivered, lead.Confirmed:
 	}
@@ -203,6 +204,13 @@ func takenAt(one lead.Lead) time.Time {
 		}
 	}
 	return one.ReceivedAt
+}
+
+// cut is a property as EasyBroker names it. No property that we take is longer.
+func cut(property string) string {
+	const longest = 64
+	runes := []rune(lead.Line(property))
+	return string(runes[:min(len(runes), longest)])
 }
 
 func drifted(one lead.Lead) lead.Drifted {

@@ -2,7 +2,6 @@ package courier
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"leadrelay/internal/easybroker"
@@ -36,14 +35,15 @@ func (l *lane) refusedID(c lead.Claim) verdict {
 // somebody else's contact request under it may be about another one.
 func (l *lane) whoHasID(ctx context.Context, c lead.Claim, q easybroker.Query) ([]easybroker.Listed, error) {
 	q.PropertyID = ""
-	byID := func(items []easybroker.Listed) []easybroker.Listed {
-		return slices.DeleteFunc(slices.Clone(items), func(item easybroker.Listed) bool { return item.RemoteID != int64(c.Lead.RemoteID) })
-	}
 	if l.account.API != easybroker.Partner {
 		return nil, nil
 	}
-	reading, err := l.read(ctx, q, true, func(items []easybroker.Listed) bool { return len(byID(items)) > 0 })
-	return byID(reading.items), err
+	reading, err := l.read(ctx, q, wish{
+		some:   true,
+		wanted: func(item easybroker.Listed) bool { return item.RemoteID == int64(c.Lead.RemoteID) },
+		enough: func(items []easybroker.Listed) bool { return len(items) > 0 },
+	})
+	return reading.items, err
 }
 
 // itSays stands in a reason between our words and EasyBroker's, which are for

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,20 +23,30 @@ var onItsWay = map[lead.State]string{
 	lead.Doubtful:    "it is being looked for in EasyBroker",
 }
 
+const (
+	// mostReplayed is how many leads a replay sees to. It could not read the
+	// lists of many more in the time that it has.
+	mostReplayed = 10_000
+	// searchPatience is how long a page of them is looked for.
+	searchPatience = 5 * time.Second
+)
+
 // Replay queues those of the leads again that EasyBroker's list does not have,
 // or says in a dry run which those are. Each lead is looked up first, whatever
 // became of it, and one on its way is left alone: so replaying twice delivers
-// once.
-func (a *Auditor) Replay(ctx context.Context, f lead.Filter, dryRun bool) ([]lead.Replayed, error) {
-	leads, err := a.listAll(ctx, f)
+// once. Of more than ten thousand leads it takes the oldest; left is how many
+// are left out.
+func (a *Auditor) Replay(ctx context.Context, f lead.Filter, dryRun bool) (all []lead.Replayed, left int, err error) {
+	turns, left, err := a.listAll(ctx, f)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	all := make([]lead.Replayed, len(leads))
+	all = make([]lead.Replayed, len(turns))
 	groups := map[*lane]map[string][]turn{}
-	for i, one := range leads {
-		all[i] = lead.Replayed{RemoteID: one.RemoteID, Site: one.Site, State: one.State, Verdict: lead.Blocked, Why: onItsWay[one.State]}
-		l := a.bySite[one.Site]
+	for i, t := range turns {
+		all[i] = lead.Replayed{RemoteID: t.id, Site: t.site, State: t.state, Verdict: lead.Blocked, Why: onItsWay[t.state]}
+		t.Replayed = &all[i]
+		l := a.bySite[t.site]
 		switch {
 		case all[i].Why != "":
 		case l == nil:
@@ -44,39 +55,54 @@ func (a *Auditor) Replay(ctx context.Context, f lead.Filter, dryRun bool) ([]lea
 			if groups[l] == nil {
 				groups[l] = map[string][]turn{}
 			}
-			groups[l][one.PropertyID] = append(groups[l][one.PropertyID], turn{one, &all[i]})
+			groups[l][t.property] = append(groups[l][t.property], t)
 		}
 	}
 	var lanes errgroup.Group
+	lanes.SetLimit(listsAtOnce)
 	for l, byProperty := range groups {
 		lanes.Go(func() error { return a.replayLane(ctx, l, byProperty, dryRun) })
 	}
-	return all, lanes.Wait()
+	return all, left, lanes.Wait()
 }
 
-// turn is one lead of a replay, and what becomes of it.
+// turn is one lead of a replay as it was when it was listed, and what becomes of
+// it. What the visitor wrote is read when its turn has come.
 type turn struct {
-	lead lead.Lead
+	id             lead.RemoteID
+	site, property string
+	state          lead.State
+	queuedAt       time.Time
+
 	*lead.Replayed
 }
 
 // listAll lists all that the filter means before any of it moves, oldest
 // first: who waits longest is queued first.
-func (a *Auditor) listAll(ctx context.Context, f lead.Filter) ([]lead.Lead, error) {
-	var all []lead.Lead
+func (a *Auditor) listAll(ctx context.Context, f lead.Filter) (turns []turn, left int, err error) {
 	f.Limit = 500
 	for more := true; more; {
 		var page []lead.Lead
-		var err error
-		if page, more, err = a.ledger.List(ctx, f); err != nil {
-			return nil, err
+		if page, more, err = a.listPage(ctx, f); err != nil {
+			return nil, 0, err
 		}
-		if all = append(all, page...); len(all) > 0 {
-			f.Below = all[len(all)-1].RemoteID
+		for _, one := range page {
+			turns = append(turns, turn{id: one.RemoteID, site: one.Site, property: one.PropertyID, state: one.State, queuedAt: one.QueuedAt})
+			f.Below = one.RemoteID
+		}
+		if newer := len(turns) - mostReplayed; newer > 0 {
+			left += newer
+			turns = slices.Delete(turns, 0, newer)
 		}
 	}
-	slices.Reverse(all)
-	return all, nil
+	slices.Reverse(turns)
+	return turns, left, nil
+}
+
+func (a *Auditor) listPage(ctx context.Context, f lead.Filter) ([]lead.Lead, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, searchPatience)
+	defer cancel()
+	return a.ledger.List(ctx, f)
 }
 
 // replayLane reads the list once for each property.
@@ -88,7 +114,8 @@ func (a *Auditor) replayLane(ctx context.Context, l *lane, byProperty map[string
 			continue
 		}
 		began := l.courier.clock.read()
-		items, err := l.readAll(ctx, easybroker.Query{PropertyID: property, After: lead.Epoch()})
+		items, err := l.readAll(ctx, easybroker.Query{PropertyID: property, After: lead.Epoch()},
+			wish{wanted: asked(l, turns, func(t turn) lead.RemoteID { return t.id })})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -99,7 +126,7 @@ func (a *Auditor) replayLane(ctx context.Context, l *lane, byProperty map[string
 		}
 		s := a.shelve(l, items)
 		for _, t := range turns {
-			if err := a.replayOne(ctx, s, t, began.Sub(t.lead.DeliveredAt) < l.courier.opt.Settle, dryRun); err != nil {
+			if err := a.replayOne(ctx, s, t, began, dryRun); err != nil {
 				return err
 			}
 		}
@@ -113,10 +140,19 @@ func block(turns []turn, err error) {
 	}
 }
 
-// replayOne judges a lead by what is on the shelf. fresh is set when it was
-// delivered so short ago that the list may not have it yet.
-func (a *Auditor) replayOne(ctx context.Context, s *shelf, t turn, fresh, dryRun bool) error {
-	c, items, err := s.take(ctx, t.lead)
+// replayOne judges a lead by what is on the shelf since began. It says nothing of
+// a lead that has moved meanwhile: what the list said is then about another
+// attempt.
+func (a *Auditor) replayOne(ctx context.Context, s *shelf, t turn, began time.Time, dryRun bool) error {
+	one, _, err := a.ledger.Find(ctx, t.id)
+	if errors.Is(err, lead.ErrNotFound) || err == nil && t.hasMoved(one) {
+		t.Why = errMoved.Error()
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c, items, err := s.take(ctx, one)
 	switch {
 	case err != nil:
 		return err
@@ -125,9 +161,9 @@ func (a *Auditor) replayOne(ctx context.Context, s *shelf, t turn, fresh, dryRun
 	case len(items) > 0:
 		t.Verdict = lead.Present
 		return a.present(ctx, t, dryRun)
-	case s.trace(t.lead.RemoteID).flies:
+	case s.trace(t.id).flies:
 		t.Why = onItsWay[lead.Sending]
-	case fresh:
+	case began.Sub(one.DeliveredAt) < s.courier.opt.Settle: // the list may not have it yet
 		t.Why = "it was delivered just now, and EasyBroker's list may lag behind"
 	case dryRun:
 		t.Verdict = lead.WouldBeSent
@@ -137,25 +173,28 @@ func (a *Auditor) replayOne(ctx context.Context, s *shelf, t turn, fresh, dryRun
 	return nil
 }
 
+func (t turn) hasMoved(one lead.Lead) bool {
+	return one.State != t.state || !one.QueuedAt.Equal(t.queuedAt)
+}
+
 // present confirms a delivered lead that is there, and one that has failed:
 // EasyBroker took it all the same.
 func (a *Auditor) present(ctx context.Context, t turn, dryRun bool) error {
-	if dryRun || t.lead.State != lead.Delivered && t.lead.State != lead.Failed {
+	if dryRun || t.state != lead.Delivered && t.state != lead.Failed {
 		return nil
 	}
-	news, err := a.ledger.Confirm(ctx, t.RemoteID, a.clock.read(), "")
+	news, err := a.ledger.Confirm(ctx, t.id, a.clock.read(), "")
 	if news {
 		t.State = lead.Confirmed
 	}
 	return err
 }
 
-// queue queues the lead, unless it has moved since the list was read: what the
-// list said is then about another attempt.
+// queue queues the lead, unless it has moved since the list was read.
 func (a *Auditor) queue(ctx context.Context, t turn) error {
 	now := a.clock.read()
-	queued, err := a.ledger.Amend(ctx, t.RemoteID, func(one *lead.Lead) error {
-		if one.State != t.lead.State || !one.QueuedAt.Equal(t.lead.QueuedAt) {
+	queued, err := a.ledger.Amend(ctx, t.id, func(one *lead.Lead) error {
+		if t.hasMoved(*one) {
 			return errMoved
 		}
 		return one.Retry(now, true) // the list, not our word, says that it is not there

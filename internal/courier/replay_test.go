@@ -1,6 +1,7 @@
 package courier_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -18,7 +19,7 @@ import (
 
 func (o *office) replay(dryRun bool, ids ...lead.RemoteID) []lead.Replayed {
 	o.Helper()
-	all, err := o.auditor.Replay(o.Context(), lead.Filter{RemoteIDs: ids}, dryRun)
+	all, _, err := o.auditor.Replay(o.Context(), lead.Filter{RemoteIDs: ids}, dryRun)
 	require.NoError(o, err)
 	require.Len(o, all, len(ids))
 	return all
@@ -136,7 +137,7 @@ func TestReplayingTwiceDeliversOnce(t *testing.T) {
 		for i := range counts {
 			go func() {
 				time.Sleep(time.Duration(i/2) * time.Second) // two at once, then two more
-				all, err := o.auditor.Replay(context.WithoutCancel(t.Context()), lead.Filter{State: lead.Failed}, false)
+				all, _, err := o.auditor.Replay(context.WithoutCancel(t.Context()), lead.Filter{State: lead.Failed}, false)
 				counts[i] = map[lead.Verdict]int{}
 				for _, one := range all {
 					counts[i][one.Verdict]++
@@ -153,7 +154,7 @@ func TestReplayingTwiceDeliversOnce(t *testing.T) {
 		}
 		require.Equal(t, leads, total, "%v", counts)
 		time.Sleep(10 * time.Minute)
-		again, err := o.auditor.Replay(t.Context(), lead.Filter{State: lead.Failed}, false)
+		again, _, err := o.auditor.Replay(t.Context(), lead.Filter{State: lead.Failed}, false)
 		require.NoError(t, err)
 		require.Empty(t, again)
 		o.archive.mu.Lock()
@@ -172,10 +173,67 @@ func TestAReplayTakesAllThatAreMeantOldestFirst(t *testing.T) {
 		for range leads {
 			o.ago(time.Hour, "villas", lead.Failed, "Hola")
 		}
-		all, err := o.auditor.Replay(t.Context(), lead.Filter{Site: "villas"}, true)
+		all, _, err := o.auditor.Replay(t.Context(), lead.Filter{Site: "villas"}, true)
 		require.NoError(t, err)
 		require.Len(t, all, leads)
 		require.True(t, slices.IsSortedFunc(all, func(a, b lead.Replayed) int { return int(a.RemoteID - b.RemoteID) }))
+	})
+}
+
+// crowded is a ledger with more leads than anybody can look up, none of which may
+// move.
+type crowded struct {
+	courier.Ledger
+	leads  int
+	listed *int // how often
+}
+
+func (c crowded) List(_ context.Context, f lead.Filter) (page []lead.Lead, more bool, err error) {
+	*c.listed++
+	for id := min(cmp.Or(f.Below, lead.RemoteID(c.leads+1)), lead.RemoteID(c.leads+1)) - 1; id > 0; id-- {
+		if len(page) == f.Limit {
+			return page, true, nil
+		}
+		l := lead.Lead{RemoteID: id, State: lead.Quarantined}
+		l.Site, l.Message = "casas", "Hola"
+		page = append(page, l)
+	}
+	return page, false, nil
+}
+
+// A replay of all of a year takes those who have waited longest, and says how
+// many it has left out.
+func TestAReplayOfTooMany(t *testing.T) {
+	const most = 10_000
+	for _, n := range []int{most, most + 1, 3*most + 7} {
+		o := newOffice(t, both(easybroker.Partner))
+		listed := 0
+		auditor := courier.NewAuditor(o.auditor.Courier, crowded{o.store, n, &listed})
+		all, left, err := auditor.Replay(t.Context(), lead.Filter{State: lead.Quarantined}, false)
+		require.NoError(t, err)
+		require.Equal(t, n-most, left)
+		require.Len(t, all, most)
+		require.EqualValues(t, 1, all[0].RemoteID)
+		require.EqualValues(t, most, all[most-1].RemoteID)
+		require.Equal(t, (n+499)/500, listed)
+	}
+}
+
+// overgrown is a ledger in which nothing is found in time.
+type overgrown struct{ courier.Ledger }
+
+func (overgrown) List(ctx context.Context, _ lead.Filter) ([]lead.Lead, bool, error) {
+	<-ctx.Done()
+	return nil, false, ctx.Err()
+}
+
+func TestAReplaysSearchIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, both(easybroker.Partner))
+		begun := time.Now()
+		_, _, err := courier.NewAuditor(o.auditor.Courier, overgrown{o.store}).Replay(t.Context(), lead.Filter{Text: "zzzz"}, false)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, 5*time.Second, time.Since(begun))
 	})
 }
 
@@ -186,7 +244,7 @@ func TestALeadThatMovesMeanwhileIsLeftAlone(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		l := o.ago(time.Hour, "casas", lead.Delivered, "Hola")
 		meddler := courier.NewAuditor(courier.New(o.store, meddling{o, l.RemoteID}, both(easybroker.Partner), courier.Options{Log: zerolog.Nop()}), o.store)
-		all, err := meddler.Replay(t.Context(), lead.Filter{Site: "casas"}, false)
+		all, _, err := meddler.Replay(t.Context(), lead.Filter{Site: "casas"}, false)
 		require.NoError(t, err)
 		require.Equal(t, lead.Blocked, all[0].Verdict)
 		require.Equal(t, "it has moved meanwhile", all[0].Why)

@@ -167,7 +167,7 @@ func TestALeadThatAPersonChangedIsNotReplayedTwice(t *testing.T) {
 					w := start(t, b, opt, routeWith(t, api, "{message}\n{name}"))
 					id := edited(w, changes)
 					time.Sleep(time.Hour)
-					all, err := courier.NewAuditor(w.courier, w.store).Replay(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{id}}, false)
+					all, _, err := courier.NewAuditor(w.courier, w.store).Replay(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{id}}, false)
 					require.NoError(t, err)
 					require.Equal(t, lead.Present, all[0].Verdict, all[0].Why)
 					time.Sleep(time.Hour)

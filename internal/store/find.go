@@ -93,30 +93,57 @@ func (s *Store) Odd(ctx context.Context) (map[string]int, error) {
 	return odd, rows.Err()
 }
 
-// List returns the leads that match, newest first, and whether there are more. A
-// text is looked for in all of them, so one search waits for another.
+// List returns the leads that match, newest first, and whether there are more: a
+// page ends with the limit, or with 4 MiB of what visitors wrote, and has one
+// lead at least. A text is looked for in all of them, so one search waits for
+// another.
 func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error) {
+	p := page{limit: f.Limit}
 	if len(f.RemoteIDs) == 0 {
-		return s.list(ctx, f, 0)
+		err = s.list(ctx, f, 0, &p)
+		return p.leads, p.more, err
 	}
 	ids := slices.Compact(slices.Sorted(slices.Values(f.RemoteIDs)))
 	for _, id := range slices.Backward(ids) {
 		one := f
 		one.Below = min(cmp.Or(f.Below, id+1), id+1)
-		found, _, err := s.list(ctx, one, id)
-		if err != nil {
-			return nil, false, err
-		}
-		leads = append(leads, found...)
-		if len(leads) > f.Limit {
-			return leads[:f.Limit], true, nil
+		if err := s.list(ctx, one, id, &p); err != nil || p.more {
+			return p.leads, p.more, err
 		}
 	}
-	return leads, false, nil
+	return p.leads, false, nil
 }
 
-// list looks at no lead older than from.
-func (s *Store) list(ctx context.Context, f lead.Filter, from lead.RemoteID) (leads []lead.Lead, more bool, err error) {
+// page is as much of a list as is held at once.
+type page struct {
+	limit, bytes int
+	leads        []lead.Lead
+	more         bool // there is another lead, for which it has no room
+}
+
+func (p *page) add(l lead.Lead) {
+	const most = 4 << 20
+	size := sizeOf(&l)
+	if p.more = len(p.leads) == p.limit || len(p.leads) > 0 && p.bytes+size > most; !p.more {
+		p.leads, p.bytes = append(p.leads, l), p.bytes+size
+	}
+}
+
+// sizeOf is about how many bytes the lead takes of the memory.
+func sizeOf(l *lead.Lead) int {
+	const lone, pair = 600, 64
+	n := lone + len(l.Name) + len(l.Email) + len(l.Phone) + len(l.Message) + len(l.Reason)
+	for name, value := range l.Context {
+		n += pair + len(name) + len(value)
+	}
+	for _, p := range l.Extra {
+		n += pair + len(p.Name) + len(p.Value)
+	}
+	return n
+}
+
+// list adds those of the leads to the page that are not older than from.
+func (s *Store) list(ctx context.Context, f lead.Filter, from lead.RemoteID, p *page) error {
 	most := int64(f.Limit) + 1
 	if f.Text != "" {
 		most = maxMillis // the text is looked for here, where accents and JSON are understood
@@ -124,31 +151,28 @@ func (s *Store) list(ctx context.Context, f lead.Filter, from lead.RemoteID) (le
 		case s.search <- struct{}{}:
 			defer func() { <-s.search }()
 		case <-ctx.Done():
-			return nil, false, fmt.Errorf("list leads: wait for another search: %w", ctx.Err())
+			return fmt.Errorf("list leads: wait for another search: %w", ctx.Err())
 		}
 	}
 	rows, err := s.people.QueryContext(ctx, listSQL, f.Site, string(f.State), f.PropertyID,
 		bound(f.After, 0), bound(f.Before, maxMillis), cmp.Or(int64(f.Below), maxMillis), int64(from), most)
 	if err != nil {
-		return nil, false, fmt.Errorf("list leads: %w", err)
+		return fmt.Errorf("list leads: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
-	for !more && rows.Next() {
+	for !p.more && rows.Next() {
 		l, err := scanLead(rows)
-		switch {
-		case err != nil:
-			return nil, false, fmt.Errorf("list leads: %w", err)
-		case !l.Mentions(f.Text):
-		case len(leads) == f.Limit:
-			more = true
-		default:
-			leads = append(leads, l)
+		if err != nil {
+			return fmt.Errorf("list leads: %w", err)
+		}
+		if l.Mentions(f.Text) {
+			p.add(l)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, false, fmt.Errorf("list leads: %w", err)
+		return fmt.Errorf("list leads: %w", err)
 	}
-	return leads, more, nil
+	return nil
 }
 
 const listSQL = `SELECT ` + leadColumns + ` FROM leads

@@ -29,23 +29,28 @@ func (s *Store) KeepReport(ctx context.Context, at time.Time, body []byte) error
 	return nil
 }
 
-// Reports returns up to n of the drift reports, newest first.
-func (s *Store) Reports(ctx context.Context, n int) ([][]byte, error) {
+// Reports returns up to n of the drift reports, newest first, as far as they have
+// 4 MiB together, and how many of the n were left out for that.
+func (s *Store) Reports(ctx context.Context, n int) (reports [][]byte, left int, err error) {
+	const most = 4 << 20
 	rows, err := s.people.QueryContext(ctx, `SELECT body FROM reconciliations ORDER BY number DESC LIMIT $1`, n)
 	if err != nil {
-		return nil, fmt.Errorf("list reports: %w", err)
+		return nil, 0, fmt.Errorf("list reports: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
-	var reports [][]byte
-	for rows.Next() {
+	for size := 0; rows.Next(); {
 		var body []byte
 		if err := rows.Scan(&body); err != nil {
-			return nil, fmt.Errorf("list reports: %w", err)
+			return nil, 0, fmt.Errorf("list reports: %w", err)
+		}
+		if size += len(body); size > most && len(reports) > 0 {
+			left++
+			continue
 		}
 		reports = append(reports, body)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list reports: %w", err)
+		return nil, 0, fmt.Errorf("list reports: %w", err)
 	}
-	return reports, nil
+	return reports, left, nil
 }

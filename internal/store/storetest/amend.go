@@ -150,22 +150,38 @@ func confirmationWins(t *testing.T, s *store.Store) {
 
 func reports(t *testing.T, s *store.Store) {
 	t.Helper()
-	none, err := s.Reports(t.Context(), 10)
+	none, left, err := s.Reports(t.Context(), 10)
 	require.NoError(t, err)
 	require.Empty(t, none)
+	require.Zero(t, left)
 	const made, kept = 53, 50
 	for i := range made {
 		require.NoError(t, s.KeepReport(t.Context(), now(), fmt.Appendf(nil, `{"n":%d}`, i)))
 	}
-	all, err := s.Reports(t.Context(), 2*kept)
+	all, left, err := s.Reports(t.Context(), 2*kept)
 	require.NoError(t, err)
 	require.Len(t, all, kept)
+	require.Zero(t, left)
 	for i, body := range all {
 		require.Equal(t, fmt.Sprintf(`{"n":%d}`, made-1-i), string(body))
 	}
-	two, err := s.Reports(t.Context(), 2)
+	two, left, err := s.Reports(t.Context(), 2)
 	require.NoError(t, err)
 	require.Equal(t, all[:2], two)
+	require.Zero(t, left)
+
+	for range 3 {
+		require.NoError(t, s.KeepReport(t.Context(), now(), fmt.Appendf(nil, `{"s":"%01500000d"}`, 0)))
+	}
+	large, left, err := s.Reports(t.Context(), kept)
+	require.NoError(t, err)
+	require.Len(t, large, 2)
+	require.Equal(t, kept-2, left)
+	require.NoError(t, s.KeepReport(t.Context(), now(), fmt.Appendf(nil, `{"s":"%05000000d"}`, 0)))
+	large, left, err = s.Reports(t.Context(), kept)
+	require.NoError(t, err)
+	require.Len(t, large, 1, "the newest is there, however large it is")
+	require.Equal(t, kept-1, left)
 }
 
 func taken(t *testing.T, s *store.Store) {
@@ -188,11 +204,7 @@ func taken(t *testing.T, s *store.Store) {
 	want := []lead.RemoteID{put(lead.Delivered, old, since), put(lead.Confirmed, at, at), put(lead.Confirmed, since, time.Time{})}
 	got, err := s.Taken(t.Context(), site, since)
 	require.NoError(t, err)
-	var ids []lead.RemoteID
-	for _, l := range got {
-		ids = append(ids, l.RemoteID)
-	}
-	require.ElementsMatch(t, want, ids)
+	require.Equal(t, want, got)
 	other, err := s.Taken(t.Context(), "lofts", since)
 	require.NoError(t, err)
 	require.Empty(t, other)

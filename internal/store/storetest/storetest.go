@@ -5,6 +5,7 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -44,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"trials take the newest lead of the other properties":    trials,
 		"the time of the next due lead is known":                 nextDue,
 		"a list is newest first, filtered, and pages to the end": listed,
+		"a page has no more than there is room for":              listedByBytes,
 		"leads are counted by site and state":                    counted,
 		"an unknown lead is not found":                           notFound,
 		"a store that takes writes is ready":                     ready,
@@ -559,6 +561,41 @@ func listed(t *testing.T, s *store.Store) {
 		require.NoError(t, err, name)
 		require.False(t, more, name)
 		require.Len(t, page, test.want, name)
+	}
+}
+
+// A page of large leads ends before the limit, and the next one goes on behind
+// it, whichever way the leads are named.
+func listedByBytes(t *testing.T, s *store.Store) {
+	t.Helper()
+	const leads, large = 12, 1 << 20
+	var all []lead.RemoteID
+	for range leads {
+		l := Draft(t, now())
+		l.Extra = []lead.Pair{{Name: "notas", Value: strings.Repeat("x", large)}}
+		kept, err := s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
+		require.NoError(t, err)
+		all = append(all, kept.RemoteID)
+	}
+	slices.Reverse(all)
+	for name, f := range map[string]lead.Filter{"all": {}, "by name": {RemoteIDs: all}, "with a text": {Text: "josé"}} {
+		f.Limit = leads
+		var got []lead.RemoteID
+		pages := 0
+		for more := true; more; pages++ {
+			var page []lead.Lead
+			var err error
+			page, more, err = s.List(t.Context(), f)
+			require.NoError(t, err, name)
+			require.NotEmpty(t, page, name)
+			require.LessOrEqual(t, len(page), 4, name)
+			for _, l := range page {
+				got = append(got, l.RemoteID)
+			}
+			f.Below = got[len(got)-1]
+		}
+		require.Equal(t, all, got, name)
+		require.Equal(t, leads/3, pages, name)
 	}
 }
 
