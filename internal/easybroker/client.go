@@ -82,6 +82,9 @@ type request struct {
 	query  string
 	body   []byte
 	cap    int64 // of the answer's body, when the status is a good one
+	// take reads such a body as it comes, in place of the answer's own; the error
+	// says what is wrong with it, and quotes nothing.
+	take func(body io.Reader) error
 }
 
 // answer is what came back. A body that could not be read whole leaves flaw.
@@ -112,7 +115,7 @@ func (c *Client) do(ctx context.Context, a Account, r request) (answer, error) {
 		return answer{}, c.lost(&w, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return read(resp, r.cap)
+	return read(resp, r)
 }
 
 // build writes the request's head and body. It must never gain an
@@ -162,25 +165,52 @@ func (c *Client) lost(w *witness, err error) error {
 
 // read takes the answer in, as far as its cap. A status that is no final HTTP
 // status is no answer.
-func read(resp *http.Response, limit int64) (answer, error) {
+func read(resp *http.Response, r request) (answer, error) {
 	const highest = 599
 	if resp.StatusCode < http.StatusOK || resp.StatusCode > highest {
 		return answer{}, &UnansweredError{Err: errBroken}
 	}
-	if resp.StatusCode >= http.StatusMultipleChoices {
-		limit = answerCap
-	}
 	got := answer{status: resp.StatusCode, header: resp.Header, requestID: requestID(resp.Header)}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	body := &capped{from: resp.Body, left: r.cap}
+	take := r.take
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		body.left, take = answerCap, nil
+	}
+	var err error
+	if take != nil {
+		err = take(body)
+	} else {
+		got.body, err = io.ReadAll(body)
+	}
 	switch {
-	case err != nil:
-		got.flaw = "the answer's body broke off"
-	case int64(len(body)) > limit:
+	case body.left < 0:
 		got.flaw = "the answer's body is too large"
-	default:
-		got.body = body
+	case body.broke:
+		got.flaw = "the answer's body broke off"
+	case err != nil:
+		got.flaw = err.Error()
+	}
+	if got.flaw != "" {
+		got.body = nil
 	}
 	return got, nil
+}
+
+// capped is a body of which no more is read than allowed.
+type capped struct {
+	from  io.Reader
+	left  int64 // below zero: there is more
+	broke bool
+}
+
+// Read implements [io.Reader].
+func (c *capped) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p[:min(int64(len(p)), c.left+1)])
+	if c.left -= int64(n); c.left < 0 {
+		return 0, io.ErrShortBuffer
+	}
+	c.broke = c.broke || err != nil && !errors.Is(err, io.EOF)
+	return n, err
 }
 
 // requestID returns EasyBroker's name for the exchange, when it is fit to be

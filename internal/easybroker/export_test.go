@@ -1,6 +1,7 @@
 package easybroker
 
 import (
+	"bytes"
 	"crypto/x509"
 	"net"
 	"net/http"
@@ -13,7 +14,7 @@ func NewTrusting(opt Options, roots *x509.CertPool) *Client {
 }
 
 // ReadPage, RetryAfter and Readable are the parsers themselves.
-func ReadPage(body []byte) (Page, error) { return readPage(body) }
+func ReadPage(body []byte) (Page, error) { return readPage(bytes.NewReader(body)) }
 
 // RetryAfter reads the header as it would be read at now.
 func RetryAfter(h http.Header, now time.Time) time.Duration { return retryAfter(h, now) }

@@ -70,7 +70,11 @@ type Page struct {
 // for seconds or minutes (inova). Its order is newest first by experience
 // alone (inova), so rely on none.
 func (c *Client) List(ctx context.Context, a Account, q Query) (Page, error) {
-	got, err := c.do(ctx, a, request{method: http.MethodGet, query: q.encode(), cap: listCap})
+	var page Page
+	got, err := c.do(ctx, a, request{method: http.MethodGet, query: q.encode(), cap: listCap, take: func(body io.Reader) (err error) {
+		page, err = readPage(body)
+		return err
+	}})
 	switch {
 	case err != nil:
 		return Page{}, err
@@ -80,10 +84,6 @@ func (c *Client) List(ctx context.Context, a Account, q Query) (Page, error) {
 		return Page{}, got.unreadable("it is not 200")
 	case got.flaw != "":
 		return Page{}, got.unreadable(got.flaw)
-	}
-	page, err := readPage(got.body)
-	if err != nil {
-		return Page{}, got.unreadable(err.Error())
 	}
 	page.Date, _ = http.ParseTime(got.header.Get("Date")) // zero is what it says then
 	return page, nil
@@ -124,8 +124,8 @@ var (
 // readPage reads the whole page or nothing: half a list would make a lead
 // that is there look absent. It reads item by item, and stops where there are
 // too many.
-func readPage(body []byte) (Page, error) {
-	d := json.NewDecoder(bytes.NewReader(body))
+func readPage(body io.Reader) (Page, error) {
+	d := json.NewDecoder(body)
 	var pages *pagination
 	var out Page
 	err := eachMember(d, func(name string) error {

@@ -175,7 +175,7 @@ func TestAHostileListCostsLittle(t *testing.T) {
 				}
 			})
 			t.Logf("%d MB at most, the server's among them", peak>>20)
-			require.Less(t, peak, uint64(48<<20))
+			require.Less(t, peak, uint64(64<<20))
 		})
 	}
 }
