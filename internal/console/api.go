@@ -5,6 +5,7 @@ package console
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -112,7 +113,7 @@ func wrongMethod(mux chi.Routes, r *http.Request) error {
 const patience = 5 * time.Second
 
 // So many pages of leads or reports are held at once, and of leads that mention a
-// word: each may have 4 MiB, for as long as its reader takes.
+// word: each may have megabytes, for as long as its reader takes.
 const mostPages, mostSearches = 4, 2
 
 // await waits for a place among them. Whoever has got it gives it back with done.
@@ -157,7 +158,8 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	if more {
 		next = json.RawMessage(`"` + leads[len(leads)-1].RemoteID.String() + `"`)
 	}
-	return writeList(w, "leads", len(leads), func(i int) any { return view(leads[i]) }, "next_cursor", next)
+	writeList(w, "leads", len(leads), func(i int) any { return view(leads[i]) }, "next_cursor", next)
+	return nil
 }
 
 func (a api) show(w http.ResponseWriter, r *http.Request) error {
@@ -198,31 +200,28 @@ func writeJSON(w http.ResponseWriter, v any) error {
 
 // writeList writes an object with a list, and one member more, one item after the
 // other: a page of leads is large, and its JSON may be six times as large.
-func writeList(w http.ResponseWriter, name string, n int, item func(i int) any, last string, value any) error {
+func writeList(w http.ResponseWriter, name string, n int, item func(i int) any, last string, value any) {
 	w.Header().Set("Content-Type", "application/json")
-	out := bufio.NewWriter(w)
+	out := bufio.NewWriter(w) // what goes wrong there is the client's going; nobody is left to tell
+	each := json.NewEncoder(inLine{out})
 	_, _ = fmt.Fprintf(out, "{%q:[", name)
 	for i := range n {
 		if i > 0 {
 			_ = out.WriteByte(',')
 		}
-		if err := writeValue(out, item(i)); err != nil {
-			return err
-		}
+		_ = each.Encode(item(i))
 	}
 	_, _ = fmt.Fprintf(out, "],%q:", last)
-	if err := writeValue(out, value); err != nil {
-		return err
-	}
+	_ = each.Encode(value)
 	_, _ = out.WriteString("}\n")
-	_ = out.Flush() // the client has gone; nobody is left to tell
-	return nil
+	_ = out.Flush()
 }
 
-func writeValue(out *bufio.Writer, v any) error {
-	body, err := json.Marshal(v)
-	if err == nil {
-		_, _ = out.Write(body) // its error comes back from the flush
-	}
-	return err
+// inLine takes the line feed off that an encoder writes behind each value.
+type inLine struct{ out *bufio.Writer }
+
+// Write implements [io.Writer].
+func (l inLine) Write(p []byte) (int, error) {
+	_, err := l.out.Write(bytes.TrimSuffix(p, []byte("\n")))
+	return len(p), err
 }

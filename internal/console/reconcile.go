@@ -31,7 +31,8 @@ func (a api) reports(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unread(ctx, err)
 	}
-	return writeList(w, "reconciliations", len(kept), func(i int) any { return json.RawMessage(kept[i]) }, "left_out", left)
+	writeList(w, "reconciliations", len(kept), func(i int) any { return json.RawMessage(kept[i]) }, "left_out", left)
+	return nil
 }
 
 // reconcile compares our leads with EasyBroker's lists, and keeps the report.

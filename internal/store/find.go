@@ -94,7 +94,7 @@ func (s *Store) Odd(ctx context.Context) (map[string]int, error) {
 }
 
 // List returns the leads that match, newest first, and whether there are more: a
-// page ends with the limit, or with 4 MiB of what visitors wrote, and has one
+// page ends with the limit, or with 1 MiB of what visitors wrote, and has one
 // lead at least. A text is looked for in all of them, so one search waits for
 // another.
 func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error) {
@@ -122,7 +122,7 @@ type page struct {
 }
 
 func (p *page) add(l lead.Lead) {
-	const most = 4 << 20
+	const most = 1 << 20
 	size := sizeOf(&l)
 	if p.more = len(p.leads) == p.limit || len(p.leads) > 0 && p.bytes+size > most; !p.more {
 		p.leads, p.bytes = append(p.leads, l), p.bytes+size

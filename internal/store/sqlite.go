@@ -89,9 +89,11 @@ func (s *Store) openFiles(ctx context.Context, path string) error {
 	return nil
 }
 
-// openReaders opens connections that only read.
+// openReaders opens connections that only read: a few pages of an index over and
+// over, or leads that nobody asks for again soon. The usual cache of 2 MB for each
+// of them would be a quarter of a small relay's memory.
 func openReaders(ctx context.Context, path string) (*sql.DB, error) {
-	db, err := openDB(path, "mode", "rw", "_pragma", "query_only(1)", "_pragma", "busy_timeout(5000)")
+	db, err := openDB(path, "mode", "rw", "_pragma", "query_only(1)", "_pragma", "busy_timeout(5000)", "_pragma", "cache_size(-256)")
 	if err != nil {
 		return nil, err
 	}

@@ -568,7 +568,7 @@ func listed(t *testing.T, s *store.Store) {
 // it, whichever way the leads are named.
 func listedByBytes(t *testing.T, s *store.Store) {
 	t.Helper()
-	const leads, large = 12, 1 << 20
+	const leads, large = 12, 256 << 10
 	var all []lead.RemoteID
 	for range leads {
 		l := Draft(t, now())
