@@ -49,6 +49,7 @@ type service struct {
 	CapAdd      []string `yaml:"cap_add"`
 	SecurityOpt []string `yaml:"security_opt"`
 	Healthcheck any      `yaml:"healthcheck"`
+	MemoryLimit string   `yaml:"mem_limit"`
 }
 
 func TestComposeConfinesBothServices(t *testing.T) {
@@ -140,6 +141,17 @@ func TestStoppingHasTimeForTheDrainAndOneAttempt(t *testing.T) {
 		assert.Less(t, 2*probe, drain, "%s: Caddy learns too late that the relay drains", name)
 	}
 	assert.Equal(t, "/readyz", first(t, read(t, "Caddyfile"), `health_uri (\S+)`))
+}
+
+// The limit is for faults: what the relay lets itself have with all its
+// connections, and what SQLite and the binary have beside, stays below it.
+func TestMemoryIsLimitedAlike(t *testing.T) {
+	u := unit(t)
+	assert.Equal(t, []string{"256M"}, u["MemoryMax"])
+	assert.Equal(t, []string{"192M"}, u["MemoryHigh"])
+	assert.Equal(t, "256m", compose(t).Services["relay"].MemoryLimit)
+	assert.NotContains(t, unitEnvironment(t), "GOMEMLIMIT")
+	assert.NotContains(t, compose(t).Services["relay"].Environment, "GOMEMLIMIT")
 }
 
 func TestUnitIsConfined(t *testing.T) {
