@@ -48,7 +48,7 @@ func TestLeadsAreListedOverManyPages(t *testing.T) {
 		env := settings(t, "127.0.0.1:1")
 		env["LEADRELAY_OPERATOR_ADDR"] = strings.TrimPrefix(door.URL, "http://")
 		var out, complaint bytes.Buffer
-		code := run(t.Context(), append([]string{"leads", "list"}, args...), func(name string) string { return env[name] }, &out, &complaint)
+		code := run(t.Context(), append([]string{"leads", "list"}, args...), env, &out, &complaint)
 		require.Zero(t, code, complaint.String())
 		return out.String()
 	}
