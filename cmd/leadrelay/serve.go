@@ -64,6 +64,9 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opened fu
 		return err
 	}
 	defer func() { err = errors.Join(err, r.store.Close()) }()
+	if missing := r.store.Missing(); missing != nil {
+		log.Error().Err(missing).Msg("leads may be lost")
+	}
 	warnOfFolder(cfg, log)
 	token, err := operatorToken(cfg)
 	if err != nil {

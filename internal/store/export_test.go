@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"testing"
@@ -78,4 +79,20 @@ func Attempts(t *testing.T, s *Store) (n int) {
 	t.Helper()
 	require.NoError(t, s.read.QueryRow("SELECT count(*) FROM attempts").Scan(&n))
 	return n
+}
+
+// Walk is what a walk through a log finds: how many frames SQLite will find, and
+// whether a transaction began behind a bad one after another.
+func Walk(t testing.TB, log []byte) (whole uint32, size int64, broken bool) {
+	t.Helper()
+	w, err := walkFrames(bytes.NewReader(log))
+	require.NoError(t, err)
+	return w.whole, w.size, w.broken
+}
+
+// CheckLog looks into the log beside the file.
+func CheckLog(path string) (missing, err error) {
+	var s Store
+	err = s.checkLog(path)
+	return s.missing, err
 }

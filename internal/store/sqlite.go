@@ -22,15 +22,21 @@ var sqliteDialect = dialect{
 	ddl:  strings.NewReplacer("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"),
 }
 
-// DamagedError means that the file is no sound database. It was not touched.
+// DamagedError means that the file is no sound database, or no sound log of one.
 type DamagedError struct {
-	Path string
-	What string
+	Path   string
+	What   string
+	Remedy string
 }
 
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("%[1]s is damaged (%[2]s) and was not touched. Copy it, and %[1]s-wal if there is one, to another folder; "+
-		"there, run: sqlite3 %[3]s .recover | sqlite3 recovered.db", e.Path, e.What, filepath.Base(e.Path))
+	return fmt.Sprintf("%s is damaged (%s). %s", e.Path, e.What, e.Remedy)
+}
+
+// damagedFile is the error for a database, not for its log.
+func damagedFile(path, what string) *DamagedError {
+	return &DamagedError{Path: path, What: what, Remedy: fmt.Sprintf("With the relay stopped, copy it, and %s-wal if there is one, to another folder; "+
+		"there, run: sqlite3 %s .recover | sqlite3 recovered.db", path, filepath.Base(path))}
 }
 
 func openSQLite(ctx context.Context, path string) (*Store, error) {
@@ -42,7 +48,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dialect: sqliteDialect, release: unlock, search: make(chan struct{}, 1)}
+	s := &Store{path: abs, dialect: sqliteDialect, release: unlock, search: make(chan struct{}, 1)}
 	s.reserve = newReserve(abs)
 	if err := checkOwn(s.reserve.path); err != nil {
 		return nil, errors.Join(err, unlock())
@@ -56,6 +62,9 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 
 func (s *Store) openFiles(ctx context.Context, path string) error {
 	if err := ownFile(path); err != nil {
+		return err
+	}
+	if err := s.checkLog(path); err != nil {
 		return err
 	}
 	if err := checkFile(ctx, path); err != nil {
@@ -180,14 +189,17 @@ func lockFile(path string) (unlock func() error, err error) {
 }
 
 // damaged says of an error that the file is no sound database, if that is what
-// SQLite means. checkFile gives up on a large file, and then its first use tells.
+// SQLite means. checkFile gives up on a large file, and then its use tells.
 func damaged(path string, err error) error {
+	if err == nil {
+		return nil
+	}
 	const sqliteCorrupt, sqliteNotADB = 11, 26
 	var failed *sqlite.Error
 	if !errors.As(err, &failed) || (failed.Code()&0xff != sqliteCorrupt && failed.Code()&0xff != sqliteNotADB) {
 		return err
 	}
-	return &DamagedError{Path: path, What: failed.Error()}
+	return damagedFile(path, failed.Error())
 }
 
 // checkFile looks for damage before anything is written. A large file is not
@@ -201,7 +213,7 @@ func checkFile(ctx context.Context, path string) error {
 	}
 	if info.Size() == 0 {
 		if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 {
-			return &DamagedError{Path: path, What: "the file is empty, but there is a write-ahead log"}
+			return damagedFile(path, "the file is empty, but there is a write-ahead log")
 		}
 		return nil
 	}
@@ -221,9 +233,9 @@ func checkFile(ctx context.Context, path string) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil
 	case err != nil:
-		return &DamagedError{Path: path, What: err.Error()}
+		return damagedFile(path, err.Error())
 	case verdict != "ok":
-		return &DamagedError{Path: path, What: strings.ReplaceAll(verdict, "\n", " ")}
+		return damagedFile(path, strings.ReplaceAll(verdict, "\n", " "))
 	}
 	return nil
 }

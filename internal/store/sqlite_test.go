@@ -54,7 +54,7 @@ func TestSQLiteAfterADeath(t *testing.T) {
 	})
 }
 
-func keep(t *testing.T, s *store.Store, at time.Time) lead.RemoteID {
+func keep(t testing.TB, s *store.Store, at time.Time) lead.RemoteID {
 	t.Helper()
 	kept, err := s.Keep(t.Context(), lead.Submission{Lead: storetest.Draft(t, at), Tick: lead.Milliseconds})
 	require.NoError(t, err)
@@ -347,4 +347,27 @@ func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// What is damaged while the relay runs fails the writes that meet it, and the
+// error says what to do.
+func TestDamageThatIsFoundLaterIsNamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leads.db")
+	s := open(t, path)
+	for range 300 {
+		keep(t, s, time.Now())
+	}
+	require.NoError(t, s.Close())
+	s = open(t, path)
+	file, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for at := 4096; at < len(file); at += 4096 {
+		copy(file[at:], bytes.Repeat([]byte{0xa5}, 100))
+	}
+	require.NoError(t, os.WriteFile(path, file, 0o600))
+	_, err = s.Keep(t.Context(), lead.Submission{Lead: storetest.Draft(t, time.Now()), Tick: lead.Milliseconds})
+	var damaged *store.DamagedError
+	require.ErrorAs(t, err, &damaged)
+	require.ErrorContains(t, err, ".recover")
+	_ = s.Close()
 }

@@ -26,6 +26,8 @@ type Store struct {
 	release func() error  // gives up the lock on the file
 	reserve *reserve
 	files   files
+	path    string // of the file
+	missing error  // the log, at the start
 
 	stmt  statements
 	bound inTx // the writer's: the statements of the transaction
@@ -150,6 +152,9 @@ func (s *Store) closeFiles() error {
 // Lost returns a [LostFileError] while a file of the database is not where it
 // was opened. It costs next to nothing.
 func (s *Store) Lost() error { return s.files.check() }
+
+// Missing returns a [MissingLogError] when the log was missing at the start.
+func (s *Store) Missing() error { return s.missing }
 
 // Ready reports whether leads can be kept now. A commit of the last two
 // seconds is proof enough, if its files are still there; otherwise it makes one.

@@ -182,7 +182,7 @@ func (s *Store) commit(batch []*job) {
 			s.lastWrite.Store(time.Now().UnixMilli())
 		}
 	}
-	answer(batch, err)
+	answer(batch, damaged(s.path, err))
 }
 
 func answer(batch []*job, err error) {

@@ -1,0 +1,216 @@
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/bits"
+	"os"
+)
+
+// MissingLogError means that the write-ahead log was not there at the start,
+// though its index tells of a log whose pages were nowhere else. A backup that
+// was put in place of the database looks the same, so the start goes on.
+type MissingLogError struct {
+	Path  string // of the log
+	Pages uint32
+}
+
+func (e *MissingLogError) Error() string {
+	return fmt.Sprintf("%s was missing at the start, and had %d pages that are nowhere else. Unless the database was restored from a backup, "+
+		"leads that were taken are lost; if you have that file, keep it as it is, and do not put it back", e.Path, e.Pages)
+}
+
+// checkLog looks into the write-ahead log before SQLite does. SQLite reads it up
+// to the first frame that is not whole, and takes all behind it for the remains
+// of a power cut: see decision 17 for how the two are told apart.
+func (s *Store) checkLog(path string) error {
+	log, err := walkLog(path + "-wal")
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	index := readLogIndex(path + "-shm")
+	known := index.frames > 0 && index.salt == log.salt
+	switch {
+	case known && index.frames > log.whole:
+		log.last = max(log.last, index.frames)
+	case log.broken:
+	case log.salt == noSalt && index.frames > index.copied:
+		s.missing = &MissingLogError{Path: path + "-wal", Pages: index.frames - index.copied}
+		return nil
+	default:
+		return nil
+	}
+	keep := log.size
+	if known && index.copied > log.whole { // what is whole is older than the file
+		keep = 0
+	}
+	return &DamagedError{
+		Path: path + "-wal", What: fmt.Sprintf("it breaks off after %d of %d pages", log.whole, log.last),
+		Remedy: fmt.Sprintf("It was not touched, and leads that were taken are in it alone: copy %[1]s, %[1]s-wal and %[1]s-shm to another folder. "+
+			"To start with what is whole, run: truncate -s %[2]d %[1]s-wal; rm -f %[1]s-shm", path, keep),
+	}
+}
+
+// The write-ahead log is a header and frames, each of which is a header and a
+// page: see sqlite.org/fileformat2.html#the_write_ahead_log. A power cut leaves
+// each sector as it was or as it was to be.
+const (
+	logHeader   = 32
+	frameHeader = 24
+	logVersion  = 3007000
+	sector      = 512
+)
+
+type salt [8]byte
+
+// noSalt is that of a log that is not there: SQLite's are random.
+var noSalt salt
+
+// logWalk is what a walk through a log has found.
+type logWalk struct {
+	salt   salt   // tells the frames of this log from those of the log before in the same file
+	whole  uint32 // how many frames SQLite will find: up to the last commit before a bad one
+	size   int64  // of the file up to there
+	last   uint32 // the last frame that is whole
+	broken bool   // behind a bad frame, a transaction follows another
+}
+
+// walkLog reads a log from its beginning to its end.
+func walkLog(path string) (logWalk, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return logWalk{}, nil
+	}
+	if err != nil {
+		return logWalk{}, err
+	}
+	defer func() { _ = f.Close() }()
+	return walkFrames(bufio.NewReaderSize(f, 1<<20))
+}
+
+func walkFrames(r io.Reader) (logWalk, error) {
+	var w logWalk
+	head := make([]byte, logHeader)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return w, ended(err)
+	}
+	chain, ok := readLogHeader(head)
+	if ok {
+		w.salt = salt(head[16:24])
+	}
+	size := int64(logHeader)
+	isBad, ends := !ok, false // so far; whether the frame before ends a transaction
+	frame := make([]byte, frameHeader+chain.page)
+	for n := uint32(1); ; n++ {
+		if _, err := io.ReadFull(r, frame); err != nil {
+			return w, ended(err)
+		}
+		if n == 1 && !ok {
+			w.salt = salt(frame[8:16])
+		}
+		isOurs := salt(frame[8:16]) == w.salt
+		isWhole := isOurs && chain.links(frame)
+		if isWhole {
+			w.last = n
+			w.broken = w.broken || isBad && ends
+		}
+		isBad = isBad || !isWhole
+		// The header of a bad frame may be half of a former log's if it lies across two sectors.
+		ends = binary.BigEndian.Uint32(frame[4:]) != 0 && (isWhole || isOurs && size%sector <= sector-frameHeader)
+		size += int64(len(frame))
+		if ends && !isBad {
+			w.whole, w.size = n, size
+		}
+		chain.sum = sumOf(frame[16:])
+	}
+}
+
+// ended passes over the end of a file, wherever it is.
+func ended(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	return err
+}
+
+// chain is how checksums follow each other: each goes on from the one before.
+type chain struct {
+	big  bool // numbers are read with the highest byte first
+	page int  // the size of a page
+	sum  checksum
+}
+
+// readLogHeader returns how the log's frames follow; without a sound header,
+// how they do on this machine in a database of ours.
+func readLogHeader(head []byte) (c chain, ok bool) {
+	const magic = 0x377f0682
+	first, page := binary.BigEndian.Uint32(head), int(binary.BigEndian.Uint32(head[8:]))
+	c = chain{big: first&1 == 1, page: page, sum: sumOf(head[24:])}
+	ok = first&^1 == magic && binary.BigEndian.Uint32(head[4:]) == logVersion &&
+		page >= 512 && page <= 65536 && bits.OnesCount(uint(page)) == 1 &&
+		checksum{}.over(c.big, head[:24]) == c.sum
+	if !ok {
+		c = chain{big: isBigEndian, page: 4096}
+	}
+	return c, ok
+}
+
+// links reports whether the frame follows the one before, byte by byte.
+func (c chain) links(frame []byte) bool {
+	return c.sum.over(c.big, frame[:8]).over(c.big, frame[frameHeader:]) == sumOf(frame[16:])
+}
+
+type checksum [2]uint32
+
+func sumOf(b []byte) checksum {
+	return checksum{binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])}
+}
+
+// over goes on over bytes, eight at a time.
+func (c checksum) over(big bool, b []byte) checksum {
+	for ; len(b) >= 8; b = b[8:] {
+		x, y := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
+		if big {
+			x, y = bits.ReverseBytes32(x), bits.ReverseBytes32(y)
+		}
+		c[0] += x + c[1]
+		c[1] += y + c[0]
+	}
+	return c
+}
+
+var isBigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
+
+// logIndex is what the log's index says. SQLite writes it after a commit has
+// been synced, so whatever it says of a log was once on the disk.
+type logIndex struct {
+	salt   salt
+	frames uint32 // up to the last commit
+	copied uint32 // of them, those that are in the database, too
+}
+
+// readLogIndex reads what a process that died has left; nothing where that is
+// not sound. SQLite itself empties the file at the start.
+func readLogIndex(path string) (x logIndex) {
+	const header = 48 // twice, in case that one is being written
+	b := make([]byte, 2*header+4)
+	f, err := os.Open(path)
+	if err != nil {
+		return x
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := io.ReadFull(f, b); err != nil || !bytes.Equal(b[:header], b[header:2*header]) {
+		return x
+	}
+	number := binary.NativeEndian
+	sum := checksum{number.Uint32(b[40:]), number.Uint32(b[44:])}
+	if isInit := b[12] == 1; !isInit || number.Uint32(b) != logVersion || (checksum{}).over(isBigEndian, b[:40]) != sum {
+		return x
+	}
+	return logIndex{salt: salt(b[32:40]), frames: number.Uint32(b[16:]), copied: number.Uint32(b[2*header:])}
+}
