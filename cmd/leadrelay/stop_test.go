@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -51,6 +53,43 @@ func TestStoppingUnderLoad(t *testing.T) {
 	p.settled()
 	p.end(syscall.SIGTERM, 0)
 	seen.compare(t, broker, env["LEADRELAY_DATABASE"])
+}
+
+// Those who come in the instant in which the doors close are answered, or refused
+// before they have said anything: a proxy sends them again only then.
+func TestStoppingCutsNobodyOff(t *testing.T) {
+	env := settings(t, "127.0.0.1:1")
+	env["LEADRELAY_DRAIN"] = "100ms"
+	for round := range 3 {
+		p := start(t, env, "serve").started()
+		c := newClient(t)
+		c.Transport.(*http.Transport).DisableKeepAlives = true
+		next := time.NewTicker(5 * time.Millisecond)
+		var posts sync.WaitGroup
+		var kept, refused atomic.Int64
+		stop := time.AfterFunc(200*time.Millisecond, func() { _ = p.cmd.Process.Signal(syscall.SIGTERM) })
+		for i := 0; refused.Load() == 0; i++ {
+			<-next.C
+			posts.Go(func() {
+				form := oddForm(fmt.Sprintf("EB-%d-%d", round, i))
+				resp, err := c.Post("http://"+p.public+"/f", "application/x-www-form-urlencoded", strings.NewReader(form))
+				switch {
+				case err == nil && resp.StatusCode == http.StatusSeeOther:
+					kept.Add(1)
+					_ = resp.Body.Close()
+				case errors.Is(err, syscall.ECONNREFUSED):
+					refused.Add(1)
+				default:
+					t.Error(err, resp)
+				}
+			})
+		}
+		posts.Wait()
+		stop.Stop()
+		next.Stop()
+		require.Greater(t, kept.Load(), int64(20))
+		p.ended(0)
+	}
 }
 
 // Who presses Ctrl-C twice does not want to wait.

@@ -413,6 +413,18 @@ func TestCloseWaitsForWhatHasBegun(t *testing.T) {
 	require.NoError(t, <-closed)
 }
 
+// Whoever was let in before the door closed, and asks at once, is answered.
+func TestCloseHearsWhoHasJustCome(t *testing.T) {
+	d := open(t, http.HandlerFunc(ok), quick())
+	c := dial(t, d.Addr())
+	closed := make(chan error, 1)
+	go func() { closed <- d.Close() }()
+	time.Sleep(10 * time.Millisecond)
+	c.send(getOK)
+	require.Contains(t, c.rest(), "\r\n\r\nok")
+	require.NoError(t, <-closed)
+}
+
 func TestCloseGivesUpOnWhatTakesTooLong(t *testing.T) {
 	s := newStuck()
 	b := quick()

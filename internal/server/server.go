@@ -38,7 +38,9 @@ var usual = bounds{
 
 // Door is one listener and what answers there.
 type Door struct {
-	listener net.Listener
+	socket   net.Listener
+	listener net.Listener // the socket, with limits
+	closing  atomic.Bool
 	http     *http.Server
 	finish   time.Duration
 }
@@ -49,12 +51,15 @@ func Listen(ctx context.Context, addr string, h http.Handler) (*Door, error) {
 }
 
 func listen(ctx context.Context, addr string, h http.Handler, b bounds) (*Door, error) {
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	var config net.ListenConfig
+	config.SetMultipathTCP(false) // such a socket takes no filter: see deafen
+	ln, err := config.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	guests := newCrowd(ln, b.connections, b.moment)
 	return &Door{
+		socket:   ln,
 		listener: guests,
 		finish:   b.finish,
 		http: &http.Server{
@@ -79,7 +84,7 @@ func (d *Door) Addr() string { return d.listener.Addr().String() }
 
 // Serve answers until the door is closed; then it returns nil.
 func (d *Door) Serve() error {
-	if err := d.http.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := d.http.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) && !d.closing.Load() {
 		return fmt.Errorf("serve %s: %w", d.Addr(), err)
 	}
 	return nil
@@ -87,14 +92,23 @@ func (d *Door) Serve() error {
 
 // Close takes no new connection, waits for the answers that are being made,
 // and cuts those that take too long: a client that sends a byte a second is no
-// failure of ours.
+// failure of ours. Shutdown drops what it has not read yet, so whoever came just
+// before, as through a proxy, gets a moment to be let in, and one to ask.
 func (d *Door) Close() error {
+	const moment = 25 * time.Millisecond
+	d.closing.Store(true)
+	deafen(d.socket)
+	time.Sleep(moment)
+	_ = d.listener.Close()
+	time.Sleep(moment)
 	ctx, cancel := context.WithTimeout(context.Background(), d.finish)
 	defer cancel()
-	defer func() { _ = d.listener.Close() }() // open still when nobody has served it
 	err := d.http.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = d.http.Close()
+	}
+	if errors.Is(err, net.ErrClosed) { // the listener
+		return nil
 	}
 	return err
 }
