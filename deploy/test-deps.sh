@@ -1,8 +1,10 @@
 #!/bin/sh
 # Installs what the tests need beyond Go, where it is missing: a C compiler for
 # the race detector, Chromium and Firefox for the pages, Node.js and curl for
-# the clients that sites use, buildah and crun for the image.
+# the clients that sites use, buildah and crun for the image, nginx, HAProxy and
+# Caddy for the files in this folder.
 set -eu
+PATH=$PATH:/usr/sbin:/sbin
 
 missing=''
 need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
@@ -15,6 +17,7 @@ need npm npm
 need curl curl
 need buildah buildah
 need crun crun
+need nginx nginx
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 [ -n "$missing" ] || exit 0
 
@@ -26,6 +29,19 @@ sudo=''
 [ "$(id -u)" = 0 ] || sudo=sudo
 echo "Installing for the tests:$missing"
 export DEBIAN_FRONTEND=noninteractive
+
+# The tests run the proxies themselves: no service is started, now or at boot.
+policy=/usr/sbin/policy-rc.d
+if ! [ -e "$policy" ]; then
+	printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+	$sudo chmod 755 "$policy"
+	trap '$sudo rm -f "$policy"' EXIT
+fi
 $sudo apt-get update -qq
 # shellcheck disable=SC2086 # the words are packages
 $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+if command -v systemctl >/dev/null 2>&1; then
+	for service in nginx haproxy caddy; do
+		case "$missing " in *" $service "*) $sudo systemctl disable --quiet "$service" || true ;; esac
+	done
+fi

@@ -1,0 +1,380 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// front is a proxy of deploy/ that runs in front of a relay.
+type front struct {
+	address string
+	secure  bool // speaks TLS
+}
+
+// fronts start the proxies with the files of deploy/, in which no more is
+// replaced than ports, paths and users: what their own comments ask for.
+var fronts = map[string]func(t *testing.T, relay string) front{
+	"nginx": func(t *testing.T, relay string) front {
+		t.Helper()
+		f, dir, me := front{freeAddr(t), true}, t.TempDir(), owner(t)
+		certificate(t, dir)
+		site := replaced(t, "nginx.conf",
+			"127.0.0.1:8080", relay, "listen 443 ssl", "listen "+f.address+" ssl", "listen 80", "listen "+freeAddr(t),
+			"\tlisten [::]:80;\n", "", "\tlisten [::]:443 ssl http2;\n", "",
+			"/etc/letsencrypt/live/leads.casas.mx/fullchain.pem", dir+"/cert.pem", "/etc/letsencrypt/live/leads.casas.mx/privkey.pem", dir+"/key.pem")
+		// What Debian's own nginx.conf says, and the one line that ours asks for.
+		all := fmt.Sprintf("daemon off; user %s %s; worker_processes auto; events { worker_connections 16384; }\npid nginx.pid; error_log stderr warn;\n"+
+			"http {\naccess_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;\n%s}\n", me.user, me.group, site)
+		f.run(t, dir, "nginx", "-p", dir, "-e", "stderr", "-c", written(t, dir, "nginx.conf", all))
+		return f
+	},
+}
+
+// replaced is a file of deploy/ with other ports and paths; each must be in it.
+func replaced(t *testing.T, name string, oldnew ...string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("..", "..", "deploy", name))
+	require.NoError(t, err)
+	for i := 0; i < len(oldnew); i += 2 {
+		require.Contains(t, string(content), oldnew[i])
+	}
+	return strings.NewReplacer(oldnew...).Replace(string(content))
+}
+
+func written(t *testing.T, dir, name, content string) (path string) {
+	t.Helper()
+	path = filepath.Join(dir, name)
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+type account struct{ user, group string }
+
+// owner is who runs the test, since a proxy may not become anybody else.
+func owner(t *testing.T) account {
+	t.Helper()
+	me, err := user.Current()
+	require.NoError(t, err)
+	group, err := user.LookupGroupId(me.Gid)
+	require.NoError(t, err)
+	return account{me.Username, group.Name}
+}
+
+// certificate writes cert.pem, key.pem and both.pem.
+func certificate(t *testing.T, dir string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	about := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"leads.casas.mx"}, NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, about, about, &key.PublicKey, key)
+	require.NoError(t, err)
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	certPEM := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}))
+	keyPEM := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}))
+	written(t, dir, "cert.pem", certPEM)
+	written(t, dir, "key.pem", keyPEM)
+	written(t, dir, "both.pem", certPEM+keyPEM)
+}
+
+// run runs the proxy until the test ends; the last arguments may be NAME=value.
+func (f front) run(t *testing.T, dir, name string, args ...string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		name = "/usr/sbin/" + name // which is not everybody's
+	}
+	cmd := exec.Command(name)
+	cmd.Env = append(childEnv(), "HOME="+dir)
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "LEADRELAY_") {
+			cmd.Env = append(cmd.Env, arg)
+			continue
+		}
+		cmd.Args = append(cmd.Args, arg)
+	}
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its workers are children
+	var out lines
+	cmd.Stdout, cmd.Stderr = &out, &out
+	require.NoError(t, cmd.Start(), "make deps installs it")
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Log(out.String())
+		}
+	})
+	eventually(t, name+" listens", func() bool {
+		conn, err := f.dial("127.0.0.1")
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	})
+}
+
+// dial connects from an address of this machine, which all of 127.0.0.0/8 are.
+func (f front) dial(from string) (net.Conn, error) {
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: patience}
+	conn, err := d.Dial("tcp", f.address)
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10) // the answers that nobody reads fill it soon
+	if !f.secure {
+		return conn, nil
+	}
+	secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+	if err := secure.Handshake(); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return secure, nil
+}
+
+// visitor is a client at an address.
+func (f front) visitor(t *testing.T, from string) *http.Client {
+	t.Helper()
+	c := newClient(t)
+	plain := c.Transport.(*http.Transport)
+	plain.DialContext = func(context.Context, string, string) (net.Conn, error) { return f.dial(from) }
+	plain.DialTLSContext = plain.DialContext
+	return c
+}
+
+// post posts a form; a status of 0 is no answer.
+func (f front) post(c *http.Client, form url.Values, header ...string) (status int, answer accepted) {
+	scheme := map[bool]string{false: "http://", true: "https://"}[f.secure]
+	req, err := http.NewRequest(http.MethodPost, scheme+f.address+"/f", strings.NewReader(form.Encode()))
+	if err != nil {
+		panic(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	resp, err := c.Do(req)
+	if err != nil {
+		return 0, answer
+	}
+	defer func() { _ = resp.Body.Close() }()
+	_ = json.NewDecoder(resp.Body).Decode(&answer)
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, answer
+}
+
+func anInquiry(property string) url.Values {
+	return url.Values{"property_id": {property}, "email": {"ana@ejemplo.mx"}, "message": {"¿Sigue disponible " + property + "?"}}
+}
+
+// behind starts a relay, and the proxy in front of it.
+func behind(t *testing.T, start func(*testing.T, string) front, env map[string]string) front {
+	t.Helper()
+	env["LEADRELAY_ADDR"] = freeAddr(t)
+	env["LEADRELAY_TRUSTED_PROXIES"] = "127.0.0.1/32"
+	return start(t, env["LEADRELAY_ADDR"])
+}
+
+// Each visitor has his own limit behind a proxy, whatever he says that he is, and
+// what the relay refuses is the relay's answer.
+func TestAVisitorsAddressBehindAProxy(t *testing.T) {
+	for name, proxy := range fronts {
+		t.Run(name, func(t *testing.T) {
+			env := settings(t, "127.0.0.1:1")
+			env["LEADRELAY_LIMIT_ADDRESS"] = "3/m"
+			f := behind(t, proxy, env)
+			p := start(t, env, "serve").started()
+			for _, from := range []string{"127.0.9.1", "127.0.9.2"} {
+				c, got := f.visitor(t, from), []int(nil)
+				for i := range 5 {
+					lie := fmt.Sprintf("198.51.100.%d", i)
+					code, _ := f.post(c, anInquiry(fmt.Sprint("EB-", strings.ReplaceAll(from, ".", "-"), "-", i)), "X-Forwarded-For", lie, "Forwarded", "for="+lie, "X-Real-IP", lie)
+					got = append(got, code)
+				}
+				require.Equal(t, []int{202, 202, 202, 429, 429}, got)
+			}
+			large := anInquiry("EB-1")
+			large.Set("extra", strings.Repeat("a", 64<<10-len(large.Encode())-len("&extra=")))
+			code, _ := f.post(f.visitor(t, "127.0.9.3"), large)
+			require.Equal(t, http.StatusAccepted, code, "as much as the relay takes")
+			large.Set("extra", large.Get("extra")+"a")
+			code, _ = f.post(f.visitor(t, "127.0.9.3"), large, "X-Requested-With", "XMLHttpRequest")
+			require.Equal(t, http.StatusRequestEntityTooLarge, code)
+			eventually(t, "it is the relay that refuses", func() bool { return strings.Contains(p.out.String(), `"status":413`) })
+			p.end(os.Interrupt, 0)
+		})
+	}
+}
+
+// Those who send slowly or read nothing wait at the proxy, and the relay does
+// not notice them.
+func TestACrowdAtAProxy(t *testing.T) {
+	crowd := 300
+	if inFull() {
+		crowd = 3000
+	}
+	for name, proxy := range fronts {
+		t.Run(name, func(t *testing.T) {
+			env := settings(t, "127.0.0.1:1")
+			f := behind(t, proxy, env)
+			a := &abuse{T: t, p: start(t, env, "serve").started(), client: newClient(t), over: make(chan struct{})}
+			before := a.atRest()
+			slow := torment{first: strings.Replace(odd("Content-Length: 60000\r\n", "message="), "relay.mx", f.address, 1), then: "a"}
+			deaf := torment{first: strings.Repeat("GET /widget.js HTTP/1.1\r\nHost: "+f.address+"\r\n\r\n", 30)}
+			var there sync.WaitGroup
+			for i := range 2 * crowd {
+				there.Add(1)
+				a.all.Go(func() { a.hang(f, fmt.Sprintf("127.3.%d.%d", i/250, 1+i%250), []torment{slow, deaf}[i%2], there.Done) })
+			}
+			there.Wait()
+
+			var took []time.Duration
+			for i := range 20 {
+				begun := time.Now()
+				code, _ := f.post(f.visitor(t, fmt.Sprintf("127.4.0.%d", i+1)), anInquiry(fmt.Sprint("EB-", i)))
+				require.Equal(t, http.StatusAccepted, code, i)
+				took = append(took, time.Since(begun))
+			}
+			slices.Sort(took)
+			t.Logf("20 good posts beside %d: median %v, longest %v", 2*crowd, took[10], took[19])
+			require.Less(t, took[19], 5*time.Second) // a few milliseconds, on a machine that is not busy
+			atRelay := func() int { return a.measure()["process_open_fds"] - before["process_open_fds"] }
+			eventually(t, "they are not at the relay", func() bool { return atRelay() < crowd/3 })
+			t.Logf("%d of them are at the relay", atRelay())
+			a.end()
+			a.p.end(os.Interrupt, 0)
+		})
+	}
+}
+
+// hang is one of a crowd; it says when it is there, and comes back when it is
+// hung up on.
+func (a *abuse) hang(f front, from string, how torment, there func()) {
+	once := sync.OnceFunc(there)
+	defer once()
+	for !a.isOver() {
+		conn, err := f.dial(from)
+		if err != nil {
+			continue
+		}
+		_ = conn.SetDeadline(time.Now().Add(time.Second))
+		_, err = io.WriteString(conn, how.first)
+		once()
+		for err == nil && !a.isOver() {
+			time.Sleep(slowly)
+			_ = conn.SetDeadline(time.Now().Add(time.Second))
+			_, err = io.WriteString(conn, how.then)
+		}
+		_ = conn.Close()
+	}
+}
+
+// A restart loses no inquiry behind a proxy: they wait there. Of those that the
+// relay has begun to read when it is killed, none is sent again.
+func TestRestartsBehindAProxy(t *testing.T) {
+	for name, proxy := range fronts {
+		t.Run(name, func(t *testing.T) {
+			env := settings(t, "127.0.0.1:1")
+			env["LEADRELAY_DRAIN"] = "1s"
+			f := behind(t, proxy, env)
+			p := start(t, env, "serve").started()
+
+			seen := f.traffic(t, func() {
+				time.Sleep(time.Second)
+				p.end(syscall.SIGTERM, 0)
+				p = start(t, env, "serve").started()
+				time.Sleep(time.Second)
+			})
+			t.Logf("stopped: %d posts, %d lost, longest %v", seen.posts, seen.lost, seen.longest)
+			require.Zero(t, seen.lost)
+
+			again := f.traffic(t, func() {
+				time.Sleep(3 * time.Second)
+				p.kill()
+				<-p.done
+				time.Sleep(500 * time.Millisecond)
+				p = start(t, env, "serve").started()
+				time.Sleep(3 * time.Second)
+			})
+			t.Logf("killed: %d posts, %d lost, longest %v", again.posts, again.lost, again.longest)
+			require.LessOrEqual(t, again.lost, again.posts/100)
+			require.Greater(t, again.longest, 400*time.Millisecond, "somebody had to wait")
+
+			kept := map[string]int{}
+			for _, message := range allLeads(p) {
+				kept[message]++
+				require.Equal(t, 1, kept[message], message)
+			}
+			require.GreaterOrEqual(t, len(kept), seen.posts+again.posts-seen.lost-again.lost)
+			p.end(os.Interrupt, 0)
+		})
+	}
+}
+
+// traffic is what became of the posts while something was done.
+type traffic struct {
+	posts, lost int
+	longest     time.Duration
+}
+
+// traffic posts 50 inquiries a second while do runs.
+func (f front) traffic(t *testing.T, do func()) (all traffic) {
+	t.Helper()
+	c := f.visitor(t, "127.0.0.1")
+	var mu sync.Mutex
+	var posts sync.WaitGroup
+	post := func() {
+		begun := time.Now()
+		code, _ := f.post(c, anInquiry(fmt.Sprint("EB-", begun.UnixNano())))
+		mu.Lock()
+		defer mu.Unlock()
+		all.longest = max(all.longest, time.Since(begun))
+		all.posts++
+		if code != http.StatusAccepted {
+			all.lost++
+			t.Logf("%d after %v", code, time.Since(begun))
+		}
+	}
+	done := make(chan struct{})
+	posts.Go(func() {
+		next := time.NewTicker(time.Second / 50)
+		defer next.Stop()
+		for {
+			select {
+			case <-next.C:
+				posts.Go(post)
+			case <-done:
+				return
+			}
+		}
+	})
+	do()
+	close(done)
+	posts.Wait()
+	return all
+}
