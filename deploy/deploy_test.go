@@ -118,6 +118,7 @@ func TestOnePublicPort(t *testing.T) {
 	assert.NotContains(t, c.Services["relay"].Environment, "LEADRELAY_ADDR")
 	assert.Equal(t, "127.0.0.1:"+port, first(t, read(t, "Caddyfile"), `\{\$LEADRELAY_UPSTREAM:(\S+)\}`))
 	assert.Equal(t, "127.0.0.1:"+port, first(t, read(t, "nginx.conf"), `server (\S+) max_fails=0;`))
+	assert.Equal(t, "127.0.0.1:"+port, first(t, read(t, "haproxy.cfg"), `server relay (\S+) `))
 	assert.Equal(t, "127.0.0.1:"+port, unitEnvironment(t)["LEADRELAY_ADDR"])
 }
 

@@ -18,6 +18,7 @@ need curl curl
 need buildah buildah
 need crun crun
 need nginx nginx
+need haproxy haproxy
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 [ -n "$missing" ] || exit 0
 

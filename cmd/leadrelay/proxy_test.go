@@ -52,6 +52,17 @@ var fronts = map[string]func(t *testing.T, relay string) front{
 		f.run(t, dir, "nginx", "-p", dir, "-e", "stderr", "-c", written(t, dir, "nginx.conf", all))
 		return f
 	},
+	"HAProxy": func(t *testing.T, relay string) front {
+		t.Helper()
+		f, dir, me := front{freeAddr(t), true}, t.TempDir(), owner(t)
+		certificate(t, dir)
+		file := replaced(t, "haproxy.cfg",
+			"127.0.0.1:8080", relay, "bind :443", "bind "+f.address, "bind :80", "bind "+freeAddr(t),
+			"\tbind [::]:80 v6only\n", "", "\tbind [::]:443 v6only ssl crt /etc/haproxy/leads.casas.mx.pem alpn h2,http/1.1\n", "",
+			"/etc/haproxy/leads.casas.mx.pem", dir+"/both.pem", "user haproxy", "user "+me.user, "group haproxy", "group "+me.group)
+		f.run(t, dir, "haproxy", "-f", written(t, dir, "haproxy.cfg", file))
+		return f
+	},
 }
 
 // replaced is a file of deploy/ with other ports and paths; each must be in it.
