@@ -116,7 +116,7 @@ func TestOnePublicPort(t *testing.T) {
 	c := compose(t)
 	assert.Equal(t, "relay:"+port, c.Services["caddy"].Environment["LEADRELAY_UPSTREAM"])
 	assert.NotContains(t, c.Services["relay"].Environment, "LEADRELAY_ADDR")
-	assert.Equal(t, "127.0.0.1:"+port, first(t, read(t, "Caddyfile"), `\{\$LEADRELAY_UPSTREAM:(\S+)\}`))
+	assert.Equal(t, 3, strings.Count(read(t, "Caddyfile"), "{$LEADRELAY_UPSTREAM:127.0.0.1:"+port+"}"))
 	assert.Equal(t, "127.0.0.1:"+port, first(t, read(t, "nginx.conf"), `server (\S+) max_fails=0;`))
 	assert.Equal(t, "127.0.0.1:"+port, first(t, read(t, "haproxy.cfg"), `server relay (\S+) `))
 	assert.Equal(t, "127.0.0.1:"+port, unitEnvironment(t)["LEADRELAY_ADDR"])
@@ -136,13 +136,33 @@ func TestStoppingHasTimeForTheDrainAndOneAttempt(t *testing.T) {
 		grace := duration(t, tc.grace)
 		assert.Greater(t, grace, drain+attempt, name)
 
-		caddyfile := read(t, "Caddyfile")
-		hold := duration(t, first(t, caddyfile, `lb_try_duration (\S+)`))
+		hold := duration(t, first(t, read(t, "Caddyfile"), `lb_try_duration (\S+)`))
 		assert.GreaterOrEqual(t, hold, grace, "%s: Caddy gives up before the relay is back", name)
-		probe := duration(t, first(t, caddyfile, `health_interval (\S+)`))
-		assert.Less(t, 2*probe, drain, "%s: Caddy learns too late that the relay drains", name)
 	}
-	assert.Equal(t, "/readyz", first(t, read(t, "Caddyfile"), `health_uri (\S+)`))
+}
+
+// A single relay that drains says that it is not ready, and still takes what
+// comes: a proxy that asked would have nobody to turn to.
+func TestNoProxyAsksASingleRelayWhetherItIsReady(t *testing.T) {
+	for name, probe := range map[string]string{"Caddyfile": `(?m)^\s*health_`, "haproxy.cfg": `(?m)^\s*(server .* check\b|option httpchk)`, "nginx.conf": `(?m)^\s*health_check`} {
+		assert.NotRegexp(t, probe, read(t, name), name)
+	}
+}
+
+// A body of the largest inquiry is whole before the relay hears of it, and the
+// relay's own limit is the one that visitors meet.
+func TestProxiesTakeTheLargestInquiry(t *testing.T) {
+	const largest = 64 << 10
+	for name, pattern := range map[string]string{
+		"haproxy.cfg": `tune.bufsize (\d+)`, "nginx.conf": `client_body_buffer_size (\d+)k;`, "Caddyfile": `request_buffers (\d+)KiB`,
+	} {
+		n, err := strconv.Atoi(first(t, read(t, name), pattern))
+		require.NoError(t, err)
+		if name != "haproxy.cfg" {
+			n <<= 10
+		}
+		assert.Greater(t, n, largest, name)
+	}
 }
 
 // The limit is for faults: what the relay lets itself have with all its

@@ -19,6 +19,7 @@ need buildah buildah
 need crun crun
 need nginx nginx
 need haproxy haproxy
+need caddy caddy
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 [ -n "$missing" ] || exit 0
 

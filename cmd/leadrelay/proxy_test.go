@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -63,6 +64,26 @@ var fronts = map[string]func(t *testing.T, relay string) front{
 		f.run(t, dir, "haproxy", "-f", written(t, dir, "haproxy.cfg", file))
 		return f
 	},
+	"Caddy": func(t *testing.T, relay string) front {
+		t.Helper()
+		f, dir := front{freeAddr(t), false}, t.TempDir()
+		file := replaced(t, "Caddyfile", "{\n\tservers {", "{\n\tadmin off\n\tservers {") // which has one port for all
+		f.run(t, dir, "caddy", "run", "--adapter", "caddyfile", "--config", written(t, dir, "Caddyfile", file),
+			"LEADRELAY_DOMAIN=http://"+f.address, "LEADRELAY_UPSTREAM="+relay, "LEADRELAY_CADDY="+caddyAge(t))
+		return f
+	},
+}
+
+// caddyAge is what the Caddyfile asks for.
+func caddyAge(t *testing.T) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "caddy", "version").Output()
+	require.NoError(t, err)
+	var minor int
+	if _, err := fmt.Sscanf(strings.TrimPrefix(string(out), "v"), "2.%d", &minor); err == nil && minor < 8 {
+		return "old"
+	}
+	return "new" // one that was built by hand may not know its version
 }
 
 // replaced is a file of deploy/ with other ports and paths; each must be in it.
@@ -315,7 +336,7 @@ func TestRestartsBehindAProxy(t *testing.T) {
 			f := behind(t, proxy, env)
 			p := start(t, env, "serve").started()
 
-			seen := f.traffic(t, func() {
+			seen := f.traffic(t, func(*atomic.Int64) {
 				time.Sleep(time.Second)
 				p.end(syscall.SIGTERM, 0)
 				p = start(t, env, "serve").started()
@@ -324,8 +345,10 @@ func TestRestartsBehindAProxy(t *testing.T) {
 			t.Logf("stopped: %d posts, %d lost, longest %v", seen.posts, seen.lost, seen.longest)
 			require.Zero(t, seen.lost)
 
-			again := f.traffic(t, func() {
+			var cut int64
+			again := f.traffic(t, func(underWay *atomic.Int64) {
 				time.Sleep(3 * time.Second)
+				cut = underWay.Load()
 				p.kill()
 				<-p.done
 				time.Sleep(500 * time.Millisecond)
@@ -333,7 +356,7 @@ func TestRestartsBehindAProxy(t *testing.T) {
 				time.Sleep(3 * time.Second)
 			})
 			t.Logf("killed: %d posts, %d lost, longest %v", again.posts, again.lost, again.longest)
-			require.LessOrEqual(t, again.lost, again.posts/100)
+			require.LessOrEqual(t, again.lost, max(again.posts/100, int(cut)), "more than a busy machine had under way")
 			require.Greater(t, again.longest, 400*time.Millisecond, "somebody had to wait")
 
 			kept := map[string]int{}
@@ -353,13 +376,17 @@ type traffic struct {
 	longest     time.Duration
 }
 
-// traffic posts 50 inquiries a second while do runs.
-func (f front) traffic(t *testing.T, do func()) (all traffic) {
+// traffic posts 50 inquiries a second while do runs, which can see how many are
+// under way.
+func (f front) traffic(t *testing.T, do func(underWay *atomic.Int64)) (all traffic) {
 	t.Helper()
 	c := f.visitor(t, "127.0.0.1")
 	var mu sync.Mutex
 	var posts sync.WaitGroup
+	var underWay atomic.Int64
 	post := func() {
+		underWay.Add(1)
+		defer underWay.Add(-1)
 		begun := time.Now()
 		code, _ := f.post(c, anInquiry(fmt.Sprint("EB-", begun.UnixNano())))
 		mu.Lock()
@@ -384,7 +411,7 @@ func (f front) traffic(t *testing.T, do func()) (all traffic) {
 			}
 		}
 	})
-	do()
+	do(&underWay)
 	close(done)
 	posts.Wait()
 	return all
