@@ -266,9 +266,9 @@ func TestAVisitorsAddressBehindAProxy(t *testing.T) {
 // Those who send slowly or read nothing wait at the proxy, and the relay does
 // not notice them.
 func TestACrowdAtAProxy(t *testing.T) {
-	crowd := 300
+	crowd, longest := 300, 5*time.Second // a few milliseconds, on a machine that is not busy
 	if inFull() {
-		crowd = 3000
+		crowd, longest = 3000, 15*time.Second // who meets a full backlog tries again after 1, 3 and 7 s
 	}
 	for name, proxy := range fronts {
 		t.Run(name, func(t *testing.T) {
@@ -294,7 +294,7 @@ func TestACrowdAtAProxy(t *testing.T) {
 			}
 			slices.Sort(took)
 			t.Logf("20 good posts beside %d: median %v, longest %v", 2*crowd, took[10], took[19])
-			require.Less(t, took[19], 5*time.Second) // a few milliseconds, on a machine that is not busy
+			require.Less(t, took[19], longest)
 			atRelay := func() int { return a.measure()["process_open_fds"] - before["process_open_fds"] }
 			eventually(t, "they are not at the relay", func() bool { return atRelay() < crowd/3 })
 			t.Logf("%d of them are at the relay", atRelay())
