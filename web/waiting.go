@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"leadrelay/internal/locale"
@@ -18,6 +19,14 @@ type WaitingPage struct {
 }
 
 var waitingPage = page("demo/waiting.html")
+
+// Language is what the request asks for by lang, or else what its browser prefers.
+func Language(r *http.Request) locale.Lang {
+	if lang := locale.Lang(r.FormValue("lang")); lang == locale.ES || lang == locale.EN {
+		return lang
+	}
+	return locale.Match(r.Header.Get("Accept-Language"))
+}
 
 // RenderWaiting writes the page.
 func RenderWaiting(w io.Writer, p WaitingPage) error { return waitingPage.Execute(w, p) }

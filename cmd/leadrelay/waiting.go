@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"leadrelay/internal/lead"
-	"leadrelay/internal/locale"
 	"leadrelay/web"
 )
 
@@ -14,10 +13,7 @@ import (
 func waitingFor(r relay, pages string) http.HandlerFunc {
 	policy := "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors " + pages
 	return func(w http.ResponseWriter, req *http.Request) {
-		p := web.WaitingPage{Lang: locale.Match(req.Header.Get("Accept-Language")), Now: time.Now()}
-		if lang := req.FormValue("lang"); lang == string(locale.ES) || lang == string(locale.EN) {
-			p.Lang = locale.Lang(lang)
-		}
+		p := web.WaitingPage{Lang: web.Language(req), Now: time.Now()}
 		if err := r.tellWaiting(req, &p); err != nil {
 			http.Error(w, "the store does not answer", http.StatusInternalServerError)
 			return
