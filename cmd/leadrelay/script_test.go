@@ -43,7 +43,7 @@ func scene(t *testing.T, e *testscript.Env) error {
 	}
 	for name, value := range map[string]string{
 		"RELAY": relay, "OPERATOR": operator, "BROKER": broker, "FREE": freeAddr(t),
-		"LEADRELAY_ADDR": relay, "LEADRELAY_OPERATOR_ADDR": operator,
+		"LEADRELAY_TRUSTED_PROXIES": "127.0.0.1/32", "LEADRELAY_ADDR": relay, "LEADRELAY_OPERATOR_ADDR": operator,
 		"LEADRELAY_DATABASE": "leadrelay.db", "LEADRELAY_ORIGINS": "https://casas.mx",
 		"GORACE": "atexit_sleep_ms=0", "GOCOVERDIR": os.Getenv("GOCOVERDIR"), "TZ": "UTC",
 	} {

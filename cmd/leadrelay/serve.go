@@ -180,16 +180,17 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	for i, s := range cfg.Sites {
 		sites[i] = s.Site
 	}
+	proxies := server.Proxies(cfg.TrustedProxies)
 	forms := intake.New(sites, r.store, intake.Options{
 		Address:  cfg.URL,
 		Accepted: func(id string) { metrics.Accepted(id); r.courier.Wake(id) },
 		Released: r.courier.Wake,
 		Flood:    floodGate(cfg),
-		Client:   server.Proxies(cfg.TrustedProxies).Client,
+		Client:   proxies.Client,
 		Captchas: captchas(cfg.Sites),
 		AskMail:  r.mail.Ask,
 	})
-	mux := door("public", server.Readyz(r.store.Ready, r.drain), r, metrics, log, server.BelowPath(cfg.URL.Path))
+	mux := door("public", server.Readyz(r.store.Ready, r.drain), r, metrics, log, proxies.WarnOfUntrusted(log), server.BelowPath(cfg.URL.Path))
 	assets := web.Assets()
 	mux.Method(http.MethodGet, "/assets/*", assets)
 	mux.Method(http.MethodHead, "/assets/*", assets)
@@ -256,13 +257,14 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 	return mux
 }
 
-// door is what both doors have; first is the one's own that stands before its
+// door is what both doors have; first are the one's own that stand before its
 // routes.
 func door(
-	name string, ready http.HandlerFunc, r relay, metrics *server.Metrics, log zerolog.Logger, first func(http.Handler) http.Handler,
+	name string, ready http.HandlerFunc, r relay, metrics *server.Metrics, log zerolog.Logger, first ...func(http.Handler) http.Handler,
 ) *chi.Mux {
 	mux := chi.NewRouter()
-	mux.Use(server.AccessLog(log, metrics, name), server.Recover, r.drain.Middleware, first)
+	mux.Use(server.AccessLog(log, metrics, name), server.Recover, r.drain.Middleware)
+	mux.Use(first...)
 	mux.Get(server.HealthzPath, server.Healthz)
 	mux.Head(server.HealthzPath, server.Healthz)
 	mux.Get(server.ReadyzPath, ready)

@@ -20,6 +20,8 @@ func TestOpenDoorsAreToldOf(t *testing.T) {
 		"a private one":       {"LEADRELAY_OPERATOR_ADDR", "10.1.2.3:9090", 0},
 		"this machine":        {"LEADRELAY_OPERATOR_ADDR", "[::1]:9090", 0},
 		"a name":              {"LEADRELAY_OPERATOR_ADDR", "localhost:9090", 0},
+		"behind a proxy":      {"LEADRELAY_ADDR", "127.0.0.1:8080", 1},
+		"in front of all":     {"LEADRELAY_ADDR", ":8080", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := load(enough(vars{tt.variable: tt.value}), nil)

@@ -51,6 +51,9 @@ func (l *loader) checkDoors(c Config, layers ...layer) {
 	if v, ok := find("trusted_proxies", layers...); ok && slices.ContainsFunc(c.TrustedProxies, func(p netip.Prefix) bool { return p.Bits() == 0 }) {
 		l.warn(v.place, "trusts everybody, who can then say that he has any address, and no limit holds him; name the networks of the proxies alone")
 	}
+	if v, ok := find("addr", layers...); ok && isLocal(c.Addr) && len(c.TrustedProxies) == 0 {
+		l.warn(v.place, "can be reached from this machine alone, so a proxy stands in front of it: trust it with LEADRELAY_TRUSTED_PROXIES=127.0.0.1/32, else all visitors share the limits of one address")
+	}
 	if v, ok := find("operator_addr", layers...); ok && isPublic(c.OperatorAddr) {
 		l.warn(v.place, "can be reached from other machines, and the token goes over plain HTTP; listen on 127.0.0.1 or a private address, unless something in front lets nobody through")
 	}
@@ -79,6 +82,12 @@ func isPublic(addr string) bool {
 	host, _, _ := net.SplitHostPort(addr)
 	ip, err := netip.ParseAddr(host)
 	return host == "" && addr != "" || err == nil && !ip.IsLoopback() && !ip.IsPrivate() && !ip.IsLinkLocalUnicast()
+}
+
+// isLocal reports whether a door at the address is for this machine alone.
+func isLocal(addr string) bool {
+	host, _, _ := net.SplitHostPort(addr)
+	return isLoopback(host)
 }
 
 // loader is the state of one Load.

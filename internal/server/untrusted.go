@@ -1,0 +1,31 @@
+package server
+
+import (
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
+)
+
+// WarnOfUntrusted tells the operator, once a minute at most, that requests come
+// through a proxy that is not trusted: then all visitors share the limits of one
+// address. A private address is named; any other may be a visitor's own, who wrote
+// the header himself.
+func (p Proxies) WarnOfUntrusted(log zerolog.Logger) func(http.Handler) http.Handler {
+	lines := rate.NewLimiter(rate.Every(time.Minute), 1)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			isForwarded := len(r.Header["X-Forwarded-For"])+len(r.Header["Forwarded"]) > 0
+			if peer, ok := parseHop(r.RemoteAddr); isForwarded && ok && !p.trusts(peer) && lines.Allow() {
+				event := log.Warn()
+				if peer.IsLoopback() || peer.IsPrivate() || peer.IsLinkLocalUnicast() {
+					event = event.Stringer("proxy", peer).Str("trust_with", "LEADRELAY_TRUSTED_PROXIES="+netip.PrefixFrom(peer, peer.BitLen()).String())
+				}
+				event.Msg("requests come through a proxy that is not in LEADRELAY_TRUSTED_PROXIES: all of its visitors share the limits of one address")
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
