@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
@@ -34,6 +35,10 @@ func TestGoldenPages(t *testing.T) {
 				return RenderLogin(b, LoginPage{Lang: l, Error: locale.Text(l, "console.login.wrong")})
 			},
 			"sites": func(b *bytes.Buffer) error { return RenderSites(b, sampleSites(l)) },
+			"waiting": func(b *bytes.Buffer) error {
+				return RenderWaiting(b, WaitingPage{Lang: l, Leads: 2, Why: "doubtful", Next: time.Unix(9, 0), Now: time.Unix(2, 0)})
+			},
+			"waiting-none": func(b *bytes.Buffer) error { return RenderWaiting(b, WaitingPage{Lang: l}) },
 		}
 		for name, render := range pages {
 			t.Run(name+" in "+string(l), func(t *testing.T) { golden(t, name+"."+string(l)+".html", render) })
@@ -251,5 +256,5 @@ func sampleSites(l locale.Lang) SitesPage {
 }
 
 func sampleProperty(isPlain bool) PropertyPage {
-	return PropertyPage{PageURL: "http://127.0.0.1:8000/", RelayURL: "http://127.0.0.1:8080", BrokerURL: "http://127.0.0.1:8001/", Plain: isPlain}
+	return PropertyPage{PageURL: "http://127.0.0.1:8000/", RelayURL: "http://127.0.0.1:8080", BrokerURL: "http://127.0.0.1:8001/", WaitingURL: "/espera", Plain: isPlain}
 }
