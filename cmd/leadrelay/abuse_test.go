@@ -65,27 +65,6 @@ func TestGoodVisitorsUnderSiege(t *testing.T) {
 	require.Empty(t, a.p.err.String())
 }
 
-// E6: more clients than the relay has places for hold a connection each and say
-// nothing: who has something to say gets in, and soon.
-func TestASilentCrowdKeepsNoVisitorOut(t *testing.T) {
-	const places = 2048
-	crowd, during, longest := 2500, 3*time.Second, 5*time.Second
-	if inFull() {
-		crowd, during = 10_000, time.Minute
-	}
-	a := newAbuse(t)
-	before := a.atRest()
-	for range crowd {
-		a.all.Go(func() { a.torment(torment{}) })
-	}
-	eventually(t, "all places are taken", func() bool { return a.measure()["process_open_fds"] >= places })
-	v := a.visit("crowd", during)
-	a.end()
-	require.Less(t, v.p99, longest)
-	eventually(t, "goroutines and connections are as before", func() bool { return a.isAs(before) })
-	a.p.end(os.Interrupt, 0)
-}
-
 // abuse is a relay and all that is done to it.
 type abuse struct {
 	*testing.T
@@ -103,6 +82,9 @@ func newAbuse(t *testing.T) *abuse {
 	t.Helper()
 	env := settingsWith(t, "127.0.0.1:1", "sites:\n  casas: {source: casas.mx}\n  ruido: {source: ruido.mx}\n")
 	env["LEADRELAY_LIMIT_SITE"] = "6000/m" // the good ones are half of it
+	if !inFull() {
+		env["GOMEMLIMIT"] = "2GiB" // the race detector takes much more than the relay gives itself
+	}
 	return &abuse{T: t, p: start(t, env, "serve").started(), client: newClient(t), over: make(chan struct{})}
 }
 
@@ -285,6 +267,7 @@ func (a *abuse) shout(request string) {
 type torment struct {
 	first, then string
 	reset       bool
+	from        net.IP // nil for any
 }
 
 // slowly is how long a slow client waits before it does anything else.
@@ -308,8 +291,12 @@ var resets = []torment{
 
 // torment is a client who comes back whenever it is hung up on.
 func (a *abuse) torment(how torment) {
+	dialer := net.Dialer{Timeout: patience}
+	if how.from != nil {
+		dialer.LocalAddr = &net.TCPAddr{IP: how.from}
+	}
 	for !a.isOver() {
-		conn, err := net.DialTimeout("tcp", a.p.public, patience)
+		conn, err := dialer.Dial("tcp", a.p.public)
 		if err != nil {
 			continue
 		}

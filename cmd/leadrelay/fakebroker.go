@@ -63,7 +63,7 @@ func (c fakebrokerCmd) Run(p *program) error {
 		return err
 	}
 	broker := fakebroker.New(fakebroker.Options{PartnerKeys: partner, AccountKeys: account, Faults: faults})
-	door, err := server.Listen(p.ctx, c.Addr, broker.Handler())
+	door, err := server.Listen(p.ctx, c.Addr, nil, broker.Handler())
 	if err != nil {
 		return err
 	}

@@ -77,10 +77,10 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opened fu
 	r.mail = mx.New(r.store, mx.Options{Log: log})
 	metrics.Register(console.NewGauges(r.store, r.courier.Status))
 
-	if r.public, err = server.Listen(ctx, cfg.Addr, publicDoor(cfg, r, metrics, log)); err != nil {
+	if r.public, err = server.Listen(ctx, cfg.Addr, cfg.TrustedProxies, publicDoor(cfg, r, metrics, log)); err != nil {
 		return err
 	}
-	if r.operator, err = server.Listen(ctx, cfg.OperatorAddr, operatorDoor(cfg, r, token, metrics, log)); err != nil {
+	if r.operator, err = server.Listen(ctx, cfg.OperatorAddr, cfg.TrustedProxies, operatorDoor(cfg, r, token, metrics, log)); err != nil {
 		return errors.Join(err, r.public.Close())
 	}
 	log.Info().Str("version", version()).Str("public", r.public.Addr()).Str("operator", r.operator.Addr()).

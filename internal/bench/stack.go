@@ -50,7 +50,7 @@ func serve(ctx context.Context, p part, out io.Writer) error {
 	mux.Use(server.AccessLog(log, metrics, "public"), server.Recover, new(server.Drain).Middleware)
 	mux.Mount("/debug", http.DefaultServeMux)
 	mux.Mount("/", intake.New(sites(p), keeper, intake.Options{Accepted: metrics.Accepted}))
-	door, err := server.Listen(ctx, "127.0.0.1:0", mux)
+	door, err := server.Listen(ctx, "127.0.0.1:0", nil, mux)
 	if err != nil {
 		return err
 	}

@@ -1,38 +1,51 @@
 package server
 
 import (
+	"container/list"
 	"context"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 )
 
-// crowd is a listener that lets in so many connections at once. When all places
-// are taken it hangs up on who has held one the longest without a request, and
-// for more than a moment: thousands that say nothing keep nobody out for long.
+// crowd is a listener that has so many places for connections. When all are taken
+// it hangs up on whom it has waited for the longest, and never on one whose request
+// it is answering. An address that has more than a quarter of the places loses
+// first.
 type crowd struct {
 	net.Listener
-	most   int
-	moment time.Duration
-	mu     sync.Mutex
-	change *sync.Cond // of what follows
-	guests map[*guest]struct{}
-	closed bool
+	bounds  bounds
+	proxies Proxies
+	left    chan struct{} // somebody has, or nobody is let in any more
+	ahead   chan struct{} // requests ahead of their turn that are being answered
+	mu      sync.Mutex
+	line    *list.List // of *guest, by since
+	held    int        // bytes of requests
+	parties map[netip.Addr]*party
+	greedy  int // parties that have more than their share
+	memory  memory
+	closed  bool
 }
 
-// guest is a connection that has a place.
-type guest struct {
-	net.Conn
-	crowd  *crowd
-	served bool      // has a request that is being answered
-	since  time.Time // it has none
-}
+const (
+	// placeBytes is about what a connection takes of the memory. A request that is
+	// being answered takes that, too, and so a place, and so does each such part of its
+	// body.
+	placeBytes = 16 << 10
+	// A request is ahead of its turn when it came together with an earlier one. A
+	// connection may have mostAhead of them, and aheadAtOnce are answered at a time:
+	// browsers and proxies send none, and who does may have no ear for the answers.
+	mostAhead, aheadAtOnce = 64, 8
+)
 
-func newCrowd(l net.Listener, most int, moment time.Duration) *crowd {
-	c := &crowd{Listener: l, most: most, moment: moment, guests: map[*guest]struct{}{}}
-	c.change = sync.NewCond(&c.mu)
-	return c
+func newCrowd(l net.Listener, proxies Proxies, b bounds) *crowd {
+	return &crowd{
+		Listener: l, bounds: b, proxies: proxies,
+		left: make(chan struct{}, 1), ahead: make(chan struct{}, aheadAtOnce), line: list.New(), parties: map[netip.Addr]*party{},
+		memory: memory{places: placesStep},
+	}
 }
 
 // Accept returns the next connection once there is a place for it.
@@ -41,7 +54,7 @@ func (c *crowd) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &guest{Conn: conn, crowd: c, since: time.Now()}
+	g := &guest{Conn: conn, crowd: c, gone: make(chan struct{})}
 	if !c.enter(g) {
 		_ = conn.Close()
 		return nil, net.ErrClosed
@@ -49,48 +62,117 @@ func (c *crowd) Accept() (net.Conn, error) {
 	return g, nil
 }
 
-// enter gives a place to the guest, and reports false when nobody is let in any
-// more.
+// enter gives the guest a place, and reports false when nobody is let in any more.
 func (c *crowd) enter(g *guest) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(c.guests) >= c.most && !c.closed {
-		c.makeRoom()
-	}
-	if !c.closed {
-		c.guests[g] = struct{}{}
-	}
-	return !c.closed
-}
-
-// makeRoom hangs up on one, or waits until something changes.
-func (c *crowd) makeRoom() {
-	idle := c.longestIdle()
-	if idle == nil {
-		c.change.Wait()
-		return
-	}
-	if wait := c.moment - time.Since(idle.since); wait > 0 {
-		timer := time.AfterFunc(wait, func() {
-			c.mu.Lock() // not before it is waited for
-			defer c.mu.Unlock()
-			c.change.Broadcast()
-		})
-		c.change.Wait()
-		timer.Stop()
-		return
-	}
-	delete(c.guests, idle)
-	_ = idle.Conn.Close()
-}
-
-func (c *crowd) longestIdle() (longest *guest) {
-	for g := range c.guests {
-		if !g.served && (longest == nil || g.since.Before(longest.since)) {
-			longest = g
+	for c.taken() >= c.bounds.connections && !c.closed {
+		if !c.makeRoom() {
+			c.await()
 		}
 	}
-	return longest
+	if c.closed {
+		return false
+	}
+	g.begun = time.Now()
+	g.since = g.begun
+	g.place = c.line.PushBack(g)
+	c.join(g)
+	c.memory.fit(c.taken())
+	return true
+}
+
+// hold counts more bytes of a guest's body, or fewer. Who comes to hold a place too
+// many costs somebody else a place.
+func (c *crowd) hold(g *guest, bytes int) {
+	if g.isGone() || bytes == 0 {
+		return
+	}
+	g.held += bytes
+	c.held += bytes
+	if c.taken() > c.bounds.connections {
+		c.makeRoom()
+	}
+	c.memory.fit(c.taken())
+}
+
+// taken is how many places are.
+func (c *crowd) taken() int { return c.line.Len() + c.held/placeBytes }
+
+// makeRoom hangs up on one guest, and reports false when there is none on whom it
+// may.
+func (c *crowd) makeRoom() bool {
+	for last := c.last(); last != nil; last = c.last() {
+		if last.isLate() {
+			c.hangUp(last)
+			return true
+		}
+		last.begun = time.Now() // it is on us, after all
+	}
+	return false
+}
+
+func (c *crowd) hangUp(g *guest) {
+	c.remove(g)
+	_ = g.Conn.Close()
+}
+
+// last finds whom to hang up on. A newcomer has a moment to say something.
+func (c *crowd) last() (last *guest) {
+	ripe := time.Now().Add(-c.bounds.moment)
+	for e := c.line.Front(); e != nil; e = e.Next() {
+		g := e.Value.(*guest)
+		if g.turn == ours || g.begun.After(ripe) {
+			continue
+		}
+		if c.greedy == 0 || c.isGreedy(g.party) {
+			return g
+		}
+		if last == nil {
+			last = g
+		}
+	}
+	return last
+}
+
+// await waits until somebody leaves or may be hung up on.
+func (c *crowd) await() {
+	c.mu.Unlock()
+	defer c.mu.Lock()
+	timer := time.NewTimer(c.bounds.moment / 20)
+	defer timer.Stop()
+	select {
+	case <-c.left:
+	case <-timer.C:
+	}
+}
+
+// remove takes the guest's place away, if it still has one.
+func (c *crowd) remove(g *guest) {
+	if g.isGone() {
+		return
+	}
+	close(g.gone)
+	c.line.Remove(g.place)
+	c.held -= g.held
+	c.memory.fit(c.taken())
+	c.part(g)
+	c.tell()
+}
+
+// leave is remove for those who do not hold the lock.
+func (c *crowd) leave(g *guest) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.remove(g)
+}
+
+// tell wakes the one who waits for a place.
+func (c *crowd) tell() {
+	select {
+	case c.left <- struct{}{}:
+	default:
+	}
 }
 
 // Close lets nobody in any more.
@@ -98,24 +180,45 @@ func (c *crowd) Close() error {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	c.change.Broadcast()
+	c.tell()
 	return c.Listener.Close()
 }
 
-// Close gives the place back.
-func (g *guest) Close() error {
-	g.crowd.mu.Lock()
-	delete(g.crowd.guests, g)
-	g.crowd.mu.Unlock()
-	g.crowd.change.Broadcast()
-	return g.Conn.Close()
+// keepPace hangs up on those who are behind the pace, until the door is closed.
+func (c *crowd) keepPace(closed <-chan struct{}) {
+	const looks = 5 // during a grace
+	tick := time.NewTicker(c.bounds.grace / looks)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			c.endSlow()
+		case <-closed:
+			return
+		}
+	}
 }
 
-func (g *guest) serve(served bool) {
-	g.crowd.mu.Lock()
-	g.served, g.since = served, time.Now()
-	g.crowd.mu.Unlock()
-	g.crowd.change.Broadcast()
+// endSlow ends what has been behind the pace for longer than the grace. Whoever
+// reads a body hears that its time is over, and can say so.
+func (c *crowd) endSlow() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	for e := c.line.Front(); e != nil; {
+		g := e.Value.(*guest)
+		if now.Sub(g.since) < c.bounds.grace {
+			return // as are all behind it
+		}
+		e = e.Next() // before the guest leaves the line
+		switch {
+		case g.turn == resting || !g.isLate(): // net/http has deadlines for the former
+		case g.turn == sending:
+			_ = g.Conn.SetReadDeadline(now)
+		default:
+			c.hangUp(g)
+		}
+	}
 }
 
 type guestKey struct{}
@@ -125,13 +228,37 @@ func (c *crowd) know(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, guestKey{}, conn)
 }
 
-// watch keeps the places of those who are being answered.
+// watch knows whose turn it is while a request is answered.
 func (c *crowd) watch(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if g, ok := r.Context().Value(guestKey{}).(*guest); ok {
-			g.serve(true)
-			defer g.serve(false)
+		g := r.Context().Value(guestKey{}).(*guest)
+		r, ok := g.begin(r)
+		defer g.pass(resting)
+		if !g.heard.Swap(false) {
+			if g.ahead++; g.ahead > mostAhead {
+				w.Header().Set("Connection", "close")
+			}
+			if ok = c.queue(g); ok {
+				defer func() { <-c.ahead }()
+			}
+		}
+		if !ok {
+			panic(http.ErrAbortHandler) // we have hung up on it
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// queue waits until a request that is ahead of its turn may be answered. It reports
+// false when the guest has lost its place.
+func (c *crowd) queue(g *guest) (ok bool) {
+	g.pass(queued)
+	select {
+	case c.ahead <- struct{}{}:
+		if _, ok = g.pass(ours); !ok {
+			<-c.ahead
+		}
+	case <-g.gone:
+	}
+	return ok
 }

@@ -1,21 +1,18 @@
 package server
 
 import (
-	"net"
-	"net/http"
 	"os"
 	"runtime/debug"
-	"sync"
 )
 
 const (
 	// memoryLimit is what a machine of 64 MB can spare.
 	memoryLimit = 37 << 20
-	// connectionsStep is how many connections fit into it, and how many come or
-	// go before it changes.
-	connectionsStep = 256
-	// connectionMemory is what a connection holds, with room to collect in.
-	connectionMemory = 48 << 10
+	// placesStep is how many places of a door fit into it, and how many are taken
+	// or left before it changes.
+	placesStep = 256
+	// placeMemory is what a place holds, with room to collect in.
+	placeMemory = 20 << 10
 )
 
 // TuneMemory trades memory that a small relay has for processor time that it
@@ -26,37 +23,24 @@ func TuneMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(percent)
 	}
-	limitMemory(connectionsStep)
+	limitMemory(placesStep)
 }
 
-// limitMemory sets the limit for so many connections. Under one that they fill,
-// the processors would do nothing but collect.
-func limitMemory(connections int) {
+// limitMemory sets the limit for so many places. Under one that they fill, the
+// processors would do nothing but collect.
+func limitMemory(places int) {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit + int64(connections-connectionsStep)*connectionMemory)
+		debug.SetMemoryLimit(memoryLimit + int64(places-placesStep)*placeMemory)
 	}
 }
 
-// room counts a door's connections and gives them memory in steps.
-type room struct {
-	mu          sync.Mutex
-	open, given int
-}
+// memory is what a door's places have been given, in steps.
+type memory struct{ places int }
 
-// change is told of every connection that comes, rests, works or goes.
-func (r *room) change(_ net.Conn, state http.ConnState) {
-	if state == http.StateActive || state == http.StateIdle {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if state == http.StateNew {
-		r.open++
-	} else {
-		r.open--
-	}
-	if r.open > r.given || r.open < r.given-2*connectionsStep {
-		r.given = (r.open/connectionsStep + 1) * connectionsStep
-		limitMemory(r.given)
+// fit gives memory for so many places that are taken.
+func (m *memory) fit(taken int) {
+	if taken > m.places || taken < m.places-2*placesStep {
+		m.places = max(taken+placesStep-1, placesStep) / placesStep * placesStep
+		limitMemory(m.places)
 	}
 }

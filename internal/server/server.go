@@ -22,46 +22,52 @@ type bounds struct {
 	connections                 int
 	moment                      time.Duration // that one may hold a place for nothing where others wait
 	headers, body, answer, idle time.Duration
+	grace                       time.Duration // that bodies and answers may be behind the pace
+	pace                        int           // in bytes a second
 	finish                      time.Duration
 }
 
+// worth is how many bytes the pace wants within so much time.
+func (b bounds) worth(d time.Duration) int { return int(d * time.Duration(b.pace) / time.Second) }
+
 // usual are the bounds of every door that is no test's.
 var usual = bounds{
-	connections: 2048, // none for each address: many visitors share one
-	moment:      time.Second,
+	connections: 2048,
+	moment:      200 * time.Millisecond, // a person does not notice it
 	headers:     10 * time.Second,
 	body:        30 * time.Second,
 	answer:      30 * time.Second,
 	idle:        60 * time.Second,
+	grace:       5 * time.Second,
+	pace:        1 << 10,
 	finish:      10 * time.Second, // for begun answers, once the drain is over
 }
 
 // Door is one listener and what answers there.
 type Door struct {
-	socket   net.Listener
-	listener net.Listener // the socket, with limits
-	closing  atomic.Bool
-	http     *http.Server
-	finish   time.Duration
+	socket  net.Listener
+	guests  *crowd // of the socket
+	closing atomic.Bool
+	http    *http.Server
 }
 
-// Listen opens a door. The error names the setting's address.
-func Listen(ctx context.Context, addr string, h http.Handler) (*Door, error) {
-	return listen(ctx, addr, h, usual)
+// Listen opens a door. Proxies of ours may have as many connections as they like.
+// The error names the setting's address.
+func Listen(ctx context.Context, addr string, proxies Proxies, h http.Handler) (*Door, error) {
+	return listen(ctx, addr, proxies, h, usual)
 }
 
-func listen(ctx context.Context, addr string, h http.Handler, b bounds) (*Door, error) {
+func listen(ctx context.Context, addr string, proxies Proxies, h http.Handler, b bounds) (*Door, error) {
 	var config net.ListenConfig
 	config.SetMultipathTCP(false) // such a socket takes no filter: see deafen
 	ln, err := config.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	guests := newCrowd(ln, b.connections, b.moment)
+	guests := newCrowd(ln, proxies, b)
 	return &Door{
-		socket:   ln,
-		listener: guests,
-		finish:   b.finish,
+		socket: ln,
+		guests: guests,
 		http: &http.Server{
 			Handler:           guests.watch(closeInDoubt(h)),
 			ConnContext:       guests.know,
@@ -69,7 +75,6 @@ func listen(ctx context.Context, addr string, h http.Handler, b bounds) (*Door, 
 			ReadTimeout:       b.headers + b.body,
 			WriteTimeout:      b.body + b.answer, // counts from the end of the headers
 			IdleTimeout:       b.idle,
-			ConnState:         (&room{given: connectionsStep}).change,
 			MaxHeaderBytes:    maxHeaderBytes,
 			// OPTIONS * has an id and a line in the log, as all that is asked.
 			DisableGeneralOptionsHandler: true,
@@ -80,11 +85,14 @@ func listen(ctx context.Context, addr string, h http.Handler, b bounds) (*Door, 
 }
 
 // Addr is where the door really listens.
-func (d *Door) Addr() string { return d.listener.Addr().String() }
+func (d *Door) Addr() string { return d.guests.Addr().String() }
 
 // Serve answers until the door is closed; then it returns nil.
 func (d *Door) Serve() error {
-	if err := d.http.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) && !d.closing.Load() {
+	closed := make(chan struct{})
+	defer close(closed)
+	go d.guests.keepPace(closed)
+	if err := d.http.Serve(d.guests); !errors.Is(err, http.ErrServerClosed) && !d.closing.Load() {
 		return fmt.Errorf("serve %s: %w", d.Addr(), err)
 	}
 	return nil
@@ -99,9 +107,9 @@ func (d *Door) Close() error {
 	d.closing.Store(true)
 	deafen(d.socket)
 	time.Sleep(moment)
-	_ = d.listener.Close()
+	_ = d.guests.Close()
 	time.Sleep(moment)
-	ctx, cancel := context.WithTimeout(context.Background(), d.finish)
+	ctx, cancel := context.WithTimeout(context.Background(), d.guests.bounds.finish)
 	defer cancel()
 	err := d.http.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// relayPlaces is how many connections the relay takes at once.
+const relayPlaces = 2048
+
+// Many more clients than the relay has places for do nothing that it could end
+// soon, and come back when they are hung up on: who has something to say gets in,
+// and soon. The figures of a whole run hold on a machine that is idle besides.
+func TestACrowdKeepsNoVisitorOut(t *testing.T) { // E6
+	const (
+		widget = "GET /widget.js HTTP/1.1\r\nHost: x\r\n\r\n"
+		many   = 250
+	)
+	slow := torment{first: odd("Content-Length: 60000\r\n", ""), then: "a"}
+	steady := torment{first: slow.first, then: strings.Repeat("a", 800)}
+	deaf := torment{first: strings.Repeat(widget, 400), then: widget}
+	crowds := map[string]struct {
+		how   []torment // in turn
+		from  int       // so many addresses
+		whole bool      // in a whole run only
+		size  int       // 3000 where it is not said
+	}{
+		"silent":                     {[]torment{{}}, 1, false, 0},
+		"silent, and more of them":   {[]torment{{}}, 1, true, 10_000},
+		"answers that nobody reads":  {[]torment{deaf}, 1, false, 0},
+		"the same, from many":        {[]torment{deaf}, many, true, 0},
+		"slow bodies":                {[]torment{slow}, many, false, 0},
+		"slow bodies, from one":      {[]torment{slow}, 1, true, 0},
+		"bodies that keep the pace":  {[]torment{steady}, many, true, 0},
+		"slow bodies and deaf ears":  {[]torment{slow, deaf}, many, true, 0},
+		"headers without an end":     {[]torment{lingering[1]}, 1, true, 0},
+		"whole inquiries, then deaf": {[]torment{{first: strings.Repeat(odd(lengthOf("a=b"), "a=b"), 40)}}, many, true, 0},
+	}
+	for name, crowd := range crowds {
+		t.Run(name, func(t *testing.T) {
+			size, during, longest := cmp.Or(crowd.size, 3000), time.Second, 20*time.Second
+			if inFull() {
+				during, longest = 20*time.Second, time.Second
+			} else if crowd.whole {
+				t.Skip("in a whole run only: make torture")
+			}
+			a := newAbuse(t)
+			before := a.atRest()
+			for i := range size {
+				how := crowd.how[i%len(crowd.how)]
+				how.from = net.IPv4(127, 1, byte(i%crowd.from), 1)
+				a.all.Go(func() { a.torment(how) })
+			}
+			eventually(t, "all places are taken", func() bool { return a.cut.Load() > 0 || a.measure()["process_open_fds"] >= relayPlaces })
+			v := a.visit("crowd", during)
+			memory := a.peakMB()
+			a.end()
+			t.Logf("hung up on %d; peak memory %d MB", a.cut.Load(), memory)
+			require.Less(t, v.p99, longest)
+			if inFull() { // not with the race detector
+				require.LessOrEqual(t, memory, 96+8, "the test's program is larger than the relay's")
+			}
+			eventually(t, "goroutines and connections are as before", func() bool { return a.isAs(before) })
+			a.p.end(os.Interrupt, 0)
+		})
+	}
+}
+
+// peakMB is the most memory that the relay has ever held.
+func (a *abuse) peakMB() (peak int) {
+	a.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", a.p.cmd.Process.Pid))
+	require.NoError(a, err)
+	_, hwm, _ := strings.Cut(string(status), "VmHWM:")
+	_, err = fmt.Sscan(hwm, &peak)
+	require.NoError(a, err)
+	return peak >> 10
+}
+
+// A visitor whose phone sends 2 kB a second is no abuse, in the crowd either.
+func TestASlowPhoneGetsThrough(t *testing.T) {
+	const piece, pause = 500, 250 * time.Millisecond
+	size := 16 << 10
+	if !inFull() {
+		size = 14 << 10 // past the grace, in seven seconds
+	}
+	a := newAbuse(t)
+	before := a.atRest()
+	form := oddForm("EB-SLOW")
+	form += strings.Repeat("%C3%A1", (size-len(form))/6)
+	for i := range 3000 {
+		how := torment{first: odd("Content-Length: 60000\r\n", ""), then: "a", from: net.IPv4(127, 1, byte(i%250), 1)}
+		a.all.Go(func() { a.torment(how) })
+	}
+	eventually(t, "there is a crowd", func() bool { return a.cut.Load() > 0 })
+	conn, err := net.Dial("tcp", a.p.public)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	say := func(s string) {
+		_, err := io.WriteString(conn, s)
+		require.NoError(t, err)
+	}
+	say(strings.Replace(odd("Accept: application/json\r\nConnection: close\r\n"+lengthOf(form), form[:piece]), "/f ", "/f/casas ", 1))
+	form = form[piece:]
+	for next := time.NewTicker(pause); form != ""; <-next.C {
+		n := min(piece, len(form))
+		say(form[:n])
+		form = form[n:]
+	}
+	answer, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	require.Contains(t, string(answer), "HTTP/1.1 202 Accepted")
+	a.end()
+	eventually(t, "goroutines and connections are as before", func() bool { return a.isAs(before) })
+	a.p.end(os.Interrupt, 0)
+}

@@ -1,0 +1,231 @@
+package server_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/server"
+)
+
+const (
+	getAndClose = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+	longPost    = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n"
+)
+
+// scene is a door with few places, and what its handlers do: /stuck works until
+// it is released, /flood answers more than a socket takes.
+type scene struct {
+	*door
+	*stuck
+	t *testing.T
+}
+
+func newScene(t *testing.T, places int, change func(b *server.Bounds)) *scene {
+	t.Helper()
+	s := &scene{stuck: newStuck(), t: t}
+	b := quick()
+	b.Connections, b.Moment = places, 20*time.Millisecond
+	if change != nil {
+		change(&b)
+	}
+	flood := make([]byte, 16<<20)
+	s.door = open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch _, err := io.Copy(io.Discard, r.Body); {
+		case err != nil:
+			w.WriteHeader(http.StatusRequestTimeout)
+		case r.URL.Path == "/stuck":
+			s.stuck.ServeHTTP(w, r)
+		case r.URL.Path == "/flood":
+			_, _ = w.Write(flood)
+		default:
+			ok(w, r)
+		}
+	}), b)
+	return s
+}
+
+// guest connects from an address of this machine, and says something.
+func (s *scene) guest(from, says string) *conn {
+	s.t.Helper()
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	c, err := dialer.DialContext(s.t.Context(), "tcp", s.Addr())
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = c.Close() })
+	require.NoError(s.t, c.SetDeadline(time.Now().Add(patience)))
+	g := &conn{Conn: c, t: s.t, in: bufio.NewReader(c)}
+	g.send(says)
+	time.Sleep(5 * time.Millisecond) // each begins after the one before
+	return g
+}
+
+// isThere reports whether the server has not hung up on a guest who hears nothing.
+func (c *conn) isThere() bool {
+	c.t.Helper()
+	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
+	_, err := c.in.Peek(1)
+	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(patience)))
+	return isTimeout(err)
+}
+
+// keepPace sends a body at 20 kB a second, until it is hung up on.
+func (c *conn) keepPace() {
+	for {
+		if _, err := io.WriteString(c, strings.Repeat("a", 100)); err != nil {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// E6: when all places are taken, who keeps us waiting the longest goes first, then
+// who sends at all; and never who is being answered.
+func TestWhoIsHungUpOnFirst(t *testing.T) {
+	s := newScene(t, 10, nil) // two for each of five who are being answered
+	const stuck = "GET /stuck HTTP/1.1\r\nHost: x\r\n\r\n"
+	answered := s.guest("127.0.0.1", stuck)
+	<-s.entered
+	moves := s.guest("127.0.0.1", longPost)
+	go moves.keepPace()
+	waited := []*conn{s.guest("127.0.0.1", "GET /flood HTTP/1.1\r\nHost: x\r\n\r\n")}
+	time.Sleep(200 * time.Millisecond) // until its buffers are full
+	waited = append(waited, s.guest("127.0.0.1", longPost+"a"))
+	time.Sleep(50 * time.Millisecond)
+	waited = append(waited, s.guest("127.0.0.1", "GET / HTTP/1.1\r\nX-Slow: "))
+	time.Sleep(100 * time.Millisecond) // all have been here for more than a moment
+	for _, loses := range append(waited, moves) {
+		s.guest("127.0.0.1", stuck) // and keeps the place
+		<-s.entered
+		_, err := io.Copy(io.Discard, loses.in)
+		require.False(t, isTimeout(err), "it is hung up on")
+		require.True(t, loses == moves || moves.isThere())
+		require.True(t, answered.isThere())
+	}
+	waits := s.guest("127.0.0.1", getAndClose)
+	require.True(t, waits.isThere(), "all five are being answered")
+	close(s.release)
+	require.Equal(t, http.StatusOK, answered.answer().StatusCode)
+	require.Contains(t, waits.rest(), "200 OK")
+}
+
+// When places are scarce, one address has a quarter of them.
+func TestOneAddressHasAQuarter(t *testing.T) {
+	for name, tt := range map[string]struct {
+		trusted server.Proxies
+		loses   string
+	}{
+		"who holds more loses":   {nil, "many"},
+		"a proxy of ours may do": {server.Proxies{netip.MustParsePrefix("127.0.0.3/32")}, "few"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, 16, func(b *server.Bounds) { b.Proxies = tt.trusted })
+			guests := map[string][]*conn{}
+			for range 2 {
+				guests["few"] = append(guests["few"], s.guest("127.0.0.2", longPost+"a")) // and longer
+			}
+			for range 6 {
+				guests["many"] = append(guests["many"], s.guest("127.0.0.3", longPost+"a"))
+			}
+			for range 10 { // one of them makes room for all
+				require.Contains(t, s.guest("127.0.0.4", getAndClose).rest(), "200 OK")
+			}
+			for who, all := range guests {
+				require.Equal(t, who != tt.loses, all[0].isThere(), who)
+				require.True(t, all[len(all)-1].isThere() || who == "few" && tt.loses == "few", who)
+			}
+		})
+	}
+}
+
+func TestAPartyIsACustomersNetwork(t *testing.T) {
+	ours := server.Proxies{netip.MustParsePrefix("2001:db8:1::/64")}
+	for addr, want := range map[string]string{
+		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1",
+		"2001:db8:2:3::4": "2001:db8:2::", "2001:db8:2:ffff::1": "2001:db8:2::", "2001:db8:1::5": "",
+	} {
+		party := server.PartyOf(ours, &net.TCPAddr{IP: net.ParseIP(addr)})
+		if want == "" {
+			require.False(t, party.IsValid(), addr)
+		} else {
+			require.Equal(t, netip.MustParseAddr(want), party, addr)
+		}
+	}
+	require.False(t, server.PartyOf(nil, &net.UnixAddr{}).IsValid(), "an address that is none has no share")
+}
+
+// Bodies and answers must keep the pace once the grace is over; who does may take
+// longer than the grace.
+func TestTheMinimumPace(t *testing.T) {
+	s := newScene(t, 8, func(b *server.Bounds) { b.Grace, b.Pace = 100*time.Millisecond, 2000 })
+	t.Run("a body that keeps it", func(t *testing.T) {
+		begun := time.Now()
+		c := s.guest("127.0.0.1", strings.Replace(longPost, "60000", "6000", 1))
+		for range 60 {
+			c.send(strings.Repeat("a", 100))
+			time.Sleep(5 * time.Millisecond)
+		}
+		require.Equal(t, http.StatusOK, c.answer().StatusCode)
+		require.Greater(t, time.Since(begun), 200*time.Millisecond)
+	})
+	t.Run("a body that does not", func(t *testing.T) {
+		c := s.guest("127.0.0.1", longPost)
+		go c.dribble()
+		require.Equal(t, http.StatusRequestTimeout, c.answer().StatusCode)
+	})
+}
+
+// An answer must be taken, too: who does not read loses the connection long before
+// the end of the time for the whole answer.
+func TestAnAnswerThatNobodyTakes(t *testing.T) {
+	s := newScene(t, 8, func(b *server.Bounds) { b.Grace, b.Pace = 100*time.Millisecond, 1<<20 })
+	const flood = "GET /flood HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+	takes, deaf := s.guest("127.0.0.1", flood), s.guest("127.0.0.1", flood)
+	all, err := io.Copy(io.Discard, takes.in)
+	require.NoError(t, err)
+	require.Greater(t, all, int64(16<<20))
+	time.Sleep(300 * time.Millisecond)
+	some, err := io.Copy(io.Discard, deaf.in)
+	require.False(t, isTimeout(err))
+	require.Less(t, some, int64(16<<20))
+}
+
+// dribble sends a byte at a time.
+func (c *conn) dribble() {
+	for {
+		if _, err := io.WriteString(c, "a"); err != nil {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// Some dozens of requests in one piece are answered. Who goes on like that has to
+// come again: nobody knows whether he listens.
+func TestRequestsAheadOfTheirTurnEndTheConnection(t *testing.T) {
+	s := newScene(t, 8, nil)
+	few := s.guest("127.0.0.1", strings.Repeat(getOK, 50))
+	for range 50 {
+		require.False(t, few.answer().Close)
+	}
+	many := s.guest("127.0.0.1", strings.Repeat(getOK, 70))
+	answers := 1
+	for !many.answer().Close {
+		answers++
+	}
+	require.InDelta(t, 66, answers, 2) // a few were read on their own
+	one := s.guest("127.0.0.1", "")
+	for range 200 {
+		one.send(getOK)
+		require.False(t, one.answer().Close)
+		one.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n")
+		one.send("abc")
+		require.False(t, one.answer().Close)
+	}
+}

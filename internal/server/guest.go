@@ -1,0 +1,184 @@
+package server
+
+import (
+	"container/list"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// guest is a connection that has a place in a crowd. It knows whose turn it is,
+// and since when.
+type guest struct {
+	net.Conn
+	crowd   *crowd
+	reading atomic.Bool   // waits for bytes
+	heard   atomic.Bool   // got some since the last request began
+	ahead   int           // requests for which nothing had to be read
+	gone    chan struct{} // closed when it has lost its place
+	body    body          // of the request that is being answered
+
+	// What follows is the crowd's to lock.
+	party *party // nil for one without a share
+	place *list.Element
+	turn  turn
+	begun time.Time // when the turn, or the request, began
+	since time.Time // when the client was last as far as the pace wants it
+	came  int       // bytes of a body since then
+	held  int       // bytes of a request
+}
+
+// turn says on whom it is that a connection goes on.
+type turn int
+
+const (
+	resting turn = iota // on the client: there is no request, or not all of its headers
+	ours                // on us: a request is being answered
+	queued              // on the client: its requests come ahead of their turn
+	sending             // on the client: more of the body
+	taking              // on the client: the answer
+)
+
+// isLate reports that nothing has come from the client, and not that busy
+// processors keep us from what has.
+func (g *guest) isLate() bool {
+	switch g.turn {
+	case ours:
+		return false
+	case queued, taking:
+		return true
+	}
+	return g.reading.Load() && !g.hasUnread()
+}
+
+// hasUnread looks at the socket.
+func (g *guest) hasUnread() bool {
+	bytes := 0
+	if c, ok := g.Conn.(syscall.Conn); ok {
+		if raw, err := c.SyscallConn(); err == nil {
+			_ = raw.Control(func(fd uintptr) {
+				bytes, _, _ = syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+			})
+		}
+	}
+	return bytes > 0
+}
+
+// pass gives the turn to somebody, and returns who had it. It reports false when
+// the guest has lost its place.
+func (g *guest) pass(to turn) (from turn, ok bool) {
+	c := g.crowd
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	from, g.turn = g.turn, to
+	g.begun = time.Now()
+	g.since, g.came = g.begun, 0
+	c.line.MoveToBack(g.place)
+	switch {
+	case from == resting && to == ours:
+		c.hold(g, placeBytes)
+	case to == resting:
+		c.hold(g, -g.held)
+	}
+	return from, !g.isGone()
+}
+
+func (g *guest) isGone() bool {
+	select {
+	case <-g.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// begin begins to answer a request, and returns it with a body that keeps the turn.
+func (g *guest) begin(r *http.Request) (*http.Request, bool) {
+	_, ok := g.pass(ours)
+	if r.Body != http.NoBody {
+		r = r.WithContext(r.Context()) // net/http must find its own body in its own request
+		g.body = body{r.Body, g}
+		r.Body = &g.body
+	}
+	return r, ok
+}
+
+func (g *guest) Read(p []byte) (int, error) {
+	g.reading.Store(true)
+	n, err := g.Conn.Read(p)
+	g.reading.Store(false)
+	if n > 0 {
+		g.heard.Store(true)
+	}
+	return n, err
+}
+
+// Write sends a part of an answer, in pieces that show whether it is taken at the
+// pace.
+func (g *guest) Write(p []byte) (n int, err error) {
+	piece := g.crowd.bounds.worth(g.crowd.bounds.grace)
+	for err == nil && n < len(p) {
+		from, ok := g.pass(taking)
+		if !ok {
+			return n, net.ErrClosed
+		}
+		var some int
+		some, err = g.Conn.Write(p[n:min(n+piece, len(p))])
+		n += some
+		g.pass(from)
+	}
+	return n, err
+}
+
+// Close gives the place back.
+func (g *guest) Close() error {
+	g.crowd.leave(g)
+	return g.Conn.Close()
+}
+
+// body is what a client sends with a request.
+type body struct {
+	io.ReadCloser
+	guest *guest
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if !b.guest.expect() {
+		return 0, net.ErrClosed
+	}
+	n, err := b.ReadCloser.Read(p)
+	if !b.guest.receive(n) {
+		return 0, net.ErrClosed
+	}
+	return n, err
+}
+
+// expect says that more of a body must come.
+func (g *guest) expect() (ok bool) {
+	g.crowd.mu.Lock()
+	defer g.crowd.mu.Unlock()
+	g.turn = sending
+	return !g.isGone()
+}
+
+// receive counts what has come. Who is not behind the pace counts as one who has
+// just begun.
+func (g *guest) receive(n int) (ok bool) {
+	c := g.crowd
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if g.isGone() {
+		return false
+	}
+	g.turn = ours
+	g.came += n
+	if now := time.Now(); g.came >= c.bounds.worth(now.Sub(g.since)) {
+		g.since, g.came = now, 0
+		c.line.MoveToBack(g.place)
+	}
+	c.hold(g, n)
+	return true
+}
