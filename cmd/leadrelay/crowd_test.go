@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +75,32 @@ func TestACrowdKeepsNoVisitorOut(t *testing.T) { // E6
 			a.p.end(os.Interrupt, 0)
 		})
 	}
+}
+
+// A relay that may open few files has fewer places, so that it still has files for
+// inquiries.
+func TestAFewFilesAreEnough(t *testing.T) {
+	const files, crowd = "256", 400
+	self, err := os.Executable()
+	require.NoError(t, err)
+	relay := filepath.Join(t.TempDir(), "leadrelay")
+	require.NoError(t, os.Symlink(self, relay))
+	p := command(t, "leadrelay", settings(t, "127.0.0.1:1"), "serve")
+	p.cmd.Path, p.cmd.Args = "/bin/sh", []string{"sh", "-c", "ulimit -n " + files + `; exec "$0" serve`, relay}
+	p.run()
+	p.started()
+	for range crowd {
+		conn, err := net.Dial("tcp", p.public)
+		require.NoError(t, err)
+		defer func() { _ = conn.Close() }()
+	}
+	for n := range 20 {
+		status, _, _ := inquire(p.client, p.public, "EB-FEW", strconv.Itoa(n))
+		require.Equal(t, http.StatusAccepted, status)
+	}
+	require.Len(t, p.leads("property_id=EB-FEW").Leads, 20)
+	p.end(os.Interrupt, 0)
+	require.NotContains(t, p.output(), "too many open files")
 }
 
 // peakMB is the most memory that the relay has ever held.

@@ -3,6 +3,7 @@ package server_test
 import (
 	"bufio"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -158,6 +159,12 @@ func TestAPartyIsACustomersNetwork(t *testing.T) {
 		}
 	}
 	require.False(t, server.PartyOf(nil, &net.UnixAddr{}).IsValid(), "an address that is none has no share")
+}
+
+func TestPlacesLeaveFilesForTheRest(t *testing.T) {
+	for files, want := range map[uint64]int{0: 32, 192: 32, 256: 64, 1024: 448, 4224: 2048, math.MaxUint64: math.MaxInt32 / 2} {
+		require.Equal(t, want, server.ConnectionsFor(files), files)
+	}
 }
 
 // Bodies and answers must keep the pace once the grace is over; who does may take

@@ -41,3 +41,6 @@ func BreakListener(d *Door) error { return d.guests.Close() }
 
 // PartyOf is whose places a connection takes; the zero address has no share.
 func PartyOf(p Proxies, addr net.Addr) netip.Addr { return partyOf(p, addr) }
+
+// ConnectionsFor is how many connections a door has with so many files.
+func ConnectionsFor(files uint64) int { return connectionsFor(files) }

@@ -64,6 +64,7 @@ func listen(ctx context.Context, addr string, proxies Proxies, h http.Handler, b
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
+	b.connections = min(b.connections, connectionsFor(files()))
 	guests := newCrowd(ln, proxies, b)
 	return &Door{
 		socket: ln,
