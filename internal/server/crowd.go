@@ -30,9 +30,8 @@ type crowd struct {
 }
 
 const (
-	// placeBytes is about what a connection takes of the memory. A request that is
-	// being answered takes that, too, and so a place, and so does each such part of its
-	// body.
+	// placeBytes is about what a connection takes of the memory. A request takes as
+	// much, and so a place, and so does each such part of its body.
 	placeBytes = 16 << 10
 	// A request is ahead of its turn when it came together with an earlier one. A
 	// connection may have mostAhead of them, and aheadAtOnce are answered at a time:
@@ -78,7 +77,7 @@ func (c *crowd) enter(g *guest) bool {
 	g.since = g.begun
 	g.place = c.line.PushBack(g)
 	c.join(g)
-	c.memory.fit(c.taken())
+	c.hold(g, placeBytes) // for the request that it has come with
 	return true
 }
 
@@ -90,8 +89,7 @@ func (c *crowd) hold(g *guest, bytes int) {
 	}
 	g.held += bytes
 	c.held += bytes
-	if c.taken() > c.bounds.connections {
-		c.makeRoom()
+	for c.taken() > c.bounds.connections && c.makeRoom() {
 	}
 	c.memory.fit(c.taken())
 }
@@ -102,37 +100,44 @@ func (c *crowd) taken() int { return c.line.Len() + c.held/placeBytes }
 // makeRoom hangs up on one guest, and reports false when there is none on whom it
 // may.
 func (c *crowd) makeRoom() bool {
-	for last := c.last(); last != nil; last = c.last() {
-		if last.isLate() {
-			c.hangUp(last)
-			return true
-		}
-		last.begun = time.Now() // it is on us, after all
+	last := c.last()
+	if last == nil {
+		return false
 	}
-	return false
+	c.hangUp(last)
+	return true
 }
 
+// hangUp leaves the closing to another goroutine: all the others wait for the lock.
 func (c *crowd) hangUp(g *guest) {
 	c.remove(g)
-	_ = g.Conn.Close()
+	go func() { _ = g.Conn.Close() }()
 }
 
 // last finds whom to hang up on. A newcomer has a moment to say something.
 func (c *crowd) last() (last *guest) {
-	ripe := time.Now().Add(-c.bounds.moment)
-	for e := c.line.Front(); e != nil; e = e.Next() {
+	now := time.Now()
+	for e := c.line.Front(); e != nil; {
 		g := e.Value.(*guest)
-		if g.turn == ours || g.begun.After(ripe) {
-			continue
-		}
-		if c.greedy == 0 || c.isGreedy(g.party) {
+		e = e.Next() // before the guest moves
+		isFirst := c.greedy == 0 || g.party.isGreedy(c.share())
+		switch {
+		case g.turn == ours || now.Sub(g.begun) < c.bounds.moment, last != nil && !isFirst:
+		case !g.isLate():
+			c.restart(g, now) // it is on us, after all
+		case isFirst:
 			return g
-		}
-		if last == nil {
+		default:
 			last = g
 		}
 	}
 	return last
+}
+
+// restart has the guest count as one who has just come.
+func (c *crowd) restart(g *guest, now time.Time) {
+	g.begun, g.since, g.came = now, now, 0
+	c.line.MoveToBack(g.place)
 }
 
 // await waits until somebody leaves or may be hung up on.

@@ -16,6 +16,7 @@ type guest struct {
 	net.Conn
 	crowd   *crowd
 	reading atomic.Bool   // waits for bytes
+	busy    atomic.Bool   // works for the client, and may wait for the lock to say so
 	heard   atomic.Bool   // got some since the last request began
 	ahead   int           // requests for which nothing had to be read
 	gone    chan struct{} // closed when it has lost its place
@@ -51,7 +52,7 @@ func (g *guest) isLate() bool {
 	case queued, taking:
 		return true
 	}
-	return g.reading.Load() && !g.hasUnread()
+	return g.reading.Load() && !g.busy.Load() && !g.hasUnread()
 }
 
 // hasUnread looks at the socket.
@@ -74,14 +75,13 @@ func (g *guest) pass(to turn) (from turn, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	from, g.turn = g.turn, to
-	g.begun = time.Now()
-	g.since, g.came = g.begun, 0
-	c.line.MoveToBack(g.place)
+	c.restart(g, time.Now())
+	g.busy.Store(to == ours)
 	switch {
-	case from == resting && to == ours:
-		c.hold(g, placeBytes)
-	case to == resting:
+	case to == resting && from != taking:
 		c.hold(g, -g.held)
+	case to == ours && g.held == 0:
+		c.hold(g, placeBytes)
 	}
 	return from, !g.isGone()
 }
@@ -97,6 +97,7 @@ func (g *guest) isGone() bool {
 
 // begin begins to answer a request, and returns it with a body that keeps the turn.
 func (g *guest) begin(r *http.Request) (*http.Request, bool) {
+	g.busy.Store(true)
 	_, ok := g.pass(ours)
 	if r.Body != http.NoBody {
 		r = r.WithContext(r.Context()) // net/http must find its own body in its own request
@@ -150,6 +151,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, net.ErrClosed
 	}
 	n, err := b.ReadCloser.Read(p)
+	b.guest.busy.Store(true)
 	if !b.guest.receive(n) {
 		return 0, net.ErrClosed
 	}
@@ -161,6 +163,7 @@ func (g *guest) expect() (ok bool) {
 	g.crowd.mu.Lock()
 	defer g.crowd.mu.Unlock()
 	g.turn = sending
+	g.busy.Store(false)
 	return !g.isGone()
 }
 

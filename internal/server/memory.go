@@ -12,7 +12,7 @@ const (
 	// or left before it changes.
 	placesStep = 256
 	// placeMemory is what a place holds, with room to collect in.
-	placeMemory = 20 << 10
+	placeMemory = 17 << 10
 )
 
 // TuneMemory trades memory that a small relay has for processor time that it

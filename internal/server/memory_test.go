@@ -13,7 +13,7 @@ import (
 
 // Many connections have the memory that they need, and give it back.
 func TestTheMemoryLimitFollowsTheConnections(t *testing.T) {
-	const usual, each = 37 << 20, 20 << 10
+	const usual, each = 37 << 20, 17 << 10
 	limit := func() int64 { return debug.SetMemoryLimit(-1) }
 	keepMemorySettings(t)
 	t.Setenv("GOMEMLIMIT", "")
@@ -27,7 +27,7 @@ func TestTheMemoryLimitFollowsTheConnections(t *testing.T) {
 		var all []*conn
 		for i := range 1000 {
 			all = append(all, dial(t, d.Addr()))
-			if round == 0 && i == 200 {
+			if round == 0 && i == 100 {
 				require.EqualValues(t, usual, limit(), "a day like any other")
 			}
 		}

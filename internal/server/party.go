@@ -61,4 +61,4 @@ func (c *crowd) part(g *guest) {
 // share is how many guests of one address there may be before they lose first.
 func (c *crowd) share() int { return c.bounds.connections / 4 }
 
-func (c *crowd) isGreedy(p *party) bool { return p != nil && p.guests > c.share() }
+func (p *party) isGreedy(share int) bool { return p != nil && p.guests > share }
