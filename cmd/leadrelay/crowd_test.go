@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -112,42 +111,4 @@ func (a *abuse) peakMB() (peak int) {
 	_, err = fmt.Sscan(hwm, &peak)
 	require.NoError(a, err)
 	return peak >> 10
-}
-
-// A visitor whose phone sends 2 kB a second is no abuse, in the crowd either.
-func TestASlowPhoneGetsThrough(t *testing.T) {
-	const piece, pause = 500, 250 * time.Millisecond
-	size := 16 << 10
-	if !inFull() {
-		size = 14 << 10 // past the grace, in seven seconds
-	}
-	a := newAbuse(t)
-	before := a.atRest()
-	form := oddForm("EB-SLOW")
-	form += strings.Repeat("%C3%A1", (size-len(form))/6)
-	for i := range 3000 {
-		how := torment{first: odd("Content-Length: 60000\r\n", ""), then: "a", from: net.IPv4(127, 1, byte(i%250), 1)}
-		a.all.Go(func() { a.torment(how) })
-	}
-	eventually(t, "there is a crowd", func() bool { return a.cut.Load() > 0 })
-	conn, err := net.Dial("tcp", a.p.public)
-	require.NoError(t, err)
-	defer func() { _ = conn.Close() }()
-	say := func(s string) {
-		_, err := io.WriteString(conn, s)
-		require.NoError(t, err)
-	}
-	say(strings.Replace(odd("Accept: application/json\r\nConnection: close\r\n"+lengthOf(form), form[:piece]), "/f ", "/f/casas ", 1))
-	form = form[piece:]
-	for next := time.NewTicker(pause); form != ""; <-next.C {
-		n := min(piece, len(form))
-		say(form[:n])
-		form = form[n:]
-	}
-	answer, err := io.ReadAll(conn)
-	require.NoError(t, err)
-	require.Contains(t, string(answer), "HTTP/1.1 202 Accepted")
-	a.end()
-	eventually(t, "goroutines and connections are as before", func() bool { return a.isAs(before) })
-	a.p.end(os.Interrupt, 0)
 }
