@@ -180,13 +180,14 @@ func (c *crowd) tell() {
 	}
 }
 
-// Close lets nobody in any more.
+// Close lets nobody in any more. Whoever has been accepted until then still is.
 func (c *crowd) Close() error {
+	err := c.Listener.Close()
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
 	c.tell()
-	return c.Listener.Close()
+	return err
 }
 
 // keepPace hangs up on those who are behind the pace, until the door is closed.
