@@ -289,20 +289,31 @@ var resets = []torment{
 	{first: odd("Content-Length: 3\r\n", "a=b"), reset: true}, // while it is answered
 }
 
-// torment is a client who comes back whenever it is hung up on.
-func (a *abuse) torment(how torment) {
+// torment is a client of this process.
+func (a *abuse) torment(how torment) { how.run(a.p.public, a.over, &a.cut) }
+
+// run comes back whenever it is hung up on, until it is over.
+func (how torment) run(address string, over <-chan struct{}, cut *atomic.Int64) {
+	isOver := func() bool {
+		select {
+		case <-over:
+			return true
+		default:
+			return false
+		}
+	}
 	dialer := net.Dialer{Timeout: patience}
 	if how.from != nil {
 		dialer.LocalAddr = &net.TCPAddr{IP: how.from}
 	}
-	for !a.isOver() {
-		conn, err := dialer.Dial("tcp", a.p.public)
+	for !isOver() {
+		conn, err := dialer.Dial("tcp", address)
 		if err != nil {
 			continue
 		}
 		_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10) // the answers that nobody reads fill it soon
 		_, err = io.WriteString(conn, how.first)
-		for err == nil && !how.reset && !a.isOver() {
+		for err == nil && !how.reset && !isOver() {
 			time.Sleep(slowly)
 			err = how.goOn(conn)
 		}
@@ -310,7 +321,7 @@ func (a *abuse) torment(how torment) {
 			_ = conn.(*net.TCPConn).SetLinger(0)
 		}
 		_ = conn.Close()
-		a.cut.Add(1)
+		cut.Add(1)
 		time.Sleep(slowly)
 	}
 }

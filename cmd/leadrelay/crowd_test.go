@@ -6,49 +6,85 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// relayPlaces is how many connections the relay takes at once.
-const relayPlaces = 2048
+// crowds are clients that do nothing that the relay could end soon.
+var crowds = map[string]struct {
+	how   []torment // in turn
+	from  int       // so many addresses
+	whole bool      // in a whole run only
+	size  int       // 3000 where it is not said
+}{
+	"silent":                     {[]torment{{}}, 1, false, 0},
+	"silent, and more of them":   {[]torment{{}}, 1, true, 10_000},
+	"answers that nobody reads":  {[]torment{deaf}, 1, false, 0},
+	"the same, from many":        {[]torment{deaf}, 250, true, 0},
+	"slow bodies":                {[]torment{slowBody}, 250, false, 0},
+	"slow bodies, from one":      {[]torment{slowBody}, 1, true, 0},
+	"bodies that keep the pace":  {[]torment{{first: slowBody.first, then: strings.Repeat("a", 800)}}, 250, true, 0},
+	"slow bodies and deaf ears":  {[]torment{slowBody, deaf}, 250, true, 0},
+	"headers without an end":     {[]torment{lingering[1]}, 1, true, 0},
+	"whole inquiries, then deaf": {[]torment{{first: strings.Repeat(odd(lengthOf("a=b"), "a=b"), 40)}}, 250, true, 0},
+}
+
+var (
+	slowBody = torment{first: odd("Content-Length: 60000\r\n", ""), then: "a"}
+	deaf     = torment{first: strings.Repeat(getWidget, 400), then: getWidget}
+)
+
+const getWidget = "GET /widget.js HTTP/1.1\r\nHost: x\r\n\r\n"
+
+// crowdOfClients is a process that is one of the crowds: visitors have a machine of
+// their own, and must not wait in this one for thousands of others. It wants the
+// relay's address and the crowd's name, says when it is first hung up on, and in the
+// end how often.
+const crowdOfClients = "crowd-of-clients"
+
+func mainOfACrowd() {
+	crowd := crowds[os.Args[2]]
+	over := make(chan os.Signal, 1)
+	signal.Notify(over, os.Interrupt)
+	ended, begun := make(chan struct{}), sync.OnceFunc(func() { fmt.Println("hung up on one") })
+	var all sync.WaitGroup
+	var cut atomic.Int64
+	for i := range cmp.Or(crowd.size, 3000) {
+		how := crowd.how[i%len(crowd.how)]
+		how.from = net.IPv4(127, 1, byte(i%crowd.from), 1)
+		all.Go(func() { how.run(os.Args[1], ended, &cut) })
+	}
+	for tick := time.Tick(slowly / 10); ; {
+		select {
+		case <-tick:
+			if cut.Load() > 0 {
+				begun()
+			}
+			continue
+		case <-over:
+		}
+		break
+	}
+	close(ended)
+	all.Wait()
+	fmt.Println("hung up on", cut.Load())
+}
 
 // Many more clients than the relay has places for do nothing that it could end
 // soon, and come back when they are hung up on: who has something to say gets in,
 // and soon. The figures of a whole run hold on a machine that is idle besides.
 func TestACrowdKeepsNoVisitorOut(t *testing.T) { // E6
-	const (
-		widget = "GET /widget.js HTTP/1.1\r\nHost: x\r\n\r\n"
-		many   = 250
-	)
-	slow := torment{first: odd("Content-Length: 60000\r\n", ""), then: "a"}
-	steady := torment{first: slow.first, then: strings.Repeat("a", 800)}
-	deaf := torment{first: strings.Repeat(widget, 400), then: widget}
-	crowds := map[string]struct {
-		how   []torment // in turn
-		from  int       // so many addresses
-		whole bool      // in a whole run only
-		size  int       // 3000 where it is not said
-	}{
-		"silent":                     {[]torment{{}}, 1, false, 0},
-		"silent, and more of them":   {[]torment{{}}, 1, true, 10_000},
-		"answers that nobody reads":  {[]torment{deaf}, 1, false, 0},
-		"the same, from many":        {[]torment{deaf}, many, true, 0},
-		"slow bodies":                {[]torment{slow}, many, false, 0},
-		"slow bodies, from one":      {[]torment{slow}, 1, true, 0},
-		"bodies that keep the pace":  {[]torment{steady}, many, true, 0},
-		"slow bodies and deaf ears":  {[]torment{slow, deaf}, many, true, 0},
-		"headers without an end":     {[]torment{lingering[1]}, 1, true, 0},
-		"whole inquiries, then deaf": {[]torment{{first: strings.Repeat(odd(lengthOf("a=b"), "a=b"), 40)}}, many, true, 0},
-	}
 	for name, crowd := range crowds {
 		t.Run(name, func(t *testing.T) {
-			size, during, longest := cmp.Or(crowd.size, 3000), time.Second, 20*time.Second
+			during, longest := time.Second, 20*time.Second
 			if inFull() {
 				during, longest = 20*time.Second, time.Second
 			} else if crowd.whole {
@@ -56,16 +92,14 @@ func TestACrowdKeepsNoVisitorOut(t *testing.T) { // E6
 			}
 			a := newAbuse(t)
 			before := a.atRest()
-			for i := range size {
-				how := crowd.how[i%len(crowd.how)]
-				how.from = net.IPv4(127, 1, byte(i%crowd.from), 1)
-				a.all.Go(func() { a.torment(how) })
-			}
-			eventually(t, "all places are taken", func() bool { return a.cut.Load() > 0 || a.measure()["process_open_fds"] >= relayPlaces })
+			others := command(t, crowdOfClients, nil, a.p.public, name)
+			others.run()
+			eventually(t, "all places are taken", func() bool { return others.out.String() != "" })
 			v := a.visit("crowd", during)
 			memory := a.peakMB()
+			others.end(os.Interrupt, 0)
 			a.end()
-			t.Logf("hung up on %d; peak memory %d MB", a.cut.Load(), memory)
+			t.Logf("%s; peak memory %d MB", others.out.String(), memory)
 			require.Less(t, v.p99, longest)
 			if inFull() { // not with the race detector
 				require.LessOrEqual(t, memory, 96+8, "the test's program is larger than the relay's")

@@ -19,7 +19,7 @@ import (
 // TestMain lets the test binary be leadrelay itself, when it is called by that
 // name.
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"leadrelay": main, smallDisk: mainOnASmallDisk})
+	testscript.Main(leakChecked{m}, map[string]func(){"leadrelay": main, smallDisk: mainOnASmallDisk, crowdOfClients: mainOfACrowd})
 }
 
 // leakChecked fails a run that leaves goroutines behind.

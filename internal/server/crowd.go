@@ -26,17 +26,21 @@ type crowd struct {
 	parties map[netip.Addr]*party
 	greedy  int // parties that have more than their share
 	memory  memory
+	crowded time.Time // when few places were left
 	closed  bool
 }
 
 const (
-	// placeBytes is about what a connection takes of the memory. A request takes as
-	// much, and so a place, and so does each such part of its body.
-	placeBytes = 16 << 10
+	// placeBytes is about what a connection takes of the memory. A request takes two
+	// places more, and each such part of its body another.
+	placeBytes   = 16 << 10
+	requestBytes = 2 * placeBytes
 	// A request is ahead of its turn when it came together with an earlier one. A
-	// connection may have mostAhead of them, and aheadAtOnce are answered at a time:
-	// browsers and proxies send none, and who does may have no ear for the answers.
+	// connection may have mostAhead of them, and aheadAtOnce are answered in each
+	// aheadPause: browsers and proxies send none, and who does may have no ear for the
+	// answers, and ask for thousands.
 	mostAhead, aheadAtOnce = 64, 8
+	aheadPause             = 25 * time.Millisecond
 )
 
 func newCrowd(l net.Listener, proxies Proxies, b bounds) *crowd {
@@ -77,7 +81,7 @@ func (c *crowd) enter(g *guest) bool {
 	g.since = g.begun
 	g.place = c.line.PushBack(g)
 	c.join(g)
-	c.hold(g, placeBytes) // for the request that it has come with
+	c.hold(g, requestBytes) // for the request that it has come with
 	return true
 }
 
@@ -89,13 +93,26 @@ func (c *crowd) hold(g *guest, bytes int) {
 	}
 	g.held += bytes
 	c.held += bytes
+	c.count(g.party, bytes)
 	for c.taken() > c.bounds.connections && c.makeRoom() {
 	}
 	c.memory.fit(c.taken())
+	if c.taken() > c.bounds.connections*3/4 {
+		c.crowded = time.Now()
+	}
 }
 
 // taken is how many places are.
 func (c *crowd) taken() int { return c.line.Len() + c.held/placeBytes }
+
+// isCrowded reports that few places are left, or were within as long as an idle
+// connection is kept. A client is then asked to go once it has its answer: who stays
+// may be hung up on just as it asks again.
+func (c *crowd) isCrowded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.crowded) < c.bounds.idle
+}
 
 // makeRoom hangs up on one guest, and reports false when there is none on whom it
 // may.
@@ -240,12 +257,15 @@ func (c *crowd) watch(next http.Handler) http.Handler {
 		g := r.Context().Value(guestKey{}).(*guest)
 		r, ok := g.begin(r)
 		defer g.pass(resting)
+		if c.isCrowded() {
+			w.Header().Set("Connection", "close")
+		}
 		if !g.heard.Swap(false) {
 			if g.ahead++; g.ahead > mostAhead {
 				w.Header().Set("Connection", "close")
 			}
 			if ok = c.queue(g); ok {
-				defer func() { <-c.ahead }()
+				defer time.AfterFunc(aheadPause, func() { <-c.ahead })
 			}
 		}
 		if !ok {

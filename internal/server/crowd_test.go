@@ -89,7 +89,7 @@ func (c *conn) keepPace() {
 // E6: when all places are taken, who keeps us waiting the longest goes first, then
 // who sends at all; and never who is being answered.
 func TestWhoIsHungUpOnFirst(t *testing.T) {
-	s := newScene(t, 10, nil) // two for each of five who are being answered
+	s := newScene(t, 15, nil) // three for each of five who are being answered
 	const stuck = "GET /stuck HTTP/1.1\r\nHost: x\r\n\r\n"
 	answered := s.guest("127.0.0.1", stuck)
 	<-s.entered
@@ -126,7 +126,7 @@ func TestOneAddressHasAQuarter(t *testing.T) {
 		"a proxy of ours may do": {server.Proxies{netip.MustParsePrefix("127.0.0.3/32")}, "few"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t, 16, func(b *server.Bounds) { b.Proxies = tt.trusted })
+			s := newScene(t, 26, func(b *server.Bounds) { b.Proxies = tt.trusted })
 			guests := map[string][]*conn{}
 			for range 2 {
 				guests["few"] = append(guests["few"], s.guest("127.0.0.2", longPost+"a")) // and longer

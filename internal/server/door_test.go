@@ -295,12 +295,12 @@ func TestOptionsForTheWholeServer(t *testing.T) {
 	require.Equal(t, "OPTIONS *", c.answer().Header.Get("X-Asked"))
 }
 
-// Only so many requests are answered at once, with two places each; the others wait,
+// Only so many requests are answered at once, with three places each; the others wait,
 // and all are served.
 func TestConnectionsBeyondTheCapWaitAndAreServed(t *testing.T) {
 	const most, clients = 4, 40
 	b := quick()
-	b.Connections = 2 * most
+	b.Connections = 3 * most
 	var served, top atomic.Int32
 	d := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer served.Add(-1)

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // guest is a connection that has a place in a crowd. It knows whose turn it is,
@@ -43,29 +45,45 @@ const (
 	taking              // on the client: the answer
 )
 
-// isLate reports that nothing has come from the client, and not that busy
-// processors keep us from what has.
+// isLate reports that the client keeps us waiting, and not that busy processors keep
+// us from what it has sent, or from hearing that it has taken all.
 func (g *guest) isLate() bool {
 	switch g.turn {
 	case ours:
 		return false
-	case queued, taking:
+	case queued:
 		return true
+	case taking:
+		return g.hasUntaken()
 	}
 	return g.reading.Load() && !g.busy.Load() && !g.hasUnread()
 }
 
-// hasUnread looks at the socket.
-func (g *guest) hasUnread() bool {
-	bytes := 0
+// hasUnread reports whether more has come than we have read.
+func (g *guest) hasUnread() (unread bool) {
+	g.ask(func(fd int) {
+		n, _, _ := unix.Recvfrom(fd, make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		unread = n > 0
+	})
+	return unread
+}
+
+// hasUntaken reports whether the client has not taken all that was sent.
+func (g *guest) hasUntaken() (untaken bool) {
+	g.ask(func(fd int) {
+		n, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
+		untaken = n > 0 || err != nil
+	})
+	return untaken
+}
+
+// ask asks the system about the guest's socket. One that is closed is not asked.
+func (g *guest) ask(question func(fd int)) {
 	if c, ok := g.Conn.(syscall.Conn); ok {
 		if raw, err := c.SyscallConn(); err == nil {
-			_ = raw.Control(func(fd uintptr) {
-				bytes, _, _ = syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-			})
+			_ = raw.Control(func(fd uintptr) { question(int(fd)) })
 		}
 	}
-	return bytes > 0
 }
 
 // pass gives the turn to somebody, and returns who had it. It reports false when
@@ -81,7 +99,7 @@ func (g *guest) pass(to turn) (from turn, ok bool) {
 	case to == resting && from != taking:
 		c.hold(g, -g.held)
 	case to == ours && g.held == 0:
-		c.hold(g, placeBytes)
+		c.hold(g, requestBytes)
 	}
 	return from, !g.isGone()
 }
@@ -146,14 +164,17 @@ type body struct {
 	guest *guest
 }
 
-func (b *body) Read(p []byte) (int, error) {
-	if !b.guest.expect() {
-		return 0, net.ErrClosed
+// Read reads more of the body. For a guest on which we have hung up it ends the
+// handler: an answer would be work for nobody.
+func (b *body) Read(p []byte) (n int, err error) {
+	ok := b.guest.expect()
+	if ok {
+		n, err = b.ReadCloser.Read(p)
+		b.guest.busy.Store(true)
+		ok = b.guest.receive(n)
 	}
-	n, err := b.ReadCloser.Read(p)
-	b.guest.busy.Store(true)
-	if !b.guest.receive(n) {
-		return 0, net.ErrClosed
+	if !ok {
+		panic(http.ErrAbortHandler)
 	}
 	return n, err
 }

@@ -27,7 +27,7 @@ func TestTheMemoryLimitFollowsTheConnections(t *testing.T) {
 		var all []*conn
 		for i := range 1000 {
 			all = append(all, dial(t, d.Addr()))
-			if round == 0 && i == 100 {
+			if round == 0 && i == 80 {
 				require.EqualValues(t, usual, limit(), "a day like any other")
 			}
 		}

@@ -9,6 +9,7 @@ import (
 type party struct {
 	address netip.Addr
 	guests  int
+	bytes   int // of their places
 }
 
 // join counts the guest among those of its address.
@@ -21,8 +22,22 @@ func (c *crowd) join(g *guest) {
 		c.parties[address] = &party{address: address}
 	}
 	g.party = c.parties[address]
-	if g.party.guests++; g.party.guests == c.share()+1 {
+	g.party.guests++
+	c.count(g.party, placeBytes)
+}
+
+// count counts more bytes of a party's places, or fewer.
+func (c *crowd) count(p *party, bytes int) {
+	if p == nil {
+		return
+	}
+	was := p.isGreedy(c.share())
+	p.bytes += bytes
+	switch is := p.isGreedy(c.share()); {
+	case is && !was:
 		c.greedy++
+	case was && !is:
+		c.greedy--
 	}
 }
 
@@ -50,15 +65,13 @@ func (c *crowd) part(g *guest) {
 	if p == nil {
 		return
 	}
-	if p.guests--; p.guests == c.share() {
-		c.greedy--
-	}
-	if p.guests == 0 {
+	c.count(p, -placeBytes-g.held)
+	if p.guests--; p.guests == 0 {
 		delete(c.parties, p.address)
 	}
 }
 
-// share is how many guests of one address there may be before they lose first.
-func (c *crowd) share() int { return c.bounds.connections / 4 }
+// share is how many bytes of places one address may have before it loses first.
+func (c *crowd) share() int { return c.bounds.connections * placeBytes / 4 }
 
-func (p *party) isGreedy(share int) bool { return p != nil && p.guests > share }
+func (p *party) isGreedy(share int) bool { return p != nil && p.bytes > share }

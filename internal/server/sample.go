@@ -26,9 +26,10 @@ func newSampling(log zerolog.Logger) *sampling {
 	return &sampling{log: log, written: map[int]int{}, left: map[int]int{}}
 }
 
-// takes reports whether a request with this status has a line of its own.
+// takes reports whether a request with this status has a line of its own. Status 0
+// is no answer: the client has gone, or we have hung up on it.
 func (s *sampling) takes(status int) bool {
-	if status < http.StatusBadRequest || status >= http.StatusInternalServerError {
+	if status >= http.StatusOK && status < http.StatusBadRequest || status >= http.StatusInternalServerError {
 		return true
 	}
 	s.mu.Lock()
