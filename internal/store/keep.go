@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -9,8 +10,23 @@ import (
 	"leadrelay/internal/lead"
 )
 
-const insertLead = `INSERT INTO leads (remote_id, site, state, property_id, body, received_at, due_at, reason)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+// manyLeads are inserted by one statement where so many wait: for each of them that
+// costs half of what a statement of its own does.
+const manyLeads = 8
+
+// insertSQL inserts so many leads.
+func insertSQL(leads int) string {
+	const columns = 8
+	rows := make([]string, leads)
+	for row := range rows {
+		places := make([]string, columns)
+		for i := range places {
+			places[i] = fmt.Sprintf("$%d", row*columns+i+1)
+		}
+		rows[row] = "(" + strings.Join(places, ", ") + ")"
+	}
+	return `INSERT INTO leads (remote_id, site, state, property_id, body, received_at, due_at, reason) VALUES ` + strings.Join(rows, ", ")
+}
 
 // keep is a lead on its way into the database.
 type keep struct {
@@ -21,9 +37,32 @@ type keep struct {
 	reused bool // its key belongs to another lead
 }
 
-func (k *keep) args() []any {
+// addTo adds the values of the lead's row.
+func (k *keep) addTo(args []any) []any {
 	l := &k.Lead
-	return []any{int64(k.kept.RemoteID), l.Site, string(l.State), l.PropertyID, k.body, l.ReceivedAt.UnixMilli(), millis(l.DueAt), l.Reason}
+	return append(args, int64(k.kept.RemoteID), l.Site, string(l.State), l.PropertyID, k.body, l.ReceivedAt.UnixMilli(), millis(l.DueAt), l.Reason)
+}
+
+// insert inserts the fresh leads of the transaction. Whoever looks for one of them
+// must have it done before.
+func (s *Store) insert(tx *sql.Tx) error {
+	fresh := s.fresh
+	s.fresh = s.fresh[:0]
+	for len(fresh) > 0 {
+		n, stmt := 1, s.stmt.insert
+		if len(fresh) >= manyLeads {
+			n, stmt = manyLeads, s.stmt.insertMany
+		}
+		s.args = s.args[:0]
+		for _, k := range fresh[:n] {
+			s.args = k.addTo(s.args)
+		}
+		if _, err := s.bind(tx, stmt).Exec(s.args...); err != nil { //nolint:sqlclosecheck // the transaction's end closes it
+			return jobError{fmt.Errorf("insert: %w", err)}
+		}
+		fresh = fresh[n:]
+	}
+	return nil
 }
 
 // Keep gives the lead its remote id and writes it down, unless it is a repeat:

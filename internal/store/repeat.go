@@ -41,7 +41,7 @@ func (s *Store) byWords(tx *sql.Tx, k *keep) (*lead.Lead, error) {
 	if !ok {
 		return nil, nil
 	}
-	first, err := counted(tx, id)
+	first, err := s.counted(tx, id)
 	if first != nil {
 		k.kept.RemoteID = id
 	}
@@ -63,7 +63,7 @@ func (s *Store) byKey(tx *sql.Tx, k *keep, first *lead.Lead) (*lead.Lead, error)
 	if err := tx.QueryRow(`SELECT content, remote_id FROM repeats WHERE digest = $1`, k.Key[:]).Scan(&content, &id); err != nil {
 		return nil, err
 	}
-	holder, err := counted(tx, id)
+	holder, err := s.counted(tx, id)
 	isSame := bytes.Equal(content, k.Content[:])
 	switch {
 	case err != nil:
@@ -92,7 +92,10 @@ func (s *Store) mark(tx *sql.Tx, k *keep, window time.Duration) (isNew bool, err
 }
 
 // counted returns the lead with the id, if a repeat of it is no lead of its own.
-func counted(tx *sql.Tx, id lead.RemoteID) (*lead.Lead, error) {
+func (s *Store) counted(tx *sql.Tx, id lead.RemoteID) (*lead.Lead, error) {
+	if err := s.insert(tx); err != nil {
+		return nil, err
+	}
 	l, err := findIn(tx, id)
 	switch {
 	case errors.Is(err, lead.ErrNotFound), err == nil && l.State.IsGivenUp():

@@ -36,6 +36,8 @@ type Store struct {
 
 	jobs      chan *job
 	live      []*job        // the writer's: the jobs of the transaction
+	fresh     []*keep       // the writer's: leads that are not inserted yet
+	args      []any         // the writer's: of a statement
 	forgot    time.Time     // the writer's: when it last dropped what no longer counts as a repeat
 	part      byte          // the writer's: of the digests that it then looked at
 	quit      chan struct{} // closed to stop the writer
@@ -51,8 +53,8 @@ type dialect struct {
 
 // statements are those that every lead needs, understood once.
 type statements struct {
-	insert, mark, ids, take, intent, settle, end *sql.Stmt // for the writer
-	nextDue                                      *sql.Stmt // for readers
+	insert, insertMany, mark, ids, take, intent, settle, end *sql.Stmt // for the writer
+	nextDue                                                  *sql.Stmt // for readers
 }
 
 // Open opens the database, brings its schema up to date and starts the writer.
@@ -116,7 +118,8 @@ func (s *Store) prepare(ctx context.Context) error {
 		db   *sql.DB
 		text string
 	}{
-		{&s.stmt.insert, s.write, insertLead},
+		{&s.stmt.insert, s.write, insertSQL(1)},
+		{&s.stmt.insertMany, s.write, insertSQL(manyLeads)},
 		{&s.stmt.mark, s.write, markSQL},
 		{&s.stmt.ids, s.write, reserveSQL},
 		{&s.stmt.take, s.write, s.dialect.take},

@@ -262,7 +262,7 @@ func (s *Store) keepAll(tx *sql.Tx, batch []*job) error {
 	if len(next) == 0 {
 		return nil
 	}
-	insert := s.bind(tx, s.stmt.insert) //nolint:sqlclosecheck // the transaction's end closes it
+	s.fresh = s.fresh[:0]
 	for _, j := range batch {
 		if j.kept == nil {
 			continue
@@ -276,9 +276,10 @@ func (s *Store) keepAll(tx *sql.Tx, batch []*job) error {
 			continue
 		}
 		next[k.Tick]++
-		if _, err := insert.Exec(k.args()...); err != nil {
-			return jobError{fmt.Errorf("insert: %w", err)}
-		}
+		s.fresh = append(s.fresh, k)
+	}
+	if err := s.insert(tx); err != nil {
+		return err
 	}
 	return s.forget(tx, time.Now())
 }
