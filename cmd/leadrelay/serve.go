@@ -97,24 +97,30 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opened fu
 }
 
 // run runs the parts, and stops them in order when ctx ends or one of them
-// dies: unready at once but still taking, then no new request and no new
-// attempt, then the end of what began.
+// dies: unready at once, and no new attempt; then, when what began has ended and
+// nothing comes any more, no new request. So the doors are away for an instant,
+// however long EasyBroker takes; what is kept meanwhile is due at the next start.
 func (r relay) run(ctx context.Context, drain time.Duration) error {
-	carry, stopCarrying := context.WithCancel(context.WithoutCancel(ctx))
+	life := context.WithoutCancel(ctx)
+	carry, stopCarrying := context.WithCancel(life)
+	ask, stopAsking := context.WithCancel(life)
 	defer stopCarrying()
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(r.public.Serve)
 	parts.Go(r.operator.Serve)
-	parts.Go(func() error { return r.courier.Run(carry) })
-	parts.Go(func() error { return r.mail.Run(carry) })
+	parts.Go(func() error { return r.mail.Run(ask) })
+	carried := make(chan struct{})
+	parts.Go(func() error { defer close(carried); return r.courier.Run(carry) })
 	died := context.Canceled
 	parts.Go(func() error {
+		defer stopAsking() // which the public door does
 		<-ctx.Done()
 		r.drain.Begin()
-		if errors.Is(context.Cause(ctx), died) { // it was asked to stop
-			time.Sleep(drain)
-		}
 		stopCarrying()
+		if errors.Is(context.Cause(ctx), died) { // it was asked to stop
+			r.drain.Wait(drain)
+		}
+		<-carried
 		var closing errgroup.Group
 		closing.Go(r.public.Close)
 		closing.Go(r.operator.Close)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,4 +121,39 @@ func TestADrainEndsKeptConnections(t *testing.T) {
 	s.drain.Begin()
 	c.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
 	require.Contains(t, c.rest(), "Connection: close")
+}
+
+// A drain ends when nothing has come for a moment, and in any case in the end.
+func TestADrainEndsWithWhatComes(t *testing.T) {
+	const ms = time.Millisecond
+	tests := map[string]struct{ most, asks, every, ends time.Duration }{
+		"nobody asks":            {5 * time.Second, 0, 0, 250 * ms},
+		"they ask for a while":   {5 * time.Second, 900 * ms, 100 * ms, 1250 * ms},
+		"they ask all the time":  {5 * time.Second, time.Minute, 100 * ms, 5 * time.Second},
+		"a drain of no time":     {0, time.Minute, 100 * ms, 0},
+		"a very short one"      : {100 * ms, time.Minute, 10 * ms, 100 * ms},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, begun := new(server.Drain), time.Now()
+				h := d.Middleware(http.HandlerFunc(ok))
+				d.Begin()
+				over := make(chan struct{})
+				go func() {
+					for next := tt.every / 2; next > 0 && next < tt.asks; next += tt.every {
+						select {
+						case <-time.After(begun.Add(next).Sub(time.Now())):
+							h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+						case <-over:
+							return
+						}
+					}
+				}()
+				d.Wait(tt.most)
+				close(over)
+				require.Equal(t, tt.ends, time.Since(begun))
+			})
+		})
+	}
 }

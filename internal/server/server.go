@@ -121,23 +121,3 @@ func (d *Door) Close() error {
 	}
 	return err
 }
-
-// Drain tells load balancers and clients that this process is about to stop.
-type Drain struct{ begun atomic.Bool }
-
-// Begin makes the process unready at once; it still answers everything.
-func (d *Drain) Begin() { d.begun.Store(true) }
-
-// Begun reports whether the process is about to stop.
-func (d *Drain) Begun() bool { return d.begun.Load() }
-
-// Middleware asks clients not to send another request on a connection that is
-// about to close.
-func (d *Drain) Middleware(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if d.Begun() {
-			w.Header().Set("Connection", "close")
-		}
-		next.ServeHTTP(w, r)
-	})
-}
