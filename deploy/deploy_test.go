@@ -120,6 +120,17 @@ func TestOnePublicPort(t *testing.T) {
 	assert.Equal(t, "127.0.0.1:"+port, first(t, read(t, "nginx.conf"), `server (\S+) max_fails=0;`))
 	assert.Equal(t, "127.0.0.1:"+port, first(t, read(t, "haproxy.cfg"), `server relay (\S+) `))
 	assert.Equal(t, "127.0.0.1:"+port, unitEnvironment(t)["LEADRELAY_ADDR"])
+	assert.Equal(t, []string{"127.0.0.1:" + port}, unit(t, "leadrelay.socket")["ListenStream"])
+}
+
+// One unit brings the other along, in either direction: a relay without the socket
+// would listen by itself, and a socket without the relay would start it again.
+func TestTheSocketAndTheRelayBelongTogether(t *testing.T) {
+	u := unit(t, "leadrelay.service")
+	assert.Equal(t, []string{"leadrelay.socket"}, u["Requires"])
+	assert.Contains(t, u["After"], "leadrelay.socket")
+	assert.Equal(t, []string{"leadrelay.socket"}, u["Also"])
+	assert.NotContains(t, unit(t, "leadrelay.socket"), "Accept")
 }
 
 func TestStoppingHasTimeForTheDrainAndOneAttempt(t *testing.T) {
@@ -129,7 +140,7 @@ func TestStoppingHasTimeForTheDrainAndOneAttempt(t *testing.T) {
 		grace string
 	}{
 		"compose": {c.Services["relay"].Environment, c.Services["relay"].GracePeriod},
-		"systemd": {unitEnvironment(t), unit(t)["TimeoutStopSec"][0]},
+		"systemd": {unitEnvironment(t), unit(t, "leadrelay.service")["TimeoutStopSec"][0]},
 	} {
 		drain := duration(t, tc.env["LEADRELAY_DRAIN"])
 		attempt := duration(t, tc.env["LEADRELAY_COURIER_TIMEOUT"])
@@ -168,7 +179,7 @@ func TestProxiesTakeTheLargestInquiry(t *testing.T) {
 // The limit is for faults: what the relay lets itself have with all its
 // connections, and what SQLite and the binary have beside, stays below it.
 func TestMemoryIsLimitedAlike(t *testing.T) {
-	u := unit(t)
+	u := unit(t, "leadrelay.service")
 	assert.Equal(t, []string{"256M"}, u["MemoryMax"])
 	assert.Equal(t, []string{"192M"}, u["MemoryHigh"])
 	assert.Equal(t, "256m", compose(t).Services["relay"].MemoryLimit)
@@ -177,7 +188,7 @@ func TestMemoryIsLimitedAlike(t *testing.T) {
 }
 
 func TestUnitIsConfined(t *testing.T) {
-	u := unit(t)
+	u := unit(t, "leadrelay.service")
 	for name, want := range map[string]string{
 		"Type":                    "exec",
 		"DynamicUser":             "yes",
@@ -199,7 +210,7 @@ func TestUnitIsConfined(t *testing.T) {
 }
 
 func TestUnitPaths(t *testing.T) {
-	u, env := unit(t), unitEnvironment(t)
+	u, env := unit(t, "leadrelay.service"), unitEnvironment(t)
 	state := u["StateDirectory"][0]
 	assert.Equal(t, "%S/"+state+"/leadrelay.db", env["LEADRELAY_DATABASE"])
 	assert.Equal(t, "%S/"+state, u["WorkingDirectory"][0])
@@ -222,11 +233,11 @@ func compose(t *testing.T) composeFile {
 	return c
 }
 
-// unit is what leadrelay.service sets, each name with all its values in order.
-func unit(t *testing.T) map[string][]string {
+// unit is what a unit sets, each name with all its values in order.
+func unit(t *testing.T, name string) map[string][]string {
 	t.Helper()
 	set := map[string][]string{}
-	for line := range strings.Lines(read(t, "leadrelay.service")) {
+	for line := range strings.Lines(read(t, name)) {
 		line = strings.TrimSpace(line)
 		if name, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
 			set[name] = append(set[name], value)
@@ -238,7 +249,7 @@ func unit(t *testing.T) map[string][]string {
 func unitEnvironment(t *testing.T) map[string]string {
 	t.Helper()
 	env := map[string]string{}
-	for _, line := range unit(t)["Environment"] {
+	for _, line := range unit(t, "leadrelay.service")["Environment"] {
 		name, value, _ := strings.Cut(line, "=")
 		env[name] = value
 	}

@@ -53,7 +53,7 @@ func (c demoCmd) Run(p *program) (err error) {
 	}
 	parts, ctx := errgroup.WithContext(living)
 	parts.Go(func() error {
-		return serve(ctx, cfg, log, func(r relay) {
+		return serve(ctx, cfg, nil, log, func(r relay) {
 			page.show(web.PropertyPage{
 				PageURL: "http://" + pageDoor.Addr() + "/", RelayURL: cfg.URL.String(), BrokerURL: "http://" + brokerDoor.Addr() + "/", WaitingURL: waitingPath,
 			}, waitingFor(r, "'self' http://"+brokerDoor.Addr()))

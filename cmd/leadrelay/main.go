@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"leadrelay/internal/config"
+	"leadrelay/internal/server"
 )
 
 // The exit codes, as sysexits.h names them where it has a name.
@@ -108,7 +109,7 @@ func (p *program) fail(err error) int {
 	switch {
 	case errors.Is(err, errDrift):
 		return exitDrift
-	case errors.As(err, &settings), errors.Is(err, errWeakToken), errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
+	case errors.As(err, &settings), errors.Is(err, errWeakToken), errors.Is(err, server.ErrSocket), errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
 		return exitConfig
 	}
 	return exitFailure

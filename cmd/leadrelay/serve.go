@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -33,6 +34,10 @@ type serveCmd struct{}
 // Run starts the relay and returns when it has stopped.
 func (serveCmd) Run(p *program) error {
 	reportSignals := ignoreHabits() // before anything that takes time
+	socket, err := server.Lent(p.env)
+	if err != nil {
+		return err
+	}
 	cfg, err := p.config()
 	if err != nil {
 		return err
@@ -43,7 +48,24 @@ func (serveCmd) Run(p *program) error {
 		log.Warn().Msg(w)
 	}
 	go reportSignals(p.ctx, log)
-	return serve(p.ctx, cfg, log, func(relay) {})
+	warnOfSocket(socket, cfg.Addr, log)
+	return serve(p.ctx, cfg, socket, log, func(relay) {})
+}
+
+// warnOfSocket tells of a socket that systemd has opened elsewhere than the
+// setting says: it is where the public door is, and the setting does nothing.
+func warnOfSocket(socket net.Listener, setting string, log zerolog.Logger) {
+	if socket == nil {
+		return
+	}
+	is, ok := socket.Addr().(*net.TCPAddr)
+	says, err := net.ResolveTCPAddr("tcp", setting)
+	everywhere := func(a *net.TCPAddr) bool { return a.IP == nil || a.IP.IsUnspecified() }
+	if ok && err == nil && says.Port == is.Port && (says.IP.Equal(is.IP) || everywhere(says) && everywhere(is)) {
+		return
+	}
+	log.Warn().Stringer("socket", socket.Addr()).Str("setting", setting).
+		Msg("the public door is systemd's socket, and not at LEADRELAY_ADDR: write the same address into both")
 }
 
 // relay is all parts of a running relay.
@@ -55,8 +77,9 @@ type relay struct {
 	drain            *server.Drain
 }
 
-// serve runs the relay until ctx ends; opened is called when both doors are.
-func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opened func(relay)) (err error) {
+// serve runs the relay until ctx ends; opened is called when both doors are. The
+// public one is at the socket, if there is one.
+func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zerolog.Logger, opened func(relay)) (err error) {
 	begun := time.Now()
 	server.TuneMemory()
 	r := relay{drain: new(server.Drain)}
@@ -77,7 +100,9 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, opened fu
 	r.mail = mx.New(r.store, mx.Options{Log: log})
 	metrics.Register(console.NewGauges(r.store, r.courier.Status))
 
-	if r.public, err = server.Listen(ctx, cfg.Addr, cfg.TrustedProxies, publicDoor(cfg, r, metrics, log)); err != nil {
+	if socket != nil {
+		r.public = server.ListenOn(socket, cfg.TrustedProxies, publicDoor(cfg, r, metrics, log))
+	} else if r.public, err = server.Listen(ctx, cfg.Addr, cfg.TrustedProxies, publicDoor(cfg, r, metrics, log)); err != nil {
 		return err
 	}
 	if r.operator, err = server.Listen(ctx, cfg.OperatorAddr, cfg.TrustedProxies, operatorDoor(cfg, r, token, metrics, log)); err != nil {

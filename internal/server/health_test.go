@@ -143,7 +143,7 @@ func TestADrainEndsWithWhatComes(t *testing.T) {
 				go func() {
 					for next := tt.every / 2; next > 0 && next < tt.asks; next += tt.every {
 						select {
-						case <-time.After(begun.Add(next).Sub(time.Now())):
+						case <-time.After(time.Until(begun.Add(next))):
 							h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 						case <-over:
 							return

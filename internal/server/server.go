@@ -46,6 +46,7 @@ var usual = bounds{
 // Door is one listener and what answers there.
 type Door struct {
 	socket  net.Listener
+	lent    bool   // the socket outlives the door
 	guests  *crowd // of the socket
 	closing atomic.Bool
 	http    *http.Server
@@ -64,6 +65,10 @@ func listen(ctx context.Context, addr string, proxies Proxies, h http.Handler, b
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
+	return newDoor(ln, proxies, h, b), nil
+}
+
+func newDoor(ln net.Listener, proxies Proxies, h http.Handler, b bounds) *Door {
 	b.connections = min(b.connections, connectionsFor(files()))
 	guests := newCrowd(ln, proxies, b)
 	return &Door{
@@ -82,7 +87,7 @@ func listen(ctx context.Context, addr string, proxies Proxies, h http.Handler, b
 			// What net/http has to say is about broken clients, and may quote them.
 			ErrorLog: log.New(io.Discard, "", 0),
 		},
-	}, nil
+	}
 }
 
 // Addr is where the door really listens.
@@ -106,7 +111,11 @@ func (d *Door) Serve() error {
 func (d *Door) Close() error {
 	const moment = 25 * time.Millisecond
 	d.closing.Store(true)
-	deafen(d.socket)
+	if d.lent {
+		leave(d.socket)
+	} else {
+		deafen(d.socket)
+	}
 	time.Sleep(moment)
 	_ = d.guests.Close()
 	time.Sleep(moment)
