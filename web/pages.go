@@ -62,6 +62,13 @@ type ProblemPage struct {
 	Hidden              []Pair
 }
 
+// RunningPage says that the relay runs.
+type RunningPage struct {
+	Lang            locale.Lang
+	Base            string
+	SiteName, Theme string // always empty: the page is no site's
+}
+
 // PropertyPage is the sample page of the demo.
 type PropertyPage struct {
 	PageURL    string // its own address
@@ -77,6 +84,7 @@ var (
 	formPage     = page("pages/base.html", "pages/form.html")
 	thanksPage   = page("pages/base.html", "pages/thanks.html")
 	problemPage  = page("pages/base.html", "pages/problem.html")
+	runningPage  = page("pages/base.html", "pages/running.html")
 	propertyPage = page("demo/property.html")
 )
 
@@ -88,6 +96,9 @@ func RenderThanks(w io.Writer, p ThanksPage) error { return thanksPage.Execute(w
 
 // RenderProblem writes the problem page.
 func RenderProblem(w io.Writer, p ProblemPage) error { return problemPage.Execute(w, p) }
+
+// RenderRunning writes the page that says that the relay runs.
+func RenderRunning(w io.Writer, p RunningPage) error { return runningPage.Execute(w, p) }
 
 // RenderProperty writes the sample property page.
 func RenderProperty(w io.Writer, p PropertyPage) error { return propertyPage.Execute(w, p) }

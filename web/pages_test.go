@@ -29,6 +29,7 @@ func TestGoldenPages(t *testing.T) {
 			"form-wrong":  func(b *bytes.Buffer) error { return RenderForm(b, wrong) },
 			"thanks":      func(b *bytes.Buffer) error { return RenderThanks(b, sampleThanks(l)) },
 			"problem":     func(b *bytes.Buffer) error { return RenderProblem(b, lostProblem(l)) },
+			"running":     func(b *bytes.Buffer) error { return RenderRunning(b, RunningPage{Lang: l}) },
 			"problem-try": func(b *bytes.Buffer) error { return RenderProblem(b, retriableProblem(l)) },
 			"login":       func(b *bytes.Buffer) error { return RenderLogin(b, LoginPage{Lang: l}) },
 			"login-wrong": func(b *bytes.Buffer) error {

@@ -121,7 +121,6 @@ const fromElsewhere = asForm + "\nSec-Fetch-Site: cross-site"
 
 // byAPerson are the questions of a browser, which has no session yet.
 var byAPerson = []question{
-	{"GET /", 303, "", "", ""},
 	{"GET /sites", 303, "", "", ""},
 	{"GET /login", 200, "", "<html", ""},
 	{"POST /login", 401, "token=token", "<html", asForm},
@@ -207,6 +206,9 @@ func usualAnswers(t *testing.T) *description {
 		d.ask(d.doc, q)
 	}
 	d.ask(d.doc, question{"POST /api/v1/leads/{delivered}/retry", 200, `{"force":true}`, "", ""})
+	d.askAt(publicName, d.doc, question{"GET /", 200, "", "leadrelay is running</h1>", "Accept: text/html\nAccept-Language: en"})
+	d.askAt(publicName, d.doc, question{"GET /", 200, "", `{"message":"leadrelay está funcionando"}`, "Accept: application/json"})
+	d.askAt(operatorName, d.doc, question{"GET /", 303, "", "", ""})
 	d.ask(d.doc, question{"GET /f/default/thanks?folio=7", 200, "", "7", ""})
 	d.ask(d.doc, question{"GET /f/default/thanks", 404, "", "<html", ""})
 	for _, q := range byAPerson {

@@ -154,14 +154,19 @@ func (d *doors) ask(doc *description, q question) {
 		q.header += "\nAuthorization: Bearer token-of-all-the-tests"
 	}
 	for _, door := range doorsOf(route.PathItem) {
-		req, resp, body := d.send(door, q)
-		require.Equal(d.t, q.status, resp.StatusCode, "%s: %s", q.line, body)
-		require.NoError(d.t, doc.check(req, resp, body), "%s: %s", q.line, body)
-		require.Contains(d.t, string(body), q.holds, q.line)
-		if get, ok := strings.CutPrefix(q.line, "GET "); ok {
-			_, head, _ := d.send(door, question{line: "HEAD " + get, header: q.header})
-			require.Equal(d.t, q.status, head.StatusCode, q.line)
-			require.Equal(d.t, resp.Header.Get("Content-Type"), head.Header.Get("Content-Type"), q.line)
-		}
+		d.askAt(door, doc, q)
+	}
+}
+
+func (d *doors) askAt(door string, doc *description, q question) {
+	d.t.Helper()
+	req, resp, body := d.send(door, q)
+	require.Equal(d.t, q.status, resp.StatusCode, "%s: %s", q.line, body)
+	require.NoError(d.t, doc.check(req, resp, body), "%s: %s", q.line, body)
+	require.Contains(d.t, string(body), q.holds, q.line)
+	if get, ok := strings.CutPrefix(q.line, "GET "); ok {
+		_, head, _ := d.send(door, question{line: "HEAD " + get, header: q.header})
+		require.Equal(d.t, q.status, head.StatusCode, q.line)
+		require.Equal(d.t, resp.Header.Get("Content-Type"), head.Header.Get("Content-Type"), q.line)
 	}
 }

@@ -84,6 +84,8 @@ func New(sites []site.Site, keep Keeper, opt Options) http.Handler {
 		mux.Head(path, d.serve(d.showForm))
 		mux.Options(path, d.serve(d.preflight))
 	}
+	mux.Get("/", d.serve(d.showRunning))
+	mux.Head("/", d.serve(d.showRunning))
 	mux.Get("/f/{site}/theme.css", d.serve(d.showTheme))
 	mux.Head("/f/{site}/theme.css", d.serve(d.showTheme))
 	mux.Get("/f/{site}/thanks", d.serve(d.showThanks))
@@ -241,6 +243,8 @@ func (d *door) stray(_ http.ResponseWriter, r *http.Request, v *visit) error {
 	path := strings.TrimSuffix(r.URL.Path, "/")
 	depth := strings.Count(path, "/")
 	switch {
+	case path == "":
+		return problem.NewMethodNotAllowed(readMethods)
 	case path != "/f" && !strings.HasPrefix(path, "/f/"):
 		if isRead(r) {
 			return problem.NewMethodNotAllowed(readMethods)

@@ -424,7 +424,7 @@ func TestBehindAnotherRouter(t *testing.T) {
 	outer.NotFound(d.ServeHTTP)
 	outer.MethodNotAllowed(d.ServeHTTP)
 	for target, status := range map[string]int{
-		"GET /healthz": 204, "POST /healthz": 405, "FOO /healthz": 405, "OPTIONS /healthz": 405, "GET /files/a": 204, "DELETE /files/a": 405, "POST /f/casas": 415, "FOO /f/casas": 405, "PUT /f/casas": 405, "GET /other": 404, "GET /f": 200,
+		"GET /healthz": 204, "GET /": 200, "POST /": 405, "FOO /": 405, "POST /healthz": 405, "FOO /healthz": 405, "OPTIONS /healthz": 405, "GET /files/a": 204, "DELETE /files/a": 405, "POST /f/casas": 415, "FOO /f/casas": 405, "PUT /f/casas": 405, "GET /other": 404, "GET /f": 200,
 		"GET /f/casas/thanks?folio=7": 200, "FOO /other": 404,
 	} {
 		method, path, _ := strings.Cut(target, " ")

@@ -127,11 +127,11 @@ func TestADrainEndsKeptConnections(t *testing.T) {
 func TestADrainEndsWithWhatComes(t *testing.T) {
 	const ms = time.Millisecond
 	tests := map[string]struct{ most, asks, every, ends time.Duration }{
-		"nobody asks":            {5 * time.Second, 0, 0, 250 * ms},
-		"they ask for a while":   {5 * time.Second, 900 * ms, 100 * ms, 1250 * ms},
-		"they ask all the time":  {5 * time.Second, time.Minute, 100 * ms, 5 * time.Second},
-		"a drain of no time":     {0, time.Minute, 100 * ms, 0},
-		"a very short one"      : {100 * ms, time.Minute, 10 * ms, 100 * ms},
+		"nobody asks":           {5 * time.Second, 0, 0, 250 * ms},
+		"they ask for a while":  {5 * time.Second, 900 * ms, 100 * ms, 1250 * ms},
+		"they ask all the time": {5 * time.Second, time.Minute, 100 * ms, 5 * time.Second},
+		"a drain of no time":    {0, time.Minute, 100 * ms, 0},
+		"a very short one":      {100 * ms, time.Minute, 10 * ms, 100 * ms},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
