@@ -2,6 +2,10 @@
 # trusts: no shell, no package manager, no compiler.
 #
 #   docker build --build-arg VERSION=1.2.3 --tag leadrelay:1.2.3 .
+#
+# To try it, with all addresses on this machine alone:
+#
+#   docker run --rm -it --network host leadrelay:1.2.3 demo
 
 # The compiler runs on the building machine and makes a binary for the target.
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
@@ -32,8 +36,9 @@ COPY --from=build --chown=65532:65532 /out/volume/ /
 COPY --from=build /out/leadrelay /leadrelay
 
 # The time zones are inside the binary. The operator's door keeps its default,
-# the loopback address, so it can not be reached from outside the container.
-ENV LEADRELAY_DATABASE=/data/leadrelay.db
+# the loopback address, so it can not be reached from outside the container. The
+# demo keeps its database in TMPDIR, and there is no other folder to write to.
+ENV LEADRELAY_DATABASE=/data/leadrelay.db TMPDIR=/data
 USER 65532:65532
 VOLUME /data
 EXPOSE 8080

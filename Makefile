@@ -4,13 +4,20 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 
-.PHONY: help build demo run test torture deps lint fmt vuln fuzz domains pictures widget bench bench-web cover image clean
+.PHONY: help go build demo run test torture deps lint fmt vuln fuzz domains pictures widget bench bench-web cover image clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## Build the static binary, bin/leadrelay.
+build: go ## Build the static binary, bin/leadrelay.
+	@test -e bin/leadrelay || echo "The first build compiles SQLite, too, and says nothing for two or three minutes."
 	$(BUILD) -o bin/leadrelay ./cmd/leadrelay
+
+# An old Go has no clear word for a go.mod of today's.
+go:
+	@$(GO) version | grep -Eq 'go1\.(2[6-9]|[3-9][0-9])' || { \
+		echo "leadrelay is built with Go 1.26.6 or later. Go 1.21 or later fetches it by itself, unless GOTOOLCHAIN" >&2; \
+		echo "says otherwise (go env GOTOOLCHAIN). Your distribution's may be older: see https://go.dev/dl" >&2; exit 1; }
 
 demo: build ## Run the relay, a property page and a pretend EasyBroker on this machine.
 	bin/leadrelay demo
@@ -18,7 +25,7 @@ demo: build ## Run the relay, a property page and a pretend EasyBroker on this m
 run: build ## Run the relay with the settings of the environment.
 	bin/leadrelay serve
 
-test: deps ## Run every test, with the race detector; installs what they need.
+test: go deps ## Run every test, with the race detector; installs what they need.
 	$(GO) test -race -shuffle=on -timeout 30m ./...
 
 torture: ## Every fault at every instant, in full; takes a while.

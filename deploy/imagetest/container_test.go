@@ -40,6 +40,25 @@ func testSick(t *testing.T, img image) {
 	assert.Equal(t, 1, c.wait(), "%s", c.output())
 }
 
+// testDemo runs the demo as the README does, but in a network of its own.
+func testDemo(t *testing.T, img image) {
+	c := newContainer(t, img, "demo")
+	c.start()
+	c.waitReady()
+	for _, address := range []string{"http://127.0.0.1:8000", "http://127.0.0.1:8001", "http://127.0.0.1:8080", "http://127.0.0.1:9090"} {
+		answer, err := c.client().Get(address)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		assert.Equal(t, http.StatusOK, answer.StatusCode, address)
+	}
+	c.signal("INT")
+	assert.Zero(t, c.wait(), "%s", c.output())
+	assert.Contains(t, c.output(), "http://127.0.0.1:8000/")
+	left, err := os.ReadDir(c.data)
+	require.NoError(t, err)
+	assert.Empty(t, left, "it keeps nothing")
+}
+
 func testServe(t *testing.T, img image) {
 	c := newContainer(t, img, img.config.Cmd...)
 	c.start()

@@ -55,6 +55,7 @@ func TestImage(t *testing.T) {
 	t.Run("binary", func(t *testing.T) { testBinary(t, filepath.Join(img.rootfs, "leadrelay")) })
 	t.Run("version", func(t *testing.T) { testVersion(t, img) })
 	t.Run("healthcheck without a relay", func(t *testing.T) { testSick(t, img) })
+	t.Run("demo", func(t *testing.T) { testDemo(t, img) })
 	t.Run("serve", func(t *testing.T) { testServe(t, img) })
 }
 
@@ -77,7 +78,7 @@ func testConfig(t *testing.T, c config) {
 			own = append(own, e)
 		}
 	}
-	assert.Equal(t, []string{"LEADRELAY_DATABASE=/data/leadrelay.db"}, own)
+	assert.Equal(t, []string{"LEADRELAY_DATABASE=/data/leadrelay.db", "TMPDIR=/data"}, own)
 }
 
 func testFiles(t *testing.T, img image) {
