@@ -427,6 +427,20 @@ func TestCloseHearsWhoHasJustCome(t *testing.T) {
 	require.NoError(t, <-closed)
 }
 
+// A browser that has connected in advance holds no stop up, and neither does one
+// who has been answered.
+func TestCloseWaitsForNobodySilent(t *testing.T) {
+	d := open(t, http.HandlerFunc(ok), quick())
+	silent, served := dial(t, d.Addr()), dial(t, d.Addr())
+	served.send(getOK) // by then, the first one has been accepted, too
+	served.answer()
+	begun := time.Now()
+	d.close(t)
+	require.Less(t, time.Since(begun), 3*time.Second, "net/http waits for five")
+	require.Empty(t, silent.rest())
+	require.Empty(t, served.rest())
+}
+
 func TestCloseGivesUpOnWhatTakesTooLong(t *testing.T) {
 	s := newStuck()
 	b := quick()

@@ -119,6 +119,7 @@ func (d *Door) Close() error {
 	time.Sleep(moment)
 	_ = d.guests.Close()
 	time.Sleep(moment)
+	d.guests.dismiss()
 	ctx, cancel := context.WithTimeout(context.Background(), d.guests.bounds.finish)
 	defer cancel()
 	err := d.http.Shutdown(ctx)
