@@ -49,7 +49,11 @@ func (serveCmd) Run(p *program) error {
 	}
 	go reportSignals(p.ctx, log)
 	warnOfSocket(socket, cfg.Addr, log)
-	return serve(p.ctx, cfg, socket, log, func(relay) {})
+	err = serve(p.ctx, cfg, socket, log, func(relay) {})
+	if p.ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // it was asked to stop before it had started
+	}
+	return err
 }
 
 // warnOfSocket tells of a socket that systemd has opened elsewhere than the

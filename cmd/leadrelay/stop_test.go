@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -101,6 +103,15 @@ func TestAnIdleRelayStopsAtOnce(t *testing.T) {
 	told := time.Now()
 	p.end(syscall.SIGTERM, 0)
 	t.Logf("stopped after %v", time.Since(told))
+}
+
+// A stop during the start is a clean one, too.
+func TestAStopDuringTheStart(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	var out, errs bytes.Buffer
+	require.Zero(t, run(ctx, []string{"serve"}, settings(t, "127.0.0.1:1"), &out, &errs))
+	require.Empty(t, errs.String())
 }
 
 // The doors stay open while EasyBroker keeps an attempt waiting, which may take
