@@ -171,7 +171,7 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	l, attempts, err := a.store.Find(ctx, id)
 	if errors.Is(err, lead.ErrNotFound) {
-		return problem.New(problem.NotFound, err)
+		return problem.NewNoLead(err)
 	}
 	if err != nil {
 		return unread(ctx, err)
@@ -183,7 +183,7 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 func remoteID(r *http.Request) (lead.RemoteID, error) {
 	id, err := lead.ParseRemoteID(chi.URLParam(r, "remote_id"))
 	if err != nil {
-		return 0, problem.New(problem.NotFound, err)
+		return 0, problem.NewNoLead(err)
 	}
 	return id, nil
 }

@@ -19,8 +19,12 @@ import (
 const maxBody = 64 << 10
 
 // wrongMember is the code of a member, or of a parameter, that does not exist or
-// does not fit.
-const wrongMember lead.Code = "INVALID_PARAMETER"
+// does not fit. Programs are told no more; for the texts, one that does not exist
+// is unknownMember.
+const (
+	wrongMember   lead.Code = "INVALID_PARAMETER"
+	unknownMember lead.Code = "UNKNOWN_PARAMETER"
+)
 
 var (
 	errNoObject = errors.New("the body is no JSON object")
@@ -41,7 +45,7 @@ func readBody(w http.ResponseWriter, r *http.Request, known members) error {
 	}
 	var wrong []lead.FieldError
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		code := wrongMember
+		code := unknownMember
 		if read, ok := known[name]; ok {
 			code = read(object[name])
 		}
@@ -112,15 +116,23 @@ func invalid(r *http.Request, wrong *lead.InvalidError) error {
 	lang := locale.Match(r.Header.Get("Accept-Language"))
 	fields := make([]problem.Field, len(wrong.Fields))
 	for i, e := range wrong.Fields {
-		var args []any
-		if e.Code == lead.TooLong {
-			args = []any{e.Max}
-		}
-		fields[i] = problem.Field{
-			Field: string(e.Field), Code: string(e.Code), Message: locale.FieldText(lang, string(e.Code), string(e.Field), args...),
-		}
+		fields[i] = wrongField(lang, e)
 	}
 	return problem.NewInvalid(fields, nil)
+}
+
+// wrongField says in the operator's language what is wrong with a parameter, a
+// member or a field.
+func wrongField(lang locale.Lang, e lead.FieldError) problem.Field {
+	var args []any
+	if e.Code == lead.TooLong {
+		args = []any{e.Max}
+	}
+	words := locale.ParameterText(lang, string(e.Code), string(e.Field), args...)
+	if e.Code == unknownMember {
+		e.Code = wrongMember
+	}
+	return problem.Field{Field: string(e.Field), Code: string(e.Code), Message: words}
 }
 
 // into reads a value of the type; null leaves it as it is.

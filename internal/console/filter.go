@@ -32,9 +32,12 @@ func readFilter(r *http.Request) (lead.Filter, error) {
 	e := problem.New(problem.BadQuery, nil)
 	lang := locale.Match(r.Header.Get("Accept-Language"))
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if values := query[name]; len(values) > 1 || !set(&f, name, values[0]) {
-			const code = string(wrongMember)
-			e.Fields = append(e.Fields, problem.Field{Field: lead.Line(name), Code: code, Message: locale.FieldText(lang, code, name)})
+		values, code := query[name], wrongMember
+		if _, ok := parameters[name]; !ok {
+			code = unknownMember
+		}
+		if len(values) > 1 || !set(&f, name, values[0]) {
+			e.Fields = append(e.Fields, wrongField(lang, lead.FieldError{Field: lead.Field(lead.Line(name)), Code: code}))
 		}
 	}
 	if len(e.Fields) > 0 {

@@ -141,7 +141,9 @@ func (g *Gate) guard(next http.Handler) http.Handler {
 			e.Variant = "guesses"
 			return e
 		case !ok:
-			return problem.New(problem.Unauthorized, nil).With("WWW-Authenticate", challenge)
+			e := problem.New(problem.Unauthorized, nil).With("WWW-Authenticate", challenge)
+			e.Variant = "wrong"
+			return e
 		}
 		problem.Guard(w.Header()) // metrics would set neither
 		next.ServeHTTP(w, r)

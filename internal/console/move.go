@@ -72,9 +72,9 @@ func unmoved(r *http.Request, err error) error {
 	var wrongFields *lead.InvalidError
 	switch {
 	case errors.Is(err, lead.ErrNotFound):
-		return problem.New(problem.NotFound, err)
+		return problem.NewNoLead(err)
 	case errors.As(err, &wrongState):
-		return problem.NewWrongState(string(wrongState.From), err)
+		return problem.NewWrongState(wrongState.Verb, string(wrongState.From), err)
 	case errors.As(err, &wrongFields):
 		return invalid(r, wrongFields)
 	}

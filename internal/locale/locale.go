@@ -43,14 +43,25 @@ func Text(l Lang, key string, args ...any) string {
 	return fmt.Sprintf(text, args...)
 }
 
+// First is the text of the first of the keys that has one, and else of the last.
+func First(l Lang, keys []string, args ...any) string {
+	for _, key := range keys[:len(keys)-1] {
+		if has(l, key) {
+			return Text(l, key, args...)
+		}
+	}
+	return Text(l, keys[len(keys)-1], args...)
+}
+
 // FieldText says how to mend a field. A text for this very field wins over the
 // text for the code alone.
 func FieldText(l Lang, code, field string, args ...any) string {
-	key := "field." + code
-	if own := key + "." + field; has(l, own) {
-		key = own
-	}
-	return Text(l, key, args...)
+	return First(l, []string{"field." + code + "." + field, "field." + code}, args...)
+}
+
+// ParameterText says to an operator how to mend a parameter, or a field of a lead.
+func ParameterText(l Lang, code, name string, args ...any) string {
+	return First(l, []string{"parameter." + code + "." + name, "parameter." + code}, args...)
 }
 
 // Match picks the language that an Accept-Language header prefers among ours.

@@ -38,6 +38,7 @@ func TestEveryProblemAndCodeHasItsTexts(t *testing.T) {
 	}
 	for _, code := range codes {
 		require.True(t, has(ES, "field."+code), code)
+		require.True(t, has(ES, "parameter."+code), code)
 	}
 }
 

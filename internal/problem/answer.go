@@ -22,21 +22,29 @@ type Document struct {
 // Document puts the error into words. The request's id is the one that the
 // server's middleware has set on the answer already.
 func (e *Error) Document(h http.Header, lang locale.Lang) Document {
-	key := "problem." + string(e.Code)
-	detail := key + ".detail"
-	if e.Variant != "" {
-		detail += "." + e.Variant
-	}
 	return Document{
 		Type:      "urn:leadrelay:problem:" + string(e.Code),
-		Title:     locale.Text(lang, key+".title"),
+		Title:     e.words(lang, "title"),
 		Status:    e.Status,
-		Detail:    locale.Text(lang, detail),
+		Detail:    e.words(lang, "detail"),
 		Code:      e.Code,
 		RequestID: RequestID(h),
 		Errors:    e.Fields,
-		Next:      locale.Text(lang, key+".next"),
+		Next:      e.words(lang, "next"),
 	}
+}
+
+// words are those of the variant, or those for operators, where there are any.
+func (e *Error) words(lang locale.Lang, part string) string {
+	key := "problem." + string(e.Code) + "." + part
+	keys := []string{key}
+	if e.toOperator {
+		keys = []string{key + ".operator", key}
+	}
+	if e.Variant != "" {
+		keys = append([]string{key + "." + e.Variant}, keys...)
+	}
+	return locale.First(lang, keys)
 }
 
 // RequestID is the id that the answer carries to its reader.
@@ -57,17 +65,19 @@ func Write(w http.ResponseWriter, e *Error, lang locale.Lang, document any) {
 	_ = json.NewEncoder(w).Encode(document) // the client has gone; nobody is left to tell
 }
 
-// HandlerFunc is a handler that returns its error instead of writing it.
+// HandlerFunc is a handler of the operator's door that returns its error instead
+// of writing it.
 type HandlerFunc func(w http.ResponseWriter, r *http.Request) error
 
-// ServeHTTP answers the handler's error as JSON, in the language that the
-// request prefers, and notes it for the log.
+// ServeHTTP answers the handler's error as JSON, in an operator's words and the
+// language that the request prefers, and notes it for the log.
 func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err := f(w, r)
 	if err == nil {
 		return
 	}
 	e := From(err)
+	e.toOperator = true
 	e.Log(r.Context())
 	WriteJSON(w, e, locale.Match(r.Header.Get("Accept-Language")))
 }

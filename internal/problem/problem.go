@@ -73,11 +73,12 @@ type Field struct {
 type Error struct {
 	Status     int
 	Code       Code
-	Variant    string        // which of the code's details it has; empty: the usual one
+	Variant    string        // which of the code's texts it has; empty: the usual ones
 	Fields     []Field       // every wrong field, not only the first
 	RetryAfter time.Duration // zero: nothing is said of a later try
 	Header     http.Header   // more headers of the answer
 	Cause      error         // for the log only; its text must hold no personal data
+	toOperator bool          // the texts are for an operator, not for a visitor
 }
 
 // New makes the error of a code. The cause may be nil.
@@ -96,10 +97,17 @@ func NewInvalid(fields []Field, cause error) *Error {
 	return e
 }
 
-// NewWrongState says which state of a lead is in the way.
-func NewWrongState(state string, cause error) *Error {
+// NewNoLead says that there is no such lead.
+func NewNoLead(cause error) *Error {
+	e := New(NotFound, cause)
+	e.Variant = "lead"
+	return e
+}
+
+// NewWrongState says which state of a lead is in the way of what was asked.
+func NewWrongState(asked, state string, cause error) *Error {
 	e := New(WrongState, cause)
-	e.Variant = state
+	e.Variant = asked + "." + state
 	return e
 }
 

@@ -39,10 +39,28 @@ func TestEveryProblemHasItsStatusAndWords(t *testing.T) {
 
 func TestAWrongStateIsNamed(t *testing.T) {
 	for lang, want := range map[locale.Lang]string{locale.ES: "Se está enviando", locale.EN: "It is being sent"} {
-		d := problem.NewWrongState("sending", nil).Document(http.Header{}, lang)
+		d := problem.NewWrongState("retry", "sending", nil).Document(http.Header{}, lang)
 		require.Equal(t, problem.WrongState, d.Code)
 		require.Contains(t, d.Detail, want)
 		require.Contains(t, d.Detail, "(sending)")
+	}
+}
+
+// A visitor and an operator read different words of the same problem.
+func TestWordsForVisitorsAndOperators(t *testing.T) {
+	for _, tt := range []struct {
+		e                 *problem.Error
+		visitor, operator string
+	}{
+		{problem.New(problem.NotFound, nil), "This page does not exist", "There is nothing at this address"},
+		{problem.NewNoLead(nil), "There is no such lead", "There is no such lead"},
+		{problem.New(problem.TooMany, nil), "Too many requests", "Too many requests"}, // no words of their own
+	} {
+		require.Equal(t, tt.visitor, tt.e.Document(http.Header{}, locale.EN).Title)
+		r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
+		r.Header.Set("Accept-Language", "en")
+		problem.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return tt.e }).ServeHTTP(w, r)
+		require.Contains(t, w.Body.String(), `"title":"`+tt.operator+`"`)
 	}
 }
 
@@ -56,7 +74,7 @@ func TestHandlerFunc(t *testing.T) {
 	}{
 		"a problem": {
 			problem.New(problem.NotFound, disk), 404,
-			`{"type":"urn:leadrelay:problem:not_found","title":"This page does not exist","status":404,"detail":"%s","code":"not_found","request_id":"req-1"}`, nil,
+			`{"type":"urn:leadrelay:problem:not_found","title":"There is nothing at this address","status":404,"detail":"%s","code":"not_found","request_id":"req-1"}`, nil,
 		},
 		"a problem that was wrapped": {
 			fmt.Errorf("find: %w", problem.NewTryAgain(1500*time.Millisecond, disk)), 503,
