@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -30,20 +31,49 @@ type leadsCmd struct {
 // leadsFilter says which leads are meant.
 type leadsFilter struct {
 	Site     string `help:"Only leads of this site."`
-	State    string `help:"Only leads in this state: queued, sending, doubtful, delivered, confirmed, failed, quarantined, discarded."`
+	State    string `help:"Only leads in this state: ${states}."`
 	Property string `help:"Only leads about this property."`
 	Query    string `name:"q" help:"Only leads with this text in the folio, the property or what the visitor wrote."`
-	After    string `help:"Only leads received from this time on, as 2026-11-24T10:00:00Z."`
-	Before   string `help:"Only leads received before this time."`
+	After    string `help:"Only leads received from this time on: 2026-11-28, 2026-11-28T10:00 (both local), 2026-11-28T10:00:00-06:00, or how long ago, as 36h or 7d."`
+	Before   string `help:"Only leads received before this time; a date is its first moment."`
 }
 
-// words are the filter in the words of the operator's API.
-func (f leadsFilter) words() map[string]string {
-	words := map[string]string{
-		"site": f.Site, "state": f.State, "property_id": f.Property, "q": f.Query, "after": f.After, "before": f.Before,
+// words are the filter in the words of the operator's API. The error names all
+// that is wrong with it.
+func (f leadsFilter) words() (map[string]string, error) {
+	words := map[string]string{"site": f.Site, "state": f.State, "property_id": f.Property, "q": f.Query}
+	var wrong []error
+	if f.State != "" && !slices.Contains(lead.States(), lead.State(f.State)) {
+		wrong = append(wrong, errors.New("--state wants one of "+states()))
+	}
+	now := time.Now()
+	var after, before time.Time
+	for _, one := range []struct {
+		name, given string
+		read        *time.Time
+	}{{"after", f.After, &after}, {"before", f.Before, &before}} {
+		if one.given == "" {
+			continue
+		}
+		var err error
+		if *one.read, err = readTime("--"+one.name, one.given, now); err != nil {
+			wrong = append(wrong, err)
+		}
+		words[one.name] = one.read.UTC().Format(time.RFC3339Nano)
+	}
+	if len(wrong) == 0 && f.After != "" && f.Before != "" && !after.Before(before) {
+		wrong = append(wrong, fmt.Errorf("nothing lies between --after %s and --before %s; a date is its first moment", local(&after), local(&before)))
 	}
 	maps.DeleteFunc(words, func(_, value string) bool { return value == "" })
-	return words
+	return words, errors.Join(wrong...)
+}
+
+func states() string {
+	names := make([]string, 0, len(lead.States()))
+	for _, s := range lead.States() {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ", ")
 }
 
 type leadsListCmd struct {
@@ -55,35 +85,64 @@ type leadsListCmd struct {
 
 // Validate is asked while the command line is read.
 func (c leadsListCmd) Validate() error {
+	_, err := c.words()
 	if c.Limit < 1 {
-		return errors.New("--limit wants a number above zero")
+		err = errors.Join(err, errors.New("--limit wants a number above zero"))
 	}
-	return nil
+	return err
 }
 
 // Run prints a table, or JSON.
 func (c leadsListCmd) Run(p *program) error {
+	words, err := c.words()
+	if err != nil {
+		return err
+	}
 	op, err := p.operator()
 	if err != nil {
 		return err
 	}
 	query := url.Values{}
-	for name, value := range c.words() {
+	for name, value := range words {
 		query.Set(name, value)
 	}
 	if c.JSON {
 		return listAsJSON(p, op, query, c.Limit)
 	}
-	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "FOLIO\tRECEIVED\tSTATE\tSITE\tPROPERTY\tNAME\tREASON")
+	zone := time.Now().Format("MST")
+	t := leadTable(p.stdout, zone)
 	_, err = op.list(p.ctx, query, c.Limit, func(leads []console.Lead) error {
-		for _, l := range leads {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", web.Folio(int64(l.RemoteID)), local(l.ReceivedAt), l.State,
-				l.Site, plain(l.PropertyID), plain(l.Name), plain(l.Reason))
+		rows := make([][]string, len(leads))
+		for i, l := range leads {
+			rows[i] = []string{
+				l.RemoteID.String(), received(l.ReceivedAt, zone), string(l.State), l.Site, plain(l.PropertyID),
+				plain(l.Name), plain(l.Email), plain(l.Phone), plain(l.Reason),
+			}
 		}
-		return table.Flush()
+		return t.page(rows)
 	})
 	return err
+}
+
+func leadTable(out io.Writer, zone string) *table {
+	width, _ := terminalWidth(out)
+	return &table{out: out, width: width, columns: []column{
+		{name: "FOLIO"}, {name: "RECEIVED (" + zone + ")"}, {name: "STATE"}, {name: "SITE", spare: allSame}, {name: "PROPERTY"},
+		{name: "NAME", cut: true}, {name: "EMAIL", cut: true}, {name: "PHONE"}, {name: "REASON", cut: true, spare: allEmpty},
+	}}
+}
+
+// received is a time to the minute. Its zone stands above it, unless it is
+// another one, as before the clock was set.
+func received(t *time.Time, zone string) string {
+	if t == nil {
+		return ""
+	}
+	form := "2006-01-02 15:04"
+	if t.Local().Format("MST") != zone {
+		form += " MST"
+	}
+	return t.Local().Format(form)
 }
 
 // listAsJSON prints one page of all leads, each when it has come.
@@ -119,20 +178,35 @@ func listAsJSON(p *program, op operator, query url.Values, limit int) error {
 	return out.Flush()
 }
 
+// folio is one folio, however many words its groups of digits are.
+type folio struct {
+	RemoteID []string `arg:"" name:"remote_id" help:"The folio; spaces between its digits are fine."`
+}
+
+func (f folio) id() (lead.RemoteID, error) {
+	for _, group := range f.RemoteID[1:] {
+		if len(group) != 3 {
+			return 0, errors.New("one folio at a time; its groups behind the first have three digits")
+		}
+	}
+	return lead.ParseRemoteID(strings.Join(f.RemoteID, " "))
+}
+
 type leadsShowCmd struct {
-	RemoteID string `arg:"" name:"remote_id" help:"The folio; spaces between its digits are fine in quotes."`
-	JSON     bool   `name:"json" help:"Print JSON."`
+	folio
+
+	JSON bool `name:"json" help:"Print JSON."`
 }
 
 // Validate is asked while the command line is read.
 func (c leadsShowCmd) Validate() error {
-	_, err := lead.ParseRemoteID(c.RemoteID)
+	_, err := c.id()
 	return err
 }
 
 // Run prints what is known of one lead.
 func (c leadsShowCmd) Run(p *program) error {
-	id, err := lead.ParseRemoteID(c.RemoteID)
+	id, err := c.id()
 	if err != nil {
 		return err
 	}
@@ -142,7 +216,7 @@ func (c leadsShowCmd) Run(p *program) error {
 	}
 	var s console.Story
 	if err := op.get(p.ctx, "/api/v1/leads/"+id.String(), &s); err != nil {
-		return err
+		return ofLead(id, err)
 	}
 	return printStory(p.stdout, s, c.JSON)
 }
@@ -204,11 +278,4 @@ func plain(s *string) string {
 		return ""
 	}
 	return lead.Line(*s)
-}
-
-func local(t *time.Time) string {
-	if t == nil {
-		return ""
-	}
-	return t.Local().Format("2006-01-02 15:04:05")
 }

@@ -79,19 +79,24 @@ func run(ctx context.Context, args []string, env map[string]string, stdout, stde
 	p := &program{ctx: ctx, env: env, stdout: stdout, stderr: stderr}
 	var left *int // set when kong has answered by itself: --help
 	parser, err := kong.New(&verbs{}, kong.Name("leadrelay"), kong.Writers(stdout, stderr), kong.Exit(func(code int) { left = &code }),
+		kong.Vars{"states": states()},
 		kong.Description("Takes inquiries from property pages and makes sure that each arrives in EasyBroker, once."))
 	if err != nil {
 		return p.fail(err)
 	}
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		args = []string{"--help"}
+	case len(args) == 1 && args[0] == "--version": // no flag of kong's, which the help of each verb would show
+		args = []string{"version"}
 	}
 	command, err := parser.Parse(args)
 	if left != nil {
 		return *left
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "leadrelay: %v\nTry leadrelay --help.\n", err)
+		p.complain(err)
+		_, _ = fmt.Fprintln(stderr, "Try leadrelay --help.")
 		return exitUsage
 	}
 	if err := command.Run(p); err != nil {
@@ -100,11 +105,16 @@ func run(ctx context.Context, args []string, env map[string]string, stdout, stde
 	return 0
 }
 
-// fail prints the error, one line for each thing that is wrong.
-func (p *program) fail(err error) int {
+// complain prints the error, one line for each thing that is wrong.
+func (p *program) complain(err error) {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		_, _ = fmt.Fprintf(p.stderr, "leadrelay: %s\n", line)
 	}
+}
+
+// fail prints the error and returns its exit code.
+func (p *program) fail(err error) int {
+	p.complain(err)
 	var settings *config.Errors
 	switch {
 	case errors.Is(err, errDrift):

@@ -86,7 +86,7 @@ func TestExitCodes(t *testing.T) {
 		"no folio at all":                         {good(), []string{"leads", "discard"}, 64, "remote_id"},
 		"an edit of nothing":                      {good(), []string{"leads", "edit", "1"}, 64, "name at least one of --property"},
 		"a replay of everything":                  {good(), []string{"leads", "replay", "--dry-run"}, 64, "say which leads"},
-		"a reconciliation since nobody knows":     {good(), []string{"reconcile", "--since", "yesterday"}, 64, "--since wants a duration"},
+		"a reconciliation since nobody knows":     {good(), []string{"reconcile", "--since", "yesterday"}, 64, "--since wants a date or a time"},
 		"a reconciliation since tomorrow":         {good(), []string{"reconcile", "--since", "-24h"}, 64, "--since"},
 		"a reconciliation with nobody":            {good("LEADRELAY_OPERATOR_TOKEN", "token-of-all-the-tests", "LEADRELAY_OPERATOR_ADDR", freeAddr(t)), []string{"reconcile"}, 1, "is the relay running?"},
 		"faults that are no JSON":                 {nil, []string{"fakebroker", "--faults", "down"}, 1, "faults"},

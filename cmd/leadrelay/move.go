@@ -3,13 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"text/tabwriter"
 
 	"leadrelay/internal/console"
 	"leadrelay/internal/lead"
-	"leadrelay/web"
 )
 
 // leadsMove is what the verbs that move leads have in common.
@@ -40,8 +37,8 @@ type moved struct {
 	Leads []console.Story `json:"leads"`
 }
 
-// run moves one lead after the other. One that cannot be moved keeps no other
-// from it; its reason is told at the end.
+// run moves one lead after the other, and tells of each at once. One that cannot
+// be moved keeps no other from it; its reason is told at the end.
 func (c leadsMove) run(p *program, verb string, body any) error {
 	op, err := p.operator()
 	if err != nil {
@@ -55,24 +52,30 @@ func (c leadsMove) run(p *program, verb string, body any) error {
 	var failed []error
 	for _, id := range ids {
 		var s console.Story
-		if err := op.call(p.ctx, http.MethodPost, "/api/v1/leads/"+id.String()+"/"+verb, body, &s, usually); err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", web.Folio(int64(id)), err))
+		err := op.call(p.ctx, http.MethodPost, "/api/v1/leads/"+id.String()+"/"+verb, body, &s, usually)
+		if err != nil {
+			failed = append(failed, ofLead(id, err))
+			if refused, ok := errors.AsType[*refusedError](err); !ok || !refused.aboutLead() {
+				break // the others would fare no better
+			}
 			continue
 		}
-		all.Leads = append(all.Leads, s)
+		if all.Leads = append(all.Leads, s); !c.JSON {
+			p.printf("%s  %s\n", s.RemoteID, s.State)
+		}
 	}
-	return errors.Join(append(failed, all.print(p.stdout, c.JSON))...)
+	if c.JSON {
+		failed = append(failed, printJSON(p.stdout, all))
+	}
+	return errors.Join(failed...)
 }
 
-func (m moved) print(w io.Writer, asJSON bool) error {
-	if asJSON {
-		return printJSON(w, m)
+// ofLead says which lead an error is about, if it is about one.
+func ofLead(id lead.RemoteID, err error) error {
+	if refused, ok := errors.AsType[*refusedError](err); !ok || !refused.aboutLead() {
+		return err
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, s := range m.Leads {
-		_, _ = fmt.Fprintf(table, "%s\t%s\n", web.Folio(int64(s.RemoteID)), s.State)
-	}
-	return table.Flush()
+	return fmt.Errorf("%s: %w", id, err)
 }
 
 type leadsRetryCmd struct {
@@ -97,7 +100,8 @@ type leadsDiscardCmd struct{ leadsMove }
 func (c leadsDiscardCmd) Run(p *program) error { return c.run(p, "discard", nil) }
 
 type leadsEditCmd struct {
-	RemoteID string  `arg:"" name:"remote_id" help:"The folio; spaces between its digits are fine in quotes."`
+	folio
+
 	Property *string `help:"The property's id."`
 	Name     *string `help:"The visitor's name; an empty text takes it away, here and below."`
 	Email    *string `help:"The visitor's e-mail."`
@@ -111,7 +115,7 @@ func (c leadsEditCmd) Validate() error {
 	if len(c.changes()) == 0 {
 		return errors.New("name at least one of --property, --name, --email, --phone, --message")
 	}
-	_, err := lead.ParseRemoteID(c.RemoteID)
+	_, err := c.id()
 	return err
 }
 
@@ -129,7 +133,7 @@ func (c leadsEditCmd) changes() map[lead.Field]string {
 
 // Run changes the fields and prints the lead.
 func (c leadsEditCmd) Run(p *program) error {
-	id, err := lead.ParseRemoteID(c.RemoteID)
+	id, err := c.id()
 	if err != nil {
 		return err
 	}
@@ -139,7 +143,7 @@ func (c leadsEditCmd) Run(p *program) error {
 	}
 	var s console.Story
 	if err := op.call(p.ctx, http.MethodPatch, "/api/v1/leads/"+id.String(), c.changes(), &s, usually); err != nil {
-		return err
+		return ofLead(id, err)
 	}
 	return printStory(p.stdout, s, c.JSON)
 }

@@ -19,6 +19,8 @@ import (
 // operator talks to the operator's door of a running relay.
 type operator struct {
 	root, token string
+	from        string // where the token was found
+	progress    progress
 }
 
 func (p *program) operator() (operator, error) {
@@ -26,11 +28,11 @@ func (p *program) operator() (operator, error) {
 	if err != nil {
 		return operator{}, err
 	}
-	token, err := readToken(cfg)
+	token, from, err := findToken(cfg, p.env)
 	if err != nil {
 		return operator{}, err
 	}
-	return operator{root: "http://" + reachable(cfg.OperatorAddr), token: token.Reveal()}, nil
+	return operator{root: "http://" + reachable(cfg.OperatorAddr), token: token.Reveal(), from: from, progress: p.progress()}, nil
 }
 
 // list turns pages until there were as many leads as wanted, and holds one at a
@@ -53,11 +55,18 @@ func (o operator) list(ctx context.Context, query url.Values, limit int, do func
 	}
 }
 
-// usually is how long an answer may take, and atLength one that asks EasyBroker
-// for its lists.
-const (
-	usually  = 30 * time.Second
-	atLength = 20 * time.Minute
+// wait is how long an answer may take, and what is told meanwhile to whoever
+// waits for it.
+type wait struct {
+	patience time.Duration
+	told     string
+}
+
+// usually is for most answers, and atLength for those that want EasyBroker's
+// lists.
+var (
+	usually  = wait{30 * time.Second, "waiting for the relay"}
+	atLength = wait{20 * time.Minute, "reading EasyBroker's list at the courier's pace (LEADRELAY_COURIER_RATE)"}
 )
 
 func (o operator) get(ctx context.Context, path string, into any) error {
@@ -65,8 +74,9 @@ func (o operator) get(ctx context.Context, path string, into any) error {
 }
 
 // call sends the body, if there is one, and reads the answer.
-func (o operator) call(ctx context.Context, method, path string, body, into any, patience time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (o operator) call(ctx context.Context, method, path string, body, into any, w wait) error {
+	defer o.progress.tell(w.told)()
+	ctx, cancel := context.WithTimeout(ctx, w.patience)
 	defer cancel()
 	var sent bytes.Buffer
 	if body != nil {
@@ -82,33 +92,72 @@ func (o operator) call(ctx context.Context, method, path string, body, into any,
 	req.Header.Set("Accept-Language", "en")
 	resp, err := (&http.Client{Transport: &http.Transport{}}).Do(req)
 	if err != nil {
-		if failed, ok := errors.AsType[*url.Error](err); ok {
-			err = failed.Err // its own text would repeat the query
-		}
-		return fmt.Errorf("is the relay running? operator's door %s: %w", o.root, err)
+		return o.unanswered(err, w)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return refusal(resp)
+		return o.refusal(resp)
 	}
-	return json.NewDecoder(resp.Body).Decode(into)
+	err = json.NewDecoder(resp.Body).Decode(into)
+	if wrong := new(json.SyntaxError); errors.As(err, &wrong) {
+		return o.stranger(resp)
+	}
+	return err
+}
+
+// unanswered says why there is no answer.
+func (o operator) unanswered(err error, w wait) error {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err // its own text would repeat the query
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("interrupted; what the relay has begun it may still finish")
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("the relay at %s has not answered within %s", o.root, w.patience)
+	}
+	return fmt.Errorf("is the relay running? operator's door %s (LEADRELAY_OPERATOR_ADDR): %w", o.root, err)
+}
+
+// stranger is an answer that no relay gives.
+func (o operator) stranger(resp *http.Response) error {
+	return fmt.Errorf("what answers at %s is no relay's operator's door (%s): set LEADRELAY_OPERATOR_ADDR to where that is", o.root, resp.Status)
+}
+
+// refusedError is what the relay does not do, in its words.
+type refusedError struct {
+	status int
+	text   string
+}
+
+func (e *refusedError) Error() string { return e.text }
+
+// aboutLead reports whether the lead is why, and not the relay or the token.
+func (e *refusedError) aboutLead() bool {
+	return e.status == http.StatusNotFound || e.status == http.StatusConflict || e.status == http.StatusUnprocessableEntity
 }
 
 // refusal reads a problem document.
-func refusal(resp *http.Response) error {
+func (o operator) refusal(resp *http.Response) error {
 	var doc struct {
 		Title, Detail string
 		Errors        []struct{ Field, Message string }
 	}
 	const most = 64 << 10
 	if err := json.NewDecoder(io.LimitReader(resp.Body, most)).Decode(&doc); err != nil || doc.Title == "" {
-		return fmt.Errorf("operator's door: %s", resp.Status)
+		return o.stranger(resp)
 	}
-	lines := []string{fmt.Sprintf("%s (%d) %s", doc.Title, resp.StatusCode, doc.Detail)}
+	lines := []string{fmt.Sprintf("%s (%d). %s", doc.Title, resp.StatusCode, doc.Detail)}
+	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusTooManyRequests {
+		lines = []string{
+			fmt.Sprintf("%s (%d): the relay at %s does not take the one from %s", doc.Title, resp.StatusCode, o.root, o.from),
+			"set LEADRELAY_DATABASE to that relay's database, beside which its token lies, or LEADRELAY_OPERATOR_TOKEN to the token itself",
+		}
+	}
 	for _, e := range doc.Errors {
 		lines = append(lines, e.Field+": "+e.Message)
 	}
-	return errors.New(strings.Join(lines, "\n"))
+	return &refusedError{resp.StatusCode, strings.Join(lines, "\n")}
 }
 
 func printJSON(w io.Writer, v any) error {

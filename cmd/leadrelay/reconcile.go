@@ -10,14 +10,13 @@ import (
 	"time"
 
 	"leadrelay/internal/lead"
-	"leadrelay/web"
 )
 
 // errDrift is told by the exit code, so that cron sends a mail.
 var errDrift = errors.New("our leads and EasyBroker's list differ")
 
 type reconcileCmd struct {
-	Since string `default:"24h" help:"Compare what EasyBroker has taken since then: a duration, or a time as 2026-11-24T10:00:00Z."`
+	Since string `default:"24h" help:"Compare what EasyBroker has taken since then: how long ago, as 36h or 7d, or a time as 2026-11-28, 2026-11-28T10:00 (both local) or 2026-11-28T10:00:00-06:00."`
 	JSON  bool   `name:"json" help:"Print JSON."`
 }
 
@@ -28,14 +27,11 @@ func (c reconcileCmd) Validate() error {
 }
 
 func (c reconcileCmd) since(now time.Time) (time.Time, error) {
-	if ago, err := time.ParseDuration(c.Since); err == nil && ago > 0 {
-		return now.Add(-ago), nil
+	at, err := readTime("--since", c.Since, now)
+	if err == nil && at.After(now) {
+		err = fmt.Errorf("--since wants a time that was, and %s is still to come", local(&at))
 	}
-	at, err := time.Parse(time.RFC3339, c.Since)
-	if err != nil || at.After(now) {
-		return time.Time{}, errors.New("--since wants a duration such as 24h, or a time that was, such as 2026-11-24T10:00:00Z")
-	}
-	return at, nil
+	return at, err
 }
 
 // Run compares, prints the report, and says by its error what was found.
@@ -83,7 +79,7 @@ func printDrift(w io.Writer, d lead.Drift) error {
 	for _, kind := range lead.DriftKinds() {
 		name := strings.ReplaceAll(string(kind), "_", " ")
 		for _, one := range *d.Of(kind) {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", name, web.Folio(int64(one.RemoteID)), one.State, one.Site,
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", name, one.RemoteID, one.State, one.Site,
 				lead.Line(one.PropertyID), fields(one.Fields))
 		}
 		if n := d.LeftOut[kind]; n > 0 {

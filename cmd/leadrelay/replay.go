@@ -11,7 +11,6 @@ import (
 
 	"leadrelay/internal/console"
 	"leadrelay/internal/lead"
-	"leadrelay/web"
 )
 
 type leadsReplayCmd struct {
@@ -24,15 +23,20 @@ type leadsReplayCmd struct {
 
 // Validate is asked while the command line is read.
 func (c leadsReplayCmd) Validate() error {
-	if len(c.words()) == 0 && len(c.RemoteIDs) == 0 {
+	words, err := c.words()
+	if err == nil && len(words) == 0 && len(c.RemoteIDs) == 0 {
 		return errors.New("say which leads: --state failed, or another of the filters, or folios")
 	}
-	_, err := parseIDs(c.RemoteIDs)
-	return err
+	_, wrong := parseIDs(c.RemoteIDs)
+	return errors.Join(err, wrong)
 }
 
 // Run replays, and prints what became of each lead.
 func (c leadsReplayCmd) Run(p *program) error {
+	words, err := c.words()
+	if err != nil {
+		return err
+	}
 	op, err := p.operator()
 	if err != nil {
 		return err
@@ -42,7 +46,7 @@ func (c leadsReplayCmd) Run(p *program) error {
 		return err
 	}
 	body := map[string]any{"dry_run": c.DryRun, "remote_ids": ids}
-	for name, value := range c.words() {
+	for name, value := range words {
 		body[name] = value
 	}
 	var all console.Replays
@@ -55,7 +59,7 @@ func (c leadsReplayCmd) Run(p *program) error {
 	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "FOLIO\tVERDICT\tSTATE\tSITE\tWHY")
 	for _, one := range all.Replays {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", web.Folio(int64(one.RemoteID)), one.Verdict, one.State, one.Site, lead.Line(one.Why))
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", one.RemoteID, one.Verdict, one.State, one.Site, lead.Line(one.Why))
 	}
 	_, _ = fmt.Fprintln(table, summary(all.Counts))
 	if all.LeftOut > 0 {

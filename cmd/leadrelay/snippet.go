@@ -3,8 +3,8 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"leadrelay/internal/config"
@@ -14,7 +14,7 @@ import (
 )
 
 type snippetCmd struct {
-	Site     string `arg:"" optional:"" default:"default" help:"The site's id."`
+	Site     string `arg:"" optional:"" help:"The site's id; only needed where there are several, and none of them is called default."`
 	URL      string `help:"Where the relay's public door is on the web. Without it, what LEADRELAY_URL says."`
 	Property string `default:"EB-AB1234" help:"The property that the page is about."`
 	JSON     bool   `help:"Print JSON."`
@@ -35,12 +35,12 @@ func (c snippetCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(cfg.Sites, func(s config.Site) bool { return s.ID == c.Site })
-	if i < 0 {
-		return fmt.Errorf("no site has the id %q", c.Site)
+	chosen, err := c.choose(cfg.Sites)
+	if err != nil {
+		return err
 	}
 	c.URL = cmp.Or(c.URL, cfg.URL.String(), "https://leads.example")
-	s := c.snippet(cfg.Sites[i])
+	s := c.snippet(chosen)
 	if c.JSON {
 		out := json.NewEncoder(p.stdout)
 		out.SetEscapeHTML(false) // it is HTML
@@ -48,6 +48,27 @@ func (c snippetCmd) Run(p *program) error {
 	}
 	p.printf("%s\n\n<!-- or, where the page names the script's hash; print it again after an upgrade: -->\n%s\n", s.HTML, s.Pinned)
 	return nil
+}
+
+// choose finds the site that is meant; whoever names none means the only one, or
+// the one that is called default.
+func (c snippetCmd) choose(sites []config.Site) (config.Site, error) {
+	if c.Site == "" && len(sites) == 1 {
+		return sites[0], nil
+	}
+	ids := make([]string, len(sites))
+	for i, s := range sites {
+		if ids[i] = s.ID; s.ID == cmp.Or(c.Site, site.Default) {
+			return s, nil
+		}
+	}
+	switch {
+	case len(ids) == 0:
+		return config.Site{}, errors.New("the settings have no site: set LEADRELAY_SOURCE, or LEADRELAY_CONFIG to the relay's file")
+	case c.Site == "":
+		return config.Site{}, fmt.Errorf("say which site: %s", strings.Join(ids, ", "))
+	}
+	return config.Site{}, fmt.Errorf("no site has the id %q; there are: %s", c.Site, strings.Join(ids, ", "))
 }
 
 func (c snippetCmd) snippet(s config.Site) snippet {

@@ -19,11 +19,81 @@ import (
 // errWeakToken is not worth another start.
 var errWeakToken = fmt.Errorf("has fewer than %d characters", config.ShortestToken)
 
+// tokenName is what the file with the operator's token is called.
+const tokenName = "operator-token"
+
+// unitFolder is where the database lies that deploy/leadrelay.service runs.
+const unitFolder = "/var/lib/leadrelay"
+
 // tokenFile is where the operator's token lies when nobody set one: beside the
 // database, for its owner alone.
 func tokenFile(cfg config.Config) string {
-	return filepath.Join(filepath.Dir(string(cfg.Database)), "operator-token")
+	return filepath.Join(filepath.Dir(string(cfg.Database)), tokenName)
 }
+
+// tokenFiles are where a command looks for the token. Without a setting that
+// names the database, the relay is either the one of this folder or that of the
+// unit, where root needs no setting.
+func tokenFiles(cfg config.Config) []string {
+	files := []string{tokenFile(cfg)}
+	if cfg.Database == config.DefaultDatabase {
+		files = append(files, filepath.Join(unitFolder, tokenName))
+	}
+	return files
+}
+
+// findToken returns the token of the relay that a command talks to, and where it
+// was found.
+func findToken(cfg config.Config, env map[string]string) (token secret.Text, from string, err error) {
+	if !cfg.OperatorToken.IsZero() {
+		return cfg.OperatorToken, tokenSetting(env), nil
+	}
+	return searchToken(tokenFiles(cfg))
+}
+
+// tokenSetting is what has set the token.
+func tokenSetting(env map[string]string) string {
+	for _, name := range []string{"LEADRELAY_OPERATOR_TOKEN", "LEADRELAY_OPERATOR_TOKEN_FILE"} {
+		if strings.TrimSpace(env[name]) != "" {
+			return name
+		}
+	}
+	return "operator_token of " + env["LEADRELAY_CONFIG"]
+}
+
+// searchToken reads the first of the files that is there and may be read.
+func searchToken(files []string) (token secret.Text, from string, err error) {
+	var none noTokenError
+	for _, path := range files {
+		if whole, err := filepath.Abs(path); err == nil {
+			path = whole
+		}
+		token, err := readTokenFile(path)
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+			return token, path, err
+		}
+		none = append(none, err)
+	}
+	return secret.Text{}, "", none
+}
+
+// noTokenError is why each file with the token could not be read.
+type noTokenError []error
+
+func (e noTokenError) Error() string {
+	lines := []string{"no operator's token: LEADRELAY_OPERATOR_TOKEN is not set, and no file has it:"}
+	for _, err := range e {
+		if failed, ok := errors.AsType[*fs.PathError](err); ok {
+			err = fmt.Errorf("%s: %w", failed.Path, failed.Err)
+		}
+		lines = append(lines, "  "+err.Error())
+	}
+	return strings.Join(append(lines,
+		"run this as root, or as the relay's own user in its folder; or set LEADRELAY_DATABASE to the relay's database, beside which the token lies, or LEADRELAY_OPERATOR_TOKEN"), "\n")
+}
+
+// Unwrap lets [errors.Is] find each reason.
+func (e noTokenError) Unwrap() []error { return e }
 
 // operatorToken returns the operator's token, and makes one at the first start.
 func operatorToken(cfg config.Config) (secret.Text, error) {
@@ -48,11 +118,27 @@ func operatorToken(cfg config.Config) (secret.Text, error) {
 	return secret.New(made), nil
 }
 
+const remedy = "if you do not know how it came there, remove it, and the next start makes a new one"
+
+// plainFile refuses what is no regular file: a link may lead a command of root's
+// to another secret, which it would then show to whoever listens at the door.
+func plainFile(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return nil, fmt.Errorf("%s is a symbolic link, and none is followed: set LEADRELAY_OPERATOR_TOKEN_FILE to the file that it leads to; or %s", path, remedy)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no regular file: move it away", path)
+	}
+	return info, nil
+}
+
 // checkTokenFile refuses a file that others can have read or put there: whoever
 // knows what is in it reads every lead.
 func checkTokenFile(path string) error {
-	const remedy = "if you do not know how it came there, remove it, and the next start makes a new one"
-	info, err := os.Lstat(path)
+	info, err := plainFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -60,10 +146,6 @@ func checkTokenFile(path string) error {
 		return err
 	}
 	switch stat, ok := info.Sys().(*syscall.Stat_t); {
-	case info.Mode()&fs.ModeSymlink != 0:
-		return fmt.Errorf("%s is a symbolic link, and none is followed: set LEADRELAY_OPERATOR_TOKEN_FILE to the file that it leads to; or %s", path, remedy)
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no regular file: move it away", path)
 	case ok && int(stat.Uid) != os.Geteuid():
 		return fmt.Errorf("%s belongs to user %d, and leadrelay runs as %d: chown it if it is yours; %s", path, stat.Uid, os.Geteuid(), remedy)
 	case info.Mode().Perm()&0o077 != 0:
@@ -86,16 +168,24 @@ func readToken(cfg config.Config) (secret.Text, error) {
 	if !cfg.OperatorToken.IsZero() {
 		return cfg.OperatorToken, nil
 	}
-	data, err := os.ReadFile(tokenFile(cfg))
+	return readTokenFile(tokenFile(cfg))
+}
+
+func readTokenFile(path string) (secret.Text, error) {
+	_, err := plainFile(path)
+	if err != nil {
+		return secret.Text{}, fmt.Errorf("operator token: %w", err)
+	}
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return secret.Text{}, fmt.Errorf("operator token: %w", err)
 	}
 	token := strings.TrimSpace(string(data))
 	if token == "" {
-		return secret.Text{}, fmt.Errorf("operator token: %s is empty; remove it, and the next start makes a new one", tokenFile(cfg))
+		return secret.Text{}, fmt.Errorf("operator token: %s is empty; remove it, and the next start makes a new one", path)
 	}
 	if len(token) < config.ShortestToken {
-		return secret.Text{}, fmt.Errorf("operator token: %s %w; remove it, and the next start makes a new one", tokenFile(cfg), errWeakToken)
+		return secret.Text{}, fmt.Errorf("operator token: %s %w; remove it, and the next start makes a new one", path, errWeakToken)
 	}
 	return secret.New(token), nil
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -49,6 +51,49 @@ func TestAPlantedTokenIsRefused(t *testing.T) {
 			require.Equal(t, made, again)
 		})
 	}
+}
+
+// A command looks beside the database that it is told of and, where nobody tells
+// it of one, also where the unit keeps its own.
+func TestWhereACommandLooksForTheToken(t *testing.T) {
+	unit, err := os.ReadFile("../../deploy/leadrelay.service")
+	require.NoError(t, err)
+	database := regexp.MustCompile(`(?m)^Environment=LEADRELAY_DATABASE=%S(/\S+)$`).FindSubmatch(unit)
+	require.NotNil(t, database, "the unit names its database")
+	beside := filepath.Join(filepath.Dir("/var/lib"+string(database[1])), "operator-token")
+
+	cfg, err := config.Load(settings(t, "127.0.0.1:1"), config.Open)
+	require.NoError(t, err)
+	require.Equal(t, []string{filepath.Join(filepath.Dir(string(cfg.Database)), "operator-token")}, tokenFiles(cfg))
+	cfg, _ = config.Load(nil, config.Open)
+	require.Equal(t, []string{"operator-token", beside}, tokenFiles(cfg))
+}
+
+func TestTheFirstTokenThatMayBeReadIsTaken(t *testing.T) {
+	const mine = "token-of-all-the-tests"
+	here, unit := t.TempDir(), t.TempDir()
+	files := []string{filepath.Join(here, "operator-token"), filepath.Join(unit, "operator-token")}
+	_, _, err := searchToken(files)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	for _, words := range []string{files[0] + ": no such file", files[1] + ": no such file", "LEADRELAY_OPERATOR_TOKEN", "LEADRELAY_DATABASE", "root"} {
+		require.ErrorContains(t, err, words)
+	}
+	for i := len(files) - 1; i >= 0; i-- {
+		require.NoError(t, os.WriteFile(files[i], []byte(mine+"\n"), 0o600))
+		token, from, err := searchToken(files)
+		require.NoError(t, err)
+		require.Equal(t, mine, token.Reveal())
+		require.Equal(t, files[i], from)
+	}
+}
+
+// A link in somebody else's folder leads root's commands to no other secret.
+func TestACommandFollowsNoLink(t *testing.T) {
+	secret, link := filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "operator-token")
+	require.NoError(t, os.WriteFile(secret, []byte("a-secret-that-is-no-token"), 0o600))
+	require.NoError(t, os.Symlink(secret, link))
+	_, _, err := searchToken([]string{link})
+	require.ErrorContains(t, err, "is a symbolic link")
 }
 
 func TestAFolderForAllIsToldOf(t *testing.T) {

@@ -13,6 +13,9 @@ import (
 // whole address.
 type Database string
 
+// DefaultDatabase is a file of the folder that the relay is started in.
+const DefaultDatabase Database = "leadrelay.db"
+
 // isServer reports whether it is the address of a server, and no path.
 func (d Database) isServer() bool { return strings.Contains(string(d), "://") }
 

@@ -51,7 +51,7 @@ var settings = []setting{
 		one(site.ParseRootAddress, func(t target) *site.Address { return &t.conf.OperatorURL })},
 	{"LEADRELAY_OPERATOR_TOKEN", "operator_token", "", "opens the operator's door: at least 20 characters; without one, the first start makes it",
 		hiddenAs(operatorToken, func(t target) *secret.Text { return &t.conf.OperatorToken })},
-	{"LEADRELAY_DATABASE", "database", "leadrelay.db", "path of a SQLite file",
+	{"LEADRELAY_DATABASE", "database", string(DefaultDatabase), "path of a SQLite file",
 		one(database, func(t target) *Database { return &t.conf.Database })},
 	{"LEADRELAY_TRUSTED_PROXIES", "trusted_proxies", "", "networks (CIDR) of the proxies in front, separated by commas",
 		many(0, network, func(t target) *[]netip.Prefix { return &t.conf.TrustedProxies })},
