@@ -87,8 +87,12 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 	begun := time.Now()
 	server.TuneMemory()
 	r := relay{drain: new(server.Drain)}
-	if r.store, err = store.Open(ctx, string(cfg.Database)); err != nil {
+	var public, operator later
+	if err = r.listen(ctx, cfg, socket, &public, &operator); err != nil {
 		return err
+	}
+	if r.store, err = openStore(log, func() (*store.Store, error) { return store.Open(ctx, string(cfg.Database)) }); err != nil {
+		return errors.Join(err, r.closeDoors())
 	}
 	defer func() { err = errors.Join(err, r.store.Close()) }()
 	if missing := r.store.Missing(); missing != nil {
@@ -97,21 +101,14 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 	warnOfFolder(cfg, log)
 	token, err := operatorToken(cfg)
 	if err != nil {
-		return err
+		return errors.Join(err, r.closeDoors())
 	}
 	metrics := server.NewMetrics(version())
 	r.courier = newCourier(cfg, r.store, metrics, log)
 	r.mail = mx.New(r.store, mx.Options{Log: log})
 	metrics.Register(console.NewGauges(r.store, r.courier.Status))
 
-	if socket != nil {
-		r.public = server.ListenOn(socket, cfg.TrustedProxies, publicDoor(cfg, r, metrics, log))
-	} else if r.public, err = server.Listen(ctx, cfg.Addr, cfg.TrustedProxies, publicDoor(cfg, r, metrics, log)); err != nil {
-		return err
-	}
-	if r.operator, err = server.Listen(ctx, cfg.OperatorAddr, cfg.TrustedProxies, operatorDoor(cfg, r, token, metrics, log)); err != nil {
-		return errors.Join(err, r.public.Close())
-	}
+	public.Handler, operator.Handler = publicDoor(cfg, r, metrics, log), operatorDoor(cfg, r, token, metrics, log)
 	log.Info().Str("version", version()).Str("public", r.public.Addr()).Str("operator", r.operator.Addr()).
 		Stringer("database", cfg.Database).Int("sites", len(cfg.Sites)).Dur("took", time.Since(begun)).Msg("started")
 	opened(r)
@@ -150,12 +147,42 @@ func (r relay) run(ctx context.Context, drain time.Duration) error {
 			r.drain.Wait(drain)
 		}
 		<-carried
-		var closing errgroup.Group
-		closing.Go(r.public.Close)
-		closing.Go(r.operator.Close)
-		return closing.Wait()
+		return r.closeDoors()
 	})
 	return parts.Wait()
+}
+
+// later is a handler that is there before its door serves.
+type later struct{ http.Handler }
+
+// listen takes both addresses, before anything is made on disk: a start that
+// finds one of them taken leaves no database and no token behind.
+func (r *relay) listen(ctx context.Context, cfg config.Config, socket net.Listener, public, operator http.Handler) (err error) {
+	if socket != nil {
+		r.public = server.ListenOn(socket, cfg.TrustedProxies, public)
+	} else if r.public, err = server.Listen(ctx, cfg.Addr, cfg.TrustedProxies, public); err != nil {
+		return err
+	}
+	if r.operator, err = server.Listen(ctx, cfg.OperatorAddr, cfg.TrustedProxies, operator); err != nil {
+		return errors.Join(err, r.public.Close())
+	}
+	return nil
+}
+
+func (r *relay) closeDoors() error {
+	var closing errgroup.Group
+	closing.Go(r.public.Close)
+	closing.Go(r.operator.Close)
+	return closing.Wait()
+}
+
+// openStore says in the log that it is still at it: the first start of another
+// release may have much to change.
+func openStore(log zerolog.Logger, open func() (*store.Store, error)) (*store.Store, error) {
+	defer meanwhile(everyElsewhere, func(took time.Duration) {
+		log.Info().Dur("took", took).Msg("still opening the database, as after an upgrade")
+	})()
+	return open()
 }
 
 // warnOfStrays tells of leads that nobody will carry, because their site has
