@@ -223,6 +223,20 @@ func TestUnitPaths(t *testing.T) {
 	}
 }
 
+// What compares every night is the same binary with the same settings, and is
+// started by the timer of its name.
+func TestTheTimerAsksTheUnitsRelay(t *testing.T) {
+	u, nightly := unit(t, "leadrelay.service"), unit(t, "leadrelay-reconcile.service")
+	binary := func(u map[string][]string) string { return strings.Fields(u["ExecStart"][0])[0] }
+	assert.Equal(t, binary(u), binary(nightly))
+	assert.Equal(t, u["EnvironmentFile"], nightly["EnvironmentFile"])
+	assert.Equal(t, []string{"LEADRELAY_DATABASE=" + unitEnvironment(t)["LEADRELAY_DATABASE"]}, nightly["Environment"])
+	assert.Equal(t, "oneshot", nightly["Type"][0])
+	assert.NotEmpty(t, unit(t, "leadrelay-reconcile.timer")["OnCalendar"])
+	cron := first(t, read(t, "README.md"), `(?m)^30 3 \* \* \* root out=\$\((\S+ reconcile --since \d+h) 2>&1\) \|\| echo "\$out"$`)
+	assert.Equal(t, nightly["ExecStart"][0], cron)
+}
+
 func compose(t *testing.T) composeFile {
 	t.Helper()
 	var c composeFile
