@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -102,7 +103,10 @@ func (o operator) call(ctx context.Context, method, path string, body, into any,
 	if wrong := new(json.SyntaxError); errors.As(err, &wrong) {
 		return o.stranger(resp)
 	}
-	return err
+	if err != nil {
+		return o.unanswered(err, w)
+	}
+	return nil
 }
 
 // unanswered says why there is no answer.
@@ -149,10 +153,11 @@ func (o operator) refusal(resp *http.Response) error {
 	}
 	lines := []string{fmt.Sprintf("%s (%d). %s", doc.Title, resp.StatusCode, doc.Detail)}
 	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusTooManyRequests {
-		lines = []string{
-			fmt.Sprintf("%s (%d): the relay at %s does not take the one from %s", doc.Title, resp.StatusCode, o.root, o.from),
-			"set LEADRELAY_DATABASE to that relay's database, beside which its token lies, or LEADRELAY_OPERATOR_TOKEN to the token itself",
+		remedy := "correct it, or unset it: then the token beside LEADRELAY_DATABASE is used"
+		if filepath.IsAbs(o.from) {
+			remedy = "set LEADRELAY_DATABASE to that relay's database, beside which its token lies, or LEADRELAY_OPERATOR_TOKEN to the token itself"
 		}
+		lines = []string{fmt.Sprintf("%s (%d): the relay at %s does not take the one from %s", doc.Title, resp.StatusCode, o.root, o.from), remedy}
 	}
 	for _, e := range doc.Errors {
 		lines = append(lines, e.Field+": "+e.Message)

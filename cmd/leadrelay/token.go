@@ -118,7 +118,8 @@ func operatorToken(cfg config.Config) (secret.Text, error) {
 	return secret.New(made), nil
 }
 
-const remedy = "if you do not know how it came there, remove it, and the next start makes a new one"
+// removeIt is what to do with a file that may be a stranger's.
+const removeIt = "if you do not know how it came there, remove it, and the next start makes a new one"
 
 // plainFile refuses what is no regular file: a link may lead a command of root's
 // to another secret, which it would then show to whoever listens at the door.
@@ -128,7 +129,7 @@ func plainFile(path string) (fs.FileInfo, error) {
 	case err != nil:
 		return nil, err
 	case info.Mode()&fs.ModeSymlink != 0:
-		return nil, fmt.Errorf("%s is a symbolic link, and none is followed: set LEADRELAY_OPERATOR_TOKEN_FILE to the file that it leads to; or %s", path, remedy)
+		return nil, fmt.Errorf("%s is a symbolic link, and none is followed: set LEADRELAY_OPERATOR_TOKEN_FILE to the file that it leads to; or %s", path, removeIt)
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is no regular file: move it away", path)
 	}
@@ -147,9 +148,9 @@ func checkTokenFile(path string) error {
 	}
 	switch stat, ok := info.Sys().(*syscall.Stat_t); {
 	case ok && int(stat.Uid) != os.Geteuid():
-		return fmt.Errorf("%s belongs to user %d, and leadrelay runs as %d: chown it if it is yours; %s", path, stat.Uid, os.Geteuid(), remedy)
+		return fmt.Errorf("%s belongs to user %d, and leadrelay runs as %d: chown it if it is yours; %s", path, stat.Uid, os.Geteuid(), removeIt)
 	case info.Mode().Perm()&0o077 != 0:
-		return fmt.Errorf("others on this machine can read or write %s: chmod 600 it; %s", path, remedy)
+		return fmt.Errorf("others on this machine can read or write %s: chmod 600 it; %s", path, removeIt)
 	}
 	return nil
 }
