@@ -37,7 +37,9 @@ type Field struct {
 // Pair is a posted field that is carried along unseen.
 type Pair struct{ Name, Value string }
 
-// ThanksPage tells the visitor that the inquiry is on disk.
+// ThanksPage tells the visitor that the inquiry is on disk. With a Meant address
+// it asks about it, and its form posts Hidden, which has that in place of what
+// was Typed.
 type ThanksPage struct {
 	Lang     locale.Lang
 	Base     string
@@ -45,6 +47,11 @@ type ThanksPage struct {
 	Theme    string
 	Folio    int64
 	Back     string // a URL; optional
+
+	Meant, Typed string
+	Action       string
+	Hidden       []Pair
+	Next         string // where a no leads
 }
 
 // ProblemPage says what went wrong and what to do. With an Action it offers to

@@ -28,6 +28,7 @@ func TestGoldenPages(t *testing.T) {
 			"form":        func(b *bytes.Buffer) error { return RenderForm(b, blank) },
 			"form-wrong":  func(b *bytes.Buffer) error { return RenderForm(b, wrong) },
 			"thanks":      func(b *bytes.Buffer) error { return RenderThanks(b, sampleThanks(l)) },
+			"meant":       func(b *bytes.Buffer) error { return RenderThanks(b, mistypedThanks(l)) },
 			"problem":     func(b *bytes.Buffer) error { return RenderProblem(b, lostProblem(l)) },
 			"running":     func(b *bytes.Buffer) error { return RenderRunning(b, RunningPage{Lang: l}) },
 			"problem-try": func(b *bytes.Buffer) error { return RenderProblem(b, retriableProblem(l)) },
@@ -149,6 +150,9 @@ func hostilePages(v string) map[string]func(*bytes.Buffer) error {
 			return RenderForm(b, FormPage{SiteName: v, Action: "/f/x", PropertyID: v, Fields: fields, Hidden: hidden})
 		},
 		"thanks": func(b *bytes.Buffer) error { return RenderThanks(b, ThanksPage{SiteName: v, Back: "javascript:" + v}) },
+		"meant": func(b *bytes.Buffer) error {
+			return RenderThanks(b, ThanksPage{SiteName: v, Meant: v, Typed: v, Action: "javascript:" + v, Next: "javascript:" + v, Hidden: hidden})
+		},
 		"problem": func(b *bytes.Buffer) error {
 			return RenderProblem(b, ProblemPage{Title: v, Detail: v, Next: v, RequestID: v, Action: "javascript:" + v, Hidden: hidden})
 		},
@@ -226,6 +230,13 @@ func wrongForm(l locale.Lang) FormPage {
 
 func sampleThanks(l locale.Lang) ThanksPage {
 	return ThanksPage{Lang: l, SiteName: "casas.mx", Folio: 28252880123, Back: "https://casas.mx/"}
+}
+
+func mistypedThanks(l locale.Lang) ThanksPage {
+	p := sampleThanks(l)
+	p.Back, p.Meant, p.Typed, p.Action, p.Next = "", "ana@gmail.com", "ana@gmial.com", "/f/casas", "/f/casas/thanks?folio=28252880123"
+	p.Hidden = []Pair{{"_typed_email", "ana@gmial.com"}, {"correo", "ana@gmail.com"}, {"mensaje", "Hola"}}
+	return p
 }
 
 func sampleProblem(l locale.Lang, code string, status int) ProblemPage {

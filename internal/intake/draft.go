@@ -50,6 +50,9 @@ func unread(err error) error {
 func (v *visit) lead(r *http.Request, now time.Time) (lead.Lead, error) {
 	q := v.draft.Inquiry(v.desk.ID)
 	q.LeftOut = v.leftOut
+	if v.draft.Typed != "" {
+		q.Extra = append(q.Extra, lead.Pair{Name: "typed_email", Value: v.draft.Typed}) // for the operator to see
+	}
 	l, err := lead.New(q, v.desk.Source, v.desk.Rules, now)
 	if invalid, ok := errors.AsType[*lead.InvalidError](err); ok {
 		return l, v.invalid(v.named(invalid.Fields))

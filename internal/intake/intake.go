@@ -117,6 +117,7 @@ type visit struct {
 	leftOut int           // how many more there were
 	draft   *fields.Draft // the same, sorted
 	next    string        // where the form sends the visitor, checked
+	meant   string        // the address that the visitor meant, if that is another
 }
 
 type handler func(w http.ResponseWriter, r *http.Request, v *visit) error
@@ -179,6 +180,7 @@ func (d *door) submit(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return err
 	}
+	v.ponder(&l)
 	kept, err := d.store(r.Context(), v.submission(r, l))
 	if err != nil || (kept.Again && !kept.Sooner) {
 		d.giveBack(share)
@@ -196,8 +198,7 @@ func (d *door) submit(w http.ResponseWriter, r *http.Request, v *visit) error {
 		}
 		return c
 	})
-	v.thank(w, r, kept)
-	return nil
+	return v.thank(w, r, kept)
 }
 
 // admit decides who may post, before a byte of the body is read.

@@ -66,6 +66,6 @@ func TestAMistypedAddressIsKeptWithAHint(t *testing.T) {
 		require.NotContains(t, d.log.String(), "ana@")
 	}
 	d := newRelay(t)
-	require.Contains(t, d.post(formType, "property_id=EB-1&email=ana%40gmial.com&message=x&_language=en", "Accept", jsonType).Body.String(), `"hint":"Did you mean ana@gmail.com?"`)
+	require.Contains(t, d.post(formType, "property_id=EB-1&email=ana%40gmial.com&message=x&_language=en", "Accept", jsonType).Body.String(), `"hint":"Did you mean ana@gmail.com?","meant":"ana@gmail.com"`)
 	require.Equal(t, "ana@gmial.com", d.one(t).Email)
 }

@@ -14,6 +14,9 @@ import (
 // senders their own, and forms a field.
 func (v *visit) submission(r *http.Request, l lead.Lead) lead.Submission {
 	s := lead.Submission{Lead: l, Tick: v.desk.Tick, Content: l.Content()}
+	if v.draft.Typed != "" {
+		s.Corrects = l.Corrects(v.draft.Typed)
+	}
 	if id := r.Header.Get("Idempotency-Key"); id != "" {
 		s.Key = lead.KeyOf(l.Site, id)
 	} else if id := cmp.Or(deliveryID(r.Header), v.draft.SubmissionID); id != "" {

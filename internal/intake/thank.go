@@ -23,13 +23,14 @@ type accepted struct {
 	Next     string        `json:"next"`
 	Message  string        `json:"message"`
 	Success  bool          `json:"success"`
-	Hint     string        `json:"hint,omitempty"` // what the visitor may have mistyped
+	Hint     string        `json:"hint,omitempty"`  // what the visitor may have mistyped
+	Meant    string        `json:"meant,omitempty"` // the address that the hint is about
 }
 
 // thank answers an inquiry that is on disk, and a repeat as it did the first.
 // Whoever has the key of an inquiry sent it and may hear that it is known; the
 // words may be a stranger's, who would learn that somebody asked.
-func (v *visit) thank(w http.ResponseWriter, r *http.Request, kept lead.Kept) {
+func (v *visit) thank(w http.ResponseWriter, r *http.Request, kept lead.Kept) error {
 	if kept.ByKey {
 		w.Header().Set("Idempotency-Replayed", "true")
 	}
@@ -41,9 +42,12 @@ func (v *visit) thank(w http.ResponseWriter, r *http.Request, kept lead.Kept) {
 		if strings.HasPrefix(next, "/") {
 			next = v.own.Origin + next
 		}
+		if v.meant != "" {
+			return v.ask(w, id, next)
+		}
 		w.Header().Set("Location", next)
 		w.WriteHeader(http.StatusSeeOther)
-		return
+		return nil
 	}
 	if strings.HasPrefix(next, "/") { // a page elsewhere has no use for a bare path
 		next = cmp.Or(v.own.Origin, requestOrigin(r)) + next
@@ -53,17 +57,9 @@ func (v *visit) thank(w http.ResponseWriter, r *http.Request, kept lead.Kept) {
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false) // an address is easier to read with a plain &
 	_ = out.Encode(accepted{
-		OK: true, RemoteID: id, Next: next, Message: locale.Text(v.lang, "accepted.message"), Success: true, Hint: v.hint(),
+		OK: true, RemoteID: id, Next: next, Message: locale.Text(v.lang, "accepted.message"), Success: true, Hint: v.hint(), Meant: v.meant,
 	})
-}
-
-// hint asks whether another address was meant. The lead is kept as it is: a
-// page may ask, nobody is turned away.
-func (v *visit) hint() string {
-	if meant := lead.MeantEmail(v.draft.Of(lead.Email).Value); meant != "" {
-		return locale.Text(v.lang, "accepted.hint", meant)
-	}
-	return ""
+	return nil
 }
 
 // thanksPath is our own thank-you page, in the language that the form asked for.

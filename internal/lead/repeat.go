@@ -28,6 +28,10 @@ type Submission struct {
 
 	Key     Digest // of the sender's own id for it; zero when it has none
 	Content Digest // of what the visitor wrote; zero when nobody asks whether it is a repeat
+
+	// Corrects is the content of the inquiry that the visitor takes back for this
+	// one, if that has not left yet: see [Inquiry.Corrects]. Zero for most.
+	Corrects Digest
 }
 
 // Kept is a lead that is on disk.

@@ -23,8 +23,25 @@ var ends = map[string]string{
 // MeantEmail is the address that was probably meant, where an address has a
 // well-known service in it but for a slip; else it is empty. Nothing is decided
 // by it: the lead keeps what was typed.
-func MeantEmail(email string) string {
-	email = cleanEmail(email)
+func MeantEmail(email string) string { return meantBy(cleanEmail(email)) }
+
+// MeantEmail is [MeantEmail] for the lead's own address.
+func (l *Lead) MeantEmail() string { return meantBy(l.Email) }
+
+// Corrects is the content of the inquiry that came before q with the typed
+// address, if q has the very address that was meant by it, and else zero. So
+// whoever corrects knows all that the visitor wrote, and can do no more than
+// take a slip out of it.
+func (q *Inquiry) Corrects(typed string) Digest {
+	if meant := MeantEmail(typed); meant == "" || meant != q.Email {
+		return Digest{}
+	}
+	before := *q
+	before.Email = cleanEmail(typed)
+	return before.Content()
+}
+
+func meantBy(email string) string {
 	at := strings.LastIndexByte(email, '@')
 	name, end, ok := strings.Cut(email[at+1:], ".")
 	if at < 1 || !ok {
@@ -37,7 +54,10 @@ func MeantEmail(email string) string {
 	if right, slipped := ends[end]; slipped && isService(rightName) {
 		rightEnd = right
 	}
-	if rightName == name && rightEnd == end {
+	if rightName != name && rightEnd == "com.mx" && isComOnly(rightName) {
+		rightEnd = "com"
+	}
+	if (rightName == name && rightEnd == end) || !isEndOf(rightName, rightEnd) {
 		return ""
 	}
 	return email[:at+1] + rightName + "." + rightEnd
@@ -49,4 +69,20 @@ func isService(name string) bool {
 		return true
 	}
 	return false
+}
+
+// isComOnly reports a service that is at home nowhere else: gmail.hu and
+// gmail.fr are other people's.
+func isComOnly(name string) bool { return name == "gmail" || name == "icloud" }
+
+// isEndOf reports what may follow a service's name: com, es, com.mx, co.uk.
+func isEndOf(name, end string) bool {
+	if end == "com" || isComOnly(name) {
+		return end == "com"
+	}
+	country := end
+	if first, rest, ok := strings.Cut(end, "."); ok && (first == "com" || first == "co") {
+		country = rest
+	}
+	return len(country) == 2
 }

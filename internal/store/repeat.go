@@ -21,6 +21,9 @@ const markSQL = `INSERT INTO repeats (digest, content, remote_id, kept_at) VALUE
 func (s *Store) isRepeat(tx *sql.Tx, k *keep, id lead.RemoteID) (bool, error) {
 	k.kept, k.reused = lead.Kept{RemoteID: id}, false
 	first, err := s.byWords(tx, k)
+	if first != nil {
+		k.kept.RemoteID = first.RemoteID
+	}
 	if err == nil && !k.Key.IsZero() {
 		first, err = s.byKey(tx, k, first)
 	}
@@ -35,17 +38,37 @@ func (s *Store) isRepeat(tx *sql.Tx, k *keep, id lead.RemoteID) (bool, error) {
 	return true, s.repeat(tx, k, first)
 }
 
-// byWords returns the lead with the same words, if there is one that counts.
+// byWords returns the lead with the same words, or with those that these
+// correct, if there is one that counts.
 func (s *Store) byWords(tx *sql.Tx, k *keep) (*lead.Lead, error) {
-	id, ok := s.recent.find(k.Content, k.Lead.ReceivedAt)
+	first, err := s.byContent(tx, k, k.Content)
+	if err != nil || first != nil || k.Corrects.IsZero() {
+		return first, err
+	}
+	first, err = s.byContent(tx, k, k.Corrects)
+	if err != nil || first == nil || !k.corrects(first) {
+		return nil, err
+	}
+	var isHere bool // what has left, or may have, is not called back
+	err = tx.QueryRow(`SELECT attempt = 0 AND state IN ('queued', 'quarantined') FROM leads WHERE remote_id = $1`, int64(first.RemoteID)).Scan(&isHere)
+	if err != nil || !isHere {
+		return nil, err
+	}
+	return first, nil
+}
+
+// corrects reports whether the lead takes the place of the first, which still
+// has the words that its visitor takes back.
+func (k *keep) corrects(first *lead.Lead) bool {
+	return !k.Corrects.IsZero() && first.Content() == k.Corrects
+}
+
+func (s *Store) byContent(tx *sql.Tx, k *keep, content lead.Digest) (*lead.Lead, error) {
+	id, ok := s.recent.find(content, k.Lead.ReceivedAt)
 	if !ok {
 		return nil, nil
 	}
-	first, err := s.counted(tx, id)
-	if first != nil {
-		k.kept.RemoteID = id
-	}
-	return first, err
+	return s.counted(tx, id)
 }
 
 // nobody is a window in which nobody came.
@@ -109,7 +132,12 @@ func (s *Store) counted(tx *sql.Tx, id lead.RemoteID) (*lead.Lead, error) {
 // repeat writes down what a repeat changes of the first.
 func (s *Store) repeat(tx *sql.Tx, k *keep, first *lead.Lead) error {
 	was := first.State
-	changed := first.Repeated(&k.Lead)
+	isCorrected := k.corrects(first)
+	if isCorrected {
+		first.Email = k.Lead.Email
+		s.recent.note(k.Content, first.RemoteID, k.Lead.ReceivedAt)
+	}
+	changed := first.Repeated(&k.Lead) || isCorrected
 	if first.State != was {
 		k.kept.Sooner = true
 		return rewrite(tx, *first, true)

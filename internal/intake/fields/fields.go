@@ -23,6 +23,7 @@ type Draft struct {
 	Language     string // which language it asks for
 	SubmissionID string // the form's own id for the inquiry
 	Shown        string // when our form was shown, signed
+	Typed        string // the address that the visitor took back for the one that was meant
 	Traps        []string
 
 	entries   [len(Ours)]Entry
@@ -142,6 +143,8 @@ func (r *reader) add(v *Vocabulary, p splitField) {
 		setFirst(&d.SubmissionID, p.Field)
 	case roleShown:
 		setFirst(&d.Shown, p.Field)
+	case roleTyped:
+		setFirst(&d.Typed, p.Field)
 	case roleControl:
 		if traps[foldLeaf(p.Name)] && p.Kind == body.Text && strings.TrimSpace(p.Value) != "" {
 			d.Traps = append(d.Traps, p.Value)

@@ -208,12 +208,19 @@ func controlRole(name string) Role {
 		return roleSubmission
 	case ShownField:
 		return roleShown
+	case TypedField:
+		return roleTyped
 	}
 	return roleControl
 }
 
-// ShownField carries the time at which our form was shown.
-const ShownField = "_shown"
+const (
+	// ShownField carries the time at which our form was shown.
+	ShownField = "_shown"
+	// TypedField carries the address in place of which the visitor took the one
+	// that was meant.
+	TypedField = "_typed_email"
+)
 
 // isControlPath reports a control field inside something: fields[_gotcha].
 func isControlPath(name string) bool {

@@ -24,6 +24,7 @@ const (
 	roleLanguage   // which language the visitor reads
 	roleSubmission // the form's own id for the inquiry
 	roleShown      // when our form was shown
+	roleTyped      // the address that the visitor has taken back for another
 	roleControl    // for others: honeypots, captchas, mail options
 	roleRelay      // what only the relay says, such as remote_id
 )

@@ -126,6 +126,71 @@ func betterRepeat(t *testing.T, s *store.Store) {
 	require.NoError(t, s.Settle(t.Context(), c, delivery(c, at.Add(3*time.Minute))), "its courier still has it")
 }
 
+// corrections are inquiries of visitors who take the address that was meant by
+// what they typed.
+func corrections(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now()
+	const typed, meant = "ana@gmial.com", "ana@gmail.com"
+	post := func(property, email, state string, at time.Time) lead.Kept {
+		sub := judged(t, at, property, "Hola", state)
+		sub.Lead.Email = email
+		if email == meant {
+			sub.Corrects = sub.Lead.Corrects(typed)
+			sub.Lead.Extra = append(sub.Lead.Extra, lead.Pair{Name: "typed_email", Value: typed})
+		} else {
+			sub.Lead.Hold(at.Add(time.Minute))
+		}
+		sub.Content = sub.Lead.Content()
+		kept, err := s.Keep(t.Context(), sub)
+		require.NoError(t, err)
+		return kept
+	}
+	emails := func(property string) (all []string) {
+		leads, _, err := s.List(t.Context(), lead.Filter{PropertyID: property, Limit: 10})
+		require.NoError(t, err)
+		for _, l := range leads {
+			all = append(all, l.Email)
+		}
+		return all
+	}
+
+	first := post("waits", typed, "good", at)
+	require.Equal(t, lead.Kept{RemoteID: first.RemoteID, Again: true, Sooner: true}, post("waits", meant, "good", at.Add(time.Second)))
+	l := found(t, s, first.RemoteID)
+	require.Equal(t, meant, l.Email)
+	require.Equal(t, at.Add(time.Second), l.DueAt, "nothing is left to wait for")
+	require.Contains(t, l.Extra, lead.Pair{Name: "typed_email", Value: typed}, "nothing typed is dropped")
+	require.Equal(t, lead.Kept{RemoteID: first.RemoteID, Again: true}, post("waits", meant, "good", at.Add(2*time.Second)), "a double tap")
+	require.Equal(t, lead.Kept{RemoteID: first.RemoteID, Again: true}, post("waits", typed, "good", at.Add(3*time.Second)), "the way back")
+	require.Equal(t, []string{meant}, emails("waits"))
+
+	c := beginOne(t, s, at.Add(4*time.Second))
+	require.Equal(t, meant, c.Lead.Email)
+	require.NoError(t, s.Settle(t.Context(), c, delivery(c, at.Add(4*time.Second))))
+
+	post("left", typed, "good", at)
+	c = beginOne(t, s, at.Add(time.Minute))
+	require.False(t, post("left", meant, "good", at.Add(time.Minute)).Again, "what has left is not called back, and what comes is not lost")
+	require.Equal(t, []string{meant, typed}, emails("left"))
+	require.NoError(t, s.Settle(t.Context(), c, delivery(c, at.Add(time.Minute))))
+
+	first = post("apart", typed, "spam", at)
+	post("apart", meant, "spam", at.Add(time.Second))
+	require.Equal(t, lead.Quarantined, found(t, s, first.RemoteID).State)
+	require.Equal(t, []string{meant}, emails("apart"))
+
+	first = post("edited", typed, "spam", at)
+	_, err := s.Amend(t.Context(), first.RemoteID, func(l *lead.Lead) error {
+		return l.Edit(map[lead.Field]string{lead.Email: "ana@casas.mx"}, lead.DefaultRules())
+	})
+	require.NoError(t, err)
+	post("edited", meant, "spam", at.Add(time.Second))
+	require.Equal(t, []string{meant, "ana@casas.mx"}, emails("edited"), "a person's word stands")
+
+	require.False(t, post("nobody's", meant, "good", at).Again)
+}
+
 // delivery is how a claim ends that EasyBroker has taken.
 func delivery(c lead.Claim, at time.Time) lead.Settlement {
 	return lead.Settlement{State: lead.Delivered, At: at, Attempt: &lead.Attempt{Number: c.Number, EndedAt: at, Outcome: lead.OutcomeDelivered, Status: 200}}

@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"five hundred with one key are one lead":                 manyWithOneKey,
 		"a repeat counts against who is on the way or arrived":   sequences,
 		"a better repeat begins the first one's way":             betterRepeat,
+		"a correction takes the place of what has not left":      corrections,
 
 		"a person's change is written down whole":           amended,
 		"a change that fails changes nothing":               amendmentFails,
