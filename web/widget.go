@@ -21,14 +21,14 @@ import (
 var (
 	//go:embed widget/widget.min.js
 	widgetSource string
-	//go:embed widget/captcha.min.js
-	captchaSource string
+	//go:embed widget/helper.min.js
+	helperSource string
 	//go:embed widget/widget.d.ts
 	widgetTypes []byte
 )
 
 var (
-	captcha = newScript(strings.TrimSpace(captchaSource))
+	helper = newScript(strings.TrimSpace(helperSource))
 	// widget is the script of a relay that does not know its own address, and of
 	// pages that name its hash: so that is the same for every relay of a release.
 	widget = newWidget("")
@@ -46,11 +46,11 @@ func WidgetPath() string { return "/widget." + widget.hash + ".js" }
 // WidgetIntegrity is what such a page writes into its integrity attribute.
 func WidgetIntegrity() string { return widget.integrity }
 
-// CaptchaPath is the address of what the widget loads when there is a captcha.
-func CaptchaPath() string { return "/captcha." + captcha.hash + ".js" }
+// HelperPath is the address of what the widget loads when somebody begins to write.
+func HelperPath() string { return "/helper." + helper.hash + ".js" }
 
 // Widget serves the script below both of its addresses, what it loads when
-// there is a captcha, and its types for editors. Any page may load them. The
+// somebody writes, and its types for editors. Any page may load them. The
 // script at /widget.js knows the relay's address, if that is not empty.
 func Widget(relay string) http.Handler {
 	const soon = "public, max-age=300, stale-while-revalidate=86400"
@@ -59,7 +59,7 @@ func Widget(relay string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /widget.js", func(w http.ResponseWriter, r *http.Request) { ours.serve(w, r, soon) })
 	mux.HandleFunc("GET "+WidgetPath(), func(w http.ResponseWriter, r *http.Request) { widget.serve(w, r, forever) })
-	mux.HandleFunc("GET "+CaptchaPath(), func(w http.ResponseWriter, r *http.Request) { captcha.serve(w, r, forever) })
+	mux.HandleFunc("GET "+HelperPath(), func(w http.ResponseWriter, r *http.Request) { helper.serve(w, r, forever) })
 	mux.HandleFunc("GET /widget.d.ts", func(w http.ResponseWriter, r *http.Request) {
 		share(w.Header(), "text/plain; charset=utf-8", soon)
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(widgetTypes))
@@ -91,7 +91,7 @@ func share(h http.Header, kind, caching string) {
 }
 
 func newWidget(relay string) script {
-	marks := strings.NewReplacer("{{relay}}", template.JSEscapeString(relay), "{{captcha}}", strings.TrimPrefix(CaptchaPath(), "/"))
+	marks := strings.NewReplacer("{{relay}}", template.JSEscapeString(relay), "{{helper}}", strings.TrimPrefix(HelperPath(), "/"))
 	return newScript(marks.Replace(strings.TrimSpace(widgetSource)))
 }
 

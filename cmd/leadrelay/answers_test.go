@@ -37,6 +37,7 @@ func onEachForm(path string) []question {
 		{"POST " + path, 202, inquiry, "", ""},
 		{"POST " + path, 202, inquiry, "", "Content-Type: text/plain"},
 		{"POST " + path, 303, form, "", asForm},
+		{"POST " + path, 200, strings.Replace(form, "ejemplo.mx", "gmial.com", 1), "ana@gmail.com", asForm},
 		{"POST " + path, 202, inParts("property_id", "EB-1", "email", "ana@ejemplo.mx", "message", "Hola"), "", asParts},
 		{"POST " + path, 202, inquiry, "", "Idempotency-Key: " + path},
 		{"POST " + path, 202, inquiry, "", "Idempotency-Key: " + path},
@@ -73,9 +74,9 @@ var ofTheWidget = []question{
 	{"GET " + web.WidgetPath(), 200, "", "LeadRelay", ""},
 	{"GET " + web.WidgetPath(), 304, "", "", "If-None-Match: *"},
 	{"GET /widget.0123456789abcdef.js", 404, "", "", ""},
-	{"GET " + web.CaptchaPath(), 200, "", "turnstile", ""},
-	{"GET " + web.CaptchaPath(), 304, "", "", "If-None-Match: *"},
-	{"GET /captcha.0123456789abcdef.js", 404, "", "", ""},
+	{"GET " + web.HelperPath(), 200, "", "turnstile", ""},
+	{"GET " + web.HelperPath(), 304, "", "", "If-None-Match: *"},
+	{"GET /helper.0123456789abcdef.js", 404, "", "", ""},
 	{"GET /widget.d.ts", 200, "", "LeadRelay", ""},
 }
 

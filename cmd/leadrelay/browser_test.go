@@ -144,13 +144,13 @@ func TestAVisitorWithScript(t *testing.T) {
 	watch.do(chromedp.Navigate(d.broker+"?lang=es"), chromedp.WaitVisible(chromedp.CSS(".pulse")))
 	require.Contains(t, watch.text("[data-live=book]"), "Todavía no llega nada.")
 
-	b.do(chromedp.Navigate(d.page), chromedp.Clear(chromedp.CSS("#preguntar [name=message]")), chromedp.Click(chromedp.CSS("#preguntar .lr-button")),
+	b.do(chromedp.Navigate(d.page+"?lang=es"), chromedp.Clear(chromedp.CSS("#preguntar [name=message]")), chromedp.Click(chromedp.CSS("#preguntar .lr-button")),
 		chromedp.WaitVisible(chromedp.CSS("label:has([name=email]) + .lr-error")), chromedp.WaitVisible(chromedp.CSS("label:has([name=message]) + .lr-error")))
-	require.Equal(t, "Completa este dato.", b.text("label:has([name=email]) + .lr-error"))
+	require.Equal(t, "Escribe el correo completo, por ejemplo nombre@ejemplo.com.", b.text("label:has([name=email]) + .lr-error"))
 	require.Equal(t, "Completa este dato.", b.text("label:has([name=message]) + .lr-error"))
 	require.Equal(t, "email", ask(b, chromedp.Evaluate[string](`document.activeElement.name`)), "the focus is on the first")
 	require.Equal(t, 2, ask(b, chromedp.Evaluate[int](`document.querySelectorAll("[aria-invalid=true]").length`)))
-	require.Equal(t, d.page, ask(b, chromedp.Location()))
+	require.Equal(t, d.page+"?lang=es", ask(b, chromedp.Location()))
 
 	b.do(chromedp.SendKeys(chromedp.CSS("[name=name]"), "Ana <Peña> & Cía"), chromedp.SendKeys(chromedp.CSS("[name=email]"), "ana@ejemplo.mx"),
 		chromedp.SendKeys(chromedp.CSS("[name=phone]"), "55 1234 5678"), chromedp.SendKeys(chromedp.CSS("[name=message]"), "¿Sigue disponible?"))

@@ -19,7 +19,7 @@ import (
 // back with what was typed, and in the end there is a page with the folio.
 func TestAVisitorWithoutScript(t *testing.T) {
 	d := startDemo(t)
-	b := withoutScript(openBrowser(t))
+	b := withoutScript(openBrowser(t, inSpanish))
 	b.do(chromedp.Navigate(d.page))
 	b.press("#preguntar a")
 	b.awaits("#inquiry")
@@ -54,6 +54,35 @@ func TestAVisitorWithoutScript(t *testing.T) {
 	require.Contains(t, watch.read("tr[data-number] .who"), `Ana "<b>Peña`)
 	watch.quiet()
 }
+
+// Without a script, too, one press sets a mistyped address right, on the lead
+// that is on disk already.
+func TestAMistypedAddressWithoutScript(t *testing.T) {
+	d := startDemo(t)
+	b := withoutScript(openBrowser(t, inSpanish))
+	b.do(chromedp.Navigate(d.page + "sin-script"))
+	b.typeInto("#email", "ana@gmial.com")
+	b.press("#inquiry button")
+	b.awaits("#meant")
+	require.Equal(t, "¿Quisiste decir ana@gmail.com?", b.read("#meant"))
+	require.Equal(t, "http://"+d.relay+"/f/default", b.address(), "no address of a person's is in that of a page")
+	folio := number(t, b.read(".folio"))
+	b.press(".ask button")
+	eventually(t, "there is nothing left to ask", func() bool { return b.find("#meant") == 0 && b.find(".folio") != 0 })
+	require.Equal(t, folio, number(t, b.read(".folio")))
+	b.quiet()
+
+	watch := withoutScript(openTab(t, b.ctx))
+	eventually(t, "it arrives", func() bool {
+		watch.do(chromedp.Navigate(d.broker))
+		return watch.find("tr[data-number]") != 0
+	})
+	require.Contains(t, watch.read("tr[data-number] .who"), "ana@gmail.com")
+	require.Zero(t, watch.find("tr[data-number='2']"))
+}
+
+// inSpanish has a browser ask pages for Spanish.
+var inSpanish = chromedp.Flag("accept-lang", "es-MX")
 
 // scriptless is a tab that runs no script, not even those by which chromedp
 // finds elements.

@@ -21,7 +21,7 @@ import (
 func TestPictures(t *testing.T) {
 	d := startDemo(t)
 	v := visitor{browser: openBrowser(t)}
-	v.open(d.page, "form.leadrelay")
+	v.open(d.page+"?lang=es", "form.leadrelay")
 	v.see(1280, "light")
 	v.writeTo("name", "María José Ñ.", "email", "mj@correo.mx", "phone", "55 1234 5678")
 	keepPicture(t, "widget.png", v.picture(1280, 920))
@@ -34,7 +34,7 @@ func TestPictures(t *testing.T) {
 	v.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".lr-folio").textContent = "28 252 880 123"`)) // each time it is another
 	thanks := v.picture(390, 920)
 
-	v.open(d.page, "form.leadrelay")
+	v.open(d.page+"?lang=es", "form.leadrelay")
 	v.see(390, "dark")
 	v.writeTo("name", "María José Ñ.", "email", "mj@correo.mx", "message", "¿Sigue disponible?")
 	(&host{browser: v.browser}).offline(true)

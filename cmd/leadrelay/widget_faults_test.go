@@ -91,7 +91,7 @@ func TestTheWidgetWhenNothingWorks(t *testing.T) {
 	h.way.will(append([]snag{refuse(503), lose}, slices.Repeat([]snag{cut}, 100)...)...) // Chrome repeats some of them by itself
 	h.send()
 	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-notice .lr-links")))
-	require.Contains(t, h.text(".lr-notice"), "Tu mensaje aún no sale. Queda en este dispositivo")
+	require.Contains(t, h.text(".lr-notice"), "Tu mensaje aún no se envía. Queda en este dispositivo")
 	require.Equal(t, "Enviar de nuevo", h.text(".lr-button"))
 	for _, link := range ask(h.browser, chromedp.Evaluate[[]string](`[...document.querySelectorAll(".lr-notice a")].map((a) => a.href)`)) {
 		u, err := url.Parse(link)
@@ -136,7 +136,7 @@ func TestTheWidgetOffline(t *testing.T) {
 	h.offline(true)
 	h.send()
 	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-notice p")))
-	require.Contains(t, h.text(".lr-notice"), "sale en cuanto haya conexión")
+	require.Contains(t, h.text(".lr-notice"), "sale en cuanto se pueda")
 	require.Empty(t, h.way.posted())
 	h.offline(false)
 	l := h.thanked("EB-OF1")
@@ -244,15 +244,15 @@ func TestTheWidgetWhereScriptsMayNotRead(t *testing.T) {
 	require.Equal(t, "Visita", h.process.about("EB-CO2")[0].Extra[0].Value)
 }
 
-// It waits for a connection only while there is none.
+// It does not say that it waits for a connection: there may be one.
 func TestTheWidgetSaysWhatItWaitsFor(t *testing.T) {
 	h := openHost(t)
 	h.show(h.tag(`data-property-id="EB-WA1"`), hasty)
 	h.write("¿Sigue disponible?")
 	h.way.will(slices.Repeat([]snag{refuse(503)}, 100)...)
 	h.send()
-	eventually(t, "it says that it did not leave", func() bool { return strings.Contains(h.text(".lr-notice"), "Tu mensaje aún no sale.") })
-	require.Contains(t, h.text(".lr-notice"), "lo intentamos de nuevo")
+	eventually(t, "it says that it did not leave", func() bool { return strings.Contains(h.text(".lr-notice"), "Tu mensaje aún no se envía.") })
+	require.Contains(t, h.text(".lr-notice"), "sale en cuanto se pueda")
 	require.NotContains(t, h.text(".lr-notice"), "conexión")
 	h.way.will()
 	h.thanked("EB-WA1")

@@ -49,7 +49,7 @@ func TestTheWidgetInFirefox(t *testing.T) {
 			v := visit{address, map[string]string{"name": "Ana López", "email": "ana@ejemplo.mx", "message": "¿Sigue disponible?"}}
 			s := v.with(t, dir)
 			require.Contains(t, s.Version, "firefox")
-			require.Equal(t, map[string]string{"email": "Completa este dato.", "message": "Completa este dato."}, s.Errors)
+			require.Equal(t, map[string]string{"email": "Escribe el correo completo, por ejemplo nombre@ejemplo.com.", "message": "Completa este dato."}, s.Errors)
 			require.Equal(t, "email", s.Focused)
 			require.Contains(t, s.Thanks, "Recibimos tu mensaje")
 			require.Equal(t, v.Address, s.Address)

@@ -9,7 +9,7 @@ export interface LeadRelayOptions {
   title?: string;
   /** The text that the message begins with. */
   message?: string;
-  /** The fields that must be filled in, separated by blanks: "email message" unless said otherwise. */
+  /** The fields that must be filled in, separated by blanks, "email|phone" for one of the two: "email message" unless said otherwise. */
   require?: string;
   /** The agency's number, for a link that opens WhatsApp with the text filled in. */
   whatsapp?: string;

@@ -5,27 +5,25 @@
   const words = {
     es: {
       title: "Pregunta por esta propiedad", name: "Tu nombre", email: "Correo electrónico", phone: "Teléfono o WhatsApp", message: "Mensaje",
-      optional: "opcional", sample: "Hola, me interesa esta propiedad. ¿Sigue disponible? Me gustaría visitarla.",
-      send: "Enviar mensaje", sending: "Enviando…", slow: "Conexión lenta; seguimos intentando.", again: "Enviar de nuevo",
+      optional: "opcional", either: "uno de los dos", sample: "Hola, me interesa esta propiedad. ¿Sigue disponible? Me gustaría visitarla.",
+      send: "Enviar mensaje", sending: "Enviando…", slow: "Conexión lenta…", again: "Enviar de nuevo",
       consent: "Al enviar aceptas el", privacy: "aviso de privacidad", missing: "Completa este dato.",
       badEmail: "Escribe el correo completo, por ejemplo nombre@ejemplo.com.", mend: "Corrige lo marcado y envía de nuevo.",
-      done: "Recibimos tu mensaje", next: "Pronto te responden. Tu folio, si llamas:", more: "Escribir otro mensaje",
-      kept: "Tu mensaje aún no sale. Queda en este dispositivo y sale en cuanto haya conexión, también si vuelves hoy.",
-      later: "Tu mensaje aún no sale. Queda en este dispositivo y lo intentamos de nuevo, también si vuelves hoy.",
+      done: "Recibimos tu mensaje", next: "Pronto te contactarán. Si llamas, menciona este folio:", more: "Escribir otro mensaje",
+      stays: "Tu mensaje aún no se envía. Queda en este dispositivo y sale en cuanto se pueda.",
       failed: "No pudimos enviar tu mensaje. Inténtalo de nuevo en un minuto; no perdimos lo que escribiste.",
-      call: "Llamar", mail: "Correo",
+      call: "Llamar",
     },
     en: {
       title: "Ask about this property", name: "Your name", email: "Email", phone: "Phone or WhatsApp", message: "Message",
-      optional: "optional", sample: "Hello, I am interested in this property. Is it still available? I would like to visit it.",
-      send: "Send message", sending: "Sending…", slow: "Slow connection; we keep trying.", again: "Send again",
+      optional: "optional", either: "one of the two", sample: "Hello, I am interested in this property. Is it still available? I would like to visit it.",
+      send: "Send message", sending: "Sending…", slow: "Slow connection…", again: "Send again",
       consent: "By sending you accept the", privacy: "privacy notice", missing: "Fill this in.",
       badEmail: "Write the whole address, such as name@example.com.", mend: "Correct what is marked and send again.",
-      done: "We received your message", next: "You will hear back soon. Your reference, if you call:", more: "Write another message",
-      kept: "Your message is not sent yet. It stays on this device and leaves once there is a connection, also if you come back today.",
-      later: "Your message is not sent yet. It stays on this device and we try again, also if you come back today.",
+      done: "We received your message", next: "You will hear back soon. If you call, mention this number:", more: "Write another message",
+      stays: "Your message is not sent yet. It stays on this device and leaves as soon as it can.",
       failed: "We could not send your message. Try again in a minute; nothing you wrote is lost.",
-      call: "Call", mail: "Email",
+      call: "Call",
     },
   };
 
@@ -34,7 +32,7 @@
 .leadrelay :where(:not(.lr-probe)){box-sizing:border-box;float:none;margin:0;padding:0;font:inherit;color:inherit;letter-spacing:inherit;text-align:inherit;text-transform:none}
 [data-leadrelay-sent],.leadrelay [hidden]{display:none!important}
 .leadrelay,.lr-error{--lr-accent:var(--leadrelay-accent,var(--lr-link,currentColor));--lr-bad:var(--leadrelay-error,color-mix(in srgb,#e02a1f 62%,currentColor))}
-.leadrelay .lr-title{margin-bottom:.2em;font-size:1.25em;font-weight:650;line-height:1.25}
+.leadrelay .lr-title{outline:0;margin-bottom:.2em;font-size:1.25em;font-weight:650;line-height:1.25}
 .leadrelay .lr-field{display:block;width:auto;margin-top:1em}
 .leadrelay .lr-label{font-weight:560}
 .leadrelay .lr-input.lr-input,.leadrelay .lr-button.lr-button{display:block;width:100%;max-width:none;min-height:48px;height:auto;margin-top:.3em;padding:10px 12px;font-size:max(16px,1em);background:color-mix(in srgb,currentColor 4%,transparent);border:1px solid;border-color:color-mix(in srgb,currentColor 55%,transparent);border-radius:var(--leadrelay-radius,10px)}
@@ -51,7 +49,6 @@
 .lr-links{display:flex;flex-wrap:wrap;gap:0 1.2em}
 .leadrelay .lr-links>*{display:grid;place-items:center;min-width:44px;min-height:44px;background:none;border:0;cursor:pointer}
 .lr-notice:has(a)~.lr-links{display:none}
-.lr-done .lr-title{outline:0}
 .lr-done .lr-title::before{content:"✓";display:grid;place-content:center;width:2em;height:2em;margin-bottom:.5em;border:2px solid;border-radius:50%}
 .leadrelay .lr-probe{padding:0;border:0;width:1px;position:absolute;visibility:hidden;transition:none;outline-color:color-mix(in srgb,var(--leadrelay-accent,currentColor),red 0%)}
 @media (prefers-color-scheme:dark){.leadrelay .lr-probe{width:2px}}
@@ -98,7 +95,7 @@
 
   const earlier = window.LeadRelay, other = earlier?.relay;
   if (!base || (other && other !== base)) {
-    return console.error(`leadrelay: no form. ${other ?? "The tag lacks data-relay"}`);
+    return console.error("leadrelay:", other ?? "no data-relay");
   }
   if (other) return earlier.scan(tag); // loaded twice
 
@@ -223,16 +220,12 @@
       if (this.kept) return;
       this.kept = load(this.key) ?? bare();
       if (this.kept.values) this.restore(bare(this.kept.values));
-      if (this.kept.waits) this.say(this.waits);
-    }
-
-    get waits() {
-      return navigator.onLine ? this.words.later : this.words.kept;
+      if (this.kept.waits) this.say(this.words.stays);
     }
 
     handleEvent(event) {
       this.recall();
-      this[event.type](event);
+      this[event.type]?.(event);
     }
 
     get controls() {
@@ -260,10 +253,13 @@
 
     restore(values) {
       for (const one of this.texts()) {
-        if (!values[one.name] || one.value !== one.defaultValue) continue;
-        Reflect.set(Object.getPrototypeOf(one), "value", values[one.name], one); // React hides it behind its own
-        one.dispatchEvent(new Event("input", bare({ bubbles: true })));
+        if (values[one.name] && one.value === one.defaultValue) this.fill(one, values[one.name]);
       }
+    }
+
+    fill(one, value) {
+      Reflect.set(Object.getPrototypeOf(one), "value", value, one); // React hides it behind its own
+      one.dispatchEvent(new Event("input", bare({ bubbles: true })));
     }
 
     input({ target, isTrusted }) {
@@ -298,6 +294,7 @@
       }
       kept.waits = 1;
       const isSafe = this.keep();
+      if (isSafe && this.doubts?.()) return; // who leaves now has sent it
       this.setBusy(true);
       const slow = setTimeout(() => this.say(words.slow), 5e3);
       const { status, answer } = await deliver(this.to, kept.body + tokens);
@@ -309,7 +306,7 @@
         return isHere ? this.answered(status, answer) : settle(this.key, kept, status, answer);
       }
       const links = contacts(this.options, [this.property, ...this.texts().map(({ value }) => value)]);
-      this.say(isSafe && !isBlocked ? this.waits : words.failed, links);
+      this.say(isSafe && !isBlocked ? words.stays : words.failed, links);
       if (isBlocked) return this.leave();
       this.label(words.again);
       this.tell("error", { status });
@@ -339,7 +336,7 @@
       for (const [name, value] of own) if (value.trim) (/-response$/.test(name) ? tokens : pairs).append(name, value);
       const context = [...new URLSearchParams(location.search)].filter(([name]) => /^utm_\w+$/.test(name));
       // The property goes under a name that loses to the form's own, such as clave.
-      context.push(["propertyId", !pairs.has("property_id") && this.property], ["page_url", location.origin + location.pathname], ["_language", this.options.locale]);
+      context.push(["propertyId", !pairs.has("property_id") && this.property], ["page_url", location.origin + location.pathname], ["_language", this.options.locale], ["_typed_email", this.typed]);
       for (const [name, value] of context) if (value && !pairs.has(name)) pairs.append(name, value);
       return [`${pairs}`, `&${tokens}`];
     }
@@ -349,7 +346,7 @@
       for (const { name, value, inputMode, type, required, willValidate, validity, validationMessage } of this.fields()) {
         const isBlank = validity.valueMissing || (required && !value?.trim());
         if (willValidate && (isBlank || !validity.valid)) {
-          wrong.push({ field: name, message: isBlank ? missing : [type, inputMode].includes("email") ? badEmail : validationMessage });
+          wrong.push({ field: name, message: [type, inputMode].includes("email") ? badEmail : isBlank ? missing : validationMessage });
         }
       }
       return wrong;
@@ -368,7 +365,7 @@
       if (this.isBusy || this.kept.body !== kept.body) return;
       if (!answer.ok || this.read()[0] === kept.text) return this.answered(status, answer);
       this.kept = bare({ values: this.kept.values }); // the visitor writes something else by now
-      this.say(`${this.words.done}. ${this.words.next} ${folio(answer)}`);
+      this.say(this.words.done, this.words.next, folio(answer));
     }
 
     refuse(errors, status = 0) {
@@ -438,27 +435,34 @@
       this.say();
       if (!this.tell("success", { remote_id: answer.remote_id })) return;
       if (options.next && form.isConnected) return location.assign(options.next);
-      const title = make("h2", { class: "lr-title", tabindex: -1 }, words.done), more = make("button", { type: "button" }, words.more);
-      this.thanks = make("div", { class: "leadrelay lr-done" }, title, make("p", {}, words.next), make("p", { class: "lr-folio" }, folio(answer)),
-        answer.hint && make("p", {}, answer.hint), make("div", { class: "lr-links" }, more));
-      more.addEventListener("click", () => {
-        this.thanks.remove();
-        this.thanks = null;
-        form.removeAttribute("data-leadrelay-sent");
-        this.fields()[0]?.focus();
-      });
+      const title = make("h2", { class: "lr-title", tabindex: -1 }, words.done);
+      const back = (text, then) => {
+        const button = make("button", { type: "button" }, text);
+        button.addEventListener("click", () => {
+          this.thanks.remove();
+          this.thanks = null;
+          form.removeAttribute("data-leadrelay-sent");
+          then();
+        });
+        return make("div", { class: "lr-links" }, button);
+      };
+      const one = answer.meant && this.texts().find(({ value }) => /^\S+@/.test(value));
+      this.thanks = make("div", { class: "leadrelay lr-done" }, title, one && back(answer.hint, () => {
+        this.typed = one.value;
+        this.fill(one, answer.meant);
+        this.send();
+      }), make("p", {}, words.next), make("p", { class: "lr-folio" }, folio(answer)), back(words.more, () => this.fields()[0]?.focus()));
       form.setAttribute("data-leadrelay-sent", "");
       form.after(this.thanks);
       title.focus();
     }
 
-    // The site's captcha comes once somebody begins to write. Without it the relay judges by other signs.
+    // What helps comes once somebody begins to write. Without it the relay judges by other signs,
+    // and asks later. A page that names our hash gets no other code, unless it wants a captcha.
     focusin() {
-      const { captcha, captchaKey } = this.options, spot = make("div", { class: "lr-field" });
-      if (!captcha || this.reset) return;
-      this.reset = () => {};
-      this.notice.after(spot);
-      import(`${base}{{captcha}}`).then(({ show }) => show(spot, captcha, captchaKey, script.nonce, (reset) => { this.reset = reset; })).catch(() => {});
+      this.focusin = null;
+      const { options } = this;
+      if (options.captcha || !script.integrity) import(`${base}{{helper}}`).then(({ help }) => help(this, this.safe, options, script.nonce), () => {});
     }
 
     // Without its place a form waits for the next that is like it; the page's own is let go.
@@ -496,7 +500,7 @@
     return make("div", { class: "lr-links" },
       digits && link(`https://wa.me/${digits}?text=${body}`, "WhatsApp"),
       phone && link("tel:" + phone.replace(/[^\d+]/g, ""), words[locale].call),
-      email && link(`mailto:${email}?body=${body}`, words[locale].mail));
+      email && link(`mailto:${email}?body=${body}`, words[locale].email));
   }
 
   const link = (href, name) => make("a", { href, target: "_blank" }, name);
@@ -505,9 +509,9 @@
   function build(options) {
     const t = words[options.locale], { privacy, propertyId = "", title = t.title, message = t.sample } = options;
     const field = (name, tag, attributes, ...children) => {
-      const required = (options.require ?? "email message").includes(name);
+      const asked = (options.require ?? "email message").split(/,| /).find((one) => one.split("|").includes(name)), required = asked === name;
       return make("label", { class: "lr-field" },
-        make("span", { class: "lr-label" }, t[name]), !required && ` (${t.optional})`,
+        make("span", { class: "lr-label" }, t[name]), !required && ` (${asked ? t.either : t.optional})`,
         make(tag, bare({ name, class: "lr-input", autocomplete: name === "phone" ? "tel" : name, required: required ? "" : null }, attributes), ...children));
     };
     return make("form", { class: "leadrelay", method: "post", action: `${base}f/${options.site}`, "data-leadrelay": "built" },
@@ -641,8 +645,9 @@
   function start() {
     isLate = [...page.querySelectorAll("script")].some((one) => one !== script && ((one.async && one.src.startsWith(location.origin)) || /\bimport\(/.test(one.text)));
     scan();
-    doc.addEventListener("securitypolicyviolation", ({ blockedURI }) => { isBlocked ||= blockedURI.startsWith(new URL(base).origin); });
+    doc.addEventListener("securitypolicyviolation", ({ blockedURI, violatedDirective }) => { isBlocked ||= violatedDirective[0] !== "s" && blockedURI.startsWith(new URL(base).origin); });
     addEventListener("online", flush);
+    addEventListener("pagehide", flush);
     idle(flush); // which forgets what is too old
     if (Array.isArray(earlier)) api.push(...earlier);
   }

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/lead"
+	"leadrelay/web"
+)
+
+// A mistyped address is asked about before it goes out: when its field is left,
+// and at the first press. Yes is one press, and so is no.
+func TestTheWidgetAsksAboutAMistypedAddress(t *testing.T) {
+	h := openHost(t)
+	show := func(property string) {
+		h.show(h.tag(`data-property-id="`+property+`"`), heard)
+		h.becomes(1, "form.leadrelay")
+	}
+	const question = ".lr-notice button"
+	leave := func() { h.run(`document.querySelector("[name=message]").focus()`) }
+
+	show("EB-HI1")
+	h.fill("email", " ana@GMIAL.com")
+	leave()
+	h.becomes(1, question)
+	require.Equal(t, "¿Quisiste decir ana@gmail.com?", h.text("[role=status]"))
+	require.Zero(t, h.count("[aria-invalid]"), "it is no error")
+	h.do(chromedp.Click(chromedp.CSS(question)))
+	require.Zero(t, h.count(question))
+	require.Equal(t, "ana@gmail.com", ask(h.browser, chromedp.Evaluate[string](`document.activeElement.value`)))
+	h.send()
+	require.Equal(t, "ana@gmail.com", *h.thanked("EB-HI1").Email)
+	require.Zero(t, h.count(".lr-done .lr-links + .lr-links"), "nothing is left to ask")
+
+	show("EB-HI2")
+	h.fill("email", "ana@hotmial.com")
+	h.awaitHelper()
+	h.send()
+	h.becomes(1, question)
+	require.Empty(t, h.process.about("EB-HI2"))
+	require.Contains(t, h.text("[role=status]"), "Si está bien como está, envía de nuevo.")
+	h.do(chromedp.Click(chromedp.CSS(question)))
+	require.Equal(t, "ana@hotmail.com", *h.thanked("EB-HI2").Email)
+
+	show("EB-HI3")
+	h.fill("email", "ana@hotmial.com")
+	h.awaitHelper()
+	h.send()
+	h.becomes(1, question)
+	h.send()
+	require.Equal(t, "ana@hotmial.com", *h.thanked("EB-HI3").Email, "the second press sends as typed")
+	h.do(chromedp.Click(chromedp.CSS(".lr-done .lr-links button")))
+	eventually(t, "it is set right after it was sent", func() bool {
+		leads := h.process.about("EB-HI3")
+		return len(leads) == 1 && *leads[0].Email == "ana@hotmail.com"
+	})
+	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-done")))
+	require.NotContains(t, h.text(".lr-done"), "Quisiste")
+	for _, what := range h.heard() {
+		require.NotContains(t, what, "ana@")
+	}
+	h.quiet()
+}
+
+// Who was asked and leaves has sent it.
+func TestWhoLeavesTheQuestionHasSent(t *testing.T) {
+	h := openHost(t)
+	h.show(h.tag(`data-property-id="EB-HL1"`))
+	h.fill("email", "ana@gmial.com")
+	h.awaitHelper()
+	h.send()
+	h.becomes(1, ".lr-notice button")
+	require.Empty(t, h.process.about("EB-HL1"))
+	h.do(chromedp.Navigate("about:blank"))
+	eventually(t, "it is sent as it was typed", func() bool {
+		leads := h.process.about("EB-HL1")
+		return len(leads) == 1 && *leads[0].Email == "ana@gmial.com"
+	})
+}
+
+// A page that lets no other script of ours run, or names the hash of this one,
+// has its question once the inquiry is sent.
+func TestTheQuestionComesLaterWithoutTheHelper(t *testing.T) {
+	h := openHost(t)
+	pinned := web.Snippet{Relay: h.relay, PropertyID: "EB-HP1"}.PinnedTag()
+	h.show(strings.Replace(pinned, "<script", `<script nonce="`+hostNonce+`"`, 1))
+	h.fill("email", "ana@gmial.com")
+	h.send()
+	require.Equal(t, "ana@gmial.com", *h.thanked("EB-HP1").Email)
+	require.Zero(t, ask(h.browser, chromedp.Evaluate[int](`performance.getEntriesByType("resource").filter(({ name }) => name.includes("/helper.")).length`)))
+	h.do(chromedp.Click(chromedp.CSS(".lr-done .lr-links button")))
+	eventually(t, "it is set right", func() bool {
+		leads := h.process.about("EB-HP1")
+		return len(leads) == 1 && *leads[0].Email == "ana@gmail.com"
+	})
+}
+
+// A site that wants one of two says so at both.
+func TestTheWidgetAsksForOneOfTwo(t *testing.T) {
+	h := openHost(t)
+	h.show(h.tag(`data-property-id="EB-OT1" data-require="message email|phone"`))
+	h.becomes(1, "form.leadrelay")
+	require.Equal(t, []string{"Tu nombre (opcional)", "Correo electrónico (uno de los dos)", "Teléfono o WhatsApp (uno de los dos)", "Mensaje"}, ask(h.browser,
+		chromedp.Evaluate[[]string](`[...document.querySelectorAll(".lr-field")].map((one) => [...one.childNodes].filter((part) => !part.matches?.(".lr-input")).map((part) => part.textContent).join(""))`)))
+	require.Equal(t, 1, h.count(".lr-input[required]"))
+}
+
+// awaitHelper waits for what the widget loads when somebody begins to write.
+func (h *host) awaitHelper() {
+	h.t.Helper()
+	eventually(h.t, "the helper is there", func() bool {
+		return ask(h.browser, chromedp.Evaluate[bool](`performance.getEntriesByType("resource").some(({ name, responseEnd }) => name.includes("/helper.") && responseEnd)`))
+	})
+}
+
+// What the helper takes for mistyped is what the relay does.
+func TestTheHelperKnowsWhatTheRelayKnows(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join("..", "..", "internal", "lead", "typo.go"))
+	require.NoError(t, err)
+	var all []string
+	names := regexp.MustCompile(`"([a-z]{4,})": "[a-z]+"`).FindAllSubmatch(source, -1)
+	require.Greater(t, len(names), 40)
+	for _, name := range append(names, [][]byte{nil, []byte("gmail")}, [][]byte{nil, []byte("hotmail")}, [][]byte{nil, []byte("mail")}, [][]byte{nil, []byte("email")}) {
+		for _, end := range []string{"com", "con", "cm", "om", "cmo", "co", "vom", "xom", "com.mx", "con.mx", "cm.mx", "co.uk", "es", "mx", "fr", "net", "casas.mx", "constructor", "COM"} {
+			all = append(all, "Ana.Luz+x@"+string(name[1])+"."+end)
+		}
+	}
+	all = append(all, "", "ana", "ana@", "@gmial.com", "ana@gmial", " ana@gmial.com ", "ana@constructor.com", "ana@gmail.casas.mx", "a b@gmial.com")
+	asked, err := json.Marshal(all)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	helper, err := os.ReadFile(filepath.Join("..", "..", "web", "widget", "helper.js"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "helper.mjs"), helper, 0o600))
+	const script = `import { meantBy } from "./helper.mjs"; import { stdin } from "node:process"; let text = ""; for await (const part of stdin) text += part;
+		console.log(JSON.stringify(JSON.parse(text).map((one) => meantBy(one) ?? "")));`
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "run.mjs"), []byte(script), 0o600))
+	var meant []string
+	require.NoError(t, json.Unmarshal([]byte(runIn(t, dir, string(asked), "node", "run.mjs")), &meant))
+	for i, email := range all {
+		if strings.Contains(email, " ") && !strings.HasPrefix(email, " ") {
+			require.Empty(t, meant[i], "no relay takes it")
+			continue
+		}
+		require.Equal(t, lead.MeantEmail(email), meant[i], email)
+	}
+}
