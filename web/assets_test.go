@@ -61,15 +61,15 @@ func TestEveryAssetThatAPageNamesIsServed(t *testing.T) {
 		"form":     {func(b *bytes.Buffer) error { return RenderForm(b, sampleForm(locale.ES)) }, Assets()},
 		"thanks":   {func(b *bytes.Buffer) error { return RenderThanks(b, sampleThanks(locale.ES)) }, Assets()},
 		"problem":  {func(b *bytes.Buffer) error { return RenderProblem(b, retriableProblem(locale.ES)) }, Assets()},
-		"property": {func(b *bytes.Buffer) error { return RenderProperty(b, sampleProperty(false)) }, DemoAssets()},
+		"property": {func(b *bytes.Buffer) error { return RenderProperty(b, sampleProperty(locale.ES, false)) }, DemoAssets()},
 		"login":    {func(b *bytes.Buffer) error { return RenderLogin(b, LoginPage{}) }, ConsoleAssets()},
 		"sites":    {func(b *bytes.Buffer) error { return RenderSites(b, sampleSites(locale.ES)) }, ConsoleAssets()},
-		"plain":    {func(b *bytes.Buffer) error { return RenderProperty(b, sampleProperty(true)) }, DemoAssets()},
+		"plain":    {func(b *bytes.Buffer) error { return RenderProperty(b, sampleProperty(locale.ES, true)) }, DemoAssets()},
 	}
 	for name, page := range pages {
 		t.Run(name, func(t *testing.T) {
 			linked := parse(t, page.render).all(func(n *html.Node) bool {
-				isOurs := attr(n, "src") != sampleProperty(false).RelayURL+"/widget.js" // which has an origin of its own
+				isOurs := attr(n, "src") != sampleProperty(locale.ES, false).RelayURL+"/widget.js" // which has an origin of its own
 				return n.Data == "link" || n.Data == "script" && isOurs || n.Data == "img"
 			})
 			require.NotEmpty(t, linked)

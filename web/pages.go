@@ -31,7 +31,8 @@ type Field struct {
 	Value    string
 	Error    string // how to mend it; empty when it is fine
 	Required bool
-	Max      int // longest value in characters; 0 for no limit
+	Either   bool // it or another that is marked so
+	Max      int  // longest value in characters; 0 for no limit
 }
 
 // Pair is a posted field that is carried along unseen.
@@ -78,11 +79,22 @@ type RunningPage struct {
 
 // PropertyPage is the sample page of the demo.
 type PropertyPage struct {
+	Lang       locale.Lang
 	PageURL    string // its own address
 	RelayURL   string // where the widget comes from, and the inquiry goes to
 	BrokerURL  string // where the pretend EasyBroker shows what arrived
 	WaitingURL string // a frame that shows what waits at the relay
 	Plain      bool   // a form of HTML in place of the widget, and no script at all
+}
+
+// T picks the text of the visitor's language.
+func (p PropertyPage) T(es, en string) string { return pick(p.Lang, es, en) }
+
+func pick(l locale.Lang, es, en string) string {
+	if l == locale.EN {
+		return en
+	}
+	return es
 }
 
 var functions = template.FuncMap{"asset": AssetURL, "folio": Folio, "t": locale.Text}

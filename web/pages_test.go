@@ -28,6 +28,9 @@ func TestGoldenPages(t *testing.T) {
 			"form":        func(b *bytes.Buffer) error { return RenderForm(b, blank) },
 			"form-wrong":  func(b *bytes.Buffer) error { return RenderForm(b, wrong) },
 			"thanks":      func(b *bytes.Buffer) error { return RenderThanks(b, sampleThanks(l)) },
+			"property":    func(b *bytes.Buffer) error { return RenderProperty(b, sampleProperty(l, false)) },
+			"plain":       func(b *bytes.Buffer) error { return RenderProperty(b, sampleProperty(l, true)) },
+			"either":      func(b *bytes.Buffer) error { return RenderForm(b, eitherForm(l)) },
 			"meant":       func(b *bytes.Buffer) error { return RenderThanks(b, mistypedThanks(l)) },
 			"problem":     func(b *bytes.Buffer) error { return RenderProblem(b, lostProblem(l)) },
 			"running":     func(b *bytes.Buffer) error { return RenderRunning(b, RunningPage{Lang: l}) },
@@ -45,11 +48,6 @@ func TestGoldenPages(t *testing.T) {
 		for name, render := range pages {
 			t.Run(name+" in "+string(l), func(t *testing.T) { golden(t, name+"."+string(l)+".html", render) })
 		}
-	}
-	for name, isPlain := range map[string]bool{"property": false, "property-plain": true} {
-		t.Run(name, func(t *testing.T) {
-			golden(t, name+".html", func(b *bytes.Buffer) error { return RenderProperty(b, sampleProperty(isPlain)) })
-		})
 	}
 }
 
@@ -217,6 +215,13 @@ func sampleForm(l locale.Lang) FormPage {
 	}
 }
 
+func eitherForm(l locale.Lang) FormPage {
+	p := sampleForm(l)
+	p.Fields[1].Required = false
+	p.Fields[1].Either, p.Fields[2].Either = true, true
+	return p
+}
+
 func wrongForm(l locale.Lang) FormPage {
 	p := sampleForm(l)
 	p.Fields[0].Value = "María José Ñ."
@@ -267,6 +272,6 @@ func sampleSites(l locale.Lang) SitesPage {
 	}}
 }
 
-func sampleProperty(isPlain bool) PropertyPage {
-	return PropertyPage{PageURL: "http://127.0.0.1:8000/", RelayURL: "http://127.0.0.1:8080", BrokerURL: "http://127.0.0.1:8001/", WaitingURL: "/espera", Plain: isPlain}
+func sampleProperty(l locale.Lang, isPlain bool) PropertyPage {
+	return PropertyPage{Lang: l, PageURL: "http://127.0.0.1:8000/", RelayURL: "http://127.0.0.1:8080", BrokerURL: "http://127.0.0.1:8001/", WaitingURL: "/espera", Plain: isPlain}
 }

@@ -32,12 +32,7 @@ func Language(r *http.Request) locale.Lang {
 func RenderWaiting(w io.Writer, p WaitingPage) error { return waitingPage.Execute(w, p) }
 
 // T picks the text of the visitor's language.
-func (p WaitingPage) T(es, en string) string {
-	if p.Lang == locale.EN {
-		return en
-	}
-	return es
-}
+func (p WaitingPage) T(es, en string) string { return pick(p.Lang, es, en) }
 
 // Count says how many wait, and that they are safe.
 func (p WaitingPage) Count() string {

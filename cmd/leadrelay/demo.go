@@ -93,6 +93,7 @@ func demoConfig(dir, broker, page string) (config.Config, error) {
 		"LEADRELAY_DATABASE":       filepath.Join(dir, "leadrelay.db"),
 		"LEADRELAY_SOURCE":         "casas.example",
 		"LEADRELAY_ORIGINS":        "http://" + page,
+		"LEADRELAY_LOCALE":         "auto",
 		"LEADRELAY_OPERATOR_TOKEN": rand.Text(),
 		"LEADRELAY_DRAIN":          "0s",
 		// This EasyBroker's list never lags behind, and nobody waits for minutes to see how a fault ends.
@@ -144,9 +145,12 @@ func (s *sample) show(p web.PropertyPage, waiting http.Handler) {
 // propertyPage serves the page below a policy that allows it what it needs.
 func propertyPage(p web.PropertyPage, scripts string) http.HandlerFunc {
 	policy := "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action " + p.RelayURL + "; base-uri 'none'; frame-ancestors 'none'" + scripts
-	return func(w http.ResponseWriter, _ *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", policy)
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Vary", "Accept-Language")
+		p := p
+		p.Lang = web.Language(r)
 		_ = web.RenderProperty(w, p)
 	}
 }

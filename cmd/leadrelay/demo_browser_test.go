@@ -19,9 +19,9 @@ func TestTheDemoPageKeepsStill(t *testing.T) {
 	_, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: shifts})
 	require.NoError(t, err)
 	bringWidget := holdWidget(b)
-	for _, width := range []int64{390, 768, 1280} {
+	for i, width := range []int64{390, 768, 1280, 390, 768, 1280} {
 		b.do(chromedp.EmulateViewport(width, 2000))
-		_, err := chromedp.Call(b.ctx, page.Navigate, page.NavigateParams{URL: d.page})
+		_, err := chromedp.Call(b.ctx, page.Navigate, page.NavigateParams{URL: d.page + []string{"?lang=es", "?lang=en"}[i/3]})
 		require.NoError(t, err)
 		eventually(t, "the page is painted", func() bool {
 			return ask(b, chromedp.Evaluate[bool](`performance.getEntriesByName("first-contentful-paint").length === 1 && !window.LeadRelay`))
@@ -30,7 +30,7 @@ func TestTheDemoPageKeepsStill(t *testing.T) {
 		b.do(chromedp.WaitVisible(chromedp.CSS("form.leadrelay")))
 		// What a frame has moved is told after it.
 		const moved = `new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => tell(window.shifted)))))`
-		require.Zero(t, ask(b, chromedp.Evaluate[float64](moved, chromedp.EvalAwaitPromise)), "%d px", width)
+		require.Zero(t, ask(b, chromedp.Evaluate[float64](moved, chromedp.EvalAwaitPromise)), "%d px, %s", width, ask(b, chromedp.Location()))
 	}
 	b.quiet()
 }

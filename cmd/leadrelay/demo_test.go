@@ -56,6 +56,36 @@ func TestTheDemoOpensItsConsole(t *testing.T) {
 	require.Equal(t, d.console+"sites", answer.Request.URL.String())
 }
 
+// Who reads English is shown the demo in English: its page, what the relay says of
+// a form that is wrong, and its thanks.
+func TestTheDemoInEnglish(t *testing.T) {
+	d := startDemo(t)
+	read := func(method, address string, form url.Values) string {
+		request, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(form.Encode()))
+		require.NoError(t, err)
+		request.Header.Set("Accept-Language", "en-US,en;q=0.9")
+		request.Header.Set("Accept", "text/html")
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		answer, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		defer func() { _ = answer.Body.Close() }()
+		body, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		return string(body)
+	}
+	relay := "http://" + d.relay + "/f/default"
+	for _, page := range []string{d.page, d.page + "sin-script"} {
+		require.Contains(t, read("GET", page, nil), `<html lang="en">`)
+		require.Contains(t, read("GET", page, nil), "House with a garden")
+		require.Contains(t, pageAt(t, page), "Casa con jardín")
+	}
+	require.Contains(t, read("GET", relay, nil), "Ask about a property")
+	form := url.Values{"property_id": {"EB-AB1234"}, "email": {"ana@"}, "message": {"Hello"}}
+	require.Contains(t, read("POST", relay, form), "Fix one thing and send again")
+	form.Set("email", "ana@example.mx")
+	require.Contains(t, read("POST", relay, form), "We received your message")
+}
+
 // pageAt returns what is at an address.
 func pageAt(t *testing.T, address string) string {
 	t.Helper()

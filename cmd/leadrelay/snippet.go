@@ -78,19 +78,37 @@ func (c snippetCmd) snippet(s config.Site) snippet {
 	return snippet{HTML: tag.Tag(), Pinned: tag.PinnedTag(), Integrity: web.WidgetIntegrity()}
 }
 
+// required are the fields that a form of the site's must have, as the widget
+// reads them: "message email|phone". It has the property itself.
+func required(rules lead.Rules) string {
+	var names []string
+	for _, f := range []lead.Field{lead.Name, lead.Email, lead.Phone, lead.Message} {
+		if rules.Requires(f) {
+			names = append(names, string(f))
+		}
+	}
+	for _, either := range rules.Require {
+		if len(either) > 1 && !slices.Contains(either, lead.PropertyID) {
+			names = append(names, strings.Join(texts(either), "|"))
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+func texts(fields []lead.Field) (all []string) {
+	for _, f := range fields {
+		all = append(all, string(f))
+	}
+	return all
+}
+
 // snippetOf is the widget's tag with what the site's settings ask of its form.
 func snippetOf(s config.Site) web.Snippet {
 	tag := web.Snippet{PrivacyURL: s.Privacy}
 	if s.ID != site.Default {
 		tag.Site = s.ID
 	}
-	var required []string
-	for _, f := range []lead.Field{lead.Name, lead.Email, lead.Phone, lead.Message} {
-		if s.Rules.Requires(f) {
-			required = append(required, string(f))
-		}
-	}
-	if names := strings.Join(required, " "); names != "email message" {
+	if names := required(s.Rules); names != "email message" {
 		tag.Require = names
 	}
 	if s.CaptchaSiteKey != "" {

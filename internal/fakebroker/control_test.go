@@ -164,6 +164,9 @@ func TestThePageShowsWhatArrived(t *testing.T) {
 	b.Misbehave(fakebroker.Faults{ListLag: fakebroker.Duration(time.Minute), Trouble: []fakebroker.Trouble{{Do: "status", Status: 503}}})
 	w := call(b.Broker, "GET", "/?lang=en", "")
 	page := w.Body.String()
+	b.Misbehave(fakebroker.Faults{Trouble: []fakebroker.Trouble{{Do: "status", Status: 503}}})
+	require.Contains(t, call(b.Broker, "GET", "/?lang=es", "").Body.String(), "Responde a todo que está fuera de servicio.")
+	require.NotContains(t, call(b.Broker, "GET", "/?lang=es", "").Body.String(), "do status")
 	for _, want := range []string{"28\u00a0252\u00a0880\u00a0123", "EB-XXXX01", "ana@ejemplo.mx", "5559090909", "¿Sigue disponible?", "casas.mx", "repeated", "It fails on purpose", "list_lag 1m", "do status, status 503"} {
 		require.Contains(t, page, want)
 	}

@@ -106,6 +106,7 @@ type view struct {
 	Rows                    []row
 	Total, Twice, Swallowed int
 	Faults                  []string
+	Does                    string // what the fault does, where it is one that has words
 	Presets                 []button
 }
 
@@ -146,6 +147,9 @@ func (b *Broker) view(r *http.Request) view {
 	slices.Reverse(v.Rows)
 	v.Faults = faults.Words()
 	for _, p := range fault.Presets() {
+		if alone, err := (fault.Faults{}).WithPreset(p.Name); err == nil && slices.Equal(alone.Words(), v.Faults) {
+			v.Does = v.T(p.DoesES, p.DoesEN)
+		}
 		with, err := faults.WithPreset(p.Name)
 		v.Presets = append(v.Presets, button{p.Name, v.T(p.ES, p.EN), err == nil && slices.Equal(with.Words(), v.Faults)})
 	}

@@ -89,7 +89,7 @@ func (v *visit) consent() string {
 
 func (v *visit) field(key lead.Field, wrong []problem.Field) web.Field {
 	came := v.draft.Of(key)
-	f := web.Field{Key: string(key), Name: cmp.Or(came.Again, string(key)), Value: strings.ToValidUTF8(came.Value, ""), Required: v.desk.Rules.Requires(key)}
+	f := web.Field{Key: string(key), Name: cmp.Or(came.Again, string(key)), Value: strings.ToValidUTF8(came.Value, ""), Required: v.desk.Rules.Requires(key), Either: v.desk.Rules.Accepts(key)}
 	for _, e := range wrong {
 		if e.Field == f.Key {
 			f.Error = e.Message

@@ -263,6 +263,17 @@ func TestThanks(t *testing.T) {
 	}
 }
 
+// A site that wants one of two says so at both.
+func TestTheFormAsksForOneOfTwo(t *testing.T) {
+	d := newRelay(t)
+	page := d.ask("GET", "/f/homes", "", "Accept-Language", "es").Body.String()
+	require.Contains(t, page, `Correo electrónico <span class="optional">(uno de los dos)</span>`)
+	require.Contains(t, page, `Teléfono o WhatsApp <span class="optional">(uno de los dos)</span>`)
+	require.NotContains(t, d.ask("GET", "/f/casas", "").Body.String(), "uno de los dos")
+	wrong := d.ask("POST", "/f/homes", "name=Ana", "Content-Type", formType, "Accept", "text/html", "Accept-Language", "es").Body.String()
+	require.Equal(t, 2, strings.Count(wrong, "Escribe tu correo o tu teléfono para poder responderte."))
+}
+
 // agency is a door for a site with all that its pages can show.
 func agency(t *testing.T) *relay {
 	t.Helper()

@@ -80,6 +80,13 @@ func (r Rules) Requires(f Field) bool {
 	})
 }
 
+// Accepts reports whether f may be there in place of another.
+func (r Rules) Accepts(f Field) bool {
+	return slices.ContainsFunc(r.Require, func(either []Field) bool {
+		return len(either) > 1 && slices.Contains(either, f)
+	})
+}
+
 // admit cleans the inquiry and checks it. The error is an [*InvalidError].
 func (r Rules) admit(q *Inquiry) error {
 	wrong := clean(q)

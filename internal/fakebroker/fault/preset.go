@@ -9,20 +9,21 @@ import (
 	"time"
 )
 
-// Preset is a fault that is known by a name, with its words in Spanish and English.
-type Preset struct{ Name, ES, EN string }
+// Preset is a fault that is known by a name. Its words in Spanish and English
+// are for a button, and for what it does.
+type Preset struct{ Name, ES, EN, DoesES, DoesEN string }
 
 // Presets are the most useful ones, the healthy state first.
 func Presets() []Preset {
 	return []Preset{
-		{"healthy", "Funciona", "Healthy"},
-		{"slow", "Lento, 5 s", "Slow, 5 s"},
-		{"down", "Caído, 503", "Down, 503"},
-		{"hang", "Guarda y calla", "Keeps, then hangs"},
-		{"401", "Clave rechazada, 401", "Key refused, 401"},
-		{"429", "Demasiadas llamadas, 429", "Too many calls, 429"},
-		{NoNextPage, "Lista sin página siguiente", "List without a next page"},
-		{LowTotal, "Lista con total de menos", "List with too low a total"},
+		{Name: "healthy", ES: "Funciona", EN: "Healthy"},
+		{"slow", "Lento, 5 s", "Slow, 5 s", "Tarda cinco segundos en responder.", "It takes five seconds to answer."},
+		{"down", "Caído, 503", "Down, 503", "Responde a todo que está fuera de servicio.", "It says that it is out of service, whatever it is asked."},
+		{"hang", "Guarda y no responde", "Keeps, then hangs", "Guarda el mensaje y no responde: leadrelay no puede saber si llegó.", "It keeps the message and does not answer: leadrelay cannot know whether it arrived."},
+		{"401", "Clave rechazada, 401", "Key refused, 401", "Rechaza la clave de leadrelay.", "It refuses leadrelay's key."},
+		{"429", "Demasiadas llamadas, 429", "Too many calls, 429", "Dice que son demasiadas llamadas.", "It says that there are too many calls."},
+		{NoNextPage, "Lista sin página siguiente", "List without a next page", "Su lista acaba en la primera página, aunque haya más.", "Its list ends with the first page, though there is more."},
+		{LowTotal, "Lista con total de menos", "List with too low a total", "Su lista dice que hay menos de lo que hay.", "Its list says that there is less than there is."},
 	}
 }
 
