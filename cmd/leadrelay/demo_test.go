@@ -84,6 +84,9 @@ func TestTheDemoInEnglish(t *testing.T) {
 	require.Contains(t, read("POST", relay, form), "Fix one thing and send again")
 	form.Set("email", "ana@example.mx")
 	require.Contains(t, read("POST", relay, form), "We received your message")
+	form.Set("email", "ana@gmial.com")
+	require.Contains(t, read("POST", relay, form), "Did you mean ana@gmail.com?")
+	eventually(t, "the page says why it waits", func() bool { return strings.Contains(pageAt(t, d.page+"espera?lang=en"), "Its address looks mistyped") })
 }
 
 // pageAt returns what is at an address.

@@ -38,6 +38,9 @@ func (r relay) tellWaiting(req *http.Request, p *web.WaitingPage) error {
 		for _, l := range leads {
 			if p.Leads++; p.Next.IsZero() || l.DueAt.Before(p.Next) {
 				p.Next, p.Why = l.DueAt, string(state)
+				if l.MeantEmail() != "" && l.DueAt.Sub(l.ReceivedAt) == time.Minute {
+					p.Why = "mistyped"
+				}
 			}
 		}
 	}

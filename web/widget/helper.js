@@ -76,6 +76,7 @@ function watch(inquiry, form, { meant, asTyped }) {
     if (!field || asked === field.value) return false;
     asked = field.value;
     ask(field, meantBy(asked), () => inquiry.send(), asTyped);
+    inquiry.notice.scrollIntoView({ block: "nearest" });
     return true;
   };
 }
