@@ -67,6 +67,11 @@ func (v visitor) walk(agency, form string) {
 	v.fill("property_id", "EB-AB1234")
 	v.send(".folio")
 	v.look(agency + ": thanks")
+	v.open(form+"?property_id=EB-AB1234", "button")
+	v.fill("email", "mariajose.nandu.de.la.garza@gmial.com")
+	v.fill("message", "¿Sigue disponible? "+agency+v.lang)
+	v.send(".ask")
+	v.look(agency + ": mistyped")
 	v.open(form+"/nada", ".mark.bad")
 	v.look(agency + ": not found")
 }
