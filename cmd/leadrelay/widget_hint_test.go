@@ -102,6 +102,18 @@ func TestTheQuestionComesLaterWithoutTheHelper(t *testing.T) {
 	})
 }
 
+// A page whose policy lets no other script of ours run has not forbidden to post.
+func TestABlockedHelperIsNoBlockedPost(t *testing.T) {
+	h := openHost(t)
+	h.show(h.tag(`data-property-id="EB-HB1"`), `<meta http-equiv="Content-Security-Policy" content="script-src `+h.relay+`/widget.js">`)
+	h.fill("email", "ana@gmial.com")
+	h.offline(true)
+	h.send()
+	eventually(t, "it waits on the page", func() bool { return strings.Contains(h.text(".lr-notice"), "Tu mensaje aún no se envía.") })
+	h.offline(false)
+	require.Equal(t, "ana@gmial.com", *h.thanked("EB-HB1").Email)
+}
+
 // A site that wants one of two says so at both.
 func TestTheWidgetAsksForOneOfTwo(t *testing.T) {
 	h := openHost(t)
