@@ -231,6 +231,9 @@ func printStory(w io.Writer, s console.Story, asJSON bool) error {
 			_, _ = fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
 		}
 	}
+	if s.LeftOut > 0 {
+		_, _ = fmt.Fprintf(table, "attempts\t%d, of which %d are not kept\n", len(s.Attempts)+s.LeftOut, s.LeftOut)
+	}
 	for _, a := range s.Attempts {
 		_, _ = fmt.Fprintf(table, "attempt %d\t%s  %s  %s\n", a.Number, local(a.BegunAt), plain(a.Outcome), plain(a.Detail))
 	}

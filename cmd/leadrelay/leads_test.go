@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -67,4 +68,17 @@ func TestLeadsAreListedOverManyPages(t *testing.T) {
 	table := strings.Split(strings.TrimSpace(list()), "\n")
 	require.Len(t, table, 1+len(leads))
 	require.Contains(t, table[10], "Ana <9>")
+}
+
+// A lead of very many attempts says how many of them are not there.
+func TestALeadOfManyAttemptsIsShown(t *testing.T) {
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	s := console.Story{Attempts: []console.Attempt{{Number: 1, BegunAt: &at}, {Number: 9, BegunAt: &at}}, LeftOut: 7}
+	var out bytes.Buffer
+	require.NoError(t, printStory(&out, s, false))
+	require.Regexp(t, `\nattempts +9, of which 7 are not kept\nattempt 1 .*\nattempt 9 `, out.String())
+	s.LeftOut = 0
+	out.Reset()
+	require.NoError(t, printStory(&out, s, false))
+	require.NotContains(t, out.String(), "not kept")
 }

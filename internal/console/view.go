@@ -37,6 +37,7 @@ type Story struct {
 	Context  map[string]string `json:"context"` // where it came from; empty: nothing is known
 	Extra    []lead.Pair       `json:"extra"`   // the form's other fields, in its order
 	Attempts []Attempt         `json:"attempts"`
+	LeftOut  int               `json:"left_out"` // how many more attempts there were, between the first and the newest
 }
 
 // Attempt is one POST to EasyBroker.
@@ -70,6 +71,9 @@ func story(l lead.Lead, attempts []lead.Attempt) Story {
 	}
 	if s.Extra == nil {
 		s.Extra = []lead.Pair{}
+	}
+	if n := len(attempts); n > 0 {
+		s.LeftOut = attempts[n-1].Number - n
 	}
 	return s
 }

@@ -82,16 +82,31 @@ func TestALeadInEachState(t *testing.T) {
 				d.settle(claim, *tt.settle)
 			}
 			members := leadJSON(id, tt.state, tt.reason, tt.next, tt.delivered, tt.confirmed)
-			requireJSON(t, `{`+members+`,"context":{},"extra":[],"attempts":[`+tt.attempts+`]}`, d.get("/api/v1/leads/"+id.String()).Body.String())
+			requireJSON(t, `{`+members+`,"context":{},"extra":[],"attempts":[`+tt.attempts+`],"left_out":0}`, d.get("/api/v1/leads/"+id.String()).Body.String())
 			requireJSON(t, `{"leads":[{`+members+`}],"next_cursor":null}`, d.get("/api/v1/leads").Body.String())
 		})
 	}
 }
 
+// What is not kept of many attempts is told.
+func TestALeadOfManyAttempts(t *testing.T) {
+	d := newDesk(t)
+	id := d.keep(0, lead.Inquiry{})
+	const attempts, kept = 104, 101
+	for n := range attempts {
+		d.settle(d.begin(), lead.Settlement{
+			State: lead.Queued, At: noon, DueAt: noon, Attempt: &lead.Attempt{Number: n + 1, EndedAt: noon, Outcome: lead.OutcomeDeferred},
+		})
+	}
+	s := d.moved(d.get("/api/v1/leads/" + id.String()))
+	require.Len(t, s.Attempts, kept)
+	require.Equal(t, attempts-kept, s.LeftOut)
+}
+
 func TestALeadBeforeItsFirstAttempt(t *testing.T) {
 	d := newDesk(t)
 	id := d.keep(0, lead.Inquiry{})
-	requireJSON(t, `{`+leadJSON(id, "queued", "null", atNoon, "null", "null")+`,"context":{},"extra":[],"attempts":[]}`, d.get("/api/v1/leads/"+id.String()).Body.String())
+	requireJSON(t, `{`+leadJSON(id, "queued", "null", atNoon, "null", "null")+`,"context":{},"extra":[],"attempts":[],"left_out":0}`, d.get("/api/v1/leads/"+id.String()).Body.String())
 }
 
 // What the form told besides is shown with the one lead, not in lists.
@@ -103,7 +118,7 @@ func TestWhatCameWithALead(t *testing.T) {
 	})
 	members := leadJSON(id, "queued", "null", atNoon, "null", "null")
 	requireJSON(t, `{`+members+`,"context":{"page_url":"https://casas.mx/1","utm_source":"feria"},`+
-		`"extra":[{"name":"¿Crédito?","value":"Infonavit"},{"name":"a","value":"1"}],"attempts":[]}`, d.get("/api/v1/leads/"+id.String()).Body.String())
+		`"extra":[{"name":"¿Crédito?","value":"Infonavit"},{"name":"a","value":"1"}],"attempts":[],"left_out":0}`, d.get("/api/v1/leads/"+id.String()).Body.String())
 	requireJSON(t, `{"leads":[{`+members+`}],"next_cursor":null}`, d.get("/api/v1/leads").Body.String())
 }
 

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// lookBatch is how many leads are looked for together.
+	// lookBatch is how many leads are looked for together, unless they are large.
 	lookBatch = 500
 	// lookLease is how long a batch may take.
 	lookLease = 5 * time.Minute
-	// lookPause stands between two batches that are not full, so that the next
+	// lookPause stands behind a batch that had all that was due, so that the next
 	// one is worth it.
 	lookPause = 3 * time.Second
 	// firstLook is when a delivered lead is looked for.
@@ -51,7 +51,8 @@ func (l *lane) lookAll(ctx context.Context) {
 			l.toLook.sleep(ctx, now.Add(time.Second))
 		case len(claims) > 0:
 			l.lookUp(ctx, claims)
-			if len(claims) < lookBatch {
+			isRest := due.IsZero() || due.After(wall)
+			if len(claims) < lookBatch && isRest {
 				l.pause(ctx, lookPause)
 			}
 		case due.IsZero():

@@ -118,8 +118,8 @@ type Claim struct {
 	Number int
 	// FirstAttempt and LastAttempt began when EasyBroker may first and last
 	// have taken the lead, and so many of its earlier attempts may have been
-	// taken. The last one ended at LastEnd, and LastStatus is what EasyBroker
-	// answered. They are zero before there was one.
+	// taken, of those that are kept. The last one ended at LastEnd, and LastStatus
+	// is what EasyBroker answered. They are zero before there was one.
 	FirstAttempt, LastAttempt, LastEnd time.Time
 	Perhaps                            int
 	Sent                               []Fingerprint // of those

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,6 +73,20 @@ func (r *Recent) IsNew(content lead.Digest, at time.Time) bool {
 	r.note(content, 1, at)
 	r.commit()
 	return !known
+}
+
+// Try gives a lead that many attempts, as a version left them that kept all.
+func Try(t *testing.T, s *Store, id lead.RemoteID, attempts int) {
+	t.Helper()
+	require.NoError(t, s.do(t.Context(), func(tx *sql.Tx) error {
+		_, err := tx.Exec(`WITH RECURSIVE n(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM n WHERE number < $2)
+			INSERT INTO attempts (remote_id, number, begun_at, ended_at, outcome, status, detail)
+			SELECT $1, number, number, number, 'deferred', 429, $3 FROM n`, int64(id), attempts, strings.Repeat("x", 500))
+		if err == nil {
+			_, err = tx.Exec(`UPDATE leads SET attempt = $1 WHERE remote_id = $2`, attempts, int64(id))
+		}
+		return err
+	}))
 }
 
 // Attempts is how many attempts are kept, of all leads.

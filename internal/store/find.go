@@ -12,8 +12,8 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// Find returns the lead and its attempts, oldest first. The error wraps
-// [lead.ErrNotFound] when there is no such lead.
+// Find returns the lead and its attempts that are kept, oldest first. The error
+// wraps [lead.ErrNotFound] when there is no such lead.
 func (s *Store) Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.Attempt, error) {
 	l, err := scanLead(s.people.QueryRowContext(ctx, `SELECT `+leadColumns+` FROM leads WHERE remote_id = $1`, int64(id)))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -27,27 +27,6 @@ func (s *Store) Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.A
 		return lead.Lead{}, nil, fmt.Errorf("find attempts: %w", err)
 	}
 	return l, attempts, nil
-}
-
-func (s *Store) attempts(ctx context.Context, id lead.RemoteID) ([]lead.Attempt, error) {
-	rows, err := s.people.QueryContext(ctx, `SELECT number, begun_at, ended_at, outcome, status, detail, sent
-		FROM attempts WHERE remote_id = $1 ORDER BY number`, int64(id))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var attempts []lead.Attempt
-	for rows.Next() {
-		var a lead.Attempt
-		var begun, ended sql.NullInt64
-		var sent []byte
-		if err := rows.Scan(&a.Number, &begun, &ended, &a.Outcome, &a.Status, &a.Detail, &sent); err != nil {
-			return nil, err
-		}
-		a.BegunAt, a.EndedAt, a.Sent = fromMillis(begun), fromMillis(ended), scanSent(sent)
-		attempts = append(attempts, a)
-	}
-	return attempts, rows.Err()
 }
 
 // Counts counts the leads of each site and state. It reads an index, not the

@@ -39,6 +39,9 @@ func (s *Store) Begin(ctx context.Context, site string, q lead.Due) (claims []le
 				return fmt.Errorf("intent: %w", err)
 			}
 			if c.Number > 1 {
+				if err := forgetAttempts(tx, c); err != nil {
+					return fmt.Errorf("forget attempts: %w", err)
+				}
 				if err := recall(tx, c); err != nil {
 					return fmt.Errorf("recall: %w", err)
 				}
@@ -55,27 +58,19 @@ func (s *Store) Begin(ctx context.Context, site string, q lead.Due) (claims []le
 	return begun, next, err
 }
 
-// Look takes up to q.N leads of the sites that are due for a look-up. Those
-// whose lease ran out in the middle of an attempt come back as doubtful, with
-// that attempt closed as unsure. When fewer are due, next is when another one
-// will be, or zero.
+// Look takes up to q.N leads of the sites that are due for a look-up, as far as
+// they have 1 MiB together. Those whose lease ran out in the middle of an attempt
+// come back as doubtful, with that attempt closed as unsure. When fewer than q.N
+// are taken, next is when another one is due, which may be now, or zero.
 func (s *Store) Look(ctx context.Context, sites []string, q lead.Due) (claims []lead.Claim, next time.Time, err error) {
 	if next, err = s.nextLook(ctx, sites, q); err != nil || next.IsZero() || next.After(q.Now) {
 		return nil, next, err
 	}
 	var due []lead.Claim // read only after a commit: the writer may outlive ctx
 	err = s.do(ctx, func(tx *sql.Tx) error {
-		due = due[:0]
-		for _, state := range lookStates {
-			for _, site := range sites {
-				rest := q
-				rest.N -= len(due)
-				taken, err := s.take(tx, site, state, rest)
-				if err != nil {
-					return err
-				}
-				due = append(due, taken...)
-			}
+		var err error
+		if due, err = s.takeToLook(tx, sites, q); err != nil {
+			return err
 		}
 		for i := range due {
 			if err := closeOpen(tx, &due[i], q.Now); err != nil {
@@ -94,6 +89,30 @@ func (s *Store) Look(ctx context.Context, sites []string, q lead.Due) (claims []
 		next, err = s.nextLook(ctx, sites, q)
 	}
 	return due, next, err
+}
+
+// takeToLook takes few leads at a time: SQLite holds all that a statement takes,
+// and whoever looks them up holds them for minutes.
+func (s *Store) takeToLook(tx *sql.Tx, sites []string, q lead.Due) (due []lead.Claim, err error) {
+	const step, mostBytes = 32, 1 << 20
+	size := 0
+	for _, state := range lookStates {
+		for _, site := range sites {
+			for more := true; more && len(due) < q.N && size < mostBytes; {
+				some := q
+				some.N = min(step, q.N-len(due))
+				taken, err := s.take(tx, site, state, some)
+				if err != nil {
+					return nil, err
+				}
+				for i := range taken {
+					size += sizeOf(&taken[i].Lead)
+				}
+				due, more = append(due, taken...), len(taken) == some.N
+			}
+		}
+	}
+	return due, nil
 }
 
 func (s *Store) nextLook(ctx context.Context, sites []string, q lead.Due) (next time.Time, err error) {
@@ -196,7 +215,7 @@ func closeOpen(tx *sql.Tx, c *lead.Claim, now time.Time) error {
 // between.
 func recall(tx *sql.Tx, c *lead.Claim) error {
 	rows, err := tx.Query(`SELECT begun_at, ended_at, outcome, status, sent FROM attempts
-		WHERE remote_id = $1 AND ended_at IS NOT NULL ORDER BY number`, int64(c.Lead.RemoteID))
+		WHERE remote_id = $1 AND ended_at IS NOT NULL AND `+keptAttempt+` ORDER BY number`, int64(c.Lead.RemoteID), newestAttempts)
 	if err != nil {
 		return err
 	}

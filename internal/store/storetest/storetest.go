@@ -38,6 +38,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"leads past their deadline fail, those due longest":      expired,
 		"look-ups come back with what may have been taken":       lookedUp,
 		"an intent says what will be sent":                       intent,
+		"of many attempts the newest are kept, and the first":    manyAttempts,
+		"a look-up takes no more than there is room for":         lookedUpByBytes,
 		"a settled lead is due when the settlement says":         settledLater,
 		"a delivered lead is never sent again":                   delivered,
 		"claims know of no other site":                           otherSite,
@@ -389,6 +391,65 @@ func settle(t *testing.T, s *store.Store, at time.Time, to lead.Settlement) lead
 	to.At = to.Attempt.EndedAt
 	require.NoError(t, s.Settle(t.Context(), c, to))
 	return c
+}
+
+// The first attempt that may have been taken is kept too: from its time on
+// EasyBroker's list is read.
+func manyAttempts(t *testing.T, s *store.Store) {
+	t.Helper()
+	const attempts, kept, unsure = 120, 102, 3
+	at := now()
+	id := keep(t, s, at)
+	for i := range attempts {
+		begun := at.Add(time.Duration(i) * time.Minute)
+		outcome := lead.OutcomeDeferred
+		if n := i + 1; n == unsure || n == attempts {
+			outcome = lead.OutcomeUnsure
+		}
+		settle(t, s, begun, lead.Settlement{State: lead.Queued, DueAt: begun, Attempt: &lead.Attempt{Outcome: outcome, Status: 429}})
+	}
+	_, all, err := s.Find(t.Context(), id)
+	require.NoError(t, err)
+	require.Len(t, all, kept)
+	require.Equal(t, []int{1, unsure, 21}, []int{all[0].Number, all[1].Number, all[2].Number})
+	require.Equal(t, attempts, all[kept-1].Number, "their numbers tell how many are left out")
+	require.Equal(t, at.Add((unsure-1)*time.Minute), all[1].BegunAt)
+
+	c := beginOne(t, s, at.Add(attempts*time.Minute))
+	require.Equal(t, attempts+1, c.Number)
+	require.Equal(t, at.Add((unsure-1)*time.Minute), c.FirstAttempt)
+	require.Equal(t, at.Add((attempts-1)*time.Minute), c.LastAttempt)
+	require.Equal(t, 2, c.Perhaps)
+	require.Len(t, c.Deferred, kept-3)
+}
+
+// A batch of large leads ends before the limit, and the rest is due at once.
+func lookedUpByBytes(t *testing.T, s *store.Store) {
+	t.Helper()
+	const leads, large = 150, 15 << 10
+	at := now()
+	for i := range leads {
+		l := Draft(t, at.Add(time.Duration(i)*time.Millisecond))
+		l.Extra = []lead.Pair{{Name: "notas", Value: strings.Repeat("x", large)}}
+		_, err := s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
+		require.NoError(t, err)
+	}
+	require.Len(t, begin(t, s, at.Add(time.Second), leads), leads)
+	ended := at.Add(time.Second + lease)
+	var got []lead.RemoteID
+	for more := true; more; {
+		claims, next, err := s.Look(t.Context(), []string{"lofts", site}, due(ended, leads))
+		require.NoError(t, err)
+		require.NotEmpty(t, claims)
+		require.LessOrEqual(t, len(claims)*large, 3<<19)
+		for _, c := range claims {
+			got = append(got, c.Lead.RemoteID)
+		}
+		more = !next.IsZero() && !next.After(ended)
+	}
+	require.Len(t, got, leads)
+	require.True(t, slices.IsSorted(got), "in the order in which they are due")
+	require.Empty(t, look(t, s, ended))
 }
 
 func settledLater(t *testing.T, s *store.Store) {
