@@ -27,10 +27,23 @@ type Ledger interface {
 type Auditor struct {
 	*Courier
 	ledger Ledger
+	turn   chan struct{} // holds one of those who command: the memory is for one
 }
 
 // NewAuditor returns an auditor for the courier's credentials.
-func NewAuditor(c *Courier, ledger Ledger) *Auditor { return &Auditor{c, ledger} }
+func NewAuditor(c *Courier, ledger Ledger) *Auditor {
+	return &Auditor{c, ledger, make(chan struct{}, 1)}
+}
+
+// await waits until no other command runs. Whoever has waited calls done.
+func (a *Auditor) await(ctx context.Context) (done func(), err error) {
+	select {
+	case a.turn <- struct{}{}:
+		return func() { <-a.turn }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for another command: %w", ctx.Err())
+	}
+}
 
 // stoppedError means that a credential's list cannot be read now.
 type stoppedError struct{ State, Reason string }
@@ -60,8 +73,11 @@ func (l *lane) awaitList(ctx context.Context) error {
 
 // readAll reads all of the list from a time on, however long it is.
 func (l *lane) readAll(ctx context.Context, q easybroker.Query, w wish) ([]easybroker.Listed, error) {
+	held := w.hold.bytes
 	r, err := l.read(ctx, q, w)
 	if errors.Is(err, errTooManyPages) {
+		r.items = nil
+		w.hold.backTo(held)
 		return l.readHalves(ctx, q, r, w)
 	}
 	return r.items, err
@@ -85,9 +101,6 @@ func (l *lane) readHalves(ctx context.Context, q easybroker.Query, some reading,
 	first, err := l.readAll(ctx, older, w)
 	if err != nil {
 		return nil, err
-	}
-	for _, item := range first {
-		w.held += sizeOf(item)
 	}
 	second, err := l.readAll(ctx, newer, w)
 	return distinct(slices.Concat(first, second)), err

@@ -92,6 +92,7 @@ type Courier struct {
 	broker Broker
 	opt    Options
 	clock  *clock
+	held   pool
 	lanes  []*lane
 	stops  map[string]*stop // by site
 	bySite map[string]*lane

@@ -26,10 +26,6 @@ const (
 	pageSize = 50
 	// readings is how often a list that changes while it is read is begun anew.
 	readings = 3
-	// mostHeld is how many bytes of a list are held at once: more than twenty
-	// thousand contact requests, or those that are asked for among four hundred
-	// thousand.
-	mostHeld = 16 << 20
 )
 
 var (
@@ -43,7 +39,7 @@ type wish struct {
 	some   bool                                 // what has just come in is enough, and a list that is longer or changes is no error
 	wanted func(easybroker.Listed) bool         // what is to be held; nil: all
 	enough func(items []easybroker.Listed) bool // the reading may stop; nil: never
-	held   int                                  // bytes that are held already of the same list
+	hold   *hold                                // what it holds counts there
 }
 
 // reading is what was read of a list.
@@ -55,7 +51,6 @@ type reading struct {
 	total   int             // that the last page told; -1 before the first one
 	over    bool            // a page had a next one though the total was reached
 	outside bool            // an item cannot be in the window
-	held    int             // bytes
 }
 
 // seed makes hashes that nobody outside can foresee.
@@ -63,7 +58,9 @@ var seed = maphash.MakeSeed()
 
 // read reads the list until the wish is fulfilled, or in full.
 func (l *lane) read(ctx context.Context, q easybroker.Query, w wish) (r reading, err error) {
+	held := w.hold.bytes
 	for range readings {
+		w.hold.backTo(held)
 		r, err = l.readOnce(ctx, q, w)
 		if !errors.Is(err, errMoving) {
 			break
@@ -78,7 +75,7 @@ func (l *lane) read(ctx context.Context, q easybroker.Query, w wish) (r reading,
 // readOnce turns the pages. Trouble with the credential that comes up between
 // two of them counts for the next one.
 func (l *lane) readOnce(ctx context.Context, q easybroker.Query, w wish) (reading, error) {
-	r := reading{known: map[uint64]bool{}, total: -1, held: w.held}
+	r := reading{known: map[uint64]bool{}, total: -1}
 	window, most := q, mostPages
 	if w.some {
 		most = fewPages
@@ -88,7 +85,7 @@ func (l *lane) readOnce(ctx context.Context, q easybroker.Query, w wish) (readin
 		if err != nil {
 			return r, err
 		}
-		err = r.add(page, window, w.wanted)
+		err = r.add(page, window, w)
 		if w.enough != nil && w.enough(r.items) {
 			return r, nil
 		}
@@ -119,22 +116,23 @@ func (l *lane) readPage(ctx context.Context, q easybroker.Query) (easybroker.Pag
 // counts as read in full only when it had as many different items as it said,
 // on every page, and its last page was the one that reached them. One whose next
 // page brings nothing new has no end worth waiting for.
-func (r *reading) add(page easybroker.Page, window easybroker.Query, wanted func(easybroker.Listed) bool) error {
+func (r *reading) add(page easybroker.Page, window easybroker.Query, w wish) error {
 	const hashed = 40 // bytes that a known item costs
 	before, moved := len(r.known), r.total >= 0 && page.Total != r.total
+	bytes := 0
 	for _, item := range page.Content {
 		item.HappenedAt = item.HappenedAt.UTC() // or equal times would be different ones
 		hash := maphash.Comparable(seed, item)
 		if r.known[hash] {
 			continue
 		}
-		r.known[hash], r.held = true, r.held+hashed
+		r.known[hash], bytes = true, bytes+hashed
 		r.outside = r.outside || isOutside(item, window)
-		if wanted == nil || wanted(item) {
-			r.items, r.held = append(r.items, item), r.held+sizeOf(item)
+		if w.wanted == nil || w.wanted(item) {
+			r.items, bytes = append(r.items, item), bytes+sizeOf(item)
 		}
 	}
-	if r.held > mostHeld {
+	if !w.hold.take(bytes) {
 		return errTooLarge
 	}
 	r.total = page.Total
@@ -149,16 +147,6 @@ func (r *reading) add(page easybroker.Page, window easybroker.Query, wanted func
 	}
 	r.whole = !page.More
 	return nil
-}
-
-// sizeOf is how many bytes it costs to hold the item, where it is compared, too.
-func sizeOf(item easybroker.Listed) int {
-	const around = 400
-	n := around
-	for _, text := range []string{item.PropertyID, item.Name, item.Email, item.Phone, item.Message, item.Source, item.Status} {
-		n += len(text)
-	}
-	return n
 }
 
 // asked wants what can be one of the leads: no item under another's remote_id.

@@ -118,7 +118,9 @@ func (l *lane) lookFor(ctx context.Context, group []lead.Claim, fresh bool) {
 	enough := func(items []easybroker.Listed) bool {
 		return !twins && !slices.ContainsFunc(group, func(c lead.Claim) bool { return len(l.matches(c, items)) == 0 })
 	}
-	w := wish{some: fresh, enough: enough, wanted: asked(l, group, func(c lead.Claim) lead.RemoteID { return c.Lead.RemoteID })}
+	hold := l.courier.hold()
+	defer hold.backTo(0)
+	w := wish{some: fresh, enough: enough, hold: hold, wanted: asked(l, group, func(c lead.Claim) lead.RemoteID { return c.Lead.RemoteID })}
 	reading, err := l.read(ctx, q, w)
 	if again := l.queryFor(group, fresh); err == nil && isWider(again, q) { // its Date tells only now how wrong our clock is
 		q = again
@@ -126,7 +128,7 @@ func (l *lane) lookFor(ctx context.Context, group []lead.Claim, fresh bool) {
 	}
 	if errors.Is(err, errTooManyPages) {
 		var all []easybroker.Listed
-		if all, err = l.readHalves(ctx, q, reading, wish{wanted: w.wanted}); err == nil {
+		if all, err = l.readHalves(ctx, q, reading, wish{wanted: w.wanted, hold: hold}); err == nil {
 			reading.items, reading.whole = all, true
 		}
 	}

@@ -23,6 +23,11 @@ const listsAtOnce = 4
 // send it again. A list that cannot be read in full is named in the report, and
 // says nothing of any lead.
 func (a *Auditor) Reconcile(ctx context.Context, since time.Time) (lead.Drift, error) {
+	done, err := a.await(ctx)
+	if err != nil {
+		return lead.Drift{}, err
+	}
+	defer done()
 	whole := lead.Drift{Since: since, ReadAt: a.clock.read()}
 	parts := make([]lead.Drift, len(a.lanes))
 	var lanes errgroup.Group
@@ -52,10 +57,13 @@ type audit struct {
 func (a *Auditor) compare(ctx context.Context, l *lane, since time.Time) (lead.Drift, error) {
 	began := l.courier.clock.read()
 	q := easybroker.Query{After: l.windowFrom(since)}
-	items, err := l.readAll(ctx, q, wish{})
+	hold := a.hold()
+	defer hold.backTo(0)
+	items, err := l.readAll(ctx, q, wish{hold: hold})
 	if errors.Is(err, errMoving) { // leads come in all the time; what is older stands still
 		q.Before = began.Add(l.ahead()).Add(-l.courier.opt.Settle)
-		items, err = l.readAll(ctx, q, wish{})
+		hold.backTo(0)
+		items, err = l.readAll(ctx, q, wish{hold: hold})
 	}
 	if ctx.Err() != nil {
 		return lead.Drift{}, ctx.Err()

@@ -38,8 +38,11 @@ func (l *lane) whoHasID(ctx context.Context, c lead.Claim, q easybroker.Query) (
 	if l.account.API != easybroker.Partner {
 		return nil, nil
 	}
+	hold := l.courier.hold()
+	defer hold.backTo(0)
 	reading, err := l.read(ctx, q, wish{
 		some:   true,
+		hold:   hold,
 		wanted: func(item easybroker.Listed) bool { return item.RemoteID == int64(c.Lead.RemoteID) },
 		enough: func(items []easybroker.Listed) bool { return len(items) > 0 },
 	})

@@ -37,6 +37,11 @@ const (
 // once. Of more than ten thousand leads it takes the oldest; left is how many
 // are left out.
 func (a *Auditor) Replay(ctx context.Context, f lead.Filter, dryRun bool) (all []lead.Replayed, left int, err error) {
+	done, err := a.await(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer done()
 	turns, left, err := a.listAll(ctx, f)
 	if err != nil {
 		return nil, 0, err
@@ -108,14 +113,17 @@ func (a *Auditor) listPage(ctx context.Context, f lead.Filter) ([]lead.Lead, boo
 // replayLane reads the list once for each property.
 func (a *Auditor) replayLane(ctx context.Context, l *lane, byProperty map[string][]turn, dryRun bool) error {
 	var stopped *stoppedError
+	hold := a.hold()
+	defer hold.backTo(0)
 	for property, turns := range byProperty {
 		if stopped != nil { // and will be for the others, too
 			block(turns, stopped)
 			continue
 		}
 		began := l.courier.clock.read()
+		hold.backTo(0)
 		items, err := l.readAll(ctx, easybroker.Query{PropertyID: property, After: lead.Epoch()},
-			wish{wanted: asked(l, turns, func(t turn) lead.RemoteID { return t.id })})
+			wish{hold: hold, wanted: asked(l, turns, func(t turn) lead.RemoteID { return t.id })})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -2,6 +2,7 @@ package easybroker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -109,10 +110,15 @@ type item struct {
 
 // mostItems is ten times the most that a page has for an account (ref), and a
 // page has two members. One of 4 MiB may hold a million items of nothing, and
-// each of them costs memory and time.
+// each of them costs memory and time. mostOfOne is how many bytes an item or a
+// member may have: the longest message that we send has 60 kB as escapes, and
+// what is decoded takes three times as much for the moment. mostText is what the
+// texts of all items have: twice as much as those of fifty can.
 const (
 	mostItems   = 500
 	mostMembers = 100
+	mostOfOne   = 128 << 10
+	mostText    = 2 << 20
 )
 
 // Neither quotes anything, since a list is full of visitors' data.
@@ -125,10 +131,10 @@ var (
 // that is there look absent. It reads item by item, and stops where there are
 // too many.
 func readPage(body io.Reader) (Page, error) {
-	d := json.NewDecoder(body)
+	d := newPageReader(body)
 	var pages *pagination
 	var out Page
-	err := eachMember(d, func(name string) error {
+	err := d.eachMember(func(name string) error {
 		switch {
 		case strings.EqualFold(name, "pagination"):
 			return d.Decode(&pages)
@@ -136,7 +142,7 @@ func readPage(body io.Reader) (Page, error) {
 			return errShape // of two lists nobody knows which is meant
 		case strings.EqualFold(name, "content"):
 			var err error
-			out.Content, err = readItems(d)
+			out.Content, err = d.readItems()
 			return err
 		}
 		return d.Decode(new(json.RawMessage))
@@ -152,11 +158,11 @@ func readPage(body io.Reader) (Page, error) {
 }
 
 // eachMember reads the one object that there is; read takes each member's value.
-func eachMember(d *json.Decoder, read func(name string) error) error {
-	if err := expect(d, '{'); err != nil {
+func (d *pageReader) eachMember(read func(name string) error) error {
+	if err := d.expect('{'); err != nil {
 		return err
 	}
-	for n := 1; d.More(); n++ {
+	for n := 1; d.more(); n++ {
 		name, err := d.Token()
 		if err != nil {
 			return err
@@ -168,7 +174,7 @@ func eachMember(d *json.Decoder, read func(name string) error) error {
 			return err
 		}
 	}
-	if err := expect(d, '}'); err != nil {
+	if err := d.expect('}'); err != nil {
 		return err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
@@ -177,30 +183,68 @@ func eachMember(d *json.Decoder, read func(name string) error) error {
 	return nil
 }
 
-func readItems(d *json.Decoder) ([]Listed, error) {
-	if err := expect(d, '['); err != nil {
+func (d *pageReader) readItems() ([]Listed, error) {
+	if err := d.expect('['); err != nil {
 		return nil, err
 	}
 	items := []Listed{}
-	for d.More() {
+	for text := 0; d.more(); {
 		if len(items) == mostItems {
 			return nil, errMany
 		}
 		var it *item
 		if err := d.Decode(&it); err != nil || it == nil {
-			return nil, errShape
+			return nil, cmp.Or(d.body.err, errShape)
+		}
+		if text += it.size(); text > mostText {
+			return nil, errMany
 		}
 		items = append(items, it.listed())
 	}
-	return items, expect(d, ']')
+	return items, d.expect(']')
 }
 
-func expect(d *json.Decoder, delim json.Delim) error {
+func (d *pageReader) expect(delim json.Delim) error {
 	token, err := d.Token()
 	if err != nil || token != delim {
-		return errShape
+		return cmp.Or(d.body.err, errShape)
 	}
 	return nil
+}
+
+// pageReader decodes a page value by value.
+type pageReader struct {
+	*json.Decoder
+	body *portions
+}
+
+func newPageReader(body io.Reader) *pageReader {
+	p := &portions{from: body, left: mostOfOne}
+	return &pageReader{json.NewDecoder(p), p}
+}
+
+// more reports whether there is one more item or member, and lets it be read.
+func (d *pageReader) more() bool {
+	d.body.left = mostOfOne
+	return d.More()
+}
+
+// portions is a body of which so much is read at a time.
+type portions struct {
+	from io.Reader
+	left int
+	err  error // there is more
+}
+
+// Read implements [io.Reader].
+func (p *portions) Read(b []byte) (int, error) {
+	if p.left == 0 {
+		p.err = errMany
+		return 0, errMany
+	}
+	n, err := p.from.Read(b[:min(len(b), p.left)])
+	p.left -= n
+	return n, err
 }
 
 func (it *item) listed() Listed {
@@ -209,6 +253,13 @@ func (it *item) listed() Listed {
 		Name: string(it.Name), Email: string(it.Email), Phone: string(it.Phone), Message: string(it.Message),
 		Source: string(it.Source), Status: string(it.Status), HappenedAt: time.Time(it.HappenedAt),
 	}
+}
+
+func (it *item) size() (n int) {
+	for _, t := range []text{it.PropertyID, it.Name, it.Email, it.Phone, it.Message, it.Source, it.Status} {
+		n += len(t)
+	}
+	return n
 }
 
 // scalar returns what a JSON string or number says; ok is false for any other
