@@ -7,7 +7,7 @@ import (
 
 const (
 	// memoryLimit is what a machine of 64 MB can spare.
-	memoryLimit = 37 << 20
+	memoryLimit = 32 << 20
 	// placesStep is how many places of a door fit into it, and how many are taken
 	// or left before it changes.
 	placesStep = 256

@@ -13,7 +13,7 @@ import (
 
 // Many connections have the memory that they need, and give it back.
 func TestTheMemoryLimitFollowsTheConnections(t *testing.T) {
-	const usual, each = 37 << 20, 17 << 10
+	const usual, each = 32 << 20, 17 << 10
 	limit := func() int64 { return debug.SetMemoryLimit(-1) }
 	keepMemorySettings(t)
 	t.Setenv("GOMEMLIMIT", "")
