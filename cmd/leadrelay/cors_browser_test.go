@@ -71,7 +71,7 @@ func TestWhatAPagesScriptMaySend(t *testing.T) {
 // What is only read says so to whoever posts there.
 func TestFilesAreReadOnly(t *testing.T) {
 	d := openDoors(t, settings(t, "127.0.0.1:1"))
-	for _, path := range []string{"/widget.js", "/widget.d.ts", "/widget.0123456789abcdef.js", "/assets/pages.css", "/healthz", "/readyz"} {
+	for _, path := range []string{"/", "/widget.js", "/widget.d.ts", "/widget.0123456789abcdef.js", "/assets/pages.css", "/healthz", "/readyz"} {
 		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions, "FOO"} {
 			_, resp, _ := d.send(publicName, question{line: method + " " + path, header: "Accept: application/json"})
 			require.Equal(t, http.StatusMethodNotAllowed, resp.StatusCode, "%s %s", method, path)
@@ -79,7 +79,7 @@ func TestFilesAreReadOnly(t *testing.T) {
 			require.Equal(t, "application/problem+json", resp.Header.Get("Content-Type"))
 		}
 	}
-	for _, path := range []string{"/", "/metrics", "/widget", "/assets", "/api/v1/leads", "/login"} {
+	for _, path := range []string{"/metrics", "/widget", "/assets", "/api/v1/leads", "/login"} {
 		_, resp, _ := d.send(publicName, question{line: "POST " + path})
 		require.Equal(t, http.StatusNotFound, resp.StatusCode, path)
 	}

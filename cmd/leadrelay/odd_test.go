@@ -138,15 +138,15 @@ func TestOddClients(t *testing.T) {
 		"a method of 12 KiB":                   {strings.Repeat("A", 12<<10) + " /f HTTP/1.1\r\nHost: x\r\n\r\n", "405"},
 		"A25 a method in small letters":        {with("POST", "post"), "405"},
 		"a method that is no token":            {with("POST", "PO:ST"), "400"},
-		"A16 CONNECT":                          {"CONNECT evil.mx:443 HTTP/1.1\r\nHost: evil.mx:443\r\n\r\n" + lie, "404 303"}, // no tunnel: the next request is one
+		"A16 CONNECT":                          {"CONNECT evil.mx:443 HTTP/1.1\r\nHost: evil.mx:443\r\n\r\n" + lie, "405 303"}, // no tunnel: the next request is one
 		"A16 TRACE":                            {with("POST", "TRACE"), "405"},
 		"OPTIONS for the whole server":         {"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "404"},
 		"GET for the whole server":             {"GET * HTTP/1.1\r\nHost: x\r\n\r\n", "404"},
 		"A25 a whole address":                  {with("/f ", "http://relay.mx/f "), "303"},
 		"a whole address of another host":      {with("/f ", "http://evil.mx/f "), "303"},
 		"a whole address of another scheme":    {with("/f ", "ftp://relay.mx/f "), "303"},
-		"a whole address without a path":       {with("/f ", "http://relay.mx "), "404"},
-		"a host for a target":                  {with("/f ", "relay.mx:80 "), "404"},
+		"a whole address without a path":       {with("/f ", "http://relay.mx "), "405"},
+		"a host for a target":                  {with("/f ", "relay.mx:80 "), "405"},
 		"a target without its slash":           {with("/f ", "f "), "400"},
 		"a target with a fragment":             {with("/f ", "/f#x "), "404"},
 		"a target with a blank":                {with("/f ", "/f x "), "400"},

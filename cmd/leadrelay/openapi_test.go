@@ -177,7 +177,7 @@ func TestTheDescriptionRefuses(t *testing.T) {
 		"a member less":                   {"POST /f", `{}`, 202, "application/json", strings.Replace(whole, "message", "text", 1), "message"},
 		"a number beyond 53 bits":         {"POST /f", `{}`, 202, "application/json", strings.Replace(whole, "7", "9007199254740992", 1), "remote_id"},
 		"a number that is text":           {"POST /f", `{}`, 202, "application/json", strings.Replace(whole, "7", `"7"`, 1), "remote_id"},
-		"another status":                  {"POST /f", `{}`, 200, "application/json", whole, "status is not supported"},
+		"another status":                  {"POST /f", `{}`, 201, "application/json", whole, "status is not supported"},
 		"another type":                    {"POST /f", `{}`, 202, "text/html", whole, "Content-Type"},
 		"a body where there is none":      {"POST /f", `{}`, 303, "text/html", "Moved", "a body is not described"},
 		"a problem without a code":        {"GET /f", "", 404, "application/problem+json", `{"type":"urn:leadrelay:problem:x","title":"x","status":404,"detail":"x","request_id":"x"}`, "code"},
