@@ -13,7 +13,7 @@ import (
 type WaitingPage struct {
 	Lang  locale.Lang
 	Leads int
-	Why   string    // a state of the credential, doubtful or mistyped; anything else is a lead's turn
+	Why   string    // a state of the credential, sending, doubtful or mistyped; anything else is a lead's turn
 	Next  time.Time // when something happens to them
 	Now   time.Time
 }

@@ -17,7 +17,7 @@ func (configCheckCmd) Run(p *program) error {
 		return err
 	}
 	if n := len(cfg.Warnings); n > 0 {
-		p.printf("Nothing keeps the relay from starting, but see the %d warning(s): %d site(s).\n", n, len(cfg.Sites))
+		p.printf("The settings can be read: %d site(s). See the %d warning(s) before you start the relay.\n", len(cfg.Sites), n)
 		return nil
 	}
 	p.printf("The settings are fine: %d site(s).\n", len(cfg.Sites))

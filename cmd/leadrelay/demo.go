@@ -57,7 +57,7 @@ func (c demoCmd) Run(p *program) (err error) {
 			page.show(web.PropertyPage{
 				PageURL: "http://" + pageDoor.Addr() + "/", RelayURL: cfg.URL.String(), BrokerURL: "http://" + brokerDoor.Addr() + "/", WaitingURL: waitingPath,
 			}, waitingFor(r, "'self' http://"+brokerDoor.Addr()))
-			p.printf(welcome, pageDoor.Addr(), brokerDoor.Addr(), cfg.URL, cfg.OperatorURL, cfg.OperatorAddr, cfg.OperatorToken.Reveal())
+			p.printf(welcome, pageDoor.Addr(), brokerDoor.Addr(), cfg.URL, cfg.OperatorURL, cfg.OperatorAddr, cfg.OperatorToken.Reveal(), os.Args[0])
 			parts.Go(func() error { return serveUntil(ctx, broker.Close, brokerDoor, pageDoor) })
 		})
 	})
@@ -75,7 +75,7 @@ leadrelay demo: everything on this machine, and gone when you stop it.
   The relay                %s/f/default
   The console              %s/
      Its token             %[6]s
-  The leads, in a shell    LEADRELAY_OPERATOR_ADDR=%[5]s LEADRELAY_OPERATOR_TOKEN=%[6]s leadrelay leads list
+  The leads, in a shell    LEADRELAY_OPERATOR_ADDR=%[5]s LEADRELAY_OPERATOR_TOKEN=%[6]s %[7]s leads list
 
 Stop with Ctrl-C.
 `

@@ -18,6 +18,7 @@ func TestTheDemosFaultsEnd(t *testing.T) {
 	for preset, why := range map[string]string{
 		"down": "Nobody knows whether it arrived",
 		"401":  "EasyBroker refuses the key; it is tried again",
+		"slow": "It is being sent: EasyBroker has not answered yet.",
 	} {
 		t.Run(preset, func(t *testing.T) {
 			d := startDemo(t)

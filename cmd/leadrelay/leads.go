@@ -184,8 +184,8 @@ type folio struct {
 }
 
 func (f folio) id() (lead.RemoteID, error) {
-	for _, group := range f.RemoteID[1:] {
-		if len(group) != 3 {
+	for i, group := range f.RemoteID {
+		if i > 0 && len(group) != 3 {
 			return 0, errors.New("one folio at a time; its groups behind the first have three digits")
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -43,6 +44,23 @@ func runHere(t *testing.T, env map[string]string, args ...string) (code int, std
 	var out, err bytes.Buffer
 	code = run(t.Context(), args, env, &out, &err)
 	return code, out.String(), err.String()
+}
+
+// Each verb explains itself, and says what is missing.
+func TestEachVerbExplainsItself(t *testing.T) {
+	parser := kong.Must(&verbs{}, kong.Vars{"states": states()})
+	for _, verb := range parser.Model.Leaves(false) {
+		path := strings.Fields(verb.Path())
+		code, stdout, stderr := runHere(t, nil, append(path, "--help")...)
+		require.Zero(t, code, verb.Path())
+		require.Contains(t, stdout, "Usage: leadrelay "+verb.Path())
+		require.Empty(t, stderr)
+		if len(verb.Positional) > 0 && verb.Positional[0].Required {
+			code, _, stderr = runHere(t, nil, path...)
+			require.Equal(t, exitUsage, code, verb.Path())
+			require.Contains(t, stderr, "leadrelay: ", verb.Path())
+		}
+	}
 }
 
 func TestExitCodes(t *testing.T) {

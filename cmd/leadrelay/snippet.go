@@ -40,7 +40,10 @@ func (c snippetCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	c.URL = cmp.Or(c.URL, cfg.URL.String(), "https://leads.example")
+	if c.URL = cmp.Or(c.URL, cfg.URL.String()); c.URL == "" {
+		c.URL = "https://leads.example"
+		_, _ = fmt.Fprintln(p.stderr, "leadrelay: https://leads.example stands for your relay's address: say it with --url, or set LEADRELAY_URL")
+	}
 	s := c.snippet(chosen)
 	if c.JSON {
 		out := json.NewEncoder(p.stdout)
