@@ -33,7 +33,7 @@ func (b bounds) worth(d time.Duration) int { return int(d * time.Duration(b.pace
 // usual are the bounds of every door that is no test's.
 var usual = bounds{
 	connections: 2048,
-	moment:      200 * time.Millisecond, // a person does not notice it
+	moment:      150 * time.Millisecond, // a person does not notice it
 	headers:     10 * time.Second,
 	body:        30 * time.Second,
 	answer:      30 * time.Second,
