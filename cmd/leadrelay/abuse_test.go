@@ -88,9 +88,11 @@ func newAbuse(t *testing.T) *abuse {
 	return &abuse{T: t, p: start(t, env, "serve").started(), client: newClient(t), over: make(chan struct{})}
 }
 
-func (a *abuse) isOver() bool {
+func (a *abuse) isOver() bool { return isClosed(a.over) }
+
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-a.over:
+	case <-c:
 		return true
 	default:
 		return false
@@ -294,26 +296,18 @@ func (a *abuse) torment(how torment) { how.run(a.p.public, a.over, &a.cut) }
 
 // run comes back whenever it is hung up on, until it is over.
 func (how torment) run(address string, over <-chan struct{}, cut *atomic.Int64) {
-	isOver := func() bool {
-		select {
-		case <-over:
-			return true
-		default:
-			return false
-		}
-	}
 	dialer := net.Dialer{Timeout: patience}
 	if how.from != nil {
 		dialer.LocalAddr = &net.TCPAddr{IP: how.from}
 	}
-	for !isOver() {
+	for !isClosed(over) {
 		conn, err := dialer.Dial("tcp", address)
 		if err != nil {
 			continue
 		}
 		_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10) // the answers that nobody reads fill it soon
 		_, err = io.WriteString(conn, how.first)
-		for err == nil && !how.reset && !isOver() {
+		for err == nil && !how.reset && !isClosed(over) {
 			time.Sleep(slowly)
 			err = how.goOn(conn)
 		}
