@@ -14,18 +14,11 @@ import (
 // for each costs a sixth more of the processor time that it takes to keep a lead.
 const manyLeads = 8
 
-// insertSQL inserts so many leads.
+// insertSQL inserts so many leads. Its values have no numbers: SQLite's driver would
+// look each of them up among all others, a twelfth of what it takes to keep a lead.
 func insertSQL(leads int) string {
-	const columns = 8
-	rows := make([]string, leads)
-	for row := range rows {
-		places := make([]string, columns)
-		for i := range places {
-			places[i] = fmt.Sprintf("$%d", row*columns+i+1)
-		}
-		rows[row] = "(" + strings.Join(places, ", ") + ")"
-	}
-	return `INSERT INTO leads (remote_id, site, state, property_id, body, received_at, due_at, reason) VALUES ` + strings.Join(rows, ", ")
+	const row = ", (?, ?, ?, ?, ?, ?, ?, ?)"
+	return `INSERT INTO leads (remote_id, site, state, property_id, body, received_at, due_at, reason) VALUES ` + strings.Repeat(row, leads)[len(", "):]
 }
 
 // keep is a lead on its way into the database.
