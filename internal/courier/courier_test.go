@@ -76,10 +76,12 @@ func (b *broker) Create(ctx context.Context, a easybroker.Account, cr easybroker
 		b.kept = append(b.kept, kept{cr, time.Now(), a.Key.Reveal()})
 	}
 	b.mu.Unlock()
-	select {
-	case <-time.After(how.took):
-	case <-ctx.Done():
-		return easybroker.Receipt{}, &easybroker.UnansweredError{Err: ctx.Err()}
+	if how.took > 0 { // a timer for nothing has crashed Go's own runtime in a bubble, with the race detector
+		select {
+		case <-time.After(how.took):
+		case <-ctx.Done():
+			return easybroker.Receipt{}, &easybroker.UnansweredError{Err: ctx.Err()}
+		}
 	}
 	return easybroker.Receipt{Status: 200}, how.err
 }
