@@ -2,4 +2,4 @@
 import { createRoot } from "react-dom/client";
 import { Inquiry } from "./inquiry.jsx";
 
-createRoot(document.getElementById("root")).render(<Inquiry property="EB-RE1" />);
+createRoot(document.getElementById("root")).render(<Inquiry property={window.property ?? "EB-RE1"} />);
