@@ -1,5 +1,7 @@
 package main
 
+import "fmt"
+
 type configCmd struct {
 	Check configCheckCmd `cmd:"" help:"Tell everything that is wrong with the settings. Nothing is contacted."`
 	Print configPrintCmd `cmd:"" help:"Print the settings that are in force, as YAML, without secrets."`
@@ -16,12 +18,21 @@ func (configCheckCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
+	sites := counted(len(cfg.Sites), "site")
 	if n := len(cfg.Warnings); n > 0 {
-		p.printf("The settings can be read: %d site(s). See the %d warning(s) before you start the relay.\n", len(cfg.Sites), n)
+		p.printf("The settings can be read: %s. See the %s before you start the relay.\n", sites, counted(n, "warning"))
 		return nil
 	}
-	p.printf("The settings are fine: %d site(s).\n", len(cfg.Sites))
+	p.printf("The settings are fine: %s.\n", sites)
 	return nil
+}
+
+// counted is a number with its noun: 1 site, 2 sites.
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 type configPrintCmd struct{}

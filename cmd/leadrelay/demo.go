@@ -36,7 +36,8 @@ func (c demoCmd) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	broker := fakebroker.New(fakebroker.Options{Frame: "http://" + pageDoor.Addr() + waitingPath})
+	site := "http://" + pageDoor.Addr()
+	broker := fakebroker.New(fakebroker.Options{Sample: site + "/", Frame: site + waitingPath})
 	brokerDoor, err := listenNear(living, "127.0.0.1:8001", broker.Handler())
 	if err != nil {
 		return errors.Join(err, pageDoor.Close())
@@ -55,7 +56,7 @@ func (c demoCmd) Run(p *program) (err error) {
 	parts.Go(func() error {
 		return serve(ctx, cfg, nil, log, func(r relay) {
 			page.show(web.PropertyPage{
-				PageURL: "http://" + pageDoor.Addr() + "/", RelayURL: cfg.URL.String(), BrokerURL: "http://" + brokerDoor.Addr() + "/", WaitingURL: waitingPath,
+				PageURL: site + "/", RelayURL: cfg.URL.String(), BrokerURL: "http://" + brokerDoor.Addr() + "/", WaitingURL: waitingPath,
 			}, waitingFor(r, "'self' http://"+brokerDoor.Addr()))
 			p.printf(welcome, pageDoor.Addr(), brokerDoor.Addr(), cfg.URL, cfg.OperatorURL, cfg.OperatorAddr, cfg.OperatorToken.Reveal(), os.Args[0])
 			parts.Go(func() error { return serveUntil(ctx, broker.Close, brokerDoor, pageDoor) })

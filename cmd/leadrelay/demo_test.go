@@ -31,6 +31,9 @@ func TestTheDemosFaultsEnd(t *testing.T) {
 				text := waiting()
 				return strings.Contains(text, "1 message waits, safe on the disk.") && strings.Contains(text, why)
 			})
+			empty := pageAt(t, d.broker)
+			require.Contains(t, empty, `<a href="`+d.page+`">`)
+			require.NotContains(t, empty, "EASYBROKER_URL", "the relay posts here already")
 			require.Contains(t, pageAt(t, d.page), `src="/espera`)
 			require.Contains(t, pageAt(t, d.broker), `src="`+d.page+"espera")
 

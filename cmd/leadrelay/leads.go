@@ -180,7 +180,7 @@ func listAsJSON(p *program, op operator, query url.Values, limit int) error {
 
 // folio is one folio, however many words its groups of digits are.
 type folio struct {
-	RemoteID []string `arg:"" name:"remote_id" help:"The folio; spaces between its digits are fine."`
+	RemoteID []string `arg:"" name:"folio" help:"The folio (remote_id in JSON and in the log); spaces between its digits are fine."`
 }
 
 func (f folio) id() (lead.RemoteID, error) {
@@ -232,7 +232,7 @@ func printStory(w io.Writer, s console.Story, asJSON bool) error {
 		}
 	}
 	if s.LeftOut > 0 {
-		_, _ = fmt.Fprintf(table, "attempts\t%d, of which %d are not kept\n", len(s.Attempts)+s.LeftOut, s.LeftOut)
+		_, _ = fmt.Fprintf(table, "attempts\t%d, %d of them not kept\n", len(s.Attempts)+s.LeftOut, s.LeftOut)
 	}
 	for _, a := range s.Attempts {
 		_, _ = fmt.Fprintf(table, "attempt %d\t%s  %s  %s\n", a.Number, local(a.BegunAt), plain(a.Outcome), plain(a.Detail))

@@ -76,7 +76,7 @@ func TestALeadOfManyAttemptsIsShown(t *testing.T) {
 	s := console.Story{Attempts: []console.Attempt{{Number: 1, BegunAt: &at}, {Number: 9, BegunAt: &at}}, LeftOut: 7}
 	var out bytes.Buffer
 	require.NoError(t, printStory(&out, s, false))
-	require.Regexp(t, `\nattempts +9, of which 7 are not kept\nattempt 1 .*\nattempt 9 `, out.String())
+	require.Regexp(t, `\nattempts +9, 7 of them not kept\nattempt 1 .*\nattempt 9 `, out.String())
 	s.LeftOut = 0
 	out.Reset()
 	require.NoError(t, printStory(&out, s, false))

@@ -11,7 +11,7 @@ import (
 
 // leadsMove is what the verbs that move leads have in common.
 type leadsMove struct {
-	RemoteIDs []string `arg:"" name:"remote_id" help:"The folios; spaces between the digits of one are fine in quotes."`
+	RemoteIDs []string `arg:"" name:"folio" help:"The folios; spaces between the digits of one are fine in quotes."`
 	JSON      bool     `name:"json" help:"Print JSON."`
 }
 

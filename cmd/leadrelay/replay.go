@@ -16,7 +16,7 @@ import (
 type leadsReplayCmd struct {
 	leadsFilter
 
-	RemoteIDs []string `arg:"" optional:"" name:"remote_id" help:"Only these folios, whatever their state."`
+	RemoteIDs []string `arg:"" optional:"" name:"folio" help:"Only these folios, whatever their state."`
 	DryRun    bool     `help:"Only say what would be sent."`
 	JSON      bool     `name:"json" help:"Print JSON."`
 }
@@ -63,7 +63,7 @@ func (c leadsReplayCmd) Run(p *program) error {
 	}
 	_, _ = fmt.Fprintln(table, summary(all.Counts))
 	if all.LeftOut > 0 {
-		_, _ = fmt.Fprintf(table, "%d newer ones left out: replay again, or with --after\n", all.LeftOut)
+		_, _ = fmt.Fprintf(table, "%s left out: replay again, or with --after\n", counted(all.LeftOut, "newer one"))
 	}
 	return table.Flush()
 }

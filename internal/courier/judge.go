@@ -63,7 +63,7 @@ func judgeStatus(e *easybroker.StatusError) verdict {
 	v := judgeCode(e)
 	if e.Status == http.StatusConflict || e.NamesRemoteID && (v.outcome == lead.OutcomeRefused || v.strange) {
 		v.outcome, v.strange, v.refusedID = lead.OutcomeUnsure, false, true
-		v.detail += ": it refuses the remote_id"
+		v.detail += ": it refuses the folio"
 	}
 	return v
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
@@ -36,7 +37,8 @@ type lane struct {
 	toSend *alarm
 	toLook *alarm
 
-	lookJumps int // of the clock, when look-ups were last asked for
+	lookJumps int            // of the clock, when look-ups were last asked for
+	unread    rate.Sometimes // tells that the list could not be read
 
 	mu        sync.Mutex
 	begun     int                     // attempts whose call has not ended
@@ -58,6 +60,7 @@ func newLane(c *Courier, a easybroker.Account) *lane {
 		room:     make(chan struct{}, 1),
 		toSend:   toSend,
 		toLook:   newAlarm(),
+		unread:   rate.Sometimes{Interval: time.Minute},
 		sent:     map[lead.RemoteID]trace{},
 	}
 }

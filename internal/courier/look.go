@@ -132,6 +132,7 @@ func (l *lane) lookFor(ctx context.Context, group []lead.Claim, fresh bool) {
 			reading.items, reading.whole = all, true
 		}
 	}
+	l.tellUnread(err)
 	for _, c := range group {
 		sight := sight{matches: l.matches(c, reading.items), whole: reading.whole, began: began, steady: steady, err: err}
 		if !twins && len(sight.matches) > 0 {
@@ -144,6 +145,17 @@ func (l *lane) lookFor(ctx context.Context, group []lead.Claim, fresh bool) {
 		l.logLook(c, to, sight)
 		_ = l.settle(ctx, c, to) // the log has it, and the lead comes back when the lease is over
 	}
+}
+
+// tellUnread tells, once a minute at most and not for each lead, that the list
+// could not be read.
+func (l *lane) tellUnread(err error) {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	l.unread.Do(func() {
+		l.courier.opt.Log.Warn().Strs("sites", l.sites).AnErr("cause", err).Msg("EasyBroker's list could not be read; what waits for it is looked up again")
+	})
 }
 
 // windowFor is from when on the list is asked for the group. An attempt of an
@@ -297,8 +309,6 @@ func (l *lane) logLook(c lead.Claim, to lead.Settlement, s sight) {
 	case to.State == lead.Failed, to.Reason == lead.ReasonTwice, to.Reason == lead.ReasonMissing && c.Lead.Reason != to.Reason,
 		to.State == lead.Doubtful && to.At.Sub(c.LastAttempt) > longDoubt:
 		event = l.courier.opt.Log.Error()
-	case s.err != nil:
-		event = l.courier.opt.Log.Warn()
 	}
 	next(event, to.DueAt).Int64("remote_id", int64(c.Lead.RemoteID)).Str("site", c.Lead.Site).Int("found", len(s.matches)).
 		Bool("whole", s.whole).AnErr("cause", s.err).Str("state", string(to.State)).Str("reason", lead.Line(unquoted(to.Reason))).Msg("look-up")

@@ -3,10 +3,12 @@ package courier_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/courier"
@@ -120,6 +122,30 @@ func TestAListThatMovesWhileItIsReadProvesNothing(t *testing.T) {
 	})
 }
 
+// A list that cannot be read is one trouble, however many leads are looked for.
+func TestAListThatCannotBeReadIsToldOfOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log safeBuffer
+		total := 0
+		b := &broker{answer: taken, lag: 1000 * time.Hour, turn: func(_ easybroker.Query, p *easybroker.Page) { total++; p.Total, p.More = 1000+total, true }}
+		w := start(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
+		c := courier.New(w.store, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Rate: 1000, Log: zerolog.New(&log)})
+		for i := range 4 {
+			w.postAbout("casas", fmt.Sprintf("EB-%d", i))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		require.NoError(t, c.Run(ctx))
+		lines := strings.Count(log.String(), `"message":"look-up"`)
+		require.Greater(t, lines, 20)
+		warnings := strings.Count(log.String(), "EasyBroker's list could not be read")
+		require.Positive(t, warnings)
+		require.LessOrEqual(t, warnings, 10)
+		require.NotRegexp(t, `"level":"warn".*"message":"look-up"`, log.String())
+		require.Contains(t, log.String(), `"sites":["casas"],"cause":"the list changes while it is read`)
+	})
+}
+
 func TestSomebodyElsesRemoteIDIsNotOurs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: errReset} }}
@@ -133,7 +159,7 @@ func TestSomebodyElsesRemoteIDIsNotOurs(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		l, _ := w.find(id)
 		require.Equal(t, lead.Failed, l.State)
-		require.Contains(t, l.Reason, "another contact request under this remote_id")
+		require.Contains(t, l.Reason, "another contact request under this folio")
 	})
 }
 

@@ -12,10 +12,10 @@ import (
 // again would not help, since a lead keeps its number.
 const (
 	// reasonTaken is for a number that EasyBroker's list has.
-	reasonTaken = "EasyBroker has another contact request under this remote_id: the number was given twice, by a backup that was restored " +
+	reasonTaken = "EasyBroker has another contact request under this folio: the number was given twice, by a backup that was restored " +
 		"or by a second relay with the same key. This inquiry is not there, and must be answered by hand"
 	// reasonNumber is for a number that EasyBroker's list does not have.
-	reasonNumber = "EasyBroker refuses its remote_id, and its list does not have it: the number may be too high for EasyBroker " +
+	reasonNumber = "EasyBroker refuses its folio, and its list does not have it: the number may be too high for EasyBroker " +
 		"(see EASYBROKER_REMOTE_ID), or stand for a contact request that is not listed"
 	// reasonConflict is the same for an account, which knows no remote_id.
 	reasonConflict = "EasyBroker says that it has this inquiry already, and its list does not have it"

@@ -35,11 +35,11 @@ func TestAFirstAttemptWhoseRemoteIDIsRefusedIsLookedUp(t *testing.T) {
 	}{
 		"it is there": {true, "", lead.Confirmed, ""},
 		"it is surely not": {
-			false, "", lead.Failed, "EasyBroker refuses its remote_id, and its list does not have it: the number may be too high for EasyBroker " +
+			false, "", lead.Failed, "EasyBroker refuses its folio, and its list does not have it: the number may be too high for EasyBroker " +
 				"(see EASYBROKER_REMOTE_ID), or stand for a contact request that is not listed. It says: remote_id ya existe",
 		},
-		"somebody else's is, about the same property": {false, "EB-XX1234", lead.Failed, "EasyBroker has another contact request under this remote_id"},
-		"somebody else's is, about another property":  {false, "EB-OTHER1", lead.Failed, "EasyBroker has another contact request under this remote_id"},
+		"somebody else's is, about the same property": {false, "EB-XX1234", lead.Failed, "EasyBroker has another contact request under this folio"},
+		"somebody else's is, about another property":  {false, "EB-OTHER1", lead.Failed, "EasyBroker has another contact request under this folio"},
 	} {
 		for _, code := range []int{400, 404, 409, 410, 422} {
 			t.Run(fmt.Sprint(name, ", and it answers ", code), func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestAFirstAttemptWhoseRemoteIDIsRefusedIsLookedUp(t *testing.T) {
 					w.await(id, lead.Doubtful, time.Second)
 					l, attempts := w.find(id)
 					require.Equal(t, "remote_id ya existe", l.Reason[len(l.Reason)-len("remote_id ya existe"):])
-					require.Equal(t, fmt.Sprintf("easybroker: status %d: it refuses the remote_id", code), attempts[0].Detail)
+					require.Equal(t, fmt.Sprintf("easybroker: status %d: it refuses the folio", code), attempts[0].Detail)
 					mayPass := code == http.StatusConflict && !test.keep && test.other == "" // a conflict of another kind
 					if time.Sleep(10 * time.Minute); mayPass {
 						require.Greater(t, len(b.posts()), 1)
@@ -129,7 +129,7 @@ func TestWhatEasyBrokerSaysOfARefusedRemoteIDIsInNoLog(t *testing.T) {
 		require.NoError(t, <-done)
 		l, _ := w.find(id)
 		require.Contains(t, l.Reason, "ya existe")
-		require.Contains(t, log.String(), "refuses the remote_id")
+		require.Contains(t, log.String(), "refuses the folio")
 		require.Contains(t, log.String(), "its list does not have it")
 		require.NotContains(t, log.String(), "ya existe")
 	})

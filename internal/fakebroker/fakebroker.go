@@ -44,15 +44,16 @@ type Options struct {
 
 	Clock  func() time.Time // what time it is; time.Now when nil
 	Faults Faults           // how it misbehaves from the start
+	Sample string           // address of a page whose form ends here; optional
 	Frame  string           // address of a page to show on its own; optional
 }
 
 // Broker is a pretend EasyBroker. It is safe for concurrent use.
 type Broker struct {
-	keys  map[string][]string // by half; nil: every key is a partner's
-	now   func() time.Time
-	page  *template.Template
-	frame string
+	keys          map[string][]string // by half; nil: every key is a partner's
+	now           func() time.Time
+	page          *template.Template
+	sample, frame string
 
 	mu      sync.Mutex
 	plan    *fault.Plan
@@ -69,7 +70,7 @@ type Broker struct {
 // when the faults do not pass [Faults.Check].
 func New(opt Options) *Broker {
 	b := &Broker{
-		now: opt.Clock, book: book.New(), frame: opt.Frame,
+		now: opt.Clock, book: book.New(), sample: opt.Sample, frame: opt.Frame,
 		page:    template.Must(template.ParseFS(web.Files, "fakebroker/page.html")),
 		changed: make(chan struct{}), done: make(chan struct{}),
 	}

@@ -102,7 +102,7 @@ func (b *Broker) events(w http.ResponseWriter, r *http.Request) {
 // view is what the template sees.
 type view struct {
 	Lang                    string
-	Root, Frame             string
+	Root, Sample, Frame     string
 	Rows                    []row
 	Total, Twice, Swallowed int
 	Faults                  []string
@@ -130,7 +130,7 @@ func (v view) T(es, en string) string {
 }
 
 func (b *Broker) view(r *http.Request) view {
-	v := view{Lang: lang(r), Root: "http://" + r.Host + "/v1", Frame: b.frame}
+	v := view{Lang: lang(r), Root: "http://" + r.Host + "/v1", Sample: b.sample, Frame: b.frame}
 	report, faults := b.report(), b.Faults()
 	for _, k := range report.Kept {
 		if k.Swallowed {

@@ -17,7 +17,7 @@ type RemoteID int64
 // remoteIDBits is how much of a number JavaScript can tell from its neighbor.
 const remoteIDBits = 53
 
-var errRemoteID = errors.New("a remote_id is a whole number between 1 and 9007199254740991")
+var errRemoteID = errors.New("a folio is a whole number between 1 and 9007199254740991")
 
 // ParseRemoteID reads a remote_id as people write it: spaces between groups of
 // digits are fine.

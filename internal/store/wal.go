@@ -21,7 +21,7 @@ type MissingLogError struct {
 }
 
 func (e *MissingLogError) Error() string {
-	return fmt.Sprintf("%s was missing at the start, and had %d pages that are nowhere else. Unless the database was restored from a backup, "+
+	return fmt.Sprintf("%s was missing at the start, and its pages (%d) are nowhere else. Unless the database was restored from a backup, "+
 		"leads that were taken are lost; if you have that file, keep it as it is, and do not put it back", e.Path, e.Pages)
 }
 

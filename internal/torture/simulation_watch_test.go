@@ -194,7 +194,7 @@ func (v *simWatch) failed(l *simLead) {
 		(status.Status == 404 || status.Status == 422 || l.strange >= 2 && status.Status == 410)
 	switch {
 	case refused && l.reason != lead.ReasonDeadline:
-	case (strings.HasPrefix(l.reason, "EasyBroker refuses its remote_id") || strings.HasPrefix(l.reason, "EasyBroker says that it has")) && status != nil && status.Status == 409 && v.age(l) > time.Hour:
+	case (strings.HasPrefix(l.reason, "EasyBroker refuses its folio") || strings.HasPrefix(l.reason, "EasyBroker says that it has")) && status != nil && status.Status == 409 && v.age(l) > time.Hour:
 	case l.reason == lead.ReasonDeadline && v.age(l) >= v.world.plan.tune.Deadline:
 	case strings.HasPrefix(l.reason, "several") && v.ambiguous(l):
 	default:
