@@ -85,7 +85,7 @@ func run(ctx context.Context, args []string, env map[string]string, stdout, stde
 		return p.fail(err)
 	}
 	switch {
-	case len(args) == 0:
+	case len(args) == 0, len(args) == 1 && args[0] == "help":
 		args = []string{"--help"}
 	case len(args) == 1 && args[0] == "--version": // no flag of kong's, which the help of each verb would show
 		args = []string{"version"}

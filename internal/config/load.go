@@ -121,12 +121,21 @@ func (l *loader) environment(variables map[string]string) layer {
 		}
 		if text := strings.TrimSpace(variables[s.env]); text != "" {
 			env[s.key] = textAt(Place{Name: s.env}, text)
+			l.warnOfQuotes(Place{Name: s.env}, text)
 		}
 		if s.secret {
 			l.environmentFile(env, s, strings.TrimSpace(variables[s.env+"_FILE"]))
 		}
 	}
 	return env
+}
+
+// warnOfQuotes tells of quotes that a shell would have taken off, and what reads
+// a file of variables, as docker run --env-file does, may not.
+func (l *loader) warnOfQuotes(at Place, text string) {
+	if quote := text[0]; len(text) > 1 && (quote == '"' || quote == '\'') && text[len(text)-1] == quote {
+		l.warn(at, "the quotes around it are part of the value; take them off where it is set")
+	}
 }
 
 func (l *loader) environmentFile(env layer, s setting, name string) {

@@ -77,7 +77,7 @@ func address(s string) (string, error) {
 func network(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
-		return p, errors.New("wants networks such as 10.0.0.0/8 or fd00::/8; one address is 192.0.2.1/32")
+		return p, errors.New("wants a network such as 10.0.0.0/8 or fd00::/8; one address is 192.0.2.1/32")
 	}
 	return p.Masked(), nil
 }
@@ -287,7 +287,7 @@ func origins(list []string) (site.Origins, error) {
 	}
 	o, err := site.ParseOrigins(list)
 	if err != nil { // its text repeats the entry
-		return o, errors.New("wants origins: https://host or https://*.host, with a port where it has one and nothing behind it, or what an app sends, such as capacitor://localhost")
+		return o, errors.New("wants an origin: https://host or https://*.host, with a port where it has one and nothing behind it, or what an app sends, such as capacitor://localhost")
 	}
 	return o, nil
 }
