@@ -96,13 +96,23 @@ func run(ctx context.Context, args []string, env map[string]string, stdout, stde
 	}
 	if err != nil {
 		p.complain(err)
-		_, _ = fmt.Fprintln(stderr, "Try leadrelay --help.")
+		_, _ = fmt.Fprintf(stderr, "Try %s --help.\n", verbOf(err))
 		return exitUsage
 	}
 	if err := command.Run(p); err != nil {
 		return p.fail(err)
 	}
 	return 0
+}
+
+// verbOf is the command that the error is about, as far as it was understood.
+func verbOf(err error) string {
+	if wrong, ok := errors.AsType[*kong.ParseError](err); ok && wrong.Context != nil {
+		if node := wrong.Context.Selected(); node != nil {
+			return node.FullPath()
+		}
+	}
+	return "leadrelay"
 }
 
 // complain prints the error, one line for each thing that is wrong.
