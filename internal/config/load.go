@@ -121,7 +121,7 @@ func (l *loader) environment(variables map[string]string) layer {
 		}
 		if text := strings.TrimSpace(variables[s.env]); text != "" {
 			env[s.key] = textAt(Place{Name: s.env}, text)
-			l.warnOfQuotes(Place{Name: s.env}, text)
+			l.warnOfShell(Place{Name: s.env}, text)
 		}
 		if s.secret {
 			l.environmentFile(env, s, strings.TrimSpace(variables[s.env+"_FILE"]))
@@ -130,11 +130,14 @@ func (l *loader) environment(variables map[string]string) layer {
 	return env
 }
 
-// warnOfQuotes tells of quotes that a shell would have taken off, and what reads
-// a file of variables, as docker run --env-file does, may not.
-func (l *loader) warnOfQuotes(at Place, text string) {
+// warnOfShell tells of quotes and comments that a shell would have taken off, and
+// what reads a file of variables, as systemd and docker run --env-file do, may not.
+func (l *loader) warnOfShell(at Place, text string) {
 	if quote := text[0]; len(text) > 1 && (quote == '"' || quote == '\'') && text[len(text)-1] == quote {
 		l.warn(at, "the quotes around it are part of the value; take them off where it is set")
+	}
+	if strings.Contains(text, " #") {
+		l.warn(at, "the comment behind # is part of the value; give it a line of its own")
 	}
 }
 
@@ -232,7 +235,7 @@ func (l *loader) checkCaptcha(id string, at Place, layers []layer) {
 // checkPages warns of a site that no page can post to, and of a source that is an
 // address and no name.
 func (l *loader) checkPages(s Site, at Place, layers []layer) {
-	if _, ok := find(perSite+"origins", layers...); !ok {
+	if _, ok := find(perSite+"origins", layers...); !ok && !l.unread {
 		if at.Line == 0 {
 			at = Place{Name: "LEADRELAY_ORIGINS"}
 		}

@@ -216,6 +216,7 @@ func TestAWrongVariableIsNamed(t *testing.T) {
 		"a thank-you page that runs":            {vars{"LEADRELAY_THANKS_URL": "javascript:alert(1)"}, "LEADRELAY_THANKS_URL: wants an address such as https://casas.mx/gracias, or a path such as /gracias"},
 		"a thank-you path that is another host": {vars{"LEADRELAY_THANKS_URL": "//evil.mx"}, "LEADRELAY_THANKS_URL: wants an address such as https://casas.mx/gracias, or a path such as /gracias"},
 		"a language that we do not speak":       {vars{"LEADRELAY_LOCALE": "fr"}, "LEADRELAY_LOCALE: wants one of [es en auto]"},
+		"origins without commas":                {vars{"LEADRELAY_ORIGINS": "https://casas.mx https://www.casas.mx"}, "LEADRELAY_ORIGINS: entry 1 wants one origin; separate several by commas"},
 		"a proxy without its length":            {vars{"LEADRELAY_TRUSTED_PROXIES": "10.0.0.1"}, "LEADRELAY_TRUSTED_PROXIES: entry 1 wants a network such as 10.0.0.0/8 or fd00::/8; one address is 192.0.2.1/32"},
 		"a level that zerolog alone knows":      {vars{"LEADRELAY_LOG_LEVEL": "1"}, "LEADRELAY_LOG_LEVEL: wants one of [trace debug info warn error]"},
 		"a limit of none":                       {vars{"LEADRELAY_LIMIT_ADDRESS": "0/m"}, "LEADRELAY_LIMIT_ADDRESS: wants a count per s, m or h, such as 60/m, or off"},

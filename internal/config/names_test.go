@@ -59,6 +59,8 @@ func TestWhatCannotWorkIsToldBeforehand(t *testing.T) {
 			"LEADRELAY_SOURCE: EasyBroker shows the source as it is; give the site's name, such as casas.mx, without https://"},
 		"quotes that no shell has taken off": {vars{"LEADRELAY_ORIGINS": "https://casas.mx", "LEADRELAY_SOURCE": `"casas.mx"`},
 			"LEADRELAY_SOURCE: the quotes around it are part of the value; take them off where it is set"},
+		"a comment that no shell has taken off": {vars{"LEADRELAY_ORIGINS": "https://casas.mx", "LEADRELAY_SOURCE": "casas.mx # ours"},
+			"LEADRELAY_SOURCE: the comment behind # is part of the value; give it a line of its own"},
 		"a folder that is not there": {vars{"LEADRELAY_ORIGINS": "https://casas.mx", "LEADRELAY_DATABASE": "nowhere/x.db"},
 			"LEADRELAY_DATABASE: the database's folder is not there, and the relay makes none; make it first, as the user that the relay runs as"},
 		"a folder that is": {vars{"LEADRELAY_ORIGINS": "https://casas.mx", "LEADRELAY_DATABASE": "data/x.db"}, ""},

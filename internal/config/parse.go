@@ -286,6 +286,9 @@ func origins(list []string) (site.Origins, error) {
 		return site.Origins{}, nil
 	}
 	o, err := site.ParseOrigins(list)
+	if err != nil && strings.ContainsAny(strings.Join(list, ""), " ;") {
+		return o, errors.New("wants one origin; separate several by commas")
+	}
 	if err != nil { // its text repeats the entry
 		return o, errors.New("wants an origin: https://host or https://*.host, with a port where it has one and nothing behind it, or what an app sends, such as capacitor://localhost")
 	}
