@@ -90,6 +90,7 @@ const impatient = `<script>{
 const old = `<script>
 	delete AbortSignal.timeout; delete AbortSignal.any; delete Crypto.prototype.randomUUID;
 	delete window.structuredClone; delete Array.prototype.at; delete Object.hasOwn;
+	delete HTMLFormElement.prototype.requestSubmit;
 	if (AbortSignal.timeout || crypto.randomUUID) throw new Error("this page is too modern");
 </script>`
 
