@@ -21,14 +21,14 @@ import (
 var (
 	//go:embed widget/widget.min.js
 	widgetSource string
-	//go:embed widget/helper.min.js
-	helperSource string
+	//go:embed widget/inquiry.min.js
+	inquirySource string
 	//go:embed widget/widget.d.ts
 	widgetTypes []byte
 )
 
 var (
-	helper = newScript(strings.TrimSpace(helperSource))
+	inquiry = newScript(strings.TrimSpace(inquirySource))
 	// widget is the script of a relay that does not know its own address, and of
 	// pages that name its hash: so that is the same for every relay of a release.
 	widget = newWidget("")
@@ -46,11 +46,11 @@ func WidgetPath() string { return "/widget." + widget.hash + ".js" }
 // WidgetIntegrity is what such a page writes into its integrity attribute.
 func WidgetIntegrity() string { return widget.integrity }
 
-// HelperPath is the address of what the widget loads when somebody begins to write.
-func HelperPath() string { return "/helper." + helper.hash + ".js" }
+// InquiryPath is the address of what the widget loads when a visitor begins.
+func InquiryPath() string { return "/inquiry." + inquiry.hash + ".js" }
 
-// Widget serves the script below both of its addresses, what it loads when
-// somebody writes, and its types for editors. Any page may load them. The
+// Widget serves the script below both of its addresses, what it loads when a
+// visitor begins, and its types for editors. Any page may load them. The
 // script at /widget.js knows the relay's address, if that is not empty.
 func Widget(relay string) http.Handler {
 	const soon = "public, max-age=300, stale-while-revalidate=86400"
@@ -59,7 +59,7 @@ func Widget(relay string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /widget.js", func(w http.ResponseWriter, r *http.Request) { ours.serve(w, r, soon) })
 	mux.HandleFunc("GET "+WidgetPath(), func(w http.ResponseWriter, r *http.Request) { widget.serve(w, r, forever) })
-	mux.HandleFunc("GET "+HelperPath(), func(w http.ResponseWriter, r *http.Request) { helper.serve(w, r, forever) })
+	mux.HandleFunc("GET "+InquiryPath(), func(w http.ResponseWriter, r *http.Request) { inquiry.serve(w, r, forever) })
 	mux.HandleFunc("GET /widget.d.ts", func(w http.ResponseWriter, r *http.Request) {
 		share(w.Header(), "text/plain; charset=utf-8", soon)
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(widgetTypes))
@@ -91,7 +91,7 @@ func share(h http.Header, kind, caching string) {
 }
 
 func newWidget(relay string) script {
-	marks := strings.NewReplacer("{{relay}}", template.JSEscapeString(relay), "{{helper}}", strings.TrimPrefix(HelperPath(), "/"))
+	marks := strings.NewReplacer("{{relay}}", template.JSEscapeString(relay), "{{inquiry}}", strings.TrimPrefix(InquiryPath(), "/"), "{{integrity}}", inquiry.integrity)
 	return newScript(marks.Replace(strings.TrimSpace(widgetSource)))
 }
 
@@ -101,20 +101,14 @@ func newScript(source string) script {
 	return script{plain, zip(plain), hex.EncodeToString(sum[:8]), "sha384-" + base64.StdEncoding.EncodeToString(long[:])}
 }
 
-// zip compresses the words and the style sheet, which end with the script's
-// first template, apart from the code: they have little in common.
 func zip(plain []byte) []byte {
-	const level = 7 // for these scripts it beats the best one
 	var b bytes.Buffer
-	z, err := gzip.NewWriterLevel(&b, level)
+	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 	if err != nil {
 		panic("web: " + err.Error()) // nothing here can fail
 	}
-	code := bytes.Index(plain, []byte("}`")) + 1
-	_, first := z.Write(plain[:code])
-	flushed := z.Flush()
-	_, last := z.Write(plain[code:])
-	if err := errors.Join(first, flushed, last, z.Close()); err != nil {
+	_, err = z.Write(plain)
+	if err := errors.Join(err, z.Close()); err != nil {
 		panic("web: " + err.Error())
 	}
 	return b.Bytes()

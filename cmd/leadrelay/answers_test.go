@@ -74,9 +74,9 @@ var ofTheWidget = []question{
 	{"GET " + web.WidgetPath(), 200, "", "LeadRelay", ""},
 	{"GET " + web.WidgetPath(), 304, "", "", "If-None-Match: *"},
 	{"GET /widget.0123456789abcdef.js", 404, "", "", ""},
-	{"GET " + web.HelperPath(), 200, "", "turnstile", ""},
-	{"GET " + web.HelperPath(), 304, "", "", "If-None-Match: *"},
-	{"GET /helper.0123456789abcdef.js", 404, "", "", ""},
+	{"GET " + web.InquiryPath(), 200, "", "turnstile", ""},
+	{"GET " + web.InquiryPath(), 304, "", "", "If-None-Match: *"},
+	{"GET /inquiry.0123456789abcdef.js", 404, "", "", ""},
 	{"GET /widget.d.ts", 200, "", "LeadRelay", ""},
 }
 

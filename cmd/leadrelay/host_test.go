@@ -94,6 +94,9 @@ type way struct {
 	mu    sync.Mutex
 	snags []snag
 	posts []url.Values
+	// second answers for the widget's second file in the relay's stead, if it
+	// reports that it did.
+	second func(w http.ResponseWriter, r *http.Request) bool
 }
 
 // snag is what happens to a post instead of its answer.
@@ -136,6 +139,9 @@ func (w *way) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 			f(rw, r, w.to)
 			return
 		}
+	}
+	if w.second != nil && strings.HasPrefix(r.URL.Path, "/inquiry.") && w.second(rw, r) {
+		return
 	}
 	w.to.ServeHTTP(rw, r)
 }

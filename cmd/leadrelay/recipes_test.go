@@ -109,9 +109,11 @@ func TestTheWidgetsTypes(t *testing.T) {
 	// A name in one and not in the other would be a lie.
 	script, err := os.ReadFile("../../web/widget/widget.js")
 	require.NoError(t, err)
-	helper, err := os.ReadFile("../../web/widget/helper.js")
-	require.NoError(t, err)
-	script = append(script, helper...)
+	for _, part := range []string{"inquiry.js", "captcha.js"} {
+		text, err := os.ReadFile("../../web/widget/" + part)
+		require.NoError(t, err)
+		script = append(script, text...)
+	}
 	for _, m := range regexp.MustCompile(`(?m)^  (\w+)\??: |"(leadrelay:\w+)"`).FindAllStringSubmatch(string(types), -1) {
 		require.Contains(t, string(script), strings.TrimPrefix(m[1]+m[2], "leadrelay:"))
 	}

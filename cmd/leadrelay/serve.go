@@ -257,7 +257,7 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	mux.Method(http.MethodGet, "/assets/*", assets)
 	mux.Method(http.MethodHead, "/assets/*", assets)
 	widget := web.Widget(cfg.URL.String())
-	for _, address := range []string{"/widget.js", "/widget.{hash}.js", "/helper.{hash}.js", "/widget.d.ts"} {
+	for _, address := range []string{"/widget.js", "/widget.{hash}.js", "/inquiry.{hash}.js", "/widget.d.ts"} {
 		mux.Method(http.MethodGet, address, widget)
 		mux.Method(http.MethodHead, address, widget)
 	}

@@ -8,20 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mangled are the names in the widget that nobody outside of it needs. None of
-// them may be one of the browser's, of an option, or of what is stored or
-// answered.
-const mangled = "^(controls|button|tell|fields|recall|restore|mend|mendAll|keep|check|refuse|setBusy|label|succeed|answered|arrived|" +
-	"leave|clean|park|moveTo|kept|safe|marks|mark|thanks|rest|isBusy|words|to|property|" +
-	"optional|either|sample|sending|slow|again|consent|missing|badEmail|failed|done|stays|options|texts|fill|call)$"
-
 // The scripts that go out are those that lie beside them, but shorter. With
 // LEADRELAY_BUILD=1, as make widget has it, they are written anew.
 func TestTheWidgetIsBuilt(t *testing.T) {
 	dir := installed(t, "testdata/recipes")
 	for name, args := range map[string][]string{
-		"widget": {"--banner:js=//# allFunctionsCalledOnLoad", "--mangle-props=" + mangled}, // it lets a browser compile beside the page, not in its way
-		"helper": {"--format=esm"},
+		"widget":  {"--banner:js=//# allFunctionsCalledOnLoad"}, // it lets a browser compile beside the page, not in its way
+		"inquiry": {"--bundle", "--format=esm"},
 	} {
 		from, to := filepath.Join("..", "..", "web", "widget", name+".js"), filepath.Join("..", "..", "web", "widget", name+".min.js")
 		source, err := filepath.Abs(from)

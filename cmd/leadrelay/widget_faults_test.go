@@ -221,8 +221,11 @@ func TestTheWidgetWhereScriptsMayNotSend(t *testing.T) {
 // proxy that takes such headers away: the form posts itself, and it is one lead.
 func TestTheWidgetWhereScriptsMayNotRead(t *testing.T) {
 	h := openHost(t)
+	isBare := false
 	h.way.to.ModifyResponse = func(r *http.Response) error {
-		r.Header.Del("Access-Control-Allow-Origin")
+		if isBare || !strings.HasPrefix(r.Request.URL.Path, "/inquiry.") {
+			r.Header.Del("Access-Control-Allow-Origin")
+		}
 		return nil
 	}
 	h.show(h.tag(`data-property-id="EB-CO1"`), hasty)
@@ -242,6 +245,13 @@ func TestTheWidgetWhereScriptsMayNotRead(t *testing.T) {
 	h.do(chromedp.WaitVisible(chromedp.CSS(".folio")))
 	require.Len(t, h.process.about("EB-CO2"), 1)
 	require.Equal(t, "Visita", h.process.about("EB-CO2")[0].Extra[0].Value)
+
+	isBare = true // not even the other file can be loaded then
+	h.show(h.tag(`data-property-id="EB-CO3"`))
+	h.write("¿Sigue disponible?")
+	h.send()
+	h.do(chromedp.WaitVisible(chromedp.CSS(".folio")))
+	require.Len(t, h.process.about("EB-CO3"), 1)
 }
 
 // It does not say that it waits for a connection: there may be one.

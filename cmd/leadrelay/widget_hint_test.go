@@ -2,17 +2,18 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/lead"
-	"leadrelay/web"
 )
 
 // A mistyped address is asked about before it goes out: when its field is left,
@@ -41,7 +42,7 @@ func TestTheWidgetAsksAboutAMistypedAddress(t *testing.T) {
 
 	show("EB-HI2")
 	h.fill("email", "ana@hotmial.com")
-	h.awaitHelper()
+	h.awaitSecond()
 	h.send()
 	h.becomes(1, question)
 	require.Empty(t, h.process.about("EB-HI2"))
@@ -51,7 +52,7 @@ func TestTheWidgetAsksAboutAMistypedAddress(t *testing.T) {
 
 	show("EB-HI3")
 	h.fill("email", "ana@hotmial.com")
-	h.awaitHelper()
+	h.awaitSecond()
 	h.send()
 	h.becomes(1, question)
 	h.send()
@@ -69,12 +70,54 @@ func TestTheWidgetAsksAboutAMistypedAddress(t *testing.T) {
 	h.quiet()
 }
 
+// Whoever presses twice at the same spot, however fast, has sent it as typed:
+// the question does not move the button away from under the finger.
+func TestTheSecondPressIsWhereTheFirstWas(t *testing.T) {
+	h := openHost(t)
+	const middle = `(({ left, top, width, height }) => [left + width / 2, top + height / 2])(document.querySelector(".lr-button").getBoundingClientRect())`
+	const toEdge = `scrollTo(0, document.querySelector(".lr-button").getBoundingClientRect().bottom + scrollY - innerHeight + 4)`
+	for name, tt := range map[string]struct {
+		isAtEdge bool // of the window, with nothing to be seen below the button
+		pause    time.Duration
+	}{
+		"at once":                    {false, 0},
+		"after 320 ms":               {false, 320 * time.Millisecond},
+		"at the window's lower edge": {true, 320 * time.Millisecond},
+		"there, after 630 ms":        {true, 630 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			property := fmt.Sprintf("EB-2P%d", len(h.way.posted()))
+			h.show(h.tag(`data-property-id="`+property+`"`)+`<div style="height: 200vh"></div>`, heard)
+			h.fill("email", "ana@gmial.com")
+			h.awaitSecond()
+			h.run(`document.querySelector(".lr-button").scrollIntoView({ block: "center" })`)
+			if tt.isAtEdge {
+				h.run(toEdge)
+			}
+			at := ask(h.browser, chromedp.Evaluate[[]float64](middle))
+			h.do(chromedp.MouseClickXY(at[0], at[1]))
+			time.Sleep(tt.pause)
+			h.do(chromedp.MouseClickXY(at[0], at[1]))
+			require.Equal(t, "ana@gmial.com", *h.thanked(property).Email)
+		})
+	}
+	h.show(h.tag(`data-property-id="EB-2P"`)+`<div style="height: 200vh"></div>`, hasty)
+	h.fill("email", "ana@gmial.com")
+	h.awaitSecond()
+	h.run(toEdge)
+	at := ask(h.browser, chromedp.Evaluate[[]float64](middle))
+	h.do(chromedp.MouseClickXY(at[0], at[1]))
+	eventually(t, "who does not press again sees the question", func() bool {
+		return ask(h.browser, chromedp.Evaluate[bool](`document.querySelector(".lr-notice p")?.getBoundingClientRect().bottom <= innerHeight + 1`))
+	})
+}
+
 // Who was asked and leaves has sent it.
 func TestWhoLeavesTheQuestionHasSent(t *testing.T) {
 	h := openHost(t)
 	h.show(h.tag(`data-property-id="EB-HL1"`))
 	h.fill("email", "ana@gmial.com")
-	h.awaitHelper()
+	h.awaitSecond()
 	h.send()
 	h.becomes(1, ".lr-notice button")
 	require.Empty(t, h.process.about("EB-HL1"))
@@ -85,33 +128,18 @@ func TestWhoLeavesTheQuestionHasSent(t *testing.T) {
 	})
 }
 
-// A page that lets no other script of ours run, or names the hash of this one,
-// has its question once the inquiry is sent.
-func TestTheQuestionComesLaterWithoutTheHelper(t *testing.T) {
-	h := openHost(t)
-	pinned := web.Snippet{Relay: h.relay, PropertyID: "EB-HP1"}.PinnedTag()
-	h.show(strings.Replace(pinned, "<script", `<script nonce="`+hostNonce+`"`, 1))
-	h.fill("email", "ana@gmial.com")
-	h.send()
-	require.Equal(t, "ana@gmial.com", *h.thanked("EB-HP1").Email)
-	require.Zero(t, ask(h.browser, chromedp.Evaluate[int](`performance.getEntriesByType("resource").filter(({ name }) => name.includes("/helper.")).length`)))
-	h.do(chromedp.Click(chromedp.CSS(".lr-done .lr-links button")))
-	eventually(t, "it is set right", func() bool {
-		leads := h.process.about("EB-HP1")
-		return len(leads) == 1 && *leads[0].Email == "ana@gmail.com"
-	})
-}
-
-// A page whose policy lets no other script of ours run has not forbidden to post.
-func TestABlockedHelperIsNoBlockedPost(t *testing.T) {
+// A page whose policy lets no other script of ours run has not forbidden to
+// post: the form posts itself, and the question comes on the page of thanks.
+func TestTheQuestionComesLaterWithoutTheSecondFile(t *testing.T) {
 	h := openHost(t)
 	h.show(h.tag(`data-property-id="EB-HB1"`), `<meta http-equiv="Content-Security-Policy" content="script-src `+h.relay+`/widget.js">`)
-	h.fill("email", "ana@gmial.com")
-	h.offline(true)
+	h.fill("email", "ana@gmial.com", "message", "¿Sigue disponible?")
 	h.send()
-	eventually(t, "it waits on the page", func() bool { return strings.Contains(h.text(".lr-notice"), "Tu mensaje aún no se envía.") })
-	h.offline(false)
-	require.Equal(t, "ana@gmial.com", *h.thanked("EB-HB1").Email)
+	h.do(chromedp.WaitVisible(chromedp.CSS("main.sheet button")))
+	require.Contains(t, h.text("main.sheet"), "ana@gmail.com")
+	leads := h.process.about("EB-HB1")
+	require.Len(t, leads, 1)
+	require.Equal(t, "ana@gmial.com", *leads[0].Email)
 }
 
 // A site that wants one of two says so at both.
@@ -124,16 +152,16 @@ func TestTheWidgetAsksForOneOfTwo(t *testing.T) {
 	require.Equal(t, 1, h.count(".lr-input[required]"))
 }
 
-// awaitHelper waits for what the widget loads when somebody begins to write.
-func (h *host) awaitHelper() {
+// awaitSecond waits for what the widget loads when a visitor begins.
+func (h *host) awaitSecond() {
 	h.t.Helper()
-	eventually(h.t, "the helper is there", func() bool {
-		return ask(h.browser, chromedp.Evaluate[bool](`performance.getEntriesByType("resource").some(({ name, responseEnd }) => name.includes("/helper.") && responseEnd)`))
+	eventually(h.t, "the second file is there", func() bool {
+		return ask(h.browser, chromedp.Evaluate[bool](`performance.getEntriesByType("resource").some(({ name, responseEnd }) => name.includes("/inquiry.") && responseEnd)`))
 	})
 }
 
-// What the helper takes for mistyped is what the relay does.
-func TestTheHelperKnowsWhatTheRelayKnows(t *testing.T) {
+// What the widget takes for mistyped is what the relay does.
+func TestTheWidgetKnowsTheTyposThatTheRelayKnows(t *testing.T) {
 	source, err := os.ReadFile(filepath.Join("..", "..", "internal", "lead", "typo.go"))
 	require.NoError(t, err)
 	var all []string
@@ -148,10 +176,10 @@ func TestTheHelperKnowsWhatTheRelayKnows(t *testing.T) {
 	asked, err := json.Marshal(all)
 	require.NoError(t, err)
 	dir := t.TempDir()
-	helper, err := os.ReadFile(filepath.Join("..", "..", "web", "widget", "helper.js"))
+	typos, err := os.ReadFile(filepath.Join("..", "..", "web", "widget", "typos.js"))
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "helper.mjs"), helper, 0o600))
-	const script = `import { meantBy } from "./helper.mjs"; import { stdin } from "node:process"; let text = ""; for await (const part of stdin) text += part;
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "typos.mjs"), typos, 0o600))
+	const script = `import { meantBy } from "./typos.mjs"; import { stdin } from "node:process"; let text = ""; for await (const part of stdin) text += part;
 		console.log(JSON.stringify(JSON.parse(text).map((one) => meantBy(one) ?? "")));`
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "run.mjs"), []byte(script), 0o600))
 	var meant []string
