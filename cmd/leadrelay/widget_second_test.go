@@ -109,6 +109,24 @@ func TestTheWidgetWithoutItsSecondFile(t *testing.T) {
 	})
 }
 
+// The browser keeps the page as it was left (dreamwidth#2571): who comes back
+// from where the form had posted itself finds the words, and a form that works.
+func TestTheWidgetAfterBackFromItsOwnPost(t *testing.T) {
+	h := openHost(t)
+	h.way.second = func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusNotFound); return true }
+	h.show(h.tag(`data-property-id="EB-SF8"`), heard)
+	h.write("¿Sigue disponible?")
+	h.send()
+	h.do(chromedp.WaitVisible(chromedp.CSS(".folio")))
+	h.do(chromedp.Evaluate[chromedp.Void](`history.back()`))
+	h.becomes(1, "form.leadrelay:not([aria-busy=true])")
+	require.Equal(t, "¿Sigue disponible?", h.value("message"))
+	h.way.second = nil
+	h.run(`document.querySelector(".lr-button").click()`)
+	h.becomes(1, ".lr-done")
+	require.Len(t, h.process.about("EB-SF8"), 1)
+}
+
 // A file that failed once is tried again by who presses.
 func TestTheSecondFileIsTriedAgain(t *testing.T) {
 	h := openHost(t)
