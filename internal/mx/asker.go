@@ -4,9 +4,11 @@ import (
 	"context"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/net/publicsuffix"
 	"golang.org/x/sync/errgroup"
 
 	"leadrelay/internal/lead"
@@ -15,8 +17,13 @@ import (
 const (
 	// mostAtOnce is how many questions are under way, and mostWaiting how many
 	// wait for that. Few leads need one.
-	mostAtOnce  = 8
+	mostAtOnce  = 32
 	mostWaiting = 64
+	// mostOfOne is how many of them are about the names that one registrant has, who
+	// may have a server for them that never answers.
+	mostOfOne = 2
+	// patience is what a question gets. Go's resolver asks again after five seconds.
+	patience = 6 * time.Second
 )
 
 // Store is the part of the store that is needed. SetApart reports whether the
@@ -38,19 +45,23 @@ type Asker struct {
 	resolver  Resolver
 	log       zerolog.Logger
 	questions chan question
+
+	mu sync.Mutex
+	of map[string]int // questions that wait or are under way, by whose they are
 }
 
 // question is all that is needed of a lead.
 type question struct {
 	id           lead.RemoteID
 	site, domain string
+	owner        string    // see ownerOf
 	reason       string    // why the lead is set apart if there is no mail
 	until        time.Time // the lead goes out then
 }
 
 // New returns an asker. It asks nobody before it runs.
 func New(s Store, opt Options) *Asker {
-	a := &Asker{store: s, resolver: opt.Resolver, log: opt.Log, questions: make(chan question, mostWaiting)}
+	a := &Asker{store: s, resolver: opt.Resolver, log: opt.Log, questions: make(chan question, mostWaiting), of: map[string]int{}}
 	if a.resolver == nil {
 		a.resolver = &net.Resolver{PreferGo: true} // it tells what is absent from what failed
 	}
@@ -59,12 +70,47 @@ func New(s Store, opt Options) *Asker {
 
 // Ask has a kept lead set apart for the reason, if its mail domain takes no mail
 // and that is found out before the lead is due. It never waits: when too many
-// wait already, the lead goes out unasked.
+// wait already, or too many of one owner's domains, the lead goes out unasked.
 func (a *Asker) Ask(l lead.Lead, reason string) {
 	_, domain, _ := strings.Cut(l.Email, "@")
+	q := question{id: l.RemoteID, site: l.Site, domain: domain, owner: ownerOf(domain), reason: reason, until: l.DueAt}
+	if !a.admit(q.owner) {
+		return
+	}
 	select {
-	case a.questions <- question{id: l.RemoteID, site: l.Site, domain: domain, reason: reason, until: l.DueAt}:
+	case a.questions <- q:
 	default:
+		a.dismiss(q.owner)
+	}
+}
+
+// ownerOf is the part of a domain that somebody has registered. Below it he may
+// have as many names as he likes.
+func ownerOf(domain string) string {
+	name, ok := absolute(domain)
+	if owner, err := publicsuffix.EffectiveTLDPlusOne(strings.TrimSuffix(name, ".")); ok && err == nil {
+		return owner
+	}
+	return ""
+}
+
+// admit counts one more question about an owner's domains, if he may have one.
+func (a *Asker) admit(owner string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.of[owner] == mostOfOne {
+		return false
+	}
+	a.of[owner]++
+	return true
+}
+
+// dismiss ends what admit began.
+func (a *Asker) dismiss(owner string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.of[owner]--; a.of[owner] == 0 {
+		delete(a.of, owner)
 	}
 }
 
@@ -82,10 +128,18 @@ func (a *Asker) work(ctx context.Context) {
 		select {
 		case q := <-a.questions:
 			a.answer(ctx, q)
+			a.dismiss(q.owner)
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// ask is ask with some patience.
+func (a *Asker) ask(ctx context.Context, domain string) Answer {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return ask(ctx, a.resolver, domain)
 }
 
 // answer looks a domain up. One whose lead is due by now is left alone.
@@ -96,7 +150,7 @@ func (a *Asker) answer(ctx context.Context, q question) {
 		return
 	}
 	begun := time.Now()
-	answer := ask(ctx, a.resolver, q.domain)
+	answer := a.ask(ctx, q.domain)
 	event := a.log.Info().Int64("remote_id", int64(q.id)).Str("site", q.site).Str("mail", string(answer)).Dur("took", time.Since(begun))
 	if answer == NoMail {
 		switch apart, err := a.store.SetApart(ctx, q.id, q.until, q.reason); {

@@ -10,4 +10,6 @@ var (
 const (
 	MostAtOnce  = mostAtOnce
 	MostWaiting = mostWaiting
+	MostOfOne   = mostOfOne
+	Patience    = patience
 )
