@@ -121,7 +121,7 @@ func near(addr string) string {
 }
 
 func listenNear(ctx context.Context, addr string, h http.Handler) (*server.Door, error) {
-	return server.Listen(ctx, near(addr), nil, h)
+	return server.Listen(ctx, near(addr), nil, named(addr, h))
 }
 
 // sample is the site of an agency: one property page, with the widget or with a

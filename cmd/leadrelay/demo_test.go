@@ -118,3 +118,31 @@ func postTo(t *testing.T, address string, form url.Values) {
 	require.NoError(t, answer.Body.Close())
 	require.Equal(t, http.StatusSeeOther, answer.StatusCode)
 }
+
+// A page that gives its own name this machine's address (DNS rebinding) reads
+// nothing of what was typed into the demo.
+func TestTheDemoAnswersOnlyForItsNames(t *testing.T) {
+	d := startDemo(t)
+	ask := func(address, host string) int {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+		require.NoError(t, err)
+		_, port, _ := strings.Cut(request.Host, ":")
+		request.Host = host + ":" + port
+		request.Header.Set("X-Authorization", "any")
+		request.Header.Set("Country-Code", "MX")
+		answer, err := newClient(t).Do(request)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		return answer.StatusCode
+	}
+	for _, address := range []string{
+		d.broker, d.broker + "_control/book", d.broker + "_control/faults", d.broker + "v1/integration_partners/contact_requests", d.page, d.page + "espera",
+	} {
+		for _, host := range []string{"127.0.0.1", "localhost", "demo.localhost", "[::1]"} {
+			require.Equal(t, http.StatusOK, ask(address, host), "%s as %s", address, host)
+		}
+		for _, host := range []string{"evil.mx", "127.0.0.1.evil.mx", "localhost.evil.mx", "192.0.2.1"} {
+			require.Equal(t, http.StatusMisdirectedRequest, ask(address, host), "%s as %s", address, host)
+		}
+	}
+}

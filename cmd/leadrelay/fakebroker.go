@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ import (
 )
 
 type fakebrokerCmd struct {
-	Addr   string   `default:"127.0.0.1:8001" help:"Where to listen."`
+	Addr   string   `default:"127.0.0.1:8001" help:"Where to listen. It answers for this host and for localhost alone."`
 	Key    []string `placeholder:"HALF:KEY" help:"A key and the half of the API that it opens, as partner:KEY or account:KEY; KEY alone is a partner's. May be given again. Without one, any key is a partner's."`
 	Faults string   `placeholder:"JSON" help:"How to misbehave, e.g. '{\"trouble\":[{\"do\":\"hang\",\"after\":true}]}', or @file. The README has the list; /_control/faults changes it later."`
 }
@@ -63,13 +64,22 @@ func (c fakebrokerCmd) Run(p *program) error {
 		return err
 	}
 	broker := fakebroker.New(fakebroker.Options{PartnerKeys: partner, AccountKeys: account, Faults: faults})
-	door, err := server.Listen(p.ctx, c.Addr, nil, broker.Handler())
+	door, err := server.Listen(p.ctx, c.Addr, nil, named(c.Addr, broker.Handler()))
 	if err != nil {
 		return err
 	}
 	p.printf("The pretend EasyBroker\n  what arrives   http://%[1]s/\n  its API        EASYBROKER_URL=http://%[1]s/v1\n  its keys       %[2]s\n  its faults     http://%[1]s/_control/faults\n",
 		door.Addr(), keyring(len(partner), len(account)))
 	return serveUntil(p.ctx, broker.Close, door)
+}
+
+// named answers for localhost and the address alone. What is tried here may be
+// about real people, and a page that gives its own name this machine's address
+// (DNS rebinding) must not read it.
+func named(addr string, h http.Handler) http.Handler {
+	return server.NewHosts(addr).Only(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "this is reached as localhost, or as the address that it was told to listen on", http.StatusMisdirectedRequest)
+	}))(h)
 }
 
 // keyring says which keys are accepted, in the words of EASYBROKER_API.

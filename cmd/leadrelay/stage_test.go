@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -77,7 +78,7 @@ func request(ts *testscript.TestScript, neg bool, method string, args []string) 
 	kind, body := c.body(ts)
 	req, err := http.NewRequest(c.method, c.address, bytes.NewReader(body))
 	ts.Check(err)
-	req.Header = c.header
+	req.Header, req.Host = c.header, cmp.Or(c.header.Get("Host"), req.Host)
 	if kind != "" && req.Header.Get("Content-Type") == "" {
 		req.Header.Set("Content-Type", kind)
 	}
