@@ -62,7 +62,7 @@ func (l *lane) awaitList(ctx context.Context) error {
 		if !from.After(now) {
 			return nil
 		}
-		if c := l.standing.show(l.sites); from.After(patience) || l.standing.isStopped() {
+		if c := l.standing.show(l.sites); from.After(patience) || c.State != lead.CredentialResting && l.standing.isStopped() {
 			return &stoppedError{c.State, c.Reason}
 		}
 		if l.pause(ctx, from.Sub(now)); ctx.Err() != nil {

@@ -32,6 +32,9 @@ type archive struct {
 	fails  map[string]error
 	page   int // items on a page, fewer than asked for
 	calls  int // of the list
+	takes  time.Duration
+	now    int // calls of the list under way
+	most   int
 }
 
 func newArchive() *archive {
@@ -49,6 +52,7 @@ func (a *archive) Create(_ context.Context, key easybroker.Account, cr easybroke
 }
 
 func (a *archive) List(_ context.Context, key easybroker.Account, q easybroker.Query) (easybroker.Page, error) {
+	a.spend()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.calls++
@@ -67,6 +71,20 @@ func (a *archive) List(_ context.Context, key easybroker.Account, q easybroker.Q
 	}
 	from, to := min((q.Page-1)*a.page, len(all)), min(q.Page*a.page, len(all))
 	return easybroker.Page{Content: all[from:to], Total: len(all), More: to < len(all), Date: time.Now()}, nil
+}
+
+// spend lets a call of the list take its time.
+func (a *archive) spend() {
+	a.count(1)
+	time.Sleep(a.takes)
+	a.count(-1)
+}
+
+func (a *archive) count(n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.now += n
+	a.most = max(a.most, a.now)
 }
 
 // list puts a contact request into the list of the first key.
@@ -198,6 +216,43 @@ func TestADriftOfThousands(t *testing.T) {
 
 // More of our leads than a reconciliation holds at once are compared all the same,
 // those of both sites in their order.
+// What a command holds is bounded, so a second one waits for the first; who has no
+// time to wait is told so.
+func TestOneCommandRunsAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, both(easybroker.Partner)[:1])
+		o.archive.takes = time.Second
+		for i := range 6 {
+			o.ago(time.Hour, "casas", lead.Failed, strconv.Itoa(i))
+		}
+		reconcile := func(ctx context.Context) error {
+			_, err := o.auditor.Reconcile(ctx, time.Now().Add(-2*time.Hour))
+			return err
+		}
+		replay := func(ctx context.Context) error {
+			_, _, err := o.auditor.Replay(ctx, lead.Filter{State: lead.Failed}, true)
+			return err
+		}
+		commands := []func(context.Context) error{reconcile, replay, reconcile, replay}
+		var all sync.WaitGroup
+		for _, command := range commands {
+			all.Go(func() { require.NoError(t, command(t.Context())) })
+		}
+		synctest.Wait()
+		hurried, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		for _, command := range commands {
+			err := command(hurried)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorContains(t, err, "wait for another command")
+		}
+		all.Wait()
+		require.GreaterOrEqual(t, o.archive.calls, len(commands))
+		require.Equal(t, 1, o.archive.most)
+		require.NoError(t, reconcile(t.Context()), "and the next may come")
+	})
+}
+
 func TestALongReconciliation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		one := both(easybroker.Partner)

@@ -30,6 +30,7 @@ type standing struct {
 	reason  string
 	since   time.Time // on the wall
 	proven  time.Time // until then one lead may try, though it is down or held: the list could be read
+	heard   time.Time // on the wall, when a second probe in a row worked; zero when none has
 	single  bool      // one call at a time, until one works
 	rest    time.Time // no call before
 	rests   int       // in a row
@@ -132,7 +133,7 @@ func (s *standing) worked(began time.Time) (news bool) {
 	if s.state != lead.CredentialWorking {
 		s.state, s.reason, s.since = lead.CredentialWorking, "", s.clock.read()
 	}
-	s.proven, s.single, s.rest, s.rests, s.strikes, s.struck = time.Time{}, false, time.Time{}, 0, 0, 0
+	s.proven, s.heard, s.single, s.rest, s.rests, s.strikes, s.struck = time.Time{}, time.Time{}, false, time.Time{}, 0, 0, 0
 	return news
 }
 
@@ -140,6 +141,9 @@ func (s *standing) worked(began time.Time) (news bool) {
 func (s *standing) listed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.proven.IsZero() && s.heard.IsZero() { // where leads wait, one has come between two probes that work
+		s.heard = s.clock.read()
+	}
 	s.proven, s.single = time.Now().Add(s.probe), true
 }
 
@@ -170,7 +174,7 @@ func (s *standing) failed(v verdict, id lead.RemoteID) (news bool) {
 		wait = max(wait, min(s.probe, time.Second<<min(s.rests, 16)))
 		s.rests++
 	}
-	s.proven = time.Time{}
+	s.proven, s.heard = time.Time{}, time.Time{}
 	if until := now.Add(wait); wait > 0 && until.After(s.rest) {
 		s.rest = until
 	}
@@ -188,11 +192,17 @@ func (s *standing) enter(state, reason string) {
 	s.state, s.reason = state, reason
 }
 
-// show describes the standing for the operator.
+// show describes the standing for the operator. One that was stopped and whose list
+// can be read again is none that a person must see to, though no lead may come for
+// hours that shows whether it takes them.
 func (s *standing) show(sites []string) lead.Credential {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := lead.Credential{Sites: sites, State: s.state, Reason: s.reason, Since: s.since}
+	if s.stopped() && !s.heard.IsZero() {
+		c.State, c.Since = lead.CredentialResting, s.heard
+		c.Reason = "its list can be read again, and the next lead goes first; before it was " + s.state + ": " + s.reason
+	}
 	if left := time.Until(s.rest); left > 0 {
 		c.Until = s.clock.now().Add(left).Round(0)
 	}

@@ -86,6 +86,54 @@ func TestAStoppedCredentialIsProbedWhateverComesBetween(t *testing.T) {
 	}
 }
 
+// No lead may come all night: that is no reason to wake somebody, once what was
+// wrong is over as far as can be seen.
+func TestAStoppedCredentialThatCanBeReadAgainAlarmsNobody(t *testing.T) {
+	for name, stops := range map[string]struct {
+		err    error
+		posts  int
+		before string
+	}{
+		"redirected": {status(307), 1, lead.CredentialHeld}, "revoked": {status(401), 1, lead.CredentialHeld}, "broken": {status(500), 5, lead.CredentialDown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &broker{listErr: stops.err, answer: func(int, easybroker.Account) answer { return answer{err: stops.err} }}
+				w := start(t, b, courier.Options{})
+				var ids []lead.RemoteID
+				for range stops.posts {
+					ids = append(ids, w.post("casas"))
+				}
+				time.Sleep(3 * time.Minute)
+				require.Equal(t, stops.before, w.credential().State)
+				why := w.credential().Reason
+				for _, id := range ids { // a person takes them back, so nothing is left that could be sent
+					_, err := w.store.Amend(t.Context(), id, func(l *lead.Lead) error { l.State, l.DueAt = lead.Discarded, time.Time{}; return nil })
+					require.NoError(t, err)
+				}
+				b.now(func(b *broker) { b.listErr = nil })
+				time.Sleep(61 * time.Second)
+				begun := w.credential().Since
+				for range 200 {
+					c := w.credential()
+					require.Equal(t, lead.CredentialResting, c.State)
+					require.Equal(t, "its list can be read again, and the next lead goes first; before it was "+stops.before+": "+why, c.Reason)
+					require.Equal(t, begun, c.Since)
+					require.WithinDuration(t, time.Now(), c.Since, time.Hour)
+					time.Sleep(7 * time.Second)
+				}
+				id := w.post("casas") // it is as bad as it was, for a lead
+				time.Sleep(time.Second)
+				require.Equal(t, stops.before, w.credential().State)
+				b.now(func(b *broker) { b.answer = nil })
+				w.await(id, lead.Confirmed, time.Hour)
+				require.Equal(t, lead.CredentialWorking, w.credential().State)
+				require.Empty(t, w.credential().Reason)
+			})
+		})
+	}
+}
+
 func TestAKeyThatMayOnlyReadCostsOneLeadAProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: status(403)} }}
