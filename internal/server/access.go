@@ -17,7 +17,7 @@ import (
 // of load balancers show at the level debug only.
 func AccessLog(logger zerolog.Logger, metrics *Metrics, door string) func(http.Handler) http.Handler {
 	logger = logger.With().Str("door", door).Logger()
-	refused := newSampling(logger)
+	sample := newSampling(logger)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			begun := time.Now()
@@ -31,10 +31,11 @@ func AccessLog(logger zerolog.Logger, metrics *Metrics, door string) func(http.H
 					status = max(status, http.StatusOK)
 				}
 				metrics.request(door, route(r), method(r), status, took)
-				if !refused.takes(status) {
+				at := level(r, status)
+				if at > zerolog.DebugLevel && !sample.takes(status) {
 					return
 				}
-				zerolog.Ctx(ctx).WithLevel(level(r, status)).Str("method", method(r)).Str("route", route(r)).
+				zerolog.Ctx(ctx).WithLevel(at).Str("method", method(r)).Str("route", route(r)).
 					Int("status", status).Int("bytes", ww.BytesWritten()).Dur("took", took).Msg("request")
 			}()
 			next.ServeHTTP(ww, r)

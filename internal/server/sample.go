@@ -9,11 +9,14 @@ import (
 )
 
 // mostRefused is how many lines a second the log takes of each status with
-// which a client is refused. A flood must not fill the disk of who is flooded;
-// the metrics count all.
-const mostRefused = 10
+// which a client is refused, and mostServed of each other status: no agency has as
+// many. A flood must not fill the disk of who is flooded; the metrics count all.
+const (
+	mostRefused = 10
+	mostServed  = 100
+)
 
-// sampling lets some of a door's refusals into the log, and then tells how many
+// sampling lets some of a door's requests into the log, and then tells how many
 // it left out. One status takes no place from another.
 type sampling struct {
 	log     zerolog.Logger
@@ -29,15 +32,16 @@ func newSampling(log zerolog.Logger) *sampling {
 // takes reports whether a request with this status has a line of its own. Status 0
 // is no answer: the client has gone, or we have hung up on it.
 func (s *sampling) takes(status int) bool {
+	most := mostRefused
 	if status >= http.StatusOK && status < http.StatusBadRequest || status >= http.StatusInternalServerError {
-		return true
+		most = mostServed
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.written[status] == 0 {
 		time.AfterFunc(time.Second, func() { s.tell(status) })
 	}
-	if s.written[status] == mostRefused {
+	if s.written[status] == most {
 		s.left[status]++
 		return false
 	}

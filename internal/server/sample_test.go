@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"testing"
@@ -15,7 +16,7 @@ import (
 // refusing answers /{status} with that status.
 func refusing(level zerolog.Level) *stage {
 	s := newStage(level)
-	s.Get("/{status}", func(w http.ResponseWriter, r *http.Request) {
+	s.HandleFunc("/{status}", func(w http.ResponseWriter, r *http.Request) {
 		status, _ := strconv.Atoi(chi.URLParam(r, "status"))
 		w.WriteHeader(status)
 	})
@@ -59,6 +60,42 @@ func TestAFloodIsSampledInTheLog(t *testing.T) {
 		last := s.log.all(t)[10]
 		delete(last, "request_id")
 		require.Equal(t, map[string]any{"level": "warn", "door": "public", "status": 429., "requests": each - 10., "message": "requests not logged"}, last)
+	})
+}
+
+// What is answered well has no limit of its own: files, forms, preflights, and
+// repeats of one inquiry. A flood of it costs the log no more than 40 kB a second.
+func TestAFloodOfWhatIsAnsweredIsSampledToo(t *testing.T) {
+	for _, status := range []float64{200, 202, 204, 303, 304, 500, 503} {
+		synctest.Test(t, func(t *testing.T) {
+			const seconds, each = 5, 1000
+			s := refusing(zerolog.InfoLevel)
+			for range seconds {
+				for range each {
+					s.ask("POST", fmt.Sprintf("/%v", status))
+				}
+				time.Sleep(time.Second)
+				synctest.Wait()
+			}
+			require.Equal(t, map[float64]float64{status: seconds * 100}, statuses(t, s, "request"))
+			require.Equal(t, map[float64]float64{status: seconds * (each - 100)}, statuses(t, s, "requests not logged"))
+			require.Less(t, len(s.log.String()), seconds*40_000)
+		})
+	}
+}
+
+// A portal on its best day, with a hundred visitors in each second, has a line for
+// each of them.
+func TestAllOfABusyDayIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := refusing(zerolog.InfoLevel)
+		for range 3000 {
+			s.ask("POST", "/202")
+			s.ask("GET", "/200")
+			time.Sleep(time.Second/100 + time.Microsecond)
+		}
+		require.Equal(t, map[float64]float64{202: 3000, 200: 3000}, statuses(t, s, "request"))
+		require.Len(t, s.log.all(t), 6000)
 	})
 }
 
