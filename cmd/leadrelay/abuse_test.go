@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -155,6 +156,12 @@ type visits struct {
 // others take. No more than one in a thousand may be lost.
 func (a *abuse) visit(when string, during time.Duration) visits {
 	a.Helper()
+	return a.visitWith(when, during, func(int) int { return a.post("casas", oddForm("EB-GOOD")) })
+}
+
+// visitWith is visit by clients of another kind.
+func (a *abuse) visitWith(when string, during time.Duration, post func(i int) (status int)) visits {
+	a.Helper()
 	const pause, oneIn = time.Second / 50, 1000
 	var mu sync.Mutex
 	var took []time.Duration
@@ -162,11 +169,11 @@ func (a *abuse) visit(when string, during time.Duration) visits {
 	var asked sync.WaitGroup
 	next := time.NewTicker(pause)
 	defer next.Stop()
-	for range v.all {
+	for i := range v.all {
 		<-next.C
 		asked.Go(func() {
 			begun := time.Now()
-			status := a.post("casas", oddForm("EB-GOOD"))
+			status := post(i)
 			mu.Lock()
 			defer mu.Unlock()
 			took = append(took, time.Since(begun))
@@ -269,7 +276,8 @@ func (a *abuse) shout(request string) {
 type torment struct {
 	first, then string
 	reset       bool
-	from        net.IP // nil for any
+	from        string // an address of its own
+	secure      bool   // speaks TLS
 }
 
 // slowly is how long a slow client waits before it does anything else.
@@ -292,21 +300,18 @@ var resets = []torment{
 }
 
 // torment is a client of this process.
-func (a *abuse) torment(how torment) { how.run(a.p.public, a.over, &a.cut) }
+func (a *abuse) torment(how torment) { how.run(a.p.public, a.over, func() {}, &a.cut) }
 
 // run comes back whenever it is hung up on, until it is over.
-func (how torment) run(address string, over <-chan struct{}, cut *atomic.Int64) {
-	dialer := net.Dialer{Timeout: patience}
-	if how.from != nil {
-		dialer.LocalAddr = &net.TCPAddr{IP: how.from}
-	}
+func (how torment) run(address string, over <-chan struct{}, come func(), cut *atomic.Int64) {
 	for !isClosed(over) {
-		conn, err := dialer.Dial("tcp", address)
+		conn, err := dial(how.from, address, how.secure)
 		if err != nil {
 			continue
 		}
-		_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10) // the answers that nobody reads fill it soon
+		hearLittle(conn)
 		_, err = io.WriteString(conn, how.first)
+		come()
 		for err == nil && !how.reset && !isClosed(over) {
 			time.Sleep(slowly)
 			err = how.goOn(conn)
@@ -320,9 +325,21 @@ func (how torment) run(address string, over <-chan struct{}, cut *atomic.Int64) 
 	}
 }
 
+// hearLittle gives a connection little room for answers that nobody reads.
+func hearLittle(conn net.Conn) {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+}
+
 // goOn does the next little thing; the error says that it was hung up on.
 func (how torment) goOn(conn net.Conn) (err error) {
-	_ = conn.SetDeadline(time.Now().Add(time.Millisecond))
+	soon := time.Millisecond
+	if how.secure {
+		soon = slowly // a record that is cut in two ends the connection
+	}
+	_ = conn.SetDeadline(time.Now().Add(soon))
 	if how.then != "" {
 		_, err = io.WriteString(conn, how.then)
 	} else if _, err = io.Copy(io.Discard, conn); err == nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,10 +34,12 @@ var crowds = map[string]struct {
 	"slow bodies":                {[]torment{slowBody}, 250, false, 0, 0},
 	"slow bodies, from one":      {[]torment{slowBody}, 1, true, 0, 0},
 	"bodies that keep the pace":  {[]torment{{first: slowBody.first, then: strings.Repeat("a", 800)}}, 250, true, 0, 0},
-	"slow bodies and deaf ears":  {[]torment{slowBody, deaf}, 250, true, 0, 0},
+	slowAndDeaf:                  {[]torment{slowBody, deaf}, 250, true, 0, 0},
 	"headers without an end":     {[]torment{lingering[1]}, 1, true, 0, 0},
 	"whole inquiries, then deaf": {[]torment{{first: strings.Repeat(odd(lengthOf("a=b"), "a=b"), 40)}}, 250, true, 0, 5 * time.Second},
 }
+
+const slowAndDeaf = "slow bodies and deaf ears"
 
 var (
 	slowBody = torment{first: odd("Content-Length: 60000\r\n", ""), then: "a"}
@@ -47,34 +50,44 @@ const getWidget = "GET /widget.js HTTP/1.1\r\nHost: x\r\n\r\n"
 
 // crowdOfClients is a process that is one of the crowds: visitors have a machine of
 // their own, and must not wait in this one for thousands of others. It wants the
-// relay's address and the crowd's name, says when it is first hung up on, and in the
-// end how often.
+// door's address and the crowd's name; another size and "tls" may follow. It says
+// when all have come, when it is first hung up on, and in the end how often.
 const crowdOfClients = "crowd-of-clients"
 
 func mainOfACrowd() {
-	crowd := crowds[os.Args[2]]
+	address, crowd := os.Args[1], crowds[os.Args[2]]
+	size, secure := cmp.Or(crowd.size, 3000), slices.Contains(os.Args[3:], "tls")
+	if len(os.Args) > 3 {
+		size, _ = strconv.Atoi(os.Args[3])
+	}
 	over := make(chan os.Signal, 1)
 	signal.Notify(over, os.Interrupt)
-	ended, begun := make(chan struct{}), sync.OnceFunc(func() { fmt.Println("hung up on one") })
+	ended := make(chan struct{})
 	var all sync.WaitGroup
-	var cut atomic.Int64
-	for i := range cmp.Or(crowd.size, 3000) {
+	var came, cut atomic.Int64
+	for i := range size {
 		how := crowd.how[i%len(crowd.how)]
-		how.from = net.IPv4(127, 1, byte(i%crowd.from), 1)
-		all.Go(func() { how.run(os.Args[1], ended, &cut) })
+		how.first = strings.NewReplacer("Host: x\r", "Host: "+address+"\r", "Host: relay.mx\r", "Host: "+address+"\r").Replace(how.first)
+		how.from, how.secure = fmt.Sprintf("127.1.%d.1", i%crowd.from), secure
+		all.Go(func() { how.run(address, ended, sync.OnceFunc(func() { came.Add(1) }), &cut) })
 	}
-	for tick := time.Tick(slowly / 10); ; {
+	tell := map[string]func() bool{
+		"all have come":  func() bool { return came.Load() == int64(size) },
+		"hung up on one": func() bool { return cut.Load() > 0 },
+	}
+	for tick := time.Tick(slowly / 10); !isClosed(ended); {
 		select {
 		case <-tick:
-			if cut.Load() > 0 {
-				begun()
+			for what, isSo := range tell {
+				if isSo() {
+					fmt.Println(what)
+					delete(tell, what)
+				}
 			}
-			continue
 		case <-over:
+			close(ended)
 		}
-		break
 	}
-	close(ended)
 	all.Wait()
 	fmt.Println("hung up on", cut.Load())
 }
@@ -96,7 +109,7 @@ func TestACrowdKeepsNoVisitorOut(t *testing.T) { // E6
 			before := a.atRest()
 			others := command(t, crowdOfClients, nil, a.p.public, name)
 			others.run()
-			eventually(t, "all places are taken", func() bool { return others.out.String() != "" })
+			eventually(t, "all places are taken", func() bool { return strings.Contains(others.out.String(), "hung up on one") })
 			v := a.visit("crowd", during)
 			memory := a.peakMB()
 			others.end(os.Interrupt, 0)
