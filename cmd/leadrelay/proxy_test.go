@@ -44,7 +44,7 @@ var fronts = map[string]func(t *testing.T, relay string) front{
 		certificate(t, dir)
 		site := replaced(t, "nginx.conf",
 			"127.0.0.1:8080", relay, "listen 443 ssl", "listen "+f.address+" ssl", "listen 80", "listen "+freeAddr(t),
-			"\tlisten [::]:80;\n", "", "\tlisten [::]:443 ssl http2 backlog=4096 sndbuf=32k;\n", "",
+			"\tlisten [::]:80;\n", "", "\tlisten [::]:443 ssl http2 backlog=4096 sndbuf=16k;\n", "",
 			"/etc/letsencrypt/live/leads.casas.mx/fullchain.pem", dir+"/cert.pem", "/etc/letsencrypt/live/leads.casas.mx/privkey.pem", dir+"/key.pem")
 		// What Debian's own nginx.conf says, and the one line that ours asks for.
 		all := fmt.Sprintf("daemon off; user %s %s; worker_processes auto; events { worker_connections 16384; }\npid nginx.pid; error_log stderr warn;\n"+
