@@ -633,7 +633,7 @@ func (o brokenOutbox) Begin(context.Context, string, lead.Due) ([]lead.Claim, ti
 	return nil, time.Time{}, errDisk
 }
 
-func (brokenOutbox) Look(context.Context, []string, lead.Due) ([]lead.Claim, time.Time, error) {
+func (brokenOutbox) ClaimLookups(context.Context, []string, lead.Due) ([]lead.Claim, time.Time, error) {
 	return nil, time.Time{}, errDisk
 }
 

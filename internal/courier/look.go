@@ -43,7 +43,7 @@ func (l *lane) lookAll(ctx context.Context) {
 			continue
 		}
 		wall := l.courier.clock.read()
-		claims, due, err := l.courier.outbox.Look(context.WithoutCancel(ctx), l.sites,
+		claims, due, err := l.courier.outbox.ClaimLookups(context.WithoutCancel(ctx), l.sites,
 			lead.Due{Now: wall, Far: l.courier.farthestLook(&l.lookJumps), N: lookBatch, Lease: lookLease})
 		switch {
 		case err != nil:

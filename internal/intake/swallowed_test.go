@@ -155,7 +155,7 @@ func TestAHeldLeadThatComesAgain(t *testing.T) {
 	require.Equal(t, []lead.Pair{{Name: "otro correo", Value: "ana@costa.mx"}, {Name: "otro correo", Value: "ana@gmail.com"}}, d.leads()[0].Extra)
 	require.Equal(t, until, d.leads()[0].DueAt)
 
-	apart, err := d.store.SetApart(t.Context(), id, until, "no_mail")
+	apart, err := d.store.Quarantine(t.Context(), id, until, "no_mail")
 	require.NoError(t, err)
 	require.True(t, apart)
 	d.post("", "token", "")
@@ -166,7 +166,7 @@ func TestAHeldLeadThatComesAgain(t *testing.T) {
 	d.post("") // with a token nothing hangs by the mail domain
 	require.Len(t, d.leads(), 1)
 	require.Less(t, d.leads()[0].DueAt, until)
-	apart, err = d.store.SetApart(t.Context(), id, until, "no_mail")
+	apart, err = d.store.Quarantine(t.Context(), id, until, "no_mail")
 	require.NoError(t, err)
 	require.False(t, apart, "a late sign comes too late")
 	require.Equal(t, lead.Queued, d.leads()[0].State)

@@ -26,10 +26,10 @@ const (
 	patience = 6 * time.Second
 )
 
-// Store is the part of the store that is needed. SetApart reports whether the
+// Store is the part of the store that is needed. Quarantine reports whether the
 // lead was still held until that time.
 type Store interface {
-	SetApart(ctx context.Context, id lead.RemoteID, until time.Time, reason string) (bool, error)
+	Quarantine(ctx context.Context, id lead.RemoteID, until time.Time, reason string) (bool, error)
 }
 
 // Options are the tunables of an [Asker]; the zero value works.
@@ -153,7 +153,7 @@ func (a *Asker) answer(ctx context.Context, q question) {
 	answer := a.ask(ctx, q.domain)
 	event := a.log.Info().Int64("remote_id", int64(q.id)).Str("site", q.site).Str("mail", string(answer)).Dur("took", time.Since(begun))
 	if answer == NoMail {
-		switch apart, err := a.store.SetApart(ctx, q.id, q.until, q.reason); {
+		switch apart, err := a.store.Quarantine(ctx, q.id, q.until, q.reason); {
 		case err != nil:
 			event = event.AnErr("cause", err)
 		case apart:

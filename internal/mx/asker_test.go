@@ -53,7 +53,7 @@ type pile struct {
 	fails error
 }
 
-func (p *pile) SetApart(_ context.Context, id lead.RemoteID, _ time.Time, reason string) (bool, error) {
+func (p *pile) Quarantine(_ context.Context, id lead.RemoteID, _ time.Time, reason string) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fails != nil {

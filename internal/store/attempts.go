@@ -3,25 +3,68 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"time"
 
 	"leadrelay/internal/lead"
 )
 
+const (
+	beginAttemptSQL = `INSERT INTO attempts (remote_id, number, begun_at, sent) VALUES ($1, $2, $3, $4)`
+	endAttemptSQL   = `UPDATE attempts SET ended_at = $1, outcome = $2, status = $3, detail = $4 WHERE remote_id = $5 AND number = $6`
+)
+
+// beginAttempt writes down that an attempt begins for the claimed lead, and loads
+// the earlier ones.
+func (tx *writeTx) beginAttempt(c *lead.Claim, q lead.Due) error {
+	var fingerprint any // NULL if nobody asks for it later
+	if q.Sent != nil {
+		f := q.Sent(&c.Lead)
+		fingerprint = f[:]
+	}
+	if _, err := tx.stmt(beginAttempt).Exec(int64(c.Lead.RemoteID), c.Number, q.Now.UnixMilli(), fingerprint); err != nil {
+		return fmt.Errorf("intent: %w", err)
+	}
+	if c.Number == 1 {
+		return nil
+	}
+	if err := tx.deleteOldAttempts(c); err != nil {
+		return fmt.Errorf("delete old attempts: %w", err)
+	}
+	if err := tx.loadAttempts(c); err != nil {
+		return fmt.Errorf("load attempts: %w", err)
+	}
+	return nil
+}
+
+func (tx *writeTx) endAttempt(id lead.RemoteID, a *lead.Attempt) error {
+	_, err := tx.stmt(endAttempt).Exec(a.EndedAt.UnixMilli(), string(a.Outcome), a.Status, a.Detail, int64(id), a.Number)
+	return err
+}
+
+// closeAttempt closes an attempt of the lead that is still open, because its
+// courier is gone.
+func (tx *writeTx) closeAttempt(c *lead.Claim, now time.Time) error {
+	_, err := tx.Exec(`UPDATE attempts SET ended_at = $1, outcome = 'unsure', detail = 'interrupted'
+		WHERE remote_id = $2 AND ended_at IS NULL`, now.UnixMilli(), int64(c.Lead.RemoteID))
+	return err
+}
+
 // newestAttempts is how many of a lead's attempts are kept at least: on the usual
-// schedule all. A key that is refused for days, or a broker that wants peace,
-// makes thousands of one lead.
+// schedule, all. A key that is refused for days, or a broker that asks us to slow
+// down, makes thousands for one lead.
 const newestAttempts = 100
 
-// keptAttempt is the condition for an attempt of lead $1 that is kept: one of the
-// $2 newest, the first, or the first that EasyBroker may have taken, from when on
-// its list is read. So what is read of a lead has an end also where a version that
-// kept all has left more.
+// keptAttempt is the condition for an attempt of lead $1 that is kept: it is one
+// of the $2 newest, the first, or the first that EasyBroker may have taken. (Its
+// list is read from that time on.) Readers use it too, because an older version
+// kept all attempts.
 const keptAttempt = `(number > (SELECT attempt FROM leads WHERE remote_id = $1) - $2 OR number = 1
 	OR number = (SELECT COALESCE(min(number), 1) FROM attempts WHERE remote_id = $1 AND outcome IN ('unsure', 'delivered')))`
 
-// forgetAttempts removes those of the claimed lead that are not kept any more. Their
-// numbers tell that they were there.
-func forgetAttempts(tx *sql.Tx, c *lead.Claim) error {
+// deleteOldAttempts deletes the attempts of the claimed lead that are not kept any
+// more. The numbers of the others show that there were more.
+func (tx *writeTx) deleteOldAttempts(c *lead.Claim) error {
 	if c.Number <= newestAttempts {
 		return nil
 	}
@@ -29,23 +72,56 @@ func forgetAttempts(tx *sql.Tx, c *lead.Claim) error {
 	return err
 }
 
-func (s *Store) attempts(ctx context.Context, id lead.RemoteID) ([]lead.Attempt, error) {
-	rows, err := s.people.QueryContext(ctx, `SELECT number, begun_at, ended_at, outcome, status, detail, sent
-		FROM attempts WHERE remote_id = $1 AND `+keptAttempt+` ORDER BY number`, int64(id), newestAttempts)
+const attemptsSQL = `SELECT number, begun_at, ended_at, outcome, status, detail, sent
+	FROM attempts WHERE remote_id = $1 AND ` + keptAttempt + ` ORDER BY number`
+
+// loadAttempts loads into the claim what is known of the lead's attempts that have
+// ended. The first and the last are found by their numbers, because the clock may
+// have been set in between.
+func (tx *writeTx) loadAttempts(c *lead.Claim) error {
+	rows, err := tx.Query(attemptsSQL, int64(c.Lead.RemoteID), newestAttempts)
+	if err != nil {
+		return err
+	}
+	for a, err := range each(rows, scanAttempt) {
+		if err != nil {
+			return err
+		}
+		if a.EndedAt.IsZero() {
+			continue
+		}
+		c.LastStatus = a.Status
+		switch a.Outcome {
+		case lead.OutcomeUnsure, lead.OutcomeDelivered:
+			if c.Perhaps++; c.Perhaps == 1 {
+				c.FirstAttempt = a.BegunAt
+			}
+			c.LastAttempt, c.LastEnd = a.BegunAt, a.EndedAt
+			c.Sent = append(c.Sent, a.Sent)
+		case lead.OutcomeDeferred:
+			c.Deferred = append(c.Deferred, a.Status)
+		case lead.OutcomeRefused:
+		}
+	}
+	return nil
+}
+
+// listAttempts returns the lead's attempts that are kept, oldest first.
+func listAttempts(ctx context.Context, db *sql.DB, id lead.RemoteID) ([]lead.Attempt, error) {
+	rows, err := db.QueryContext(ctx, attemptsSQL, int64(id), newestAttempts)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	var attempts []lead.Attempt
-	for rows.Next() {
-		var a lead.Attempt
-		var begun, ended sql.NullInt64
-		var sent []byte
-		if err := rows.Scan(&a.Number, &begun, &ended, &a.Outcome, &a.Status, &a.Detail, &sent); err != nil {
-			return nil, err
-		}
-		a.BegunAt, a.EndedAt, a.Sent = fromMillis(begun), fromMillis(ended), scanSent(sent)
-		attempts = append(attempts, a)
-	}
-	return attempts, rows.Err()
+	return collect(rows, scanAttempt)
+}
+
+// scanAttempt reads a row of attemptsSQL. The fingerprint is zero if none was
+// written down.
+func scanAttempt(row scanner) (a lead.Attempt, err error) {
+	var begun, ended sql.NullInt64
+	var fingerprint []byte
+	err = row.Scan(&a.Number, &begun, &ended, &a.Outcome, &a.Status, &a.Detail, &fingerprint)
+	a.BegunAt, a.EndedAt = fromMillis(begun), fromMillis(ended)
+	copy(a.Sent[:], fingerprint)
+	return a, err
 }

@@ -32,7 +32,7 @@ func TestTenThousandAttempts(t *testing.T) {
 	require.Len(t, claims[0].Deferred, kept-1)
 	require.Equal(t, kept, store.Attempts(t, s))
 
-	claims, _, err = s.Look(t.Context(), []string{"casas"}, lead.Due{Now: at.Add(time.Hour), N: 1, Lease: time.Minute})
+	claims, _, err = s.ClaimLookups(t.Context(), []string{"casas"}, lead.Due{Now: at.Add(time.Hour), N: 1, Lease: time.Minute})
 	require.NoError(t, err)
 	require.Equal(t, 1, claims[0].Perhaps)
 	require.Len(t, claims[0].Deferred, kept-1)

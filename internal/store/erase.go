@@ -2,42 +2,39 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
 	"leadrelay/internal/lead"
 )
 
-// endedAt is when a lead came into its state: a confirmed one when it was seen,
-// any other when a person moved it there, and one that the door or a late sign
-// set apart when it was received. It is as the index says it.
+// endedAt is when a lead came into its state: a confirmed lead when it was seen,
+// any other when a person moved it, and a lead that was quarantined by itself when
+// it was received. The index has the same expression.
 const endedAt = `COALESCE(confirmed_at, moved_at, received_at)`
 
-// The states stand there as the index has them, for SQLite uses it only then. A
-// lead that is still due is not at its end.
-const erasableSQL = `SELECT remote_id FROM leads WHERE state IN ('quarantined', 'discarded', 'confirmed') AND state = '%s' AND ` + endedAt + ` < $1 AND due_at IS NULL ORDER BY ` + endedAt + ` LIMIT $2`
+// erasableSQL finds the leads that may be erased. SQLite uses the index only if
+// its condition on the states is here word for word. A lead that is still due has
+// not ended.
+const erasableSQL = `SELECT remote_id FROM leads WHERE state IN (` + sqlQuarantined + `, ` + sqlDiscarded + `, ` + sqlConfirmed + `)
+	AND state = '%s' AND ` + endedAt + ` < $1 AND due_at IS NULL ORDER BY ` + endedAt + ` LIMIT $2`
 
 // Erase removes the quarantined, discarded or confirmed leads that came into the
-// state before then, with their attempts, and returns how many. It goes in small
-// steps that share commits with others, and rests between them, so that whoever
-// keeps a lead meanwhile does not notice. The rows that know a repeat go by
-// themselves after a day, and no lead is erased sooner.
+// state before a time, with their attempts, and returns how many. It works in
+// small steps that share commits with others, and pauses between them, so that it
+// does not slow down new leads. The keys of the leads are deleted after a day, and
+// no lead is erased sooner.
 func (s *Store) Erase(ctx context.Context, state lead.State, before time.Time) (erased int, err error) {
 	const step, rest = 64, 3 // leads, and how many times as long as a step took
 	for {
 		begun := time.Now()
-		due, err := idsOf(s.read.QueryContext(ctx, fmt.Sprintf(erasableSQL, state), before.UnixMilli(), 1))
-		if err != nil {
-			return erased, fmt.Errorf("erase %s leads: %w", state, err)
-		}
-		if len(due) == 0 { // most often, and that must cost no commit
-			return erased, nil
-		}
 		n, err := s.eraseSome(ctx, state, before, step)
 		erased += n
 		if err != nil {
 			return erased, fmt.Errorf("erase %s leads: %w", state, err)
+		}
+		if n == 0 {
+			return erased, nil
 		}
 		select {
 		case <-time.After(max(time.Since(begun)*rest, time.Millisecond)):
@@ -48,9 +45,20 @@ func (s *Store) Erase(ctx context.Context, state lead.State, before time.Time) (
 }
 
 func (s *Store) eraseSome(ctx context.Context, state lead.State, before time.Time, most int) (int, error) {
-	var ids []int64 // read only after a commit
-	err := s.doLazily(ctx, func(tx *sql.Tx) (err error) {
-		if ids, err = idsOf(tx.Query(fmt.Sprintf(erasableSQL, state), before.UnixMilli(), most)); err != nil {
+	query := fmt.Sprintf(erasableSQL, state)
+	var isDue bool // most often not, and then it must cost no commit
+	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (`+query+`)`, before.UnixMilli(), 1).Scan(&isDue)
+	if err != nil || !isDue {
+		return 0, err
+	}
+	var erased int // to be read only after a commit
+	err = s.writer.doLazily(ctx, func(tx *writeTx) error {
+		rows, err := tx.Query(query, before.UnixMilli(), most)
+		if err != nil {
+			return err
+		}
+		ids, err := collect(rows, scanColumn[int64])
+		if err != nil {
 			return err
 		}
 		for _, id := range ids {
@@ -60,25 +68,11 @@ func (s *Store) eraseSome(ctx context.Context, state lead.State, before time.Tim
 				}
 			}
 		}
-		return s.forget(tx, time.Now()) // also when no lead comes in any more
+		erased = len(ids)
+		return tx.deleteOldKeys(time.Now()) // also if no lead comes in any more
 	})
 	if err != nil {
 		return 0, err
 	}
-	return len(ids), nil
-}
-
-func idsOf(rows *sql.Rows, err error) (ids []int64, _ error) {
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+	return erased, nil
 }

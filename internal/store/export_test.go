@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"strings"
 	"testing"
 	"time"
@@ -16,14 +15,14 @@ import (
 // Pragma reads a setting of the connection that writes.
 func Pragma(t *testing.T, s *Store, name string) (value string) {
 	t.Helper()
-	require.NoError(t, s.write.QueryRow("PRAGMA "+name).Scan(&value))
+	require.NoError(t, s.writer.db.QueryRow("PRAGMA "+name).Scan(&value))
 	return value
 }
 
 // Version returns the version of SQLite.
 func Version(t *testing.T, s *Store) (value string) {
 	t.Helper()
-	require.NoError(t, s.write.QueryRow("SELECT sqlite_version()").Scan(&value))
+	require.NoError(t, s.writer.db.QueryRow("SELECT sqlite_version()").Scan(&value))
 	return value
 }
 
@@ -39,11 +38,11 @@ func Together(t *testing.T, s *Store, l lead.Lead, fail error) (kept, failed err
 	t.Helper()
 	body, err := pack(&l)
 	require.NoError(t, err)
-	good := &job{kept: &keep{Submission: lead.Submission{Lead: l, Tick: lead.Milliseconds}, body: body}, done: make(chan error, 1)}
-	bad := &job{run: func(*sql.Tx) error { return fail }, done: make(chan error, 1)}
+	good := &job{lead: &newLead{Submission: lead.Submission{Lead: l, Tick: lead.Milliseconds}, body: body}, done: make(chan error, 1)}
+	bad := &job{run: func(*writeTx) error { return fail }, done: make(chan error, 1)}
 	release := Occupy(s)
-	s.jobs <- good
-	s.jobs <- bad
+	s.writer.jobs <- good
+	s.writer.jobs <- bad
 	release()
 	return <-good.done, <-bad.done
 }
@@ -54,7 +53,7 @@ func Occupy(s *Store) (release func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = s.do(context.Background(), func(*sql.Tx) error { close(begun); <-end; return nil })
+		_ = s.writer.do(context.Background(), func(*writeTx) error { close(begun); <-end; return nil })
 	}()
 	<-begun
 	return func() { close(end); <-done }
@@ -70,7 +69,7 @@ func NewRecent() *Recent { return new(Recent) }
 func (r *Recent) IsNew(content lead.Digest, at time.Time) bool {
 	r.begin()
 	_, known := r.find(content, at)
-	r.note(content, 1, at)
+	r.add(content, 1, at)
 	r.commit()
 	return !known
 }
@@ -78,7 +77,7 @@ func (r *Recent) IsNew(content lead.Digest, at time.Time) bool {
 // Try gives a lead that many attempts, as a version left them that kept all.
 func Try(t *testing.T, s *Store, id lead.RemoteID, attempts int) {
 	t.Helper()
-	require.NoError(t, s.do(t.Context(), func(tx *sql.Tx) error {
+	require.NoError(t, s.writer.do(t.Context(), func(tx *writeTx) error {
 		_, err := tx.Exec(`WITH RECURSIVE n(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM n WHERE number < $2)
 			INSERT INTO attempts (remote_id, number, begun_at, ended_at, outcome, status, detail)
 			SELECT $1, number, number, number, 'deferred', 429, $3 FROM n`, int64(id), attempts, strings.Repeat("x", 500))
@@ -106,8 +105,4 @@ func Walk(t testing.TB, log []byte) (whole uint32, size int64, broken bool) {
 }
 
 // CheckLog looks into the log beside the file.
-func CheckLog(path string) (missing, err error) {
-	var s Store
-	err = s.checkLog(path)
-	return s.missing, err
-}
+func CheckLog(path string) (missing, err error) { return checkLog(path) }

@@ -12,7 +12,7 @@ import (
 // LostFileError means that a file of the database is no longer where it was
 // opened. SQLite would go on writing into it and report success
 // (sqlite.org/howtocorrupt.html, "Unlinking or renaming a database file while
-// in use"), and after the next start nobody would find what it wrote.
+// in use"), and those writes would be lost at the next start.
 type LostFileError struct {
 	Path string
 	What string
@@ -24,12 +24,12 @@ func (e *LostFileError) Error() string {
 		e.Path, e.What, os.Getpid())
 }
 
-// files are those of an open database, as they were when it was opened. They
-// are never opened to compare them: to close a file of SQLite's gives up its
-// locks on it.
+// files are the files of an open database, as they were when it was opened. We
+// never open them to compare them: closing a file that SQLite has open would give
+// up SQLite's locks on it. A database that is not in a file of ours has none.
 type files struct {
 	opened []openedFile
-	lost   atomic.Bool // at the last check
+	lost   atomic.Bool // whether one was lost at the last check
 }
 
 type openedFile struct {
@@ -37,9 +37,9 @@ type openedFile struct {
 	info fs.FileInfo
 }
 
-// note remembers the files. SQLite puts its log beside the file that a symbolic
-// link leads to. The log's index (-shm) is not one of them: it holds no lead, and
-// is made anew from the log.
+// note remembers the files. If the path is a symbolic link, SQLite puts its log
+// beside the link's target. The log's index (-shm) is left out: it holds no lead,
+// and SQLite rebuilds it from the log.
 func (f *files) note(path string) error {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -55,8 +55,8 @@ func (f *files) note(path string) error {
 	return nil
 }
 
-// check returns a [LostFileError] when one of the files is not where it was.
-// Once all are back, it is fine again: nothing was written in between.
+// check returns a [LostFileError] if one of the files is not where it was. Once
+// all are back, we go on: nothing was written in between.
 func (f *files) check() error {
 	for _, o := range f.opened {
 		if what := o.change(); what != "" {
@@ -68,8 +68,8 @@ func (f *files) check() error {
 	return nil
 }
 
-// refuse checks only what was lost before, so that a commit which is going to
-// be checked at its end costs one check.
+// refuse is a check before a commit. It is free unless a file was lost at the last
+// check, because every commit is followed by a check anyway.
 func (f *files) refuse() error {
 	if !f.lost.Load() {
 		return nil
@@ -77,6 +77,7 @@ func (f *files) refuse() error {
 	return f.check()
 }
 
+// change says how the file at the path has changed, or returns "".
 func (o openedFile) change() string {
 	switch info, err := os.Stat(o.path); {
 	case errors.Is(err, fs.ErrNotExist):
@@ -89,8 +90,8 @@ func (o openedFile) change() string {
 	return ""
 }
 
-// hasForeignLog reports whether the log at its path is not ours, so that the end
-// of our connections must not delete it.
+// hasForeignLog reports whether the log at the path is not ours, so that closing
+// our connections must not delete it.
 func (f *files) hasForeignLog() bool {
 	return len(f.opened) > 0 && f.opened[len(f.opened)-1].change() != ""
 }

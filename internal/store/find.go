@@ -13,7 +13,7 @@ import (
 )
 
 // Find returns the lead and its attempts that are kept, oldest first. The error
-// wraps [lead.ErrNotFound] when there is no such lead.
+// wraps [lead.ErrNotFound] if there is no such lead.
 func (s *Store) Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.Attempt, error) {
 	l, err := scanLead(s.people.QueryRowContext(ctx, `SELECT `+leadColumns+` FROM leads WHERE remote_id = $1`, int64(id)))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -22,15 +22,15 @@ func (s *Store) Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.A
 	if err != nil {
 		return lead.Lead{}, nil, fmt.Errorf("find lead: %w", err)
 	}
-	attempts, err := s.attempts(ctx, id)
+	attempts, err := listAttempts(ctx, s.people, id)
 	if err != nil {
 		return lead.Lead{}, nil, fmt.Errorf("find attempts: %w", err)
 	}
 	return l, attempts, nil
 }
 
-// Counts counts the leads of each site and state. It reads an index, not the
-// leads, so it may be asked often.
+// Counts counts the leads of each site and state. It reads an index and not the
+// leads, so it may be called often.
 func (s *Store) Counts(ctx context.Context) ([]lead.Count, error) {
 	rows, err := s.people.QueryContext(ctx, `SELECT n.site, n.state, n.leads, leads.received_at
 		FROM (SELECT site, state, count(*) AS leads, min(remote_id) AS oldest FROM leads GROUP BY site, state) AS n
@@ -38,44 +38,60 @@ func (s *Store) Counts(ctx context.Context) ([]lead.Count, error) {
 	if err != nil {
 		return nil, fmt.Errorf("count leads: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	var counts []lead.Count
-	for rows.Next() {
-		var c lead.Count
+	return collect(rows, func(row scanner) (c lead.Count, err error) {
 		var oldest sql.NullInt64
-		if err := rows.Scan(&c.Site, &c.State, &c.Leads, &oldest); err != nil {
-			return nil, fmt.Errorf("count leads: %w", err)
-		}
+		err = row.Scan(&c.Site, &c.State, &c.Leads, &oldest)
 		c.Oldest = fromMillis(oldest)
-		counts = append(counts, c)
-	}
-	return counts, rows.Err()
+		return c, err
+	})
 }
 
-// Odd counts the leads that are done but for a person's look, by their reason:
-// [lead.ReasonMissing] or [lead.ReasonTwice].
+// Odd counts the leads that have arrived and need a person's attention all the
+// same, by their reason: [lead.ReasonMissing] or [lead.ReasonTwice].
 func (s *Store) Odd(ctx context.Context) (map[string]int, error) {
 	rows, err := s.people.QueryContext(ctx, `SELECT reason, count(*) FROM leads WHERE reason IN ('missing', 'twice') GROUP BY reason`)
 	if err != nil {
 		return nil, fmt.Errorf("count odd leads: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
+	type count struct {
+		reason string
+		leads  int
+	}
 	odd := map[string]int{}
-	for rows.Next() {
-		var reason string
-		var n int
-		if err := rows.Scan(&reason, &n); err != nil {
+	scan := func(row scanner) (c count, err error) {
+		err = row.Scan(&c.reason, &c.leads)
+		return c, err
+	}
+	for c, err := range each(rows, scan) {
+		if err != nil {
 			return nil, fmt.Errorf("count odd leads: %w", err)
 		}
-		odd[reason] = n
+		odd[c.reason] = c.leads
 	}
-	return odd, rows.Err()
+	return odd, nil
 }
 
-// List returns the leads that match, newest first, and whether there are more: a
-// page ends with the limit, or with 1 MiB of what visitors wrote, and has one
-// lead at least. A text is looked for in all of them, so one search waits for
-// another.
+// Taken returns the ids of the site's leads that EasyBroker has taken since a
+// time, oldest first: the leads that it has answered for, and those that were only
+// seen in its list and cannot have been there before. It does not return the leads
+// themselves, because all of them would not fit into memory.
+func (s *Store) Taken(ctx context.Context, site string, since time.Time) ([]lead.RemoteID, error) {
+	rows, err := s.people.QueryContext(ctx, `SELECT remote_id FROM leads
+		WHERE site = $1 AND state IN (`+sqlDelivered+`, `+sqlConfirmed+`) AND COALESCE(delivered_at, received_at) >= $2`, site, since.UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("list taken leads: %w", err)
+	}
+	ids, err := collect(rows, scanColumn[lead.RemoteID])
+	if err != nil {
+		return nil, fmt.Errorf("list taken leads: %w", err)
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+// List returns the leads that match, newest first, and whether there are more. A
+// page ends at the limit or at 1 MiB, and has at least one lead if any matches. A
+// search for a text reads all leads, so there is one such search at a time.
 func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error) {
 	p := page{limit: f.Limit}
 	if len(f.RemoteIDs) == 0 {
@@ -93,25 +109,25 @@ func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, mor
 	return p.leads, false, nil
 }
 
-// page is as much of a list as is held at once.
+// page is the part of a list that is in memory at once.
 type page struct {
 	limit, bytes int
 	leads        []lead.Lead
-	more         bool // there is another lead, for which it has no room
+	more         bool // there is another lead, which does not fit
 }
 
 func (p *page) add(l lead.Lead) {
-	const most = 1 << 20
+	const maxBytes = 1 << 20
 	size := sizeOf(&l)
-	if p.more = len(p.leads) == p.limit || len(p.leads) > 0 && p.bytes+size > most; !p.more {
+	if p.more = len(p.leads) == p.limit || len(p.leads) > 0 && p.bytes+size > maxBytes; !p.more {
 		p.leads, p.bytes = append(p.leads, l), p.bytes+size
 	}
 }
 
-// sizeOf is about how many bytes the lead takes of the memory.
+// sizeOf estimates how many bytes of memory the lead takes.
 func sizeOf(l *lead.Lead) int {
-	const lone, pair = 600, 64
-	n := lone + len(l.Name) + len(l.Email) + len(l.Phone) + len(l.Message) + len(l.Reason)
+	const base, pair = 600, 64
+	n := base + len(l.Name) + len(l.Email) + len(l.Phone) + len(l.Message) + len(l.Reason)
 	for name, value := range l.Context {
 		n += pair + len(name) + len(value)
 	}
@@ -121,11 +137,16 @@ func sizeOf(l *lead.Lead) int {
 	return n
 }
 
-// list adds those of the leads to the page that are not older than from.
+const listSQL = `SELECT ` + leadColumns + ` FROM leads
+	WHERE ($1 = '' OR site = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR property_id = $3)
+	AND received_at >= $4 AND received_at < $5 AND remote_id < $6 AND remote_id >= $7
+	ORDER BY remote_id DESC LIMIT $8`
+
+// list adds the leads that match to the page, down to the id from.
 func (s *Store) list(ctx context.Context, f lead.Filter, from lead.RemoteID, p *page) error {
-	most := int64(f.Limit) + 1
+	limit := int64(f.Limit) + 1
 	if f.Text != "" {
-		most = maxMillis // the text is looked for here, where accents and JSON are understood
+		limit = maxMillis // we look for the text here, because SQL knows neither accents nor JSON
 		select {
 		case s.search <- struct{}{}:
 			defer func() { <-s.search }()
@@ -134,37 +155,20 @@ func (s *Store) list(ctx context.Context, f lead.Filter, from lead.RemoteID, p *
 		}
 	}
 	rows, err := s.people.QueryContext(ctx, listSQL, f.Site, string(f.State), f.PropertyID,
-		bound(f.After, 0), bound(f.Before, maxMillis), cmp.Or(int64(f.Below), maxMillis), int64(from), most)
+		millisOr(f.After, 0), millisOr(f.Before, maxMillis), cmp.Or(int64(f.Below), maxMillis), int64(from), limit)
 	if err != nil {
 		return fmt.Errorf("list leads: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	for !p.more && rows.Next() {
-		l, err := scanLead(rows)
+	for l, err := range each(rows, scanLead) {
 		if err != nil {
 			return fmt.Errorf("list leads: %w", err)
 		}
-		if l.Mentions(f.Text) {
-			p.add(l)
+		if !l.Mentions(f.Text) {
+			continue
+		}
+		if p.add(l); p.more {
+			break
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("list leads: %w", err)
-	}
 	return nil
-}
-
-const listSQL = `SELECT ` + leadColumns + ` FROM leads
-	WHERE ($1 = '' OR site = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR property_id = $3)
-	AND received_at >= $4 AND received_at < $5 AND remote_id < $6 AND remote_id >= $7
-	ORDER BY remote_id DESC LIMIT $8`
-
-// maxMillis is later than any time, and more than any number of leads.
-const maxMillis = int64(1) << 62
-
-func bound(t time.Time, otherwise int64) int64 {
-	if t.IsZero() {
-		return otherwise
-	}
-	return t.UnixMilli()
 }

@@ -2,55 +2,134 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"leadrelay/internal/lead"
 )
 
-// manyLeads are inserted by one statement where so many wait: a statement of its own
-// for each costs a sixth more of the processor time that it takes to keep a lead.
+// newLead is a lead on its way into the database.
+type newLead struct {
+	lead.Submission
+	body string
+
+	// The writer sets these.
+	kept      lead.Kept
+	keyReused bool // its key belongs to another lead
+}
+
+// Keep gives the lead its remote id and writes it to disk, unless it is a repeat:
+// then it has the remote id of the first. If Keep returns an error, the lead must
+// not be acknowledged. The error is [lead.ErrKeyReused] if another lead has its
+// key. ctx bounds the wait: if it ends first, the lead is kept only if its
+// transaction has begun.
+func (s *Store) Keep(ctx context.Context, sub lead.Submission) (lead.Kept, error) {
+	body, err := pack(&sub.Lead)
+	if err != nil {
+		return lead.Kept{}, err
+	}
+	n := &newLead{Submission: sub, body: body}
+	if err := s.writer.keep(ctx, n); err != nil {
+		return lead.Kept{}, fmt.Errorf("keep lead: %w", err)
+	}
+	if n.keyReused {
+		return lead.Kept{}, lead.ErrKeyReused
+	}
+	return n.kept, nil
+}
+
+// keepAll inserts the leads of the batch under fresh remote ids. If some are
+// repeats, ids at the end of the range are skipped.
+func (tx *writeTx) keepAll(batch []*job) error {
+	next, err := tx.nextIDs(batch)
+	if err != nil {
+		return err
+	}
+	if len(next) == 0 {
+		return nil
+	}
+	for _, j := range batch {
+		n := j.lead
+		if n == nil {
+			continue
+		}
+		isRepeat, err := tx.isRepeat(n, next[n.Tick])
+		if err != nil {
+			return jobError{fmt.Errorf("repeats: %w", err)}
+		}
+		if isRepeat {
+			continue
+		}
+		next[n.Tick]++
+		tx.fresh = append(tx.fresh, n)
+	}
+	if err := tx.insertFresh(); err != nil {
+		return err
+	}
+	return tx.deleteOldKeys(time.Now())
+}
+
+// advanceIDsSQL hands out n remote ids at once. The first is max(last + 1, ticks):
+// see [lead.RemoteID].
+const advanceIDsSQL = `UPDATE remote_ids SET last = $1 + CASE WHEN last < $2 THEN $2 ELSE last END
+	WHERE tick = $3 RETURNING last`
+
+// nextIDs hands out as many remote ids as the batch needs and returns the first
+// one for each tick.
+func (tx *writeTx) nextIDs(batch []*job) (map[lead.Tick]lead.RemoteID, error) {
+	count, ticks := map[lead.Tick]int64{}, map[lead.Tick]int64{}
+	for _, j := range batch {
+		if n := j.lead; n != nil {
+			count[n.Tick]++
+			ticks[n.Tick] = max(ticks[n.Tick], n.Tick.Since(n.Lead.ReceivedAt))
+		}
+	}
+	first := make(map[lead.Tick]lead.RemoteID, len(count))
+	for tick, n := range count {
+		var last int64
+		if err := tx.stmt(advanceIDs).QueryRow(n, ticks[tick]-1, string(tick)).Scan(&last); err != nil {
+			return nil, fmt.Errorf("remote ids: %w", err)
+		}
+		first[tick] = lead.RemoteID(last - n + 1)
+	}
+	return first, nil
+}
+
+// manyLeads are inserted by one statement if so many wait. With a statement for
+// each, keeping a lead takes a sixth more processor time.
 const manyLeads = 8
 
-// insertSQL inserts so many leads. Its values have no numbers: SQLite's driver would
-// look each of them up among all others, a twelfth of what it takes to keep a lead.
+// insertSQL inserts so many leads. Its parameters have no numbers: SQLite's driver
+// would look each of them up among all others, which is a twelfth of the processor
+// time that keeping a lead takes.
 func insertSQL(leads int) string {
 	const row = ", (?, ?, ?, ?, ?, ?, ?, ?)"
 	return `INSERT INTO leads (remote_id, site, state, property_id, body, received_at, due_at, reason) VALUES ` + strings.Repeat(row, leads)[len(", "):]
 }
 
-// keep is a lead on its way into the database.
-type keep struct {
-	lead.Submission
-	body string
-
-	kept   lead.Kept
-	reused bool // its key belongs to another lead
+// appendTo appends the values of the lead's row.
+func (n *newLead) appendTo(args []any) []any {
+	l := &n.Lead
+	return append(args, int64(n.kept.RemoteID), l.Site, string(l.State), l.PropertyID, n.body, l.ReceivedAt.UnixMilli(), millis(l.DueAt), l.Reason)
 }
 
-// addTo adds the values of the lead's row.
-func (k *keep) addTo(args []any) []any {
-	l := &k.Lead
-	return append(args, int64(k.kept.RemoteID), l.Site, string(l.State), l.PropertyID, k.body, l.ReceivedAt.UnixMilli(), millis(l.DueAt), l.Reason)
-}
-
-// insert inserts the fresh leads of the transaction. Whoever looks for one of them
-// must have it done before.
-func (s *Store) insert(tx *sql.Tx) error {
-	fresh := s.fresh
-	s.fresh = s.fresh[:0]
+// insertFresh inserts the fresh leads. It must run before anything looks for one
+// of them.
+func (tx *writeTx) insertFresh() error {
+	fresh := tx.fresh
+	tx.fresh = tx.fresh[:0]
 	for len(fresh) > 0 {
-		n, stmt := 1, s.stmt.insert
+		n, name := 1, insertOne
 		if len(fresh) >= manyLeads {
-			n, stmt = manyLeads, s.stmt.insertMany
+			n, name = manyLeads, insertMany
 		}
-		s.args = s.args[:0]
-		for _, k := range fresh[:n] {
-			s.args = k.addTo(s.args)
+		tx.args = tx.args[:0]
+		for _, l := range fresh[:n] {
+			tx.args = l.appendTo(tx.args)
 		}
-		if _, err := s.bind(tx, stmt).Exec(s.args...); err != nil { //nolint:sqlclosecheck // the transaction's end closes it
+		if _, err := tx.stmt(name).Exec(tx.args...); err != nil {
 			return jobError{fmt.Errorf("insert: %w", err)}
 		}
 		fresh = fresh[n:]
@@ -58,34 +137,15 @@ func (s *Store) insert(tx *sql.Tx) error {
 	return nil
 }
 
-// Keep gives the lead its remote id and writes it down, unless it is a repeat:
-// then it has that of the first. It returns after the lead is safely on disk; on
-// an error nothing may be acknowledged. The error is [lead.ErrKeyReused] when
-// another lead has its key. ctx bounds the wait: when it ends first, the lead is
-// kept only if its transaction had begun.
-func (s *Store) Keep(ctx context.Context, sub lead.Submission) (lead.Kept, error) {
-	body, err := pack(&sub.Lead)
-	if err != nil {
-		return lead.Kept{}, err
-	}
-	k := &keep{Submission: sub, body: body}
-	if err := s.await(ctx, &job{kept: k, done: make(chan error, 1)}); err != nil {
-		return lead.Kept{}, fmt.Errorf("keep lead: %w", err)
-	}
-	if k.reused {
-		return lead.Kept{}, lead.ErrKeyReused
-	}
-	return k.kept, nil
-}
-
-// body is the part of a lead that no query asks for by column.
+// body is the part of a lead that is no column of its own.
 type body struct {
 	lead.Inquiry
 	Source string `json:"source"`
 }
 
-// pack writes < > and & as they are: nobody puts the body into a page as it is,
-// and six bytes for one would be most of what a flood costs the disk.
+// pack encodes the body without escaping < > and &. The body never goes into a
+// page as it is, and six bytes for one would be most of what a flood costs the
+// disk.
 func pack(l *lead.Lead) (string, error) {
 	var packed strings.Builder
 	e := json.NewEncoder(&packed)

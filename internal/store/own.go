@@ -9,13 +9,14 @@ import (
 	"syscall"
 )
 
-// openOwn opens a file for reading and writing, and makes it when there is none.
-// Whoever may write into the folder can put a link or a file of his there first:
-// no link is followed, and what is no plain file of ours is left alone.
+// openOwn opens a file for reading and writing, and makes it if there is none.
+// Somebody else who may write into the folder could put a link or a file there
+// first. So openOwn follows no link, and refuses everything but a regular file that
+// belongs to us.
 func openOwn(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
 	if errors.Is(err, syscall.ELOOP) {
-		err = cmp.Or(checkOwn(path), err)
+		err = cmp.Or(checkPath(path), err)
 		return nil, err
 	}
 	if err != nil {
@@ -23,7 +24,7 @@ func openOwn(path string) (*os.File, error) {
 	}
 	info, err := f.Stat()
 	if err == nil {
-		err = owned(path, info)
+		err = checkOwner(path, info)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -31,8 +32,9 @@ func openOwn(path string) (*os.File, error) {
 	return f, nil
 }
 
-// checkOwn refuses what is at the path, if anything is and it is not ours.
-func checkOwn(path string) error {
+// checkPath returns an error if there is something at the path that is not a
+// regular file of ours.
+func checkPath(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -40,10 +42,11 @@ func checkOwn(path string) error {
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
-	return owned(path, info)
+	return checkOwner(path, info)
 }
 
-func owned(path string, info fs.FileInfo) error {
+// checkOwner is checkPath for a path whose info is known.
+func checkOwner(path string, info fs.FileInfo) error {
 	switch stat, ok := info.Sys().(*syscall.Stat_t); {
 	case info.Mode()&fs.ModeSymlink != 0:
 		return fmt.Errorf("%s is a symbolic link, and none is followed: name the file that it leads to, or remove it", path)

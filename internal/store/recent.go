@@ -2,22 +2,23 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"leadrelay/internal/lead"
 )
 
-// mostRecent bounds a generation of leads; both together stay below 4 MiB.
-const mostRecent = 20_000
+// maxRecent bounds one generation of leads. Both together stay below 4 MiB.
+const maxRecent = 20_000
 
-// recent is what came in lately, to know a repeat by its words. It is the
-// writer's and needs no lock. The leads themselves say at the start what it
-// was, so it costs the disk nothing. In two generations it forgets the oldest
-// when there are too many: what comes at more than thirty a second for ten
-// minutes is no double click.
+// recent remembers the leads of the last minutes, to know a repeat by its words.
+// It belongs to the writer and needs no lock. It costs the disk nothing, because
+// after a start it is made from the leads themselves. It has two generations and
+// drops the older one when the younger is full: leads that come faster than
+// thirty a second for ten minutes are no double clicks.
 type recent struct {
 	young, old map[lead.Digest]arrival
-	pending    map[lead.Digest]arrival // of a transaction that is not on disk yet
+	pending    map[lead.Digest]arrival // of the transaction that is not on disk yet
 }
 
 type arrival struct {
@@ -35,13 +36,15 @@ func (r *recent) find(content lead.Digest, now time.Time) (lead.RemoteID, bool) 
 	return 0, false
 }
 
-func (r *recent) note(content lead.Digest, id lead.RemoteID, at time.Time) {
+// add remembers a lead of the transaction.
+func (r *recent) add(content lead.Digest, id lead.RemoteID, at time.Time) {
 	if !content.IsZero() {
 		r.pending[content] = arrival{id, at.UnixMilli()}
 	}
 }
 
-// begin forgets what a transaction has noted that came to nothing.
+// begin begins a transaction. It drops what the one before has added, unless that
+// was committed.
 func (r *recent) begin() {
 	if r.pending == nil {
 		r.pending = make(map[lead.Digest]arrival, maxBatch)
@@ -49,10 +52,10 @@ func (r *recent) begin() {
 	clear(r.pending)
 }
 
-// commit keeps what the transaction has noted.
+// commit makes the leads of the transaction permanent.
 func (r *recent) commit() {
 	for content, a := range r.pending {
-		if r.young == nil || len(r.young) >= mostRecent {
+		if r.young == nil || len(r.young) >= maxRecent {
 			r.young, r.old = make(map[lead.Digest]arrival), r.young
 		}
 		r.young[content] = a
@@ -61,29 +64,27 @@ func (r *recent) commit() {
 }
 
 // recentSQL finds the leads of the last minutes by their ids, which grow with
-// time: those that count milliseconds, and those that count seconds below them.
+// time: the ids that count milliseconds, and those that count seconds below them.
 const recentSQL = `SELECT ` + leadColumns + ` FROM leads
 	WHERE (remote_id >= $1 OR remote_id BETWEEN $2 AND 4294967296) AND received_at >= $3 ORDER BY remote_id DESC LIMIT $4`
 
-// recallRecent reads what came in before the start.
-func (s *Store) recallRecent(ctx context.Context) error {
+// load reads the leads that came in shortly before the start.
+func (r *recent) load(ctx context.Context, db *sql.DB) error {
 	since := time.Now().Add(-lead.ContentWindow)
-	rows, err := s.read.QueryContext(ctx, recentSQL, lead.Milliseconds.Since(since), lead.Seconds.Since(since), since.UnixMilli(), mostRecent)
+	rows, err := db.QueryContext(ctx, recentSQL, lead.Milliseconds.Since(since), lead.Seconds.Since(since), since.UnixMilli(), maxRecent)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = rows.Close() }()
-	s.recent.begin()
-	for rows.Next() {
-		l, err := scanLead(rows)
+	r.begin()
+	for l, err := range each(rows, scanLead) {
 		if err != nil {
 			return err
 		}
 		content := l.Content()
-		if _, ok := s.recent.pending[content]; !ok { // the newest comes first, and counts
-			s.recent.note(content, l.RemoteID, l.ReceivedAt)
+		if _, ok := r.pending[content]; !ok { // the newest comes first, and counts
+			r.add(content, l.RemoteID, l.ReceivedAt)
 		}
 	}
-	s.recent.commit()
-	return rows.Err()
+	r.commit()
+	return nil
 }

@@ -2,55 +2,48 @@ package store
 
 import (
 	"bytes"
-	"database/sql"
 	"errors"
 	"time"
 
 	"leadrelay/internal/lead"
 )
 
-// A row of another time does not count, nor does one of a clock that was ahead:
-// it takes the new lead's place.
-const markSQL = `INSERT INTO repeats (digest, content, remote_id, kept_at) VALUES ($1, $2, $3, $4)
-	ON CONFLICT (digest) DO UPDATE SET content = excluded.content, remote_id = excluded.remote_id, kept_at = excluded.kept_at
-	WHERE repeats.kept_at NOT BETWEEN $5 AND $6`
-
-// isRepeat reports whether the lead is here already, on its way or arrived or set
-// apart, and gives it that one's id; if not, it gets the id that it will have.
-// Only where something was found does it look at the lead that it found.
-func (s *Store) isRepeat(tx *sql.Tx, k *keep, id lead.RemoteID) (bool, error) {
-	k.kept, k.reused = lead.Kept{RemoteID: id}, false
-	first, err := s.byWords(tx, k)
+// isRepeat reports whether the database already has the lead, on its way, arrived
+// or quarantined. If so, the new lead gets the remote id of that one, otherwise
+// the id. Only a repeat costs a query of the lead that it repeats.
+func (tx *writeTx) isRepeat(n *newLead, id lead.RemoteID) (bool, error) {
+	n.kept, n.keyReused = lead.Kept{RemoteID: id}, false
+	first, err := tx.findByWords(n)
 	if first != nil {
-		k.kept.RemoteID = first.RemoteID
+		n.kept.RemoteID = first.RemoteID
 	}
-	if err == nil && !k.Key.IsZero() {
-		first, err = s.byKey(tx, k, first)
+	if err == nil && !n.Key.IsZero() {
+		first, err = tx.findByKey(n, first)
 	}
 	switch {
-	case err != nil, k.reused:
-		return k.reused, err
+	case err != nil, n.keyReused:
+		return n.keyReused, err
 	case first == nil:
-		s.recent.note(k.Content, id, k.Lead.ReceivedAt)
+		tx.w.recent.add(n.Content, id, n.Lead.ReceivedAt)
 		return false, nil
 	}
-	k.kept.Again = true
-	return true, s.repeat(tx, k, first)
+	n.kept.Again = true
+	return true, tx.mergeRepeat(n, first)
 }
 
-// byWords returns the lead with the same words, or with those that these
-// correct, if there is one that counts.
-func (s *Store) byWords(tx *sql.Tx, k *keep) (*lead.Lead, error) {
-	first, err := s.byContent(tx, k, k.Content)
-	if err != nil || first != nil || k.Corrects.IsZero() {
+// findByWords returns the lead that has the same words, or the words that this
+// one corrects, or nil if there is none that counts.
+func (tx *writeTx) findByWords(n *newLead) (*lead.Lead, error) {
+	first, err := tx.findByContent(n, n.Content)
+	if err != nil || first != nil || n.Corrects.IsZero() {
 		return first, err
 	}
-	first, err = s.byContent(tx, k, k.Corrects)
-	if err != nil || first == nil || !k.corrects(first) {
+	first, err = tx.findByContent(n, n.Corrects)
+	if err != nil || first == nil || !n.corrects(first) {
 		return nil, err
 	}
-	var isHere bool // what has left, or may have, is not called back
-	err = tx.QueryRow(`SELECT attempt = 0 AND state IN ('queued', 'quarantined') FROM leads WHERE remote_id = $1`, int64(first.RemoteID)).Scan(&isHere)
+	var isHere bool // a lead that has left, or may have, can no longer be corrected
+	err = tx.QueryRow(`SELECT attempt = 0 AND state IN (`+sqlQueued+`, `+sqlQuarantined+`) FROM leads WHERE remote_id = $1`, int64(first.RemoteID)).Scan(&isHere)
 	if err != nil || !isHere {
 		return nil, err
 	}
@@ -58,68 +51,70 @@ func (s *Store) byWords(tx *sql.Tx, k *keep) (*lead.Lead, error) {
 }
 
 // corrects reports whether the lead takes the place of the first, which still
-// has the words that its visitor takes back.
-func (k *keep) corrects(first *lead.Lead) bool {
-	return !k.Corrects.IsZero() && first.Content() == k.Corrects
+// has the words that the visitor takes back.
+func (n *newLead) corrects(first *lead.Lead) bool {
+	return !n.Corrects.IsZero() && first.Content() == n.Corrects
 }
 
-func (s *Store) byContent(tx *sql.Tx, k *keep, content lead.Digest) (*lead.Lead, error) {
-	id, ok := s.recent.find(content, k.Lead.ReceivedAt)
+func (tx *writeTx) findByContent(n *newLead, content lead.Digest) (*lead.Lead, error) {
+	id, ok := tx.w.recent.find(content, n.Lead.ReceivedAt)
 	if !ok {
 		return nil, nil
 	}
-	return s.counted(tx, id)
+	return tx.findActive(id)
 }
 
-// nobody is a window in which nobody came.
-const nobody = -time.Millisecond
-
-// byKey notes the lead under its key, or returns the one that has it. Who has it
-// and was given up makes room; so does one that is set apart, for other words.
-func (s *Store) byKey(tx *sql.Tx, k *keep, first *lead.Lead) (*lead.Lead, error) {
-	isNew, err := s.mark(tx, k, lead.KeyWindow)
+// findByKey gives the key to the new lead and returns first, or returns the lead
+// that has the key already. A lead that has it and was given up loses it. So does
+// a quarantined lead, if the words of the new one are different.
+func (tx *writeTx) findByKey(n *newLead, first *lead.Lead) (*lead.Lead, error) {
+	isNew, err := tx.markKey(n, lead.KeyWindow)
 	if err != nil || isNew {
 		return first, err
 	}
 	var content []byte
 	var id lead.RemoteID
-	if err := tx.QueryRow(`SELECT content, remote_id FROM repeats WHERE digest = $1`, k.Key[:]).Scan(&content, &id); err != nil {
+	if err := tx.QueryRow(`SELECT content, remote_id FROM repeats WHERE digest = $1`, n.Key[:]).Scan(&content, &id); err != nil {
 		return nil, err
 	}
-	holder, err := s.counted(tx, id)
-	isSame := bytes.Equal(content, k.Content[:])
+	holder, err := tx.findActive(id)
+	isSame := bytes.Equal(content, n.Content[:])
 	switch {
 	case err != nil:
 		return nil, err
 	case holder == nil, !isSame && holder.State == lead.Quarantined:
-		_, err := s.mark(tx, k, nobody)
+		const never = -time.Millisecond // no row is within this window
+		_, err := tx.markKey(n, never)
 		return first, err
 	case !isSame:
-		k.reused = true
+		n.keyReused = true
 		return nil, nil
 	}
-	k.kept.RemoteID, k.kept.ByKey = id, true
+	n.kept.RemoteID, n.kept.ByKey = id, true
 	return holder, nil
 }
 
-// mark notes the lead under its key, unless one has it that came within the window.
-func (s *Store) mark(tx *sql.Tx, k *keep, window time.Duration) (isNew bool, err error) {
-	at := k.Lead.ReceivedAt
-	res, err := s.bind(tx, s.stmt.mark).Exec(k.Key[:], k.Content[:], int64(k.kept.RemoteID), at.UnixMilli(), //nolint:sqlclosecheck // the transaction's end closes it
-		at.Add(-window).UnixMilli(), at.Add(window).UnixMilli())
-	if err != nil {
-		return false, err
-	}
-	n, err := res.RowsAffected()
-	return n == 1, err
+// markKeySQL gives a key to a lead. A lead that has the key and was kept outside
+// of the window loses it, also if it was kept by a clock that was ahead.
+const markKeySQL = `INSERT INTO repeats (digest, content, remote_id, kept_at) VALUES ($1, $2, $3, $4)
+	ON CONFLICT (digest) DO UPDATE SET content = excluded.content, remote_id = excluded.remote_id, kept_at = excluded.kept_at
+	WHERE repeats.kept_at NOT BETWEEN $5 AND $6`
+
+// markKey gives the key to the lead, unless a lead that came within the window
+// has it.
+func (tx *writeTx) markKey(n *newLead, window time.Duration) (isNew bool, err error) {
+	at := n.Lead.ReceivedAt
+	return changed(tx.stmt(markKey).Exec(n.Key[:], n.Content[:], int64(n.kept.RemoteID), at.UnixMilli(),
+		at.Add(-window).UnixMilli(), at.Add(window).UnixMilli()))
 }
 
-// counted returns the lead with the id, if a repeat of it is no lead of its own.
-func (s *Store) counted(tx *sql.Tx, id lead.RemoteID) (*lead.Lead, error) {
-	if err := s.insert(tx); err != nil {
+// findActive returns the lead with the id. It returns nil if there is none, or if
+// the lead was given up: then a repeat of it is a lead of its own.
+func (tx *writeTx) findActive(id lead.RemoteID) (*lead.Lead, error) {
+	if err := tx.insertFresh(); err != nil {
 		return nil, err
 	}
-	l, err := findIn(tx, id)
+	l, err := tx.find(id)
 	switch {
 	case errors.Is(err, lead.ErrNotFound), err == nil && l.State.IsGivenUp():
 		return nil, nil
@@ -129,20 +124,20 @@ func (s *Store) counted(tx *sql.Tx, id lead.RemoteID) (*lead.Lead, error) {
 	return &l, nil
 }
 
-// repeat writes down what a repeat changes of the first.
-func (s *Store) repeat(tx *sql.Tx, k *keep, first *lead.Lead) error {
+// mergeRepeat writes down what a repeat changes in the first lead.
+func (tx *writeTx) mergeRepeat(n *newLead, first *lead.Lead) error {
 	was := first.State
-	isCorrected := k.corrects(first)
+	isCorrected := n.corrects(first)
 	if isCorrected {
-		first.Email = k.Lead.Email
-		s.recent.note(k.Content, first.RemoteID, k.Lead.ReceivedAt)
+		first.Email = n.Lead.Email
+		tx.w.recent.add(n.Content, first.RemoteID, n.Lead.ReceivedAt)
 	}
-	changed := first.Repeated(&k.Lead) || isCorrected
+	hasNews := first.Repeated(&n.Lead) || isCorrected
 	if first.State != was {
-		k.kept.Sooner = true
-		return rewrite(tx, *first, true)
+		n.kept.Sooner = true
+		return tx.rewrite(was, first)
 	}
-	if changed {
+	if hasNews {
 		body, err := pack(first)
 		if err != nil {
 			return err
@@ -151,36 +146,41 @@ func (s *Store) repeat(tx *sql.Tx, k *keep, first *lead.Lead) error {
 			return err
 		}
 	}
-	if first.State != lead.Queued || k.Lead.State != lead.Queued || !k.Lead.DueAt.Before(first.DueAt) {
+	if first.State != lead.Queued || n.Lead.State != lead.Queued || !n.Lead.DueAt.Before(first.DueAt) {
 		return nil
 	}
-	// It is held for its mail domain, unless it was tried, and the repeat is not.
-	res, err := tx.Exec(`UPDATE leads SET due_at = $1 WHERE remote_id = $2 AND attempt = 0`, millis(k.Lead.DueAt), int64(first.RemoteID))
-	if err != nil {
-		return err
-	}
-	n, err := res.RowsAffected()
-	k.kept.Sooner = n == 1
+	// The first is delayed because of its mail domain, and the repeat is not. If
+	// the first was tried before, it keeps to its schedule.
+	var err error
+	n.kept.Sooner, err = changed(tx.Exec(`UPDATE leads SET due_at = $1 WHERE remote_id = $2 AND attempt = 0`, millis(n.Lead.DueAt), int64(first.RemoteID)))
 	return err
 }
 
-// forgetSQL looks at a part of the digests: they are spread evenly, so each part
-// is as large as any other, and no index by time is needed.
-const forgetSQL = `DELETE FROM repeats WHERE digest >= $1 AND digest < $2 AND kept_at NOT BETWEEN $3 AND $4`
+// keySweep is how far the deletion of old keys has come.
+type keySweep struct {
+	last time.Time
+	part byte
+}
 
-// forget drops what no longer counts, a 256th of it at a time and that seldom,
-// along with a commit that keeps leads: without them nothing grows.
-func (s *Store) forget(tx *sql.Tx, now time.Time) error {
+// deleteOldKeysSQL looks at a part of the digests. They are spread evenly, so all
+// parts are of about the same size, and no index by time is needed.
+const deleteOldKeysSQL = `DELETE FROM repeats WHERE digest >= $1 AND digest < $2 AND kept_at NOT BETWEEN $3 AND $4`
+
+// deleteOldKeys deletes keys that no longer count. It does a 256th of the work at
+// a time, now and then, along with a commit that keeps leads: without new leads
+// there are no new keys.
+func (tx *writeTx) deleteOldKeys(now time.Time) error {
 	const pause = 20 * time.Second
-	if passed := now.Sub(s.forgot); passed >= 0 && passed < pause {
+	sweep := &tx.w.oldKeys
+	if passed := now.Sub(sweep.last); passed >= 0 && passed < pause {
 		return nil
 	}
-	s.forgot = now
-	s.part++
-	from, to := []byte{s.part}, []byte{s.part + 1}
-	if s.part == 0xff {
+	sweep.last = now
+	sweep.part++
+	from, to := []byte{sweep.part}, []byte{sweep.part + 1}
+	if sweep.part == 0xff {
 		to = bytes.Repeat([]byte{0xff}, len(lead.Digest{})+1) // above them all
 	}
-	_, err := tx.Exec(forgetSQL, from, to, now.Add(-lead.KeyWindow).UnixMilli(), now.Add(lead.KeyWindow).UnixMilli())
+	_, err := tx.Exec(deleteOldKeysSQL, from, to, now.Add(-lead.KeyWindow).UnixMilli(), now.Add(lead.KeyWindow).UnixMilli())
 	return err
 }

@@ -5,20 +5,19 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
-
-	"leadrelay/internal/lead"
 )
 
-// resume takes over what a dead process left open. The lock on the file says
-// that nobody else has these leads, so nobody waits until their leases run out:
-// an attempt that was cut is closed and its lead looked up at once, and a
-// look-up that was cut is due again.
+// resume takes over the work that a dead process left open. Thanks to the lock on
+// the file nobody else has these leads, so we need not wait for their leases to
+// run out. An attempt that was cut off is closed, and its lead is looked up at
+// once. A look-up that was cut off is due again.
 //
-// A cut attempt ended when the process was last known to live. Its bytes may
-// have left later, but not later than now: the courier believes no list to prove
-// an absence before its own process has run for a settle delay (decision 6).
-func (s *Store) resume(ctx context.Context, now time.Time) error {
-	tx, err := s.write.BeginTx(ctx, nil)
+// An attempt that was cut off ended when the process was last known to be alive.
+// Its bytes may have left later, but not later than now. So the courier does not
+// let a list prove an absence before its own process has run for a settle delay
+// (decision 6).
+func resume(ctx context.Context, db *sql.DB, now time.Time) error {
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -45,9 +44,9 @@ func resumeSite(ctx context.Context, tx *sql.Tx, site string, now time.Time) err
 		sql  string
 		args []any
 	}{
-		{closeCutSQL, []any{ended, site}},
-		{doubtCutSQL, []any{ended, site}},
-		{lookAgainSQL, []any{now.UnixMilli(), site}},
+		{closeAttemptsSQL, []any{ended, site}},
+		{doubtSendingSQL, []any{ended, site}},
+		{releaseLookupsSQL, []any{now.UnixMilli(), site}},
 	} {
 		if _, err := tx.ExecContext(ctx, step.sql, step.args...); err != nil {
 			return err
@@ -56,40 +55,32 @@ func resumeSite(ctx context.Context, tx *sql.Tx, site string, now time.Time) err
 	return nil
 }
 
-// allSites finds the sites that have leads with one step in the index for each,
-// however many leads there are.
-func allSites(ctx context.Context, tx *sql.Tx) (sites []string, err error) {
+// allSites returns the sites that have leads. It takes one step in the index for
+// each site, however many leads there are.
+func allSites(ctx context.Context, tx *sql.Tx) ([]string, error) {
 	rows, err := tx.QueryContext(ctx, `WITH RECURSIVE found(site) AS (SELECT min(site) FROM leads
 		UNION ALL SELECT (SELECT min(site) FROM leads WHERE site > found.site) FROM found WHERE site IS NOT NULL)
 		SELECT site FROM found WHERE site IS NOT NULL`)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var site string
-		if err := rows.Scan(&site); err != nil {
-			return nil, err
-		}
-		sites = append(sites, site)
-	}
-	return sites, rows.Err()
+	return collect(rows, scanColumn[string])
 }
 
 const (
-	cut = `(SELECT remote_id FROM leads WHERE site = $2 AND state = '` + string(lead.Sending) + `')`
-	// lastAliveSQL is the newest time that the dead process is known to have
-	// written, of those that are found without reading all leads.
+	cutOff = `(SELECT remote_id FROM leads WHERE site = $2 AND state = ` + sqlSending + `)`
+	// lastAliveSQL returns the newest time at which the dead process is known to
+	// have written, as far as that is found without reading all leads.
 	lastAliveSQL = `SELECT max(at) FROM (SELECT beat_at AS at FROM pulse
 		UNION ALL SELECT received_at FROM leads WHERE remote_id = (SELECT max(remote_id) FROM leads)
 		UNION ALL SELECT begun_at FROM attempts WHERE remote_id IN
-			(SELECT remote_id FROM leads WHERE site = $1 AND state = '` + string(lead.Sending) + `')) AS writes`
-	closeCutSQL = `UPDATE attempts SET ended_at = CASE WHEN begun_at > $1 THEN begun_at ELSE $1 END, outcome = 'unsure', detail = 'interrupted'
-		WHERE ended_at IS NULL AND remote_id IN ` + cut
-	doubtCutSQL = `UPDATE leads SET state = '` + string(lead.Doubtful) + `', fence = fence + 1, due_at = $1, turn_at = NULL
-		WHERE site = $2 AND state = '` + string(lead.Sending) + `'`
-	// lookAgainSQL gives back the claims of the dead process, which alone have a
-	// turn: without it they would wait for the end of a lease of minutes.
-	lookAgainSQL = `UPDATE leads SET due_at = turn_at, turn_at = NULL
-		WHERE site = $2 AND state IN ('doubtful', 'delivered', 'confirmed') AND due_at > $1 AND turn_at <= $1`
+			(SELECT remote_id FROM leads WHERE site = $1 AND state = ` + sqlSending + `)) AS writes`
+	closeAttemptsSQL = `UPDATE attempts SET ended_at = CASE WHEN begun_at > $1 THEN begun_at ELSE $1 END, outcome = 'unsure', detail = 'interrupted'
+		WHERE ended_at IS NULL AND remote_id IN ` + cutOff
+	doubtSendingSQL = `UPDATE leads SET state = ` + sqlDoubtful + `, fence = fence + 1, due_at = $1, turn_at = NULL
+		WHERE site = $2 AND state = ` + sqlSending
+	// releaseLookupsSQL gives back the claims of the dead process. Only claimed
+	// leads have a turn_at. Otherwise they would wait for a lease of minutes.
+	releaseLookupsSQL = `UPDATE leads SET due_at = turn_at, turn_at = NULL
+		WHERE site = $2 AND state IN (` + sqlDoubtful + `, ` + sqlDelivered + `, ` + sqlConfirmed + `) AND due_at > $1 AND turn_at <= $1`
 )

@@ -15,14 +15,14 @@ import (
 	"modernc.org/sqlite" // registers the driver, too
 )
 
-// SQLite has one writer at a time, so nobody can take the same rows. A BIGINT
-// key would be an index beside the table; an INTEGER one is the table.
+// SQLite has one writer at a time, so nobody else can claim the same rows. A
+// BIGINT key would be an index beside the table; an INTEGER key is the table.
 var sqliteDialect = dialect{
-	take: fmt.Sprintf(takeSQL, ""),
-	ddl:  strings.NewReplacer("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"),
+	claim: fmt.Sprintf(claimSQL, ""),
+	ddl:   strings.NewReplacer("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"),
 }
 
-// DamagedError means that the file is no sound database, or no sound log of one.
+// DamagedError means that the database file or its log is damaged.
 type DamagedError struct {
 	Path   string
 	What   string
@@ -33,7 +33,7 @@ func (e *DamagedError) Error() string {
 	return fmt.Sprintf("%s is damaged (%s). %s", e.Path, e.What, e.Remedy)
 }
 
-// damagedFile is the error for a database, not for its log.
+// damagedFile returns the error for a database file. The log has another remedy.
 func damagedFile(path, what string) *DamagedError {
 	return &DamagedError{Path: path, What: what, Remedy: fmt.Sprintf("With the relay stopped, copy it, and %s-wal if there is one, to another folder; "+
 		"there, run: sqlite3 %s .recover | sqlite3 recovered.db", path, filepath.Base(path))}
@@ -48,59 +48,70 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: abs, dialect: sqliteDialect, release: unlock, search: make(chan struct{}, 1)}
-	s.reserve = newReserve(abs)
-	if err := checkOwn(s.reserve.path); err != nil {
+	s := &Store{unlock: unlock, search: make(chan struct{}, 1)}
+	s.writer = &writer{dialect: sqliteDialect, path: abs, reserve: newDiskReserve(abs)}
+	if err := checkPath(s.writer.reserve.path); err != nil {
 		return nil, errors.Join(err, unlock())
 	}
 	if err := s.openFiles(ctx, abs); err != nil {
 		return nil, errors.Join(err, unlock())
 	}
-	s.reserve.hold(time.Now())
+	s.writer.reserve.ensure(time.Now())
 	return s, nil
 }
 
-func (s *Store) openFiles(ctx context.Context, path string) error {
+func (s *Store) openFiles(ctx context.Context, path string) (err error) {
 	if err := ownFile(path); err != nil {
 		return err
 	}
-	if err := s.checkLog(path); err != nil {
+	if s.missing, err = checkLog(path); err != nil {
 		return err
 	}
 	if err := checkFile(ctx, path); err != nil {
 		return err
 	}
-	// fdatasync leaves out only the time stamps, which nobody reads after a
-	// power cut; a system without it keeps fsync.
-	if _, err := sqlite.Fdatasync(true); err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) {
+	if s.writer.db, err = openWriter(ctx, path); err != nil {
 		return err
-	}
-	var err error
-	// FULL: in WAL mode NORMAL may forget acknowledged commits when the power
-	// goes. Pragmas stand in the address so that every connection has them.
-	if s.write, err = openDB(path, "mode", "rw", "_txlock", "immediate", "_pragma", "journal_mode(WAL)", "_pragma", "synchronous(FULL)",
-		"_pragma", "foreign_keys(1)", "_pragma", busyTimeout, "_pragma", "journal_size_limit(67108864)"); err != nil {
-		return err
-	}
-	s.write.SetMaxOpenConns(1)
-	if err := s.write.PingContext(ctx); err != nil {
-		return errors.Join(fmt.Errorf("open %s: %w", path, err), s.write.Close())
 	}
 	if s.read, err = openReaders(ctx, path); err != nil {
-		return errors.Join(err, s.write.Close())
+		return errors.Join(err, s.writer.db.Close())
 	}
 	if s.people, err = openReaders(ctx, path); err != nil {
-		return errors.Join(err, s.read.Close(), s.write.Close())
+		return errors.Join(err, s.read.Close(), s.writer.db.Close())
 	}
-	if err := s.files.note(path); err != nil {
-		return errors.Join(err, s.people.Close(), s.read.Close(), s.write.Close())
+	if err := s.writer.files.note(path); err != nil {
+		return errors.Join(err, s.people.Close(), s.read.Close(), s.writer.db.Close())
 	}
 	return nil
 }
 
-// openReaders opens connections that only read: a few pages of an index over and
-// over, or leads that nobody asks for again soon. The usual cache of 2 MB for each
-// of them would be a quarter of a small relay's memory.
+// openWriter opens the one connection that writes.
+func openWriter(ctx context.Context, path string) (*sql.DB, error) {
+	// fdatasync leaves out only the time stamps, which nobody needs after a power
+	// cut. A system without it uses fsync.
+	if _, err := sqlite.Fdatasync(true); err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) {
+		return nil, err
+	}
+	// A write waits for another process to unlock the database, but no longer than
+	// this: the visitor gets an answer within two seconds.
+	const busyTimeout = "busy_timeout(1500)"
+	// FULL: in WAL mode NORMAL may lose acknowledged commits in a power cut. The
+	// pragmas are part of the address so that every connection has them.
+	db, err := openDB(path, "mode", "rw", "_txlock", "immediate", "_pragma", "journal_mode(WAL)", "_pragma", "synchronous(FULL)",
+		"_pragma", "foreign_keys(1)", "_pragma", busyTimeout, "_pragma", "journal_size_limit(67108864)")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	if err := db.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
+	return db, nil
+}
+
+// openReaders opens connections that only read: a few pages of an index again and
+// again, or leads that are not needed again soon. SQLite's default cache of 2 MB
+// for each of them would be a quarter of a small relay's memory.
 func openReaders(ctx context.Context, path string) (*sql.DB, error) {
 	db, err := openDB(path, "mode", "rw", "_pragma", "query_only(1)", "_pragma", "busy_timeout(5000)", "_pragma", "cache_size(-256)")
 	if err != nil {
@@ -112,8 +123,8 @@ func openReaders(ctx context.Context, path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// openAll opens all connections for reading, and their files, now. Later they
-// would get what is at the path by then, which may be another file.
+// openAll opens all connections of the pool, and their files, now. Later they
+// would open the file that is at the path by then, which may be another one.
 func openAll(ctx context.Context, db *sql.DB) error {
 	const readers = 4
 	db.SetMaxOpenConns(readers)
@@ -123,7 +134,7 @@ func openAll(ctx context.Context, db *sql.DB) error {
 		if err != nil {
 			return fmt.Errorf("open: %w", err)
 		}
-		defer func() { _ = c.Close() }() // back into the pool, when all are open
+		defer func() { _ = c.Close() }() // back into the pool, once all are open
 		var version int
 		if err := c.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&version); err != nil {
 			return fmt.Errorf("open: %w", err)
@@ -132,10 +143,10 @@ func openAll(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// leaveLog lets the end of the last connection leave the log that is at the path
-// alone. SQLite deletes it by its name, and it is another database's.
-func (s *Store) leaveLog() error {
-	c, err := s.write.Conn(context.Background())
+// leaveLog keeps SQLite from deleting the log at the path when the last connection
+// closes. SQLite deletes it by name, but it belongs to another database.
+func leaveLog(db *sql.DB) error {
+	c, err := db.Conn(context.Background())
 	if err != nil {
 		return err
 	}
@@ -146,11 +157,7 @@ func (s *Store) leaveLog() error {
 	return errors.Join(err, c.Close())
 }
 
-// busyTimeout is how long a write waits for another process to unlock the
-// database: whoever waits for it shall hear within two seconds.
-const busyTimeout = "busy_timeout(1500)"
-
-// openDB takes name and value in turn.
+// openDB opens a database file. The options are names and values in turn.
 func openDB(path string, options ...string) (*sql.DB, error) {
 	query := url.Values{}
 	for i := 0; i < len(options); i += 2 {
@@ -160,11 +167,11 @@ func openDB(path string, options ...string) (*sql.DB, error) {
 	return sql.Open("sqlite", address.String())
 }
 
-// ownFile makes the file when there is none. SQLite gives its -wal and -shm
-// the same mode: they hold personal data, so nobody else may read them.
+// ownFile makes the file if there is none, and makes it private. SQLite gives its
+// -wal and -shm the same mode: they hold personal data, too.
 func ownFile(path string) error {
 	for _, beside := range []string{"-wal", "-shm", "-journal"} { // SQLite would follow a link
-		if err := checkOwn(path + beside); err != nil {
+		if err := checkPath(path + beside); err != nil {
 			return err
 		}
 	}
@@ -175,8 +182,8 @@ func ownFile(path string) error {
 	return errors.Join(f.Chmod(0o600), f.Close())
 }
 
-// lockFile keeps a second process off the database. The lock goes with the
-// process, however it ends, so there is no stale one to remove.
+// lockFile keeps a second process away from the database. The lock ends with the
+// process, however that ends, so there is never a stale lock to remove.
 func lockFile(path string) (unlock func() error, err error) {
 	f, err := openOwn(path)
 	if err != nil {
@@ -188,8 +195,9 @@ func lockFile(path string) (unlock func() error, err error) {
 	return f.Close, nil
 }
 
-// damaged says of an error that the file is no sound database, if that is what
-// SQLite means. checkFile gives up on a large file, and then its use tells.
+// damaged returns a [DamagedError] if that is what SQLite's error means, otherwise
+// the error. checkFile does not read all of a large file, so damage may be found
+// later.
 func damaged(path string, err error) error {
 	if err == nil {
 		return nil
@@ -202,11 +210,11 @@ func damaged(path string, err error) error {
 	return damagedFile(path, failed.Error())
 }
 
-// checkFile looks for damage before anything is written. A large file is not
-// read to its end: the start must not take minutes, and what is damaged there
-// is found when it is read.
+// checkFile looks for damage before anything is written. It does not read all of a
+// large file, because the start must not take minutes. Damage in the rest is found
+// when it is read.
 func checkFile(ctx context.Context, path string) error {
-	longest := 100 * time.Millisecond
+	timeout := 100 * time.Millisecond
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -222,10 +230,10 @@ func checkFile(ctx context.Context, path string) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	if info.Size() < 4<<20 { // it takes milliseconds, but for a machine that is busy
-		longest = 5 * time.Second
+	if info.Size() < 4<<20 { // it takes milliseconds, unless the machine is busy
+		timeout = 5 * time.Second
 	}
-	ctx, cancel := context.WithTimeout(ctx, longest)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var verdict string
 	err = db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict)

@@ -168,7 +168,7 @@ func TestTheAttemptsOfAFormerVersionStay(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, attempts, 1)
 	require.True(t, attempts[0].Sent.IsZero())
-	claims, _, err := s.Look(t.Context(), []string{"casas"}, lead.Due{Now: at.Add(time.Hour), N: 1, Lease: time.Minute})
+	claims, _, err := s.ClaimLookups(t.Context(), []string{"casas"}, lead.Due{Now: at.Add(time.Hour), N: 1, Lease: time.Minute})
 	require.NoError(t, err)
 	require.Equal(t, []lead.Fingerprint{{}}, claims[0].Sent)
 	require.NoError(t, s.Close())

@@ -1,7 +1,7 @@
 // Package store keeps leads until EasyBroker has them, and remembers what was
-// tried. A lead that Keep has answered for is on disk: it survives a killed
-// process and a power cut. The store knows leads and SQL, and nothing of HTTP,
-// sites or EasyBroker.
+// tried. If Keep returns without an error, the lead is on disk: it survives a
+// killed process and a power cut. The store knows leads and SQL. It knows
+// nothing of HTTP, sites or EasyBroker.
 package store
 
 import (
@@ -10,51 +10,27 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
-
-	"leadrelay/internal/lead"
 )
 
 // Store keeps leads in a database. Its methods are safe for concurrent use.
 type Store struct {
-	dialect dialect
-	write   *sql.DB
-	read    *sql.DB       // the courier's: what keeps people waiting must not keep leads waiting
-	people  *sql.DB       // the console's, and the metrics'
-	search  chan struct{} // holds one of those who look for a text, which reads all leads
-	release func() error  // gives up the lock on the file
-	reserve *reserve
-	files   files
-	path    string // of the file
-	missing error  // the log, at the start
+	writer *writer       // does all writes
+	read   *sql.DB       // for the courier, which must not wait behind people
+	people *sql.DB       // for the console and the metrics
+	search chan struct{} // a token for searching all leads for a text
 
-	stmt  statements
-	bound inTx // the writer's: the statements of the transaction
+	nextDueStmt *sql.Stmt
 
-	recent recent // the writer's: what came in lately
-
-	jobs      chan *job
-	live      []*job        // the writer's: the jobs of the transaction
-	fresh     []*keep       // the writer's: leads that are not inserted yet
-	args      []any         // the writer's: of a statement
-	forgot    time.Time     // the writer's: when it last dropped what no longer counts as a repeat
-	part      byte          // the writer's: of the digests that it then looked at
-	quit      chan struct{} // closed to stop the writer
-	done      chan struct{} // closed when the writer has stopped
-	lastWrite atomic.Int64  // when a commit last worked, Unix milliseconds
+	unlock func() error // gives up the lock on the database
+	// missing is set if the log of a database file was not there at the start.
+	missing error
 }
 
-// dialect is all in which the databases differ.
+// dialect is everything in which the databases differ.
 type dialect struct {
-	take string // takes due leads
-	ddl  *strings.Replacer
-}
-
-// statements are those that every lead needs, understood once.
-type statements struct {
-	insert, insertMany, mark, ids, take, intent, settle, end *sql.Stmt // for the writer
-	nextDue                                                  *sql.Stmt // for readers
+	claim string // the statement that claims due leads
+	ddl   *strings.Replacer
 }
 
 // Open opens the database, brings its schema up to date and starts the writer.
@@ -68,157 +44,75 @@ func Open(ctx context.Context, database string) (*Store, error) {
 		return nil, damaged(database, err)
 	}
 	if err := s.start(ctx); err != nil {
-		return nil, errors.Join(damaged(database, err), s.closeFiles())
+		return nil, errors.Join(damaged(database, err), s.closeDatabase())
 	}
 	return s, nil
 }
 
-func (s *Store) start(ctx context.Context) error {
-	if err := s.migrate(ctx); err != nil {
+func (s *Store) start(ctx context.Context) (err error) {
+	if err := migrate(ctx, s.writer.db, s.writer.dialect.ddl); err != nil {
 		return err
 	}
-	if err := s.prepare(ctx); err != nil {
+	if err := s.writer.prepare(ctx); err != nil {
 		return fmt.Errorf("prepare: %w", err)
 	}
-	if err := s.resume(ctx, time.Now()); err != nil {
+	if s.nextDueStmt, err = s.read.PrepareContext(ctx, nextDueSQL); err != nil { //nolint:sqlclosecheck // the database closes it with itself
+		return fmt.Errorf("prepare: %w", err)
+	}
+	if err := resume(ctx, s.writer.db, time.Now()); err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
-	if err := s.recallRecent(ctx); err != nil {
+	if err := s.writer.recent.load(ctx, s.read); err != nil {
 		return fmt.Errorf("recent leads: %w", err)
 	}
-	s.jobs = make(chan *job, maxWaiting)
-	s.quit, s.done = make(chan struct{}), make(chan struct{})
-	go s.writeJobs()
+	s.writer.start()
 	return nil
 }
 
-// inTx are prepared statements within one transaction, made once for all of
-// its writes. The transaction's end closes them.
-type inTx struct {
-	tx    *sql.Tx
-	stmts map[*sql.Stmt]*sql.Stmt
-}
-
-// bind returns the statement within the writer's transaction.
-func (s *Store) bind(tx *sql.Tx, prepared *sql.Stmt) *sql.Stmt {
-	if s.bound.tx != tx {
-		s.bound = inTx{tx, map[*sql.Stmt]*sql.Stmt{}}
-	}
-	stmt := s.bound.stmts[prepared]
-	if stmt == nil {
-		stmt = tx.Stmt(prepared)
-		s.bound.stmts[prepared] = stmt
-	}
-	return stmt
-}
-
-func (s *Store) prepare(ctx context.Context) error {
-	for _, p := range []struct {
-		stmt **sql.Stmt
-		db   *sql.DB
-		text string
-	}{
-		{&s.stmt.insert, s.write, insertSQL(1)},
-		{&s.stmt.insertMany, s.write, insertSQL(manyLeads)},
-		{&s.stmt.mark, s.write, markSQL},
-		{&s.stmt.ids, s.write, reserveSQL},
-		{&s.stmt.take, s.write, s.dialect.take},
-		{&s.stmt.intent, s.write, intentSQL},
-		{&s.stmt.settle, s.write, settleSQL},
-		{&s.stmt.end, s.write, endSQL},
-		{&s.stmt.nextDue, s.read, nextDueSQL},
-	} {
-		var err error
-		if *p.stmt, err = p.db.PrepareContext(ctx, p.text); err != nil { //nolint:sqlclosecheck // the database closes them with itself
-			return err
-		}
-	}
-	return nil
-}
-
-// Close lets the writes that wait finish, then closes the database, its
-// statements with it.
+// Close finishes the writes that wait, then closes the database.
 func (s *Store) Close() error {
-	close(s.quit)
-	<-s.done
-	return s.closeFiles()
+	s.writer.stop()
+	return s.closeDatabase()
 }
 
-func (s *Store) closeFiles() error {
+func (s *Store) closeDatabase() error {
 	err := errors.Join(s.read.Close(), s.people.Close())
-	if s.files.hasForeignLog() {
-		err = errors.Join(err, s.leaveLog())
+	if s.writer.files.hasForeignLog() {
+		err = errors.Join(err, leaveLog(s.writer.db))
 	}
-	return errors.Join(err, s.write.Close(), s.release())
+	return errors.Join(err, s.writer.db.Close(), s.unlock())
 }
 
 // Lost returns a [LostFileError] while a file of the database is not where it
-// was opened. It costs next to nothing.
-func (s *Store) Lost() error { return s.files.check() }
+// was opened. It is cheap.
+func (s *Store) Lost() error { return s.writer.files.check() }
 
-// Missing returns a [MissingLogError] when the log was missing at the start.
+// Missing returns a [MissingLogError] if the log was missing at the start.
 func (s *Store) Missing() error { return s.missing }
 
-// Ready reports whether leads can be kept now. A commit of the last two
-// seconds is proof enough, if its files are still there; otherwise it makes one.
+// Ready reports whether leads can be kept now. If there was a commit in the last
+// two seconds and the files are still there, that is proof enough. Otherwise
+// Ready makes a commit.
 func (s *Store) Ready(ctx context.Context) error {
 	const proof = 2 * time.Second
-	if err := s.files.check(); err != nil {
+	if err := s.writer.files.check(); err != nil {
 		return err
 	}
 	now := time.Now()
-	since := now.UnixMilli() - s.lastWrite.Load()
-	if s.reserve.held.Load() && since >= 0 && since < proof.Milliseconds() {
+	since := now.UnixMilli() - s.writer.lastCommit.Load()
+	if s.writer.reserve.isHeld() && since >= 0 && since < proof.Milliseconds() {
 		return nil
 	}
-	err := s.do(ctx, func(tx *sql.Tx) error {
+	err := s.writer.do(ctx, func(tx *writeTx) error {
 		_, err := tx.Exec(`UPDATE pulse SET beat_at = $1 WHERE id = 1`, now.UnixMilli())
 		return err
 	})
-	if err == nil && !s.reserve.held.Load() {
-		err = errNoRoom
+	if err == nil && !s.writer.reserve.isHeld() {
+		err = errDiskFull
 	}
 	return err
 }
 
-// Free is how many bytes are free where the database lies.
-func (s *Store) Free() (int64, error) { return s.reserve.free() }
-
-// millis turns a time into what the database holds; zero is NULL.
-func millis(t time.Time) sql.NullInt64 {
-	return sql.NullInt64{Int64: t.UnixMilli(), Valid: !t.IsZero()}
-}
-
-func fromMillis(n sql.NullInt64) time.Time {
-	if !n.Valid {
-		return time.Time{}
-	}
-	return time.UnixMilli(n.Int64).UTC()
-}
-
-// leadColumns are read by scanLead, in this order.
-const leadColumns = `remote_id, site, state, property_id, body, received_at, COALESCE(queued_at, received_at), due_at, reason, delivered_at, confirmed_at`
-
-type scanner interface{ Scan(dest ...any) error }
-
-// scanLead reads leadColumns and what more the query selects behind them.
-func scanLead(row scanner, more ...any) (lead.Lead, error) {
-	var (
-		l                                           lead.Lead
-		body                                        []byte
-		received, queued, due, delivered, confirmed sql.NullInt64
-	)
-	dest := append([]any{
-		&l.RemoteID, &l.Site, &l.State, &l.PropertyID, &body, &received, &queued, &due,
-		&l.Reason, &delivered, &confirmed,
-	}, more...)
-	if err := row.Scan(dest...); err != nil {
-		return lead.Lead{}, err
-	}
-	if err := unpack(body, &l); err != nil {
-		return lead.Lead{}, fmt.Errorf("lead %d: %w", l.RemoteID, err)
-	}
-	l.ReceivedAt, l.QueuedAt, l.DueAt = fromMillis(received), fromMillis(queued), fromMillis(due)
-	l.DeliveredAt, l.ConfirmedAt = fromMillis(delivered), fromMillis(confirmed)
-	return l, nil
-}
+// Free returns how many bytes are free where the database lies. The error wraps
+// [errors.ErrUnsupported] if the database is not in a file of ours.
+func (s *Store) Free() (int64, error) { return s.writer.reserve.freeBytes() }

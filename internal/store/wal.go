@@ -12,9 +12,9 @@ import (
 	"os"
 )
 
-// MissingLogError means that the write-ahead log was not there at the start,
-// though its index tells of a log whose pages were nowhere else. A backup that
-// was put in place of the database looks the same, so the start goes on.
+// MissingLogError means that the write-ahead log was not there at the start, and
+// its index shows that the log had pages that were nowhere else. A backup that was
+// put in place of the database looks the same, so the start goes on.
 type MissingLogError struct {
 	Path  string // of the log
 	Pages uint32
@@ -25,13 +25,14 @@ func (e *MissingLogError) Error() string {
 		"leads that were taken are lost; if you have that file, keep it as it is, and do not put it back", e.Path, e.Pages)
 }
 
-// checkLog looks into the write-ahead log before SQLite does. SQLite reads it up
-// to the first frame that is not whole, and takes all behind it for the remains
-// of a power cut: see decision 17 for how the two are told apart.
-func (s *Store) checkLog(path string) error {
+// checkLog checks the write-ahead log before SQLite reads it. SQLite reads up to
+// the first bad frame, and takes everything after it for the remains of a power
+// cut. Decision 17 says how we tell damage from a power cut. missing is a
+// [MissingLogError], with which the start goes on.
+func checkLog(path string) (missing, err error) {
 	log, err := walkLog(path + "-wal")
 	if err != nil {
-		return fmt.Errorf("database: %w", err)
+		return nil, fmt.Errorf("database: %w", err)
 	}
 	index := readLogIndex(path + "-shm")
 	known := index.frames > 0 && index.salt == log.salt
@@ -40,25 +41,24 @@ func (s *Store) checkLog(path string) error {
 		log.last = max(log.last, index.frames)
 	case log.broken:
 	case log.salt == noSalt && index.frames > index.copied:
-		s.missing = &MissingLogError{Path: path + "-wal", Pages: index.frames - index.copied}
-		return nil
+		return &MissingLogError{Path: path + "-wal", Pages: index.frames - index.copied}, nil
 	default:
-		return nil
+		return nil, nil
 	}
 	keep := log.size
-	if known && index.copied > log.whole { // what is whole is older than the file
+	if known && index.copied > log.whole { // the sound frames are older than the database
 		keep = 0
 	}
-	return &DamagedError{
+	return nil, &DamagedError{
 		Path: path + "-wal", What: fmt.Sprintf("it breaks off after %d of %d pages", log.whole, log.last),
 		Remedy: fmt.Sprintf("It was not touched, and leads that were taken are in it alone: copy %[1]s, %[1]s-wal and %[1]s-shm to another folder. "+
 			"To start with what is whole, run: truncate -s %[2]d %[1]s-wal; rm -f %[1]s-shm", path, keep),
 	}
 }
 
-// The write-ahead log is a header and frames, each of which is a header and a
-// page: see sqlite.org/fileformat2.html#the_write_ahead_log. A power cut leaves
-// each sector as it was or as it was to be.
+// The write-ahead log is a header and frames, and a frame is a header and a page:
+// see sqlite.org/fileformat2.html#the_write_ahead_log. A power cut leaves each
+// sector either old or new.
 const (
 	logHeader   = 32
 	frameHeader = 24
@@ -68,16 +68,16 @@ const (
 
 type salt [8]byte
 
-// noSalt is that of a log that is not there: SQLite's are random.
+// noSalt is the salt of a log that is not there. SQLite's salts are random.
 var noSalt salt
 
-// logWalk is what a walk through a log has found.
+// logWalk is the result of reading a log.
 type logWalk struct {
-	salt   salt   // tells the frames of this log from those of the log before in the same file
-	whole  uint32 // how many frames SQLite will find: up to the last commit before a bad one
+	salt   salt   // tells the frames of this log from those of an older log in the same file
+	whole  uint32 // how many frames SQLite will read: up to the last commit before a bad frame
 	size   int64  // of the file up to there
-	last   uint32 // the last frame that is whole
-	broken bool   // behind a bad frame, a transaction follows another
+	last   uint32 // the last sound frame
+	broken bool   // after a bad frame, one transaction follows another
 }
 
 // walkLog reads a log from its beginning to its end.
@@ -130,7 +130,7 @@ func walkFrames(r io.Reader) (logWalk, error) {
 	}
 }
 
-// ended passes over the end of a file, wherever it is.
+// ended returns the error, or nil if it means that the file has ended.
 func ended(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil
@@ -138,15 +138,15 @@ func ended(err error) error {
 	return err
 }
 
-// chain is how checksums follow each other: each goes on from the one before.
+// chain computes checksums. Each checksum goes on from the one before.
 type chain struct {
-	big  bool // numbers are read with the highest byte first
+	big  bool // numbers are big-endian
 	page int  // the size of a page
 	sum  checksum
 }
 
-// readLogHeader returns how the log's frames follow; without a sound header,
-// how they do on this machine in a database of ours.
+// readLogHeader returns the chain of the log's frames. If the header is not sound,
+// it assumes the values that SQLite uses on this machine.
 func readLogHeader(head []byte) (c chain, ok bool) {
 	const magic = 0x377f0682
 	first, page := binary.BigEndian.Uint32(head), int(binary.BigEndian.Uint32(head[8:]))
@@ -160,7 +160,7 @@ func readLogHeader(head []byte) (c chain, ok bool) {
 	return c, ok
 }
 
-// links reports whether the frame follows the one before, byte by byte.
+// links reports whether the frame's checksum goes on from the frame before.
 func (c chain) links(frame []byte) bool {
 	return c.sum.over(c.big, frame[:8]).over(c.big, frame[frameHeader:]) == sumOf(frame[16:])
 }
@@ -171,7 +171,7 @@ func sumOf(b []byte) checksum {
 	return checksum{binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])}
 }
 
-// over goes on over bytes, eight at a time.
+// over adds bytes to the checksum, eight at a time.
 func (c checksum) over(big bool, b []byte) checksum {
 	for ; len(b) >= 8; b = b[8:] {
 		x, y := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
@@ -186,18 +186,18 @@ func (c checksum) over(big bool, b []byte) checksum {
 
 var isBigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
 
-// logIndex is what the log's index says. SQLite writes it after a commit has
-// been synced, so whatever it says of a log was once on the disk.
+// logIndex is the content of the log's index. SQLite writes it after a commit has
+// been synced, so the frames that it counts were once on the disk.
 type logIndex struct {
 	salt   salt
 	frames uint32 // up to the last commit
-	copied uint32 // of them, those that are in the database, too
+	copied uint32 // how many of them are in the database, too
 }
 
-// readLogIndex reads what a process that died has left; nothing where that is
-// not sound. SQLite itself empties the file at the start.
+// readLogIndex reads the index that a dead process has left. It returns a zero
+// index if the file is not sound. SQLite itself empties the file at the start.
 func readLogIndex(path string) (x logIndex) {
-	const header = 48 // twice, in case that one is being written
+	const header = 48 // there are two, in case one is being written
 	b := make([]byte, 2*header+4)
 	f, err := os.Open(path)
 	if err != nil {

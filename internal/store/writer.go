@@ -9,13 +9,11 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
-
-	"leadrelay/internal/lead"
 )
 
 const (
-	// maxBatch is how many writes share one commit. What a commit costs is
-	// the wait for the disk, so those who wait together pay it once.
+	// maxBatch is how many writes share one commit. A commit costs a wait for the
+	// disk, and those who wait together pay for it once.
 	maxBatch = 256
 	// maxWaiting bounds the queue in front of the writer.
 	maxWaiting = 1024
@@ -23,12 +21,37 @@ const (
 
 var errClosed = errors.New("the store is closed")
 
-// job is a write that waits for its place in a commit: a lead to keep, or
-// anything else to run.
+// writer is the only one who writes to the database. It collects the writes of
+// all callers and commits many of them at once. Callers use do, doLazily and
+// keep; every other method runs on the writer's own goroutine.
+type writer struct {
+	db         *sql.DB
+	dialect    dialect
+	jobs       chan *job
+	quit       chan struct{} // closed to stop the writer
+	done       chan struct{} // closed when the writer has stopped
+	lastCommit atomic.Int64  // Unix milliseconds
+
+	// A database that is not in a file of ours has no path, no files to watch,
+	// and a nil reserve.
+	path    string
+	files   files
+	reserve *diskReserve
+
+	// The fields below belong to the writer's goroutine.
+	prepared [statements]*sql.Stmt
+	tx       writeTx
+	live     []*job // the jobs of the transaction
+	recent   recent
+	oldKeys  keySweep
+}
+
+// job is a write that waits for its place in a commit: a lead to keep, or a
+// function to run.
 type job struct {
-	kept  *keep
-	run   func(*sql.Tx) error
-	lazy  bool // nobody waits for it who is in a hurry
+	lead  *newLead
+	run   func(*writeTx) error
+	lazy  bool // may wait a moment for others
 	done  chan error
 	stage atomic.Int32
 }
@@ -36,34 +59,51 @@ type job struct {
 // The stages of a job.
 const (
 	waiting   = iota // for the writer
-	taken            // into a transaction that has begun
-	abandoned        // by who waited for it, so it must not happen
+	started          // it is part of a transaction that has begun
+	abandoned        // its caller has gone, so it must not happen
 )
 
-// take reports whether the job belongs into the transaction.
-func (j *job) take() bool {
-	return j.stage.CompareAndSwap(waiting, taken) || j.stage.Load() == taken
+// start reports whether the job belongs in the transaction.
+func (j *job) start() bool {
+	return j.stage.CompareAndSwap(waiting, started) || j.stage.Load() == started
 }
 
-// do runs f in a transaction and returns when it is on disk. f may run twice,
-// when another write of the same commit fails. When ctx ends first, the write
-// happens only if its transaction had begun.
-func (s *Store) do(ctx context.Context, f func(*sql.Tx) error) error {
-	return s.await(ctx, &job{run: f, done: make(chan error, 1)})
+func (w *writer) start() {
+	w.jobs = make(chan *job, maxWaiting)
+	w.quit, w.done = make(chan struct{}), make(chan struct{})
+	go w.loop()
+}
+
+// stop returns when the writes that wait are done.
+func (w *writer) stop() {
+	close(w.quit)
+	<-w.done
+}
+
+// do runs f in a transaction and returns when it is on disk. f may run twice, if
+// another write of the same commit fails. If ctx ends first, the write happens
+// only if its transaction has begun.
+func (w *writer) do(ctx context.Context, f func(*writeTx) error) error {
+	return w.await(ctx, &job{run: f, done: make(chan error, 1)})
 }
 
 // doLazily is do for a write that may wait a moment for others to share its
 // commit.
-func (s *Store) doLazily(ctx context.Context, f func(*sql.Tx) error) error {
-	return s.await(ctx, &job{run: f, lazy: true, done: make(chan error, 1)})
+func (w *writer) doLazily(ctx context.Context, f func(*writeTx) error) error {
+	return w.await(ctx, &job{run: f, lazy: true, done: make(chan error, 1)})
 }
 
-func (s *Store) await(ctx context.Context, j *job) error {
+// keep inserts the lead, unless it is a repeat. See [writer.do] for ctx.
+func (w *writer) keep(ctx context.Context, l *newLead) error {
+	return w.await(ctx, &job{lead: l, done: make(chan error, 1)})
+}
+
+func (w *writer) await(ctx context.Context, j *job) error {
 	select {
-	case s.jobs <- j:
+	case w.jobs <- j:
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-s.quit:
+	case <-w.quit:
 		return errClosed
 	}
 	select {
@@ -72,7 +112,7 @@ func (s *Store) await(ctx context.Context, j *job) error {
 	case <-ctx.Done():
 		j.stage.CompareAndSwap(waiting, abandoned)
 		return ctx.Err()
-	case <-s.done: // the writer stopped between the two
+	case <-w.done: // the writer stopped between the two
 		select {
 		case err := <-j.done:
 			return err
@@ -82,35 +122,35 @@ func (s *Store) await(ctx context.Context, j *job) error {
 	}
 }
 
-// writeJobs is the one writer. It takes all that wait into one commit.
-func (s *Store) writeJobs() {
-	defer close(s.done)
+// loop commits all jobs that wait, again and again.
+func (w *writer) loop() {
+	defer close(w.done)
 	batch := make([]*job, 0, maxBatch)
 	for {
 		batch = batch[:0]
 		select {
-		case j := <-s.jobs:
+		case j := <-w.jobs:
 			batch = append(batch, j)
-		case <-s.quit:
+		case <-w.quit:
 		}
-		// Whoever is ready to run may be about to write, and then shares this
-		// commit. With nobody there it costs nothing.
+		// A goroutine that is ready to run may be about to write, and can share
+		// this commit. If there is none, yielding costs nothing.
 		runtime.Gosched()
 		runtime.Gosched()
-		if batch = s.gather(batch); len(batch) > 0 && allLazy(batch) {
-			batch = s.gather(s.linger(batch))
+		if batch = w.gather(batch); len(batch) > 0 && allLazy(batch) {
+			batch = w.gather(w.linger(batch))
 		}
 		if len(batch) == 0 {
 			return
 		}
-		s.commit(batch)
+		w.commit(batch)
 	}
 }
 
-func (s *Store) gather(batch []*job) []*job {
+func (w *writer) gather(batch []*job) []*job {
 	for len(batch) < maxBatch {
 		select {
-		case j := <-s.jobs:
+		case j := <-w.jobs:
 			batch = append(batch, j)
 		default:
 			return batch
@@ -123,66 +163,66 @@ func allLazy(batch []*job) bool {
 	return !slices.ContainsFunc(batch, func(j *job) bool { return !j.lazy })
 }
 
-// linger waits a moment for somebody who is in a hurry: a commit costs the same
-// with one write and with many.
-func (s *Store) linger(batch []*job) []*job {
+// linger waits a moment for a job that is not lazy: a commit costs the same with
+// one write and with many.
+func (w *writer) linger(batch []*job) []*job {
 	const moment, enough = 2 * time.Millisecond, 64
 	timer := time.NewTimer(moment)
 	defer timer.Stop()
 	for len(batch) < enough {
 		select {
-		case j := <-s.jobs:
+		case j := <-w.jobs:
 			if batch = append(batch, j); !j.lazy {
 				return batch
 			}
 		case <-timer.C:
 			return batch
-		case <-s.quit:
+		case <-w.quit:
 			return batch
 		}
 	}
 	return batch
 }
 
-// jobError is a failure of one job, which says nothing about its neighbors.
+// jobError is the failure of one job. The other jobs of its batch may be sound.
 type jobError struct{ error }
 
 func (e jobError) Unwrap() error { return e.error }
 
-// commit answers every job of the batch. When one of them fails, each gets a
-// transaction of its own, so that a bad write costs nobody else. When the disk
-// is full, the reserve is for those that keep no lead. What went into files that
-// are not the database's any more has failed.
-func (s *Store) commit(batch []*job) {
-	if err := s.files.refuse(); err != nil {
+// commit answers every job of the batch. If one of them fails, each gets a
+// transaction of its own, so that a bad write costs nobody else. If the disk is
+// full, only jobs that keep no lead may use the reserve. A commit fails if a file
+// of the database is no longer at its path.
+func (w *writer) commit(batch []*job) {
+	if err := w.files.refuse(); err != nil {
 		answer(batch, err)
 		return
 	}
-	if s.reserve.hold(time.Now()); !s.reserve.held.Load() {
-		batch = refuseKeeps(batch)
+	if !w.reserve.ensure(time.Now()) {
+		batch = refuseLeads(batch)
 	}
-	err := s.together(batch)
+	err := w.write(batch)
 	if isFull(err) {
-		err = s.again(batch)
+		err = w.retryAfterCheckpoint(batch)
 	}
 	if isFull(err) {
-		s.reserve.give()
-		batch = refuseKeeps(batch)
-		err = s.again(batch)
+		w.reserve.remove()
+		batch = refuseLeads(batch)
+		err = w.retryAfterCheckpoint(batch)
 	}
 	var one jobError
 	if errors.As(err, &one) && len(batch) > 1 {
 		for _, j := range batch {
-			s.commit([]*job{j})
+			w.commit([]*job{j})
 		}
 		return
 	}
 	if err == nil && len(batch) > 0 {
-		if err = s.files.check(); err == nil {
-			s.lastWrite.Store(time.Now().UnixMilli())
+		if err = w.files.check(); err == nil {
+			w.lastCommit.Store(time.Now().UnixMilli())
 		}
 	}
-	answer(batch, damaged(s.path, err))
+	answer(batch, damaged(w.path, err))
 }
 
 func answer(batch []*job, err error) {
@@ -191,38 +231,38 @@ func answer(batch []*job, err error) {
 	}
 }
 
-// again tries once more, after the write-ahead log has begun anew in the room
-// that it has: what stood in it is now in the database.
-func (s *Store) again(batch []*job) error {
-	_, _ = s.write.Exec("PRAGMA wal_checkpoint(RESTART)") // when it cannot, the next write says so
-	return s.together(batch)
-}
-
-// refuseKeeps answers those that would keep a lead, and returns the others.
-func refuseKeeps(batch []*job) []*job {
+// refuseLeads answers the jobs that would keep a lead, and returns the others.
+func refuseLeads(batch []*job) []*job {
 	return slices.DeleteFunc(batch, func(j *job) bool {
-		if j.kept != nil {
-			j.done <- errNoRoom
+		if j.lead != nil {
+			j.done <- errDiskFull
 		}
-		return j.kept != nil
+		return j.lead != nil
 	})
 }
 
-// together writes the batch in one transaction.
-func (s *Store) together(batch []*job) error {
+// retryAfterCheckpoint writes the batch once more, after a checkpoint has copied
+// the write-ahead log into the database and the log's space can be used again.
+func (w *writer) retryAfterCheckpoint(batch []*job) error {
+	_, _ = w.db.Exec("PRAGMA wal_checkpoint(RESTART)") // if it fails, so will the write
+	return w.write(batch)
+}
+
+// write writes the batch in one transaction.
+func (w *writer) write(batch []*job) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	// A visitor who leaves must not take the others' leads along, so the
-	// transaction belongs to no request.
-	tx, err := s.write.BeginTx(context.Background(), nil)
+	// The transaction belongs to no request: a visitor who leaves must not take
+	// the others' leads along.
+	sqlTx, err := w.db.BeginTx(context.Background(), nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	s.recent.begin()
-	batch = s.taken(batch)
-	if err := s.keepAll(tx, batch); err != nil {
+	defer func() { _ = sqlTx.Rollback() }() // does nothing after a commit
+	tx := w.begin(sqlTx)
+	batch = w.dropAbandoned(batch)
+	if err := tx.keepAll(batch); err != nil {
 		return err
 	}
 	for _, j := range batch {
@@ -233,80 +273,21 @@ func (s *Store) together(batch []*job) error {
 			return jobError{err}
 		}
 	}
-	if err := tx.Commit(); err != nil {
+	if err := sqlTx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	s.recent.commit()
+	w.recent.commit()
 	return nil
 }
 
-// taken leaves out the jobs that nobody waits for any more: a visitor who was
+// dropAbandoned leaves out the jobs whose callers have gone: a visitor who was
 // asked to try again must not be kept twice.
-func (s *Store) taken(batch []*job) []*job {
-	s.live = s.live[:0]
+func (w *writer) dropAbandoned(batch []*job) []*job {
+	w.live = w.live[:0]
 	for _, j := range batch {
-		if j.take() {
-			s.live = append(s.live, j)
+		if j.start() {
+			w.live = append(w.live, j)
 		}
 	}
-	return s.live
-}
-
-// keepAll inserts the leads of the batch under fresh remote ids. An id that a
-// repeat does not need is left out.
-func (s *Store) keepAll(tx *sql.Tx, batch []*job) error {
-	next, err := s.reserveIDs(tx, batch)
-	if err != nil {
-		return err
-	}
-	if len(next) == 0 {
-		return nil
-	}
-	s.fresh = s.fresh[:0]
-	for _, j := range batch {
-		if j.kept == nil {
-			continue
-		}
-		k := j.kept
-		isRepeat, err := s.isRepeat(tx, k, next[k.Tick])
-		if err != nil {
-			return jobError{fmt.Errorf("repeats: %w", err)}
-		}
-		if isRepeat {
-			continue
-		}
-		next[k.Tick]++
-		s.fresh = append(s.fresh, k)
-	}
-	if err := s.insert(tx); err != nil {
-		return err
-	}
-	return s.forget(tx, time.Now())
-}
-
-// reserveSQL takes n remote ids at once. The first is max(last + 1, ticks): see
-// [lead.RemoteID].
-const reserveSQL = `UPDATE remote_ids SET last = $1 + CASE WHEN last < $2 THEN $2 ELSE last END
-	WHERE tick = $3 RETURNING last`
-
-// reserveIDs takes as many remote ids as the batch needs and returns the first
-// one for each tick.
-func (s *Store) reserveIDs(tx *sql.Tx, batch []*job) (map[lead.Tick]lead.RemoteID, error) {
-	count, ticks := map[lead.Tick]int64{}, map[lead.Tick]int64{}
-	for _, j := range batch {
-		if k := j.kept; k != nil {
-			count[k.Tick]++
-			ticks[k.Tick] = max(ticks[k.Tick], k.Tick.Since(k.Lead.ReceivedAt))
-		}
-	}
-	first := make(map[lead.Tick]lead.RemoteID, len(count))
-	stmt := s.bind(tx, s.stmt.ids) //nolint:sqlclosecheck // as above
-	for tick, n := range count {
-		var last int64
-		if err := stmt.QueryRow(n, ticks[tick]-1, string(tick)).Scan(&last); err != nil {
-			return nil, fmt.Errorf("reserve remote ids: %w", err)
-		}
-		first[tick] = lead.RemoteID(last - n + 1)
-	}
-	return first, nil
+	return w.live
 }

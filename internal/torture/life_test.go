@@ -177,12 +177,12 @@ func (o outbox) Begin(ctx context.Context, site string, q lead.Due) ([]lead.Clai
 	return claims, next, err
 }
 
-// Look implements [courier.Outbox].
-func (o outbox) Look(ctx context.Context, sites []string, q lead.Due) ([]lead.Claim, time.Time, error) {
+// ClaimLookups implements [courier.Outbox].
+func (o outbox) ClaimLookups(ctx context.Context, sites []string, q lead.Due) ([]lead.Claim, time.Time, error) {
 	if err := o.life.mayWrite(); err != nil {
 		return nil, time.Time{}, err
 	}
-	claims, next, err := o.life.store.Look(ctx, sites, q)
+	claims, next, err := o.life.store.ClaimLookups(ctx, sites, q)
 	if dead := o.life.alive(); dead != nil {
 		return nil, time.Time{}, dead
 	}

@@ -73,11 +73,11 @@ func (o *simOutbox) Begin(ctx context.Context, site string, q lead.Due) (claims 
 	return claims, next, nil
 }
 
-// Look implements [courier.Outbox].
-func (o *simOutbox) Look(ctx context.Context, sites []string, q lead.Due) (claims []lead.Claim, next time.Time, err error) {
+// ClaimLookups implements [courier.Outbox].
+func (o *simOutbox) ClaimLookups(ctx context.Context, sites []string, q lead.Due) (claims []lead.Claim, next time.Time, err error) {
 	w := o.world
 	err = o.call("look "+sites[0], 0, func() (err error) {
-		claims, next, err = w.store.Look(ctx, sites, q)
+		claims, next, err = w.store.ClaimLookups(ctx, sites, q)
 		w.watch.looked(claims, q, err)
 		return err
 	})

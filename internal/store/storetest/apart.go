@@ -16,7 +16,7 @@ const lateSign = "captcha, no_mail"
 // whether that was done.
 func isSetApart(t *testing.T, s *store.Store, id lead.RemoteID, until time.Time) bool {
 	t.Helper()
-	apart, err := s.SetApart(t.Context(), id, until, lateSign)
+	apart, err := s.Quarantine(t.Context(), id, until, lateSign)
 	require.NoError(t, err)
 	return apart
 }

@@ -129,7 +129,7 @@ func cutEverywhere(t *testing.T, s *store.Store, restart func() *store.Store) {
 		require.Len(t, claims, 1)
 	}
 	s = restart()
-	claims, _, err := s.Look(t.Context(), sites, due(now(), 10))
+	claims, _, err := s.ClaimLookups(t.Context(), sites, due(now(), 10))
 	require.NoError(t, err)
 	require.Len(t, claims, len(sites))
 }

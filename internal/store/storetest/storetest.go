@@ -115,7 +115,7 @@ func beginOne(t *testing.T, s *store.Store, at time.Time) lead.Claim {
 
 func look(t *testing.T, s *store.Store, at time.Time) []lead.Claim {
 	t.Helper()
-	claims, _, err := s.Look(t.Context(), []string{"lofts", site}, due(at, 10))
+	claims, _, err := s.ClaimLookups(t.Context(), []string{"lofts", site}, due(at, 10))
 	require.NoError(t, err)
 	return claims
 }
@@ -302,7 +302,7 @@ func setBack(t *testing.T, s *store.Store) {
 	require.NoError(t, err)
 	require.Len(t, claims, 1)
 	require.Equal(t, waits, claims[0].Lead.RemoteID)
-	claims, _, err = s.Look(t.Context(), []string{site}, q)
+	claims, _, err = s.ClaimLookups(t.Context(), []string{site}, q)
 	require.NoError(t, err)
 	require.Len(t, claims, 1)
 	require.Equal(t, doubtful, claims[0].Lead.RemoteID)
@@ -438,7 +438,7 @@ func lookedUpByBytes(t *testing.T, s *store.Store) {
 	ended := at.Add(time.Second + lease)
 	var got []lead.RemoteID
 	for more := true; more; {
-		claims, next, err := s.Look(t.Context(), []string{"lofts", site}, due(ended, leads))
+		claims, next, err := s.ClaimLookups(t.Context(), []string{"lofts", site}, due(ended, leads))
 		require.NoError(t, err)
 		require.NotEmpty(t, claims)
 		require.LessOrEqual(t, len(claims)*large, 3<<19)
@@ -561,7 +561,7 @@ func nextDue(t *testing.T, s *store.Store) {
 	require.NoError(t, err)
 	require.Len(t, claims, 1)
 	require.Equal(t, at.Add(time.Hour), next)
-	_, next, err = s.Look(t.Context(), []string{site}, due(at, 1))
+	_, next, err = s.ClaimLookups(t.Context(), []string{site}, due(at, 1))
 	require.NoError(t, err)
 	require.Equal(t, at.Add(lease), next, "when the lease runs out")
 }

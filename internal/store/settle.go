@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"leadrelay/internal/lead"
+)
+
+const settleSQL = `UPDATE leads SET state = $3, reason = $4, due_at = $5, turn_at = NULL, tries = $6,
+	delivered_at = COALESCE(delivered_at, $7), confirmed_at = COALESCE(confirmed_at, $8) WHERE remote_id = $1 AND fence = $2`
+
+// Settle writes down what has become of a claimed lead. The error wraps
+// [lead.ErrLost] if the lease has run out and another courier has the lead. Then
+// the settlement changes nothing.
+func (s *Store) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) error {
+	err := s.writer.doLazily(ctx, func(tx *writeTx) error {
+		err := checkFence(tx.stmt(settleLead).Exec(int64(c.Lead.RemoteID), c.Fence, string(to.State), to.Reason, millis(to.DueAt), to.Tries,
+			atIf(to, lead.Delivered), atIf(to, lead.Confirmed)))
+		if err != nil || to.Attempt == nil {
+			return err
+		}
+		return tx.endAttempt(c.Lead.RemoteID, to.Attempt)
+	})
+	if err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	return nil
+}
+
+// atIf returns the time of the settlement if it leads to the state, otherwise
+// NULL.
+func atIf(to lead.Settlement, state lead.State) sql.NullInt64 {
+	if to.State != state {
+		return sql.NullInt64{}
+	}
+	return millis(to.At)
+}
+
+// Release gives back a lead that was claimed for a look-up and was not looked up.
+// It keeps its place in the queue.
+func (s *Store) Release(ctx context.Context, c lead.Claim) error {
+	err := s.writer.do(ctx, func(tx *writeTx) error {
+		return checkFence(tx.Exec(`UPDATE leads SET due_at = turn_at, turn_at = NULL WHERE remote_id = $1 AND fence = $2`, int64(c.Lead.RemoteID), c.Fence))
+	})
+	if err != nil {
+		return fmt.Errorf("release: %w", err)
+	}
+	return nil
+}
+
+// checkFence returns [lead.ErrLost] if the statement has changed no lead, because
+// the lead's fence was raised since.
+func checkFence(res sql.Result, err error) error {
+	isChanged, err := changed(res, err)
+	if err == nil && !isChanged {
+		return lead.ErrLost
+	}
+	return err
+}
+
+// changed reports whether a statement has changed a row.
+func changed(res sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
+// Expire fails the leads of the site that were queued before a time, for a person
+// to look at, and returns their ids. It looks at no more than the q.N leads that
+// have been due for longest.
+func (s *Store) Expire(ctx context.Context, site string, before time.Time, q lead.Due) ([]lead.RemoteID, error) {
+	const stale = `FROM (SELECT remote_id, COALESCE(queued_at, received_at) AS queued FROM leads
+		WHERE site = $1 AND state = ` + sqlQueued + ` AND due_at <= $2 ORDER BY due_at LIMIT $3) AS longest WHERE queued < $4`
+	args := []any{site, q.Now.UnixMilli(), q.N, before.UnixMilli()}
+	var n int
+	if err := s.read.QueryRowContext(ctx, `SELECT count(*) `+stale, args...).Scan(&n); err != nil || n == 0 {
+		return nil, err
+	}
+	var ids []lead.RemoteID // to be read only after a commit
+	err := s.writer.do(ctx, func(tx *writeTx) error {
+		rows, err := tx.Query(`UPDATE leads SET state = `+sqlFailed+`, reason = '`+lead.ReasonDeadline+`', due_at = NULL, fence = fence + 1
+			WHERE remote_id IN (SELECT remote_id `+stale+`) RETURNING remote_id`, args...)
+		if err != nil {
+			return err
+		}
+		ids, err = collect(rows, scanColumn[lead.RemoteID])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("expire: %w", err)
+	}
+	return ids, nil
+}
