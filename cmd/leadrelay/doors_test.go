@@ -81,13 +81,13 @@ func (d *doors) put(name string, state lead.State) {
 	at := time.Now().Add(-time.Hour)
 	l, err := lead.New(lead.Inquiry{Site: "default", PropertyID: "EB-1", Email: "ana@ejemplo.mx", Message: "Hola"}, "casas.mx", lead.DefaultRules(), at)
 	require.NoError(d.t, err)
+	if l.State = state; state != lead.Queued {
+		l.DueAt = time.Time{}
+	}
 	kept, err := d.store.Keep(d.t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
 	require.NoError(d.t, err)
 	id := kept.RemoteID
 	_, err = d.store.Amend(d.t.Context(), id, func(l *lead.Lead) error {
-		if l.State = state; state != lead.Queued {
-			l.DueAt = time.Time{}
-		}
 		if state == lead.Delivered {
 			l.DeliveredAt = at
 		}

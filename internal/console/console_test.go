@@ -141,6 +141,19 @@ func (d *desk) keep(later time.Duration, q lead.Inquiry) lead.RemoteID {
 	return kept.RemoteID
 }
 
+// put keeps a lead as if it had come into the state before.
+func (d *desk) put(state lead.State) lead.RemoteID {
+	d.t.Helper()
+	l, err := lead.New(lead.Inquiry{
+		Site: "casas", PropertyID: "EB-AB1234", Name: "Ana", Email: "ana@ejemplo.mx", Phone: "55 1234 5678", Message: "Hola",
+	}, "casas.mx", lead.DefaultRules(), noon)
+	require.NoError(d.t, err)
+	l.State, l.Reason = state, "no se pudo"
+	kept, err := d.store.Keep(d.t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
+	require.NoError(d.t, err)
+	return kept.RemoteID
+}
+
 // begin begins an attempt for the one lead that is due.
 func (d *desk) begin() lead.Claim {
 	d.t.Helper()

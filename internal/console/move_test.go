@@ -15,18 +15,6 @@ import (
 	"leadrelay/internal/problem"
 )
 
-// put brings a new lead into the state behind the console's back.
-func (d *desk) put(state lead.State) lead.RemoteID {
-	d.t.Helper()
-	id := d.keep(0, lead.Inquiry{Name: "Ana", Phone: "55 1234 5678"})
-	_, err := d.store.Amend(d.t.Context(), id, func(l *lead.Lead) error {
-		l.State, l.Reason = state, "no se pudo"
-		return nil
-	})
-	require.NoError(d.t, err)
-	return id
-}
-
 // moved wants the lead as the move has left it.
 func (d *desk) moved(w *httptest.ResponseRecorder) (s console.Story) {
 	d.t.Helper()

@@ -36,41 +36,43 @@ func TestALeadInEachState(t *testing.T) {
 		state, reason, next, delivered, confirmed string
 		attempts                                  string
 		settle                                    *lead.Settlement // nil: the attempt goes on
+		lookedUp                                  *lead.Settlement // after a look-up, if there was one
 	}{
 		"sending, until nobody knows when": {
 			"sending", "null", "null", "null", "null",
-			`{` + began + `,"ended_at":null,"outcome":null,"status":null,"detail":null}`, nil,
+			`{` + began + `,"ended_at":null,"outcome":null,"status":null,"detail":null}`, nil, nil,
 		},
 		"queued again": {
 			"queued", "null", inAnHour, "null", "null",
 			`{` + began + `,"ended_at":` + ended + `,"outcome":"deferred","status":429,"detail":"too many"}`,
-			&lead.Settlement{State: lead.Queued, DueAt: noon.Add(time.Hour), Attempt: attempt(lead.OutcomeDeferred, 429, "too many")},
+			&lead.Settlement{State: lead.Queued, DueAt: noon.Add(time.Hour), Attempt: attempt(lead.OutcomeDeferred, 429, "too many")}, nil,
 		},
 		"doubtful": {
 			"doubtful", `"unanswered"`, inAnHour, "null", "null",
 			`{` + began + `,"ended_at":` + ended + `,"outcome":"unsure","status":null,"detail":"unanswered"}`,
-			&lead.Settlement{State: lead.Doubtful, Reason: "unanswered", DueAt: noon.Add(time.Hour), Attempt: attempt(lead.OutcomeUnsure, 0, "unanswered")},
+			&lead.Settlement{State: lead.Doubtful, Reason: "unanswered", DueAt: noon.Add(time.Hour), Attempt: attempt(lead.OutcomeUnsure, 0, "unanswered")}, nil,
 		},
 		"delivered": {
 			"delivered", "null", "null", ended, "null",
 			`{` + began + `,"ended_at":` + ended + `,"outcome":"delivered","status":200,"detail":"accepted"}`,
-			&lead.Settlement{State: lead.Delivered, At: end, Attempt: attempt(lead.OutcomeDelivered, 200, "accepted")},
+			&lead.Settlement{State: lead.Delivered, At: end, Attempt: attempt(lead.OutcomeDelivered, 200, "accepted")}, nil,
 		},
 		// To find a delivered lead in the list is no attempt.
 		"delivered, and still to be looked for": {
 			"delivered", "null", "null", ended, "null",
 			`{` + began + `,"ended_at":` + ended + `,"outcome":"delivered","status":201,"detail":"accepted"}`,
-			&lead.Settlement{State: lead.Delivered, At: end, DueAt: noon.Add(time.Hour), Attempt: attempt(lead.OutcomeDelivered, 201, "accepted")},
+			&lead.Settlement{State: lead.Delivered, At: end, DueAt: noon.Add(time.Hour), Attempt: attempt(lead.OutcomeDelivered, 201, "accepted")}, nil,
 		},
 		"confirmed": {
 			"confirmed", "null", "null", "null", ended,
-			`{` + began + `,"ended_at":null,"outcome":null,"status":null,"detail":null}`,
+			`{` + began + `,"ended_at":` + ended + `,"outcome":"unsure","status":null,"detail":"unanswered"}`,
+			&lead.Settlement{State: lead.Doubtful, DueAt: end, Attempt: attempt(lead.OutcomeUnsure, 0, "unanswered")},
 			&lead.Settlement{State: lead.Confirmed, At: end},
 		},
 		"failed": {
 			"failed", `"the \"property\" is <unknown>"`, "null", "null", "null",
 			`{` + began + `,"ended_at":` + ended + `,"outcome":"refused","status":422,"detail":"property_id"}`,
-			&lead.Settlement{State: lead.Failed, Reason: `the "property" is <unknown>`, Attempt: attempt(lead.OutcomeRefused, 422, "property_id")},
+			&lead.Settlement{State: lead.Failed, Reason: `the "property" is <unknown>`, Attempt: attempt(lead.OutcomeRefused, 422, "property_id")}, nil,
 		},
 	}
 	for name, tt := range tests {
@@ -80,6 +82,12 @@ func TestALeadInEachState(t *testing.T) {
 			claim := d.begin()
 			if tt.settle != nil {
 				d.settle(claim, *tt.settle)
+			}
+			if tt.lookedUp != nil {
+				claims, _, err := d.store.ClaimLookups(t.Context(), []string{"casas"}, lead.Due{Now: end, N: 1, Lease: time.Minute})
+				require.NoError(t, err)
+				require.Len(t, claims, 1)
+				d.settle(claims[0], *tt.lookedUp)
 			}
 			members := leadJSON(id, tt.state, tt.reason, tt.next, tt.delivered, tt.confirmed)
 			requireJSON(t, `{`+members+`,"context":{},"extra":[],"attempts":[`+tt.attempts+`],"left_out":0}`, d.get("/api/v1/leads/"+id.String()).Body.String())

@@ -366,9 +366,9 @@ func TestAReconciliationNamesWhatDiffers(t *testing.T) {
 			return lead.Drift{Listed: 1, Differing: []lead.Drifted{drifted(l, lead.PropertyID, lead.Name, lead.Email, lead.Phone, lead.Message)}}
 		}},
 		"delivered after a long outage": {func(o *office) lead.Drift {
-			l := o.ago(72*time.Hour, "casas", lead.Failed, "Hola")
+			l := o.ago(72*time.Hour, "casas", lead.Delivered, "Hola")
 			l, err := o.store.Amend(o.Context(), l.RemoteID, func(l *lead.Lead) error {
-				l.State, l.DeliveredAt = lead.Delivered, time.Now().Add(-time.Hour)
+				l.DeliveredAt = time.Now().Add(-time.Hour)
 				return nil
 			})
 			require.NoError(o, err)

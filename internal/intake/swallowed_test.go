@@ -177,8 +177,14 @@ func TestWhatARepeatAddsIsKept(t *testing.T) {
 	for _, state := range []lead.State{lead.Queued, lead.Quarantined, lead.Delivered} {
 		d := newJudging(t, 100)
 		d.post("")
-		_, err := d.store.Amend(t.Context(), d.leads()[0].RemoteID, func(l *lead.Lead) error { l.State = state; return nil })
-		require.NoError(t, err)
+		path := []lead.State{state}
+		if state == lead.Delivered {
+			path = []lead.State{lead.Sending, lead.Delivered}
+		}
+		for _, step := range path {
+			_, err := d.store.Amend(t.Context(), d.leads()[0].RemoteID, func(l *lead.Lead) error { l.State = step; return nil })
+			require.NoError(t, err)
+		}
 		d.post("", "teléfono de mi esposo", "5587654321")
 		d.post("", "teléfono de mi esposo", "5587654321")
 		leads := d.leads()

@@ -2,6 +2,7 @@ package lead
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -49,6 +50,23 @@ var moves = map[State][]State{
 
 // CanBecome reports whether a lead may move from s to next.
 func (s State) CanBecome(next State) bool { return slices.Contains(moves[s], next) }
+
+// IllegalMoveError means that the program wanted to write down a move that no lead
+// makes. The lead is as it was.
+type IllegalMoveError struct{ From, To State }
+
+func (e *IllegalMoveError) Error() string {
+	return fmt.Sprintf("a lead that is %s cannot become %s", e.From, e.To)
+}
+
+// CheckMove returns an [IllegalMoveError] unless a lead that was in state s may be
+// in the next one. Staying in a state is no move.
+func (s State) CheckMove(next State) error {
+	if s == next || s.CanBecome(next) {
+		return nil
+	}
+	return &IllegalMoveError{From: s, To: next}
+}
 
 // Outcome is how an attempt ended.
 type Outcome string

@@ -24,7 +24,10 @@ func TestCanBecome(t *testing.T) {
 	for _, from := range lead.States() {
 		for _, to := range append(lead.States(), "", "unknown") {
 			require.Equal(t, slices.Contains(moves[from], to), from.CanBecome(to), "%s to %s", from, to)
+			isLegal := from == to || slices.Contains(moves[from], to)
+			require.Equal(t, isLegal, from.CheckMove(to) == nil, "%s to %s", from, to)
 		}
 	}
 	require.False(t, lead.State("unknown").CanBecome(lead.Queued))
+	require.EqualError(t, lead.Delivered.CheckMove(lead.Failed), "a lead that is delivered cannot become failed")
 }

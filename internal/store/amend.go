@@ -13,8 +13,9 @@ import (
 // Amend lets f change a lead on behalf of a person, and writes down the result.
 // Whoever had claimed the lead is too late from then on. If f returns an error,
 // nothing has changed, and the error wraps it. The error wraps [lead.ErrNotFound]
-// if there is no such lead. f may run twice, each time on a fresh copy, and may
-// still run after ctx has ended.
+// if there is no such lead, and a [lead.IllegalMoveError] if the lead cannot come
+// into the state that f gives it. f may run twice, each time on a fresh copy, and
+// may still run after ctx has ended.
 func (s *Store) Amend(ctx context.Context, id lead.RemoteID, f func(*lead.Lead) error) (lead.Lead, error) {
 	var amended lead.Lead // to be read only after a commit
 	err := s.writer.do(ctx, func(tx *writeTx) error {
@@ -48,6 +49,9 @@ func (tx *writeTx) find(id lead.RemoteID) (lead.Lead, error) {
 // state before. A lead that is queued again starts its schedule from the
 // beginning.
 func (tx *writeTx) rewrite(was lead.State, l *lead.Lead) error {
+	if err := was.CheckMove(l.State); err != nil {
+		return err
+	}
 	body, err := pack(l)
 	if err != nil {
 		return err

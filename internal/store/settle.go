@@ -13,10 +13,18 @@ const settleSQL = `UPDATE leads SET state = $3, reason = $4, due_at = $5, turn_a
 	delivered_at = COALESCE(delivered_at, $7), confirmed_at = COALESCE(confirmed_at, $8) WHERE remote_id = $1 AND fence = $2`
 
 // Settle writes down what has become of a claimed lead. The error wraps
-// [lead.ErrLost] if the lease has run out and another courier has the lead. Then
-// the settlement changes nothing.
+// [lead.ErrLost] if the lease has run out and another courier has the lead. It
+// wraps a [lead.IllegalMoveError] if the lead cannot come into the state. Then the
+// settlement changes nothing.
 func (s *Store) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) error {
-	err := s.writer.doLazily(ctx, func(tx *writeTx) error {
+	err := c.Lead.State.CheckMove(to.State)
+	if to.State == lead.Sending { // its attempt has ended
+		err = &lead.IllegalMoveError{From: c.Lead.State, To: to.State}
+	}
+	if err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	err = s.writer.doLazily(ctx, func(tx *writeTx) error {
 		err := checkFence(tx.stmt(settleLead).Exec(int64(c.Lead.RemoteID), c.Fence, string(to.State), to.Reason, millis(to.DueAt), to.Tries,
 			atIf(to, lead.Delivered), atIf(to, lead.Confirmed)))
 		if err != nil || to.Attempt == nil {

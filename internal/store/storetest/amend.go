@@ -97,12 +97,12 @@ func amendmentWins(t *testing.T, s *store.Store) {
 	at := now()
 	slow := doubtful(t, s, at)
 	_, err := s.Amend(t.Context(), slow.Lead.RemoteID, func(l *lead.Lead) error {
-		l.State, l.DueAt = lead.Discarded, time.Time{}
+		l.State, l.DueAt = lead.Failed, time.Time{}
 		return nil
 	})
 	require.NoError(t, err)
 	require.ErrorIs(t, s.Settle(t.Context(), slow, lead.Settlement{State: lead.Confirmed, At: at}), lead.ErrLost)
-	require.Equal(t, lead.Discarded, found(t, s, slow.Lead.RemoteID).State)
+	require.Equal(t, lead.Failed, found(t, s, slow.Lead.RemoteID).State)
 	require.Empty(t, look(t, s, at.AddDate(1, 0, 0)))
 	require.Empty(t, begin(t, s, at.AddDate(1, 0, 0), 1))
 }
@@ -111,12 +111,7 @@ func confirmed(t *testing.T, s *store.Store) {
 	t.Helper()
 	at := now()
 	for _, state := range lead.States() {
-		id := keep(t, s, at)
-		_, err := s.Amend(t.Context(), id, func(l *lead.Lead) error {
-			l.State, l.Reason = state, "missing"
-			return nil
-		})
-		require.NoError(t, err)
+		id := keepIn(t, s, state, at)
 		want := found(t, s, id)
 		taken := state == lead.Delivered || state == lead.Doubtful || state == lead.Queued || state == lead.Failed
 		if taken {
@@ -189,9 +184,9 @@ func taken(t *testing.T, s *store.Store) {
 	at := now()
 	since := at.Add(-time.Hour)
 	put := func(state lead.State, received, delivered time.Time) lead.RemoteID {
-		id := keep(t, s, received)
+		id := keepIn(t, s, state, received)
 		_, err := s.Amend(t.Context(), id, func(l *lead.Lead) error {
-			l.State, l.DeliveredAt, l.DueAt = state, delivered, time.Time{}
+			l.DeliveredAt, l.DueAt = delivered, time.Time{}
 			return nil
 		})
 		require.NoError(t, err)

@@ -53,12 +53,7 @@ func notSetApart(t *testing.T, s *store.Store) {
 		if state == lead.Queued {
 			continue
 		}
-		id := keep(t, s, at)
-		_, err := s.Amend(t.Context(), id, func(l *lead.Lead) error {
-			l.State = state
-			return nil
-		})
-		require.NoError(t, err)
+		id := keepIn(t, s, state, at)
 		want := found(t, s, id)
 		require.False(t, isSetApart(t, s, id, at), state)
 		require.Equal(t, want, found(t, s, id))

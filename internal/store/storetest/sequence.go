@@ -154,6 +154,10 @@ func move(t *testing.T, rt *rapid.T, s *store.Store, m *model, at time.Time) {
 			l.state = lead.Quarantined
 		}
 	default:
+		if verb == "deliver" && l.state == lead.Queued {
+			_, err := s.Amend(t.Context(), l.id, func(l *lead.Lead) error { l.State = lead.Sending; return nil })
+			require.NoError(rt, err)
+		}
 		after, err := s.Amend(t.Context(), l.id, func(l *lead.Lead) error {
 			switch {
 			case verb == "release":
@@ -162,10 +166,14 @@ func move(t *testing.T, rt *rapid.T, s *store.Store, m *model, at time.Time) {
 				return l.Discard()
 			case verb == "retry":
 				return l.Retry(at, false)
-			case l.State != lead.Queued:
+			case verb == "fail" && l.State == lead.Queued:
+				l.State = lead.Failed
+			case verb == "deliver" && l.State == lead.Sending:
+				l.State = lead.Delivered
+			default:
 				return errors.New("only a queued lead is tried")
 			}
-			l.State, l.DueAt = map[string]lead.State{"fail": lead.Failed, "deliver": lead.Delivered}[verb], time.Time{}
+			l.DueAt = time.Time{}
 			return nil
 		})
 		if err == nil {

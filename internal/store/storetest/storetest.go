@@ -69,6 +69,10 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"a lead that is held is due when that is over":      held,
 		"leads that EasyBroker has taken since a time":      taken,
 		"drift reports are kept, newest first, the last 50": reports,
+
+		"a settlement makes no illegal move":                     settledIllegally,
+		"a person's change makes no illegal move":                amendedIllegally,
+		"what a statement moves by itself makes no illegal move": movedByStatements,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -93,6 +97,16 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 func keep(t *testing.T, s *store.Store, at time.Time) lead.RemoteID {
 	t.Helper()
 	kept, err := s.Keep(t.Context(), lead.Submission{Lead: Draft(t, at), Tick: lead.Milliseconds})
+	require.NoError(t, err)
+	return kept.RemoteID
+}
+
+// keepIn keeps a lead as if it had come into the state long ago.
+func keepIn(t *testing.T, s *store.Store, state lead.State, at time.Time) lead.RemoteID {
+	t.Helper()
+	l := Draft(t, at)
+	l.State = state
+	kept, err := s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
 	require.NoError(t, err)
 	return kept.RemoteID
 }
