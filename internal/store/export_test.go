@@ -74,6 +74,9 @@ func (r *Recent) IsNew(content lead.Digest, at time.Time) bool {
 	return !known
 }
 
+// DropReserve makes the database one that has no disk reserve.
+func DropReserve(s *Store) { s.writer.reserve = nil }
+
 // Try gives a lead that many attempts, as a version left them that kept all.
 func Try(t *testing.T, s *Store, id lead.RemoteID, attempts int) {
 	t.Helper()

@@ -89,7 +89,7 @@ func doubtful(t *testing.T, s *store.Store, at time.Time) lead.Claim {
 	t.Helper()
 	keep(t, s, at)
 	settle(t, s, at, lead.Settlement{State: lead.Doubtful, DueAt: at, Attempt: &lead.Attempt{Outcome: lead.OutcomeUnsure}})
-	return lookOne(t, s, at)
+	return claimLookup(t, s, at)
 }
 
 func amendmentWins(t *testing.T, s *store.Store) {
@@ -103,7 +103,7 @@ func amendmentWins(t *testing.T, s *store.Store) {
 	require.NoError(t, err)
 	require.ErrorIs(t, s.Settle(t.Context(), slow, lead.Settlement{State: lead.Confirmed, At: at}), lead.ErrLost)
 	require.Equal(t, lead.Failed, found(t, s, slow.Lead.RemoteID).State)
-	require.Empty(t, look(t, s, at.AddDate(1, 0, 0)))
+	require.Empty(t, claimLookups(t, s, at.AddDate(1, 0, 0)))
 	require.Empty(t, begin(t, s, at.AddDate(1, 0, 0), 1))
 }
 
@@ -139,7 +139,7 @@ func confirmationWins(t *testing.T, s *store.Store) {
 	require.NoError(t, err)
 	require.True(t, news)
 	require.ErrorIs(t, s.Settle(t.Context(), slow, lead.Settlement{State: lead.Queued, At: at, DueAt: at}), lead.ErrLost)
-	require.Empty(t, look(t, s, at.AddDate(1, 0, 0)))
+	require.Empty(t, claimLookups(t, s, at.AddDate(1, 0, 0)))
 	require.Empty(t, begin(t, s, at.AddDate(1, 0, 0), 1))
 }
 

@@ -23,7 +23,7 @@ func settledIllegally(t *testing.T, s *store.Store) {
 				c = beginOne(t, s, at)
 			} else {
 				keepIn(t, s, from, at)
-				c = lookOne(t, s, at)
+				c = claimLookup(t, s, at)
 			}
 			require.Equal(t, from, c.Lead.State)
 			want := found(t, s, c.Lead.RemoteID)

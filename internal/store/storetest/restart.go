@@ -47,7 +47,7 @@ func cutAttempt(t *testing.T, s *store.Store, restart func() *store.Store) {
 	require.Equal(t, "interrupted", attempts[0].Detail)
 	require.Empty(t, begin(t, s, now(), 10), "it is not sent again before it was looked up")
 
-	c := lookOne(t, s, now())
+	c := claimLookup(t, s, now())
 	require.Equal(t, id, c.Lead.RemoteID)
 	require.Equal(t, 1, c.Perhaps)
 	require.Equal(t, at, c.LastAttempt)
@@ -75,7 +75,7 @@ func begunAhead(t *testing.T, s *store.Store, restart func() *store.Store) {
 	_, attempts, err := s.Find(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, at, attempts[0].EndedAt)
-	require.Equal(t, id, lookOne(t, s, now()).Lead.RemoteID, "it is looked up at once all the same")
+	require.Equal(t, id, claimLookup(t, s, now()).Lead.RemoteID, "it is looked up at once all the same")
 }
 
 func cutLookUp(t *testing.T, s *store.Store, restart func() *store.Store) {
@@ -83,10 +83,10 @@ func cutLookUp(t *testing.T, s *store.Store, restart func() *store.Store) {
 	at := now().Add(-time.Minute)
 	id := keep(t, s, at)
 	settle(t, s, at, lead.Settlement{State: lead.Doubtful, DueAt: at, Attempt: &lead.Attempt{Outcome: lead.OutcomeUnsure}})
-	lookOne(t, s, now())
-	require.Empty(t, look(t, s, now()))
+	claimLookup(t, s, now())
+	require.Empty(t, claimLookups(t, s, now()))
 	s = restart()
-	c := lookOne(t, s, now())
+	c := claimLookup(t, s, now())
 	require.Equal(t, id, c.Lead.RemoteID)
 	require.Equal(t, at, c.TurnAt, "it keeps its turn")
 }
@@ -100,9 +100,9 @@ func stillWaits(t *testing.T, s *store.Store, restart func() *store.Store) {
 		settle(t, s, at, lead.Settlement{State: state, DueAt: later, Attempt: &lead.Attempt{Outcome: lead.OutcomeUnsure}})
 	}
 	s = restart()
-	require.Empty(t, look(t, s, now()))
+	require.Empty(t, claimLookups(t, s, now()))
 	require.Empty(t, begin(t, s, now(), 10))
-	require.Len(t, look(t, s, later), 2)
+	require.Len(t, claimLookups(t, s, later), 2)
 	require.Len(t, begin(t, s, later, 10), 1)
 }
 
@@ -140,7 +140,7 @@ func cutTwice(t *testing.T, s *store.Store, restart func() *store.Store) {
 	for range 2 {
 		beginOne(t, s, now())
 		s = restart()
-		c := lookOne(t, s, now())
+		c := claimLookup(t, s, now())
 		require.NoError(t, s.Settle(t.Context(), c, lead.Settlement{State: lead.Queued, At: now(), DueAt: now()}))
 	}
 	_, attempts, err := s.Find(t.Context(), id)

@@ -145,11 +145,11 @@ func move(t *testing.T, rt *rapid.T, s *store.Store, m *model, at time.Time) {
 		return
 	}
 	l := rapid.SampledFrom(m.leads).Draw(rt, "lead")
-	switch verb := rapid.SampledFrom([]string{"release", "discard", "retry", "fail", "deliver", "set apart"}).Draw(rt, "verb"); verb {
-	case "set apart":
+	switch verb := rapid.SampledFrom([]string{"release", "discard", "retry", "fail", "deliver", "quarantine"}).Draw(rt, "verb"); verb {
+	case "quarantine":
 		until := l.at.Add(10 * time.Second)
 		isHeld := l.state == lead.Queued && l.due.Equal(until)
-		require.Equal(rt, isHeld, isSetApart(t, s, l.id, until))
+		require.Equal(rt, isHeld, quarantine(t, s, l.id, until))
 		if isHeld {
 			l.state = lead.Quarantined
 		}

@@ -12,41 +12,41 @@ import (
 
 const lateSign = "captcha, no_mail"
 
-// isSetApart tries to set a lead apart that is held until a time, and reports
+// quarantine tries to quarantine a lead that is delayed until a time, and reports
 // whether that was done.
-func isSetApart(t *testing.T, s *store.Store, id lead.RemoteID, until time.Time) bool {
+func quarantine(t *testing.T, s *store.Store, id lead.RemoteID, until time.Time) bool {
 	t.Helper()
-	apart, err := s.Quarantine(t.Context(), id, until, lateSign)
+	done, err := s.Quarantine(t.Context(), id, until, lateSign)
 	require.NoError(t, err)
-	return apart
+	return done
 }
 
-func setApart(t *testing.T, s *store.Store) {
+func quarantined(t *testing.T, s *store.Store) {
 	t.Helper()
 	at := now()
 	id, other := keep(t, s, at), keep(t, s, at)
 	want := found(t, s, id)
 	want.State, want.Reason, want.DueAt = lead.Quarantined, lateSign, time.Time{}
-	require.True(t, isSetApart(t, s, id, at))
+	require.True(t, quarantine(t, s, id, at))
 	require.Equal(t, want, found(t, s, id))
-	require.False(t, isSetApart(t, s, id, at), "it is no news any more")
-	require.False(t, isSetApart(t, s, other+1, at), "there is no such lead")
+	require.False(t, quarantine(t, s, id, at), "it is no news any more")
+	require.False(t, quarantine(t, s, other+1, at), "there is no such lead")
 
 	claims := begin(t, s, at.AddDate(1, 0, 0), 2)
 	require.Len(t, claims, 1)
 	require.Equal(t, other, claims[0].Lead.RemoteID)
 }
 
-func notSetApart(t *testing.T, s *store.Store) {
+func notQuarantined(t *testing.T, s *store.Store) {
 	t.Helper()
 	at := now()
 	id := keep(t, s, at)
 	c := beginOne(t, s, at)
-	require.False(t, isSetApart(t, s, id, at), "it is being sent")
+	require.False(t, quarantine(t, s, id, at), "it is being sent")
 	require.NoError(t, s.Settle(t.Context(), c, lead.Settlement{
 		State: lead.Queued, At: at, DueAt: at, Attempt: &lead.Attempt{Number: c.Number, EndedAt: at, Outcome: lead.OutcomeDeferred},
 	}), "its courier still has it")
-	require.False(t, isSetApart(t, s, id, at), "it was tried")
+	require.False(t, quarantine(t, s, id, at), "it was tried")
 	require.Equal(t, lead.Queued, found(t, s, id).State)
 
 	for _, state := range lead.States() {
@@ -55,19 +55,19 @@ func notSetApart(t *testing.T, s *store.Store) {
 		}
 		id := keepIn(t, s, state, at)
 		want := found(t, s, id)
-		require.False(t, isSetApart(t, s, id, at), state)
+		require.False(t, quarantine(t, s, id, at), state)
 		require.Equal(t, want, found(t, s, id))
 	}
 }
 
-func notSetApartAgain(t *testing.T, s *store.Store) {
+func notQuarantinedAgain(t *testing.T, s *store.Store) {
 	t.Helper()
 	at := now()
 	id := keep(t, s, at)
-	require.True(t, isSetApart(t, s, id, at))
+	require.True(t, quarantine(t, s, id, at))
 	_, err := s.Amend(t.Context(), id, func(l *lead.Lead) error { return l.Release(at.Add(time.Second)) })
 	require.NoError(t, err)
-	require.False(t, isSetApart(t, s, id, at))
+	require.False(t, quarantine(t, s, id, at))
 	c := beginOne(t, s, at.Add(time.Second))
 	require.Equal(t, id, c.Lead.RemoteID)
 	require.Empty(t, c.Lead.Reason)
