@@ -22,7 +22,7 @@ func (tx *writeTx) beginAttempt(c *lead.Claim, q lead.Due) error {
 		f := q.Sent(&c.Lead)
 		fingerprint = f[:]
 	}
-	if _, err := tx.stmt(beginAttempt).Exec(int64(c.Lead.RemoteID), c.Number, q.Now.UnixMilli(), fingerprint); err != nil {
+	if _, err := tx.exec(beginAttempt, int64(c.Lead.RemoteID), c.Number, q.Now.UnixMilli(), fingerprint); err != nil {
 		return fmt.Errorf("intent: %w", err)
 	}
 	if c.Number == 1 {
@@ -38,7 +38,7 @@ func (tx *writeTx) beginAttempt(c *lead.Claim, q lead.Due) error {
 }
 
 func (tx *writeTx) endAttempt(id lead.RemoteID, a *lead.Attempt) error {
-	_, err := tx.stmt(endAttempt).Exec(a.EndedAt.UnixMilli(), string(a.Outcome), a.Status, a.Detail, int64(id), a.Number)
+	_, err := tx.exec(endAttempt, a.EndedAt.UnixMilli(), string(a.Outcome), a.Status, a.Detail, int64(id), a.Number)
 	return err
 }
 

@@ -190,7 +190,7 @@ func (tx *writeTx) claim(site string, state lead.State, q lead.Due) ([]lead.Clai
 // the statement are not prepared.
 func (tx *writeTx) claimRows(q lead.Due, args []any) (*sql.Rows, error) {
 	if !q.Newest && len(q.Except) == 0 {
-		return tx.stmt(claimDue).Query(args...)
+		return tx.query(claimDue, args...)
 	}
 	const oldest = " ORDER BY due_at"
 	order := oldest

@@ -89,7 +89,7 @@ func (tx *writeTx) nextIDs(batch []*job) (map[lead.Tick]lead.RemoteID, error) {
 	first := make(map[lead.Tick]lead.RemoteID, len(count))
 	for tick, n := range count {
 		var last int64
-		if err := tx.stmt(advanceIDs).QueryRow(n, ticks[tick]-1, string(tick)).Scan(&last); err != nil {
+		if err := tx.queryRow(advanceIDs, n, ticks[tick]-1, string(tick)).Scan(&last); err != nil {
 			return nil, fmt.Errorf("remote ids: %w", err)
 		}
 		first[tick] = lead.RemoteID(last - n + 1)
@@ -129,7 +129,7 @@ func (tx *writeTx) insertFresh() error {
 		for _, l := range fresh[:n] {
 			tx.args = l.appendTo(tx.args)
 		}
-		if _, err := tx.stmt(name).Exec(tx.args...); err != nil {
+		if _, err := tx.exec(name, tx.args...); err != nil {
 			return jobError{fmt.Errorf("insert: %w", err)}
 		}
 		fresh = fresh[n:]

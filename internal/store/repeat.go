@@ -104,7 +104,7 @@ const markKeySQL = `INSERT INTO repeats (digest, content, remote_id, kept_at) VA
 // has it.
 func (tx *writeTx) markKey(n *newLead, window time.Duration) (isNew bool, err error) {
 	at := n.Lead.ReceivedAt
-	return changed(tx.stmt(markKey).Exec(n.Key[:], n.Content[:], int64(n.kept.RemoteID), at.UnixMilli(),
+	return changed(tx.exec(markKey, n.Key[:], n.Content[:], int64(n.kept.RemoteID), at.UnixMilli(),
 		at.Add(-window).UnixMilli(), at.Add(window).UnixMilli()))
 }
 

@@ -25,7 +25,7 @@ func (s *Store) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) er
 		return fmt.Errorf("settle: %w", err)
 	}
 	err = s.writer.doLazily(ctx, func(tx *writeTx) error {
-		err := checkFence(tx.stmt(settleLead).Exec(int64(c.Lead.RemoteID), c.Fence, string(to.State), to.Reason, millis(to.DueAt), to.Tries,
+		err := checkFence(tx.exec(settleLead, int64(c.Lead.RemoteID), c.Fence, string(to.State), to.Reason, millis(to.DueAt), to.Tries,
 			atIf(to, lead.Delivered), atIf(to, lead.Confirmed)))
 		if err != nil || to.Attempt == nil {
 			return err

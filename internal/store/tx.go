@@ -59,8 +59,20 @@ func (w *writer) begin(sqlTx *sql.Tx) *writeTx {
 	return &w.tx
 }
 
-// stmt returns a prepared statement within the transaction. The transaction's
-// end closes it.
+// exec, query and queryRow run a prepared statement.
+func (tx *writeTx) exec(name statement, args ...any) (sql.Result, error) {
+	return tx.stmt(name).Exec(args...) //nolint:sqlclosecheck // the transaction's end closes it
+}
+
+func (tx *writeTx) query(name statement, args ...any) (*sql.Rows, error) {
+	return tx.stmt(name).Query(args...) //nolint:sqlclosecheck // as above
+}
+
+func (tx *writeTx) queryRow(name statement, args ...any) *sql.Row {
+	return tx.stmt(name).QueryRow(args...) //nolint:sqlclosecheck // as above
+}
+
+// stmt returns a prepared statement within the transaction.
 func (tx *writeTx) stmt(name statement) *sql.Stmt {
 	if tx.bound[name] == nil {
 		tx.bound[name] = tx.Stmt(tx.w.prepared[name])
