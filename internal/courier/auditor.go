@@ -232,8 +232,8 @@ func (s *shelf) find(c lead.Claim) []easybroker.Listed {
 func (s *shelf) recall(ctx context.Context, c *lead.Claim) error {
 	_, attempts, err := s.ledger.Find(ctx, c.Lead.RemoteID)
 	for _, a := range attempts {
-		if a.Perhaps() {
-			c.Sent = append(c.Sent, a.Sent)
+		if a.MaybeTaken() {
+			c.Fingerprints = append(c.Fingerprints, a.Fingerprint)
 		}
 	}
 	s.routeOf(*c).remember(c)

@@ -43,8 +43,8 @@ func (l *lane) windowAround(c lead.Claim) (after, before time.Time) {
 	}
 	after = c.FirstAttempt.Add(-clockSkew).Add(min(0, l.ahead()))
 	last := c.LastAttempt
-	if c.LastEnd.After(last) {
-		last = c.LastEnd
+	if c.LastEndedAt.After(last) {
+		last = c.LastEndedAt
 	}
 	end := last.Add(l.courier.opt.Timeout + l.courier.opt.Settle + clockSkew)
 	if end.Before(l.courier.clock.read()) {

@@ -371,7 +371,7 @@ func (s *stop) begin(ctx context.Context, c *Courier, n int) (claims []lead.Clai
 	if t, paused := s.pause.next(); paused {
 		return s.try(ctx, c, t)
 	}
-	q := lead.Due{Now: wall, Far: c.farthest(&s.jumps), N: n, Lease: c.lease(), Sent: s.route.fingerprint}
+	q := lead.Due{Now: wall, MaxAhead: c.farthest(&s.jumps), N: n, Lease: c.lease(), Fingerprint: s.route.fingerprint}
 	if s.fresh = !s.fresh; s.fresh {
 		q.Since = wall.Add(-fresh)
 		if claims, _, err = c.outbox.Begin(ctx, s.route.Site, q); err != nil || len(claims) == n {
@@ -379,7 +379,7 @@ func (s *stop) begin(ctx context.Context, c *Courier, n int) (claims []lead.Clai
 		}
 		q.N, q.Since = n-len(claims), time.Time{}
 	}
-	q.Sure = s.more
+	q.SkipPeek = s.more
 	more, due, err := c.outbox.Begin(ctx, s.route.Site, q)
 	s.more = len(more) == q.N
 	if !due.IsZero() {

@@ -190,7 +190,7 @@ func (l *lane) isTimely(item easybroker.Listed, c lead.Claim) bool {
 // looksLike reports whether the item says all that the lead does, or that one
 // of its attempts did.
 func (l *lane) looksLike(item easybroker.Listed, c lead.Claim) bool {
-	if slices.ContainsFunc(c.Sent, func(f lead.Fingerprint) bool { return reaches(f, item) && f.Says(item.Message) }) {
+	if slices.ContainsFunc(c.Fingerprints, func(f lead.Fingerprint) bool { return reaches(f, item) && f.Says(item.Message) }) {
 		return true
 	}
 	sent := request(c.Lead, l.routeOf(c))
@@ -212,7 +212,7 @@ func (l *lane) looksLike(item easybroker.Listed, c lead.Claim) bool {
 func (l *lane) isSame(item easybroker.Listed, c lead.Claim) bool {
 	sent := request(c.Lead, l.routeOf(c))
 	return item.Email == "" && item.Phone == "" && item.Message == "" ||
-		slices.ContainsFunc(c.Sent, func(f lead.Fingerprint) bool { return reaches(f, item) || item.Message != "" && f.Says(item.Message) }) ||
+		slices.ContainsFunc(c.Fingerprints, func(f lead.Fingerprint) bool { return reaches(f, item) || item.Message != "" && f.Says(item.Message) }) ||
 		sent.Email != "" && sameText(item.Email, sent.Email) ||
 		sent.Phone != "" && samePhone(item.Phone, sent.Phone) ||
 		sent.Message != "" && sameText(item.Message, sent.Message)

@@ -44,7 +44,7 @@ func (l *lane) lookAll(ctx context.Context) {
 		}
 		wall := l.courier.clock.read()
 		claims, due, err := l.courier.outbox.ClaimLookups(context.WithoutCancel(ctx), l.sites,
-			lead.Due{Now: wall, Far: l.courier.farthestLook(&l.lookJumps), N: lookBatch, Lease: lookLease})
+			lead.Due{Now: wall, MaxAhead: l.courier.farthestLook(&l.lookJumps), N: lookBatch, Lease: lookLease})
 		switch {
 		case err != nil:
 			l.courier.opt.Log.Error().Strs("sites", l.sites).Err(err).Msg("look-ups not claimed")
@@ -75,7 +75,7 @@ func (l *lane) lookUp(ctx context.Context, claims []lead.Claim) {
 		l.routeOf(claims[i]).remember(&claims[i])
 	}
 	fresh, others := partition(claims, func(c lead.Claim) bool {
-		return c.Lead.State == lead.Delivered && c.Perhaps == 1 && wall.Sub(c.LastAttempt) < freshFor && l.trace(c.Lead.RemoteID).whole
+		return c.Lead.State == lead.Delivered && c.MaybeTaken == 1 && wall.Sub(c.LastAttempt) < freshFor && l.trace(c.Lead.RemoteID).whole
 	})
 	groups := [][]lead.Claim{fresh}
 	byProperty := map[string]int{}
@@ -113,7 +113,7 @@ func (l *lane) release(ctx context.Context, claims []lead.Claim) {
 func (l *lane) lookFor(ctx context.Context, group []lead.Claim, fresh bool) {
 	q := l.queryFor(group, fresh)
 	// All must be seen where there may be more than one of a kind.
-	twins := !fresh && l.account.API != easybroker.Partner || slices.ContainsFunc(group, func(c lead.Claim) bool { return c.Perhaps > 1 })
+	twins := !fresh && l.account.API != easybroker.Partner || slices.ContainsFunc(group, func(c lead.Claim) bool { return c.MaybeTaken > 1 })
 	began, steady := l.courier.clock.read(), l.courier.clock.steadyFor()
 	enough := func(items []easybroker.Listed) bool {
 		return !twins && !slices.ContainsFunc(group, func(c lead.Claim) bool { return len(l.matches(c, items)) == 0 })
@@ -197,8 +197,8 @@ func (l *lane) conclude(c lead.Claim, s sight) lead.Settlement {
 	// The attempt may have been taken as late as its time-out. Where it ended
 	// later we stood still meanwhile, and its bytes may have left at that very end.
 	sent := c.LastAttempt.Add(l.courier.opt.Timeout)
-	if c.LastEnd.After(sent) {
-		sent = c.LastEnd.Add(l.courier.opt.Timeout)
+	if c.LastEndedAt.After(sent) {
+		sent = c.LastEndedAt.Add(l.courier.opt.Timeout)
 	}
 	settled := sent.Add(l.courier.opt.Settle)
 	to.DueAt = nextLook(now, sent, settled, c.Lead.State == lead.Doubtful)
@@ -228,7 +228,7 @@ func (l *lane) conclude(c lead.Claim, s sight) lead.Settlement {
 // attempt, by a clock that could be believed when the reading began and still can.
 func (l *lane) proves(c lead.Claim, s sight, settled time.Time) bool {
 	patience := l.courier.opt.Timeout + l.courier.opt.Settle
-	setBack := c.LastAttempt.After(s.began) || c.LastEnd.After(s.began)
+	setBack := c.LastAttempt.After(s.began) || c.LastEndedAt.After(s.began)
 	// In this order: an attempt that turns out to be lost disturbs the clock before it is over.
 	flies, steady := l.trace(c.Lead.RemoteID).flies, min(s.steady, l.courier.clock.steadyFor())
 	return steady >= patience && !flies && (setBack || !s.began.Before(settled))
@@ -248,7 +248,7 @@ func (l *lane) seen(c lead.Claim, s sight, to *lead.Settlement) {
 		to.State, to.DueAt, to.Reason = lead.Confirmed, time.Time{}, lead.ReasonTwice
 	case c.Lead.State == lead.Confirmed:
 		to.DueAt = time.Time{}
-	case c.Perhaps > 1: // the other attempt may still turn up
+	case c.MaybeTaken > 1: // the other attempt may still turn up
 		to.State, to.DueAt, to.Reason = lead.Confirmed, to.At.Add(l.courier.opt.Settle), ""
 	default:
 		to.State, to.DueAt, to.Reason = lead.Confirmed, time.Time{}, ""
@@ -277,7 +277,7 @@ func (l *lane) absent(c lead.Claim, sent time.Time, to *lead.Settlement) {
 		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, reasonBeyondProof
 		return
 	}
-	isSure := c.Perhaps == 1 && c.LastStatus != http.StatusConflict
+	isSure := c.MaybeTaken == 1 && c.LastStatus != http.StatusConflict
 	if refusesID(c) && (isSure || l.courier.clock.since(c.FirstAttempt) > longDoubt) {
 		l.refuse(c, l.refusedID(c), to)
 	} else if l.courier.clock.since(c.Lead.QueuedAt) >= l.courier.opt.Deadline {

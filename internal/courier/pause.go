@@ -186,7 +186,7 @@ func (s *stop) try(ctx context.Context, c *Courier, t trial) (claims []lead.Clai
 	}
 	now, wall := time.Now(), c.clock.read()
 	q := lead.Due{
-		Now: wall, Far: c.farthest(&s.jumps), N: 1, Lease: c.lease(), Sent: s.route.fingerprint, Newest: true, Except: t.except,
+		Now: wall, MaxAhead: c.farthest(&s.jumps), N: 1, Lease: c.lease(), Fingerprint: s.route.fingerprint, Newest: true, Except: t.except,
 	}
 	claims, due, err := c.outbox.Begin(ctx, s.route.Site, q)
 	if err == nil && len(claims) == 0 {

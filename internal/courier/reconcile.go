@@ -185,7 +185,7 @@ func (t *audit) surprise(ctx context.Context, one lead.Lead) error {
 // changed since the last attempt.
 func (s *shelf) differing(c lead.Claim, item easybroker.Listed) []lead.Field {
 	sent := request(c.Lead, s.routeOf(c))
-	said := len(c.Sent) > 0 && c.Sent[len(c.Sent)-1].Says(item.Message)
+	said := len(c.Fingerprints) > 0 && c.Fingerprints[len(c.Fingerprints)-1].Says(item.Message)
 	var fields []lead.Field
 	for _, f := range []struct {
 		field lead.Field

@@ -44,9 +44,9 @@ func (r Route) fingerprint(l *lead.Lead) lead.Fingerprint {
 // of which nothing was written down is from before there were templates.
 func (r Route) remember(c *lead.Claim) {
 	r.Template = lead.Template{}
-	for i, f := range c.Sent {
+	for i, f := range c.Fingerprints {
 		if f.IsZero() {
-			c.Sent[i] = r.fingerprint(&c.Lead)
+			c.Fingerprints[i] = r.fingerprint(&c.Lead)
 		}
 	}
 }

@@ -67,7 +67,7 @@ func (killed) Settle(context.Context, lead.Claim, lead.Settlement) error { retur
 type former struct{ *store.Store }
 
 func (f former) Begin(ctx context.Context, site string, q lead.Due) ([]lead.Claim, time.Time, error) {
-	q.Sent = nil
+	q.Fingerprint = nil
 	return f.Store.Begin(ctx, site, q)
 }
 

@@ -188,7 +188,7 @@ const (
 func (l *lane) deferLead(c lead.Claim, v verdict, to *lead.Settlement) {
 	switch {
 	case v.credential:
-		to.DueAt = c.TurnAt
+		to.DueAt = c.WasDueAt
 	case v.strange && timesStrange(c.Deferred)+1 >= strangeTries:
 		to.Attempt.Outcome = lead.OutcomeRefused
 		l.refuse(c, v, to)

@@ -81,17 +81,19 @@ const (
 
 // Attempt is one POST to EasyBroker.
 type Attempt struct {
-	Number  int
-	BegunAt time.Time
-	EndedAt time.Time   // zero while the attempt is open
-	Outcome Outcome     // empty while the attempt is open
-	Status  int         // HTTP status, 0 without an answer
-	Detail  string      // what happened, for the operator; no personal data
-	Sent    Fingerprint // of what it sent
+	Number      int
+	BegunAt     time.Time
+	EndedAt     time.Time   // zero while the attempt is open
+	Outcome     Outcome     // empty while the attempt is open
+	Status      int         // HTTP status, 0 without an answer
+	Detail      string      // what happened, for the operator; no personal data
+	Fingerprint Fingerprint // of what it sent
 }
 
-// Perhaps reports whether EasyBroker may have taken the attempt.
-func (a *Attempt) Perhaps() bool { return a.Outcome != OutcomeRefused && a.Outcome != OutcomeDeferred }
+// MaybeTaken reports whether EasyBroker may have taken the attempt.
+func (a *Attempt) MaybeTaken() bool {
+	return a.Outcome != OutcomeRefused && a.Outcome != OutcomeDeferred
+}
 
 // What a person must know of a lead that is otherwise done.
 const (
@@ -105,44 +107,51 @@ const ReasonDeadline = "deadline"
 // ReasonFlood is why a lead was set apart that is one of too many.
 const ReasonFlood = "flood"
 
-// Due asks for leads that a courier must see to.
+// Due asks for leads that a courier must work on.
 type Due struct {
 	Now   time.Time
-	Since time.Time     // only what fell due from then on; zero for all
-	Far   time.Duration // no lead is due that much later, unless the clock was set back since: then it is due now; zero if that is not asked
+	Since time.Time     // only leads that fell due from then on; zero for all
 	N     int           // how many at most
-	Lease time.Duration // for how long they are the courier's
-	Sure  bool          // some are due, as far as the courier knows: not to be looked up first
+	Lease time.Duration // how long the courier holds them
+
+	// MaxAhead is how far ahead a lead can be due. If one is due later, the clock
+	// was set back since, and the lead is due now. Zero means no limit.
+	MaxAhead time.Duration
+	// SkipPeek is set if the courier knows that some leads are due. Then the store
+	// claims them without looking first whether there are any.
+	SkipPeek bool
 
 	// A paused site makes trials: with the newest lead rather than with the one
 	// that waits longest, and not with one of these properties.
 	Newest bool
 	Except []string
 
-	// Sent tells what the attempt for a lead will send; nil where nobody asks
-	// later. It runs inside the transaction.
-	Sent func(*Lead) Fingerprint
+	// Fingerprint returns the fingerprint of what the attempt for a lead will send.
+	// It is nil if nobody asks for it later. It runs inside the transaction.
+	Fingerprint func(*Lead) Fingerprint
 }
 
 // Claim is a lead that one courier holds until its lease runs out.
 type Claim struct {
-	Lead   Lead
-	Fence  int64     // rises with every claim; a settlement with an older one is too late
-	Tries  int       // how far the lead is on its schedule
-	TurnAt time.Time // when the lead was due
+	Lead     Lead
+	Fence    int64     // rises with every claim; a settlement with an older one is too late
+	Tries    int       // how far the lead is on its schedule
+	WasDueAt time.Time // when the lead was due before it was claimed
 
-	// Number is that of the attempt that has begun; zero when the lead is to
-	// be looked up.
+	// Number is the number of the attempt that has begun. It is zero if the lead is
+	// to be looked up.
 	Number int
-	// FirstAttempt and LastAttempt began when EasyBroker may first and last
-	// have taken the lead, and so many of its earlier attempts may have been
-	// taken, of those that are kept. The last one ended at LastEnd, and LastStatus
-	// is what EasyBroker answered. They are zero before there was one.
-	FirstAttempt, LastAttempt, LastEnd time.Time
-	Perhaps                            int
-	Sent                               []Fingerprint // of those
-	LastStatus                         int
-	Deferred                           []int // what EasyBroker answered to those that it surely has not taken
+
+	// MaybeTaken is how many of the lead's earlier attempts EasyBroker may have
+	// taken, of those that are kept. FirstAttempt and LastAttempt are when the first
+	// and the last of them began, LastEndedAt is when the last one ended, and
+	// Fingerprints are of what they sent.
+	MaybeTaken                             int
+	FirstAttempt, LastAttempt, LastEndedAt time.Time
+	Fingerprints                           []Fingerprint
+
+	LastStatus int   // what EasyBroker answered to the last attempt that has ended
+	Deferred   []int // what it answered to the attempts that it surely has not taken
 }
 
 // Settlement is what becomes of a claimed lead.

@@ -18,8 +18,8 @@ const (
 // the earlier ones.
 func (tx *writeTx) beginAttempt(c *lead.Claim, q lead.Due) error {
 	var fingerprint any // NULL if nobody asks for it later
-	if q.Sent != nil {
-		f := q.Sent(&c.Lead)
+	if q.Fingerprint != nil {
+		f := q.Fingerprint(&c.Lead)
 		fingerprint = f[:]
 	}
 	if _, err := tx.exec(beginAttempt, int64(c.Lead.RemoteID), c.Number, q.Now.UnixMilli(), fingerprint); err != nil {
@@ -93,11 +93,11 @@ func (tx *writeTx) loadAttempts(c *lead.Claim) error {
 		c.LastStatus = a.Status
 		switch a.Outcome {
 		case lead.OutcomeUnsure, lead.OutcomeDelivered:
-			if c.Perhaps++; c.Perhaps == 1 {
+			if c.MaybeTaken++; c.MaybeTaken == 1 {
 				c.FirstAttempt = a.BegunAt
 			}
-			c.LastAttempt, c.LastEnd = a.BegunAt, a.EndedAt
-			c.Sent = append(c.Sent, a.Sent)
+			c.LastAttempt, c.LastEndedAt = a.BegunAt, a.EndedAt
+			c.Fingerprints = append(c.Fingerprints, a.Fingerprint)
 		case lead.OutcomeDeferred:
 			c.Deferred = append(c.Deferred, a.Status)
 		case lead.OutcomeRefused:
@@ -122,6 +122,6 @@ func scanAttempt(row scanner) (a lead.Attempt, err error) {
 	var fingerprint []byte
 	err = row.Scan(&a.Number, &begun, &ended, &a.Outcome, &a.Status, &a.Detail, &fingerprint)
 	a.BegunAt, a.EndedAt = fromMillis(begun), fromMillis(ended)
-	copy(a.Sent[:], fingerprint)
+	copy(a.Fingerprint[:], fingerprint)
 	return a, err
 }

@@ -34,6 +34,6 @@ func TestTenThousandAttempts(t *testing.T) {
 
 	claims, _, err = s.ClaimLookups(t.Context(), []string{"casas"}, lead.Due{Now: at.Add(time.Hour), N: 1, Lease: time.Minute})
 	require.NoError(t, err)
-	require.Equal(t, 1, claims[0].Perhaps)
+	require.Equal(t, 1, claims[0].MaybeTaken)
 	require.Len(t, claims[0].Deferred, kept-1)
 }

@@ -17,7 +17,7 @@ import (
 // that an attempt begins for each, before its first byte leaves: all in one
 // commit. If fewer are due, next is when another one will be, or zero.
 func (s *Store) Begin(ctx context.Context, site string, q lead.Due) (claims []lead.Claim, next time.Time, err error) {
-	if !q.Sure { // most wake-ups find nothing to do; they must not cost a commit
+	if !q.SkipPeek { // most wake-ups find nothing to do; they must not cost a commit
 		next, err = s.nextDue(ctx, site, lead.Queued, q)
 		if err != nil || next.IsZero() || next.After(q.Now) {
 			return nil, next, err
@@ -40,7 +40,7 @@ func (s *Store) Begin(ctx context.Context, site string, q lead.Due) (claims []le
 		return nil, time.Time{}, fmt.Errorf("begin attempts: %w", err)
 	}
 	if len(begun) < q.N {
-		next, err = s.nextDue(ctx, site, lead.Queued, lead.Due{Now: q.Now, Far: q.Far, Except: q.Except})
+		next, err = s.nextDue(ctx, site, lead.Queued, lead.Due{Now: q.Now, MaxAhead: q.MaxAhead, Except: q.Except})
 	}
 	return begun, next, err
 }
@@ -126,18 +126,18 @@ const nextDueSQL = `SELECT (SELECT min(due_at) FROM leads WHERE site = $1 AND st
 	(SELECT max(due_at) FROM leads WHERE site = $1 AND state = $2)`
 
 // nextDue returns when a lead of the site in the state is due, or zero. It leaves
-// out the leads that fell due before q.Since. If a lead is due later than q.Far
+// out the leads that fell due before q.Since. If a lead is due later than q.MaxAhead
 // allows, the clock was set back after it was written: it becomes due now.
 func (s *Store) nextDue(ctx context.Context, site string, state lead.State, q lead.Due) (time.Time, error) {
 	args := []any{site, string(state), millisOr(q.Since, 0)}
 	var first, last sql.NullInt64
 	err := s.nextDueRow(ctx, q, args).Scan(&first, &last)
-	if err != nil || q.Far == 0 || !last.Valid || fromMillis(last).Before(q.Now.Add(q.Far)) {
+	if err != nil || q.MaxAhead == 0 || !last.Valid || fromMillis(last).Before(q.Now.Add(q.MaxAhead)) {
 		return fromMillis(first), err
 	}
 	err = s.writer.do(ctx, func(tx *writeTx) error {
 		_, err := tx.Exec(`UPDATE leads SET due_at = $1 WHERE site = $2 AND state = $3 AND due_at >= $4`,
-			q.Now.UnixMilli(), site, string(state), q.Now.Add(q.Far).UnixMilli())
+			q.Now.UnixMilli(), site, string(state), q.Now.Add(q.MaxAhead).UnixMilli())
 		return err
 	})
 	return q.Now, err
@@ -181,7 +181,7 @@ func (tx *writeTx) claim(site string, state lead.State, q lead.Due) ([]lead.Clai
 		}
 	}
 	slices.SortFunc(claims, func(a, b lead.Claim) int {
-		return cmp.Or(a.TurnAt.Compare(b.TurnAt), cmp.Compare(a.Lead.RemoteID, b.Lead.RemoteID))
+		return cmp.Or(a.WasDueAt.Compare(b.WasDueAt), cmp.Compare(a.Lead.RemoteID, b.Lead.RemoteID))
 	})
 	return claims, nil
 }
@@ -218,6 +218,6 @@ func exceptProperties(q lead.Due, args []any) (condition string, all []any) {
 func scanClaim(row scanner) (c lead.Claim, err error) {
 	var turn sql.NullInt64
 	c.Lead, err = scanLeadAnd(row, &c.Fence, &c.Tries, &turn, &c.Number)
-	c.TurnAt = fromMillis(turn)
+	c.WasDueAt = fromMillis(turn)
 	return c, err
 }

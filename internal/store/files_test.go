@@ -107,7 +107,7 @@ func requireLost(t *testing.T, s *store.Store, says string) {
 		require.NotContains(t, err.Error(), "\n")
 		require.ErrorAs(t, s.Ready(t.Context()), &lost)
 		require.ErrorAs(t, s.Lost(), &lost)
-		_, _, err = s.Begin(t.Context(), "casas", lead.Due{Now: time.Now(), N: 1, Lease: time.Minute, Sure: true})
+		_, _, err = s.Begin(t.Context(), "casas", lead.Due{Now: time.Now(), N: 1, Lease: time.Minute, SkipPeek: true})
 		require.ErrorAs(t, err, &lost)
 	}
 }

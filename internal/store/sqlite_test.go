@@ -167,10 +167,10 @@ func TestTheAttemptsOfAFormerVersionStay(t *testing.T) {
 	_, attempts, err := s.Find(t.Context(), id)
 	require.NoError(t, err)
 	require.Len(t, attempts, 1)
-	require.True(t, attempts[0].Sent.IsZero())
+	require.True(t, attempts[0].Fingerprint.IsZero())
 	claims, _, err := s.ClaimLookups(t.Context(), []string{"casas"}, lead.Due{Now: at.Add(time.Hour), N: 1, Lease: time.Minute})
 	require.NoError(t, err)
-	require.Equal(t, []lead.Fingerprint{{}}, claims[0].Sent)
+	require.Equal(t, []lead.Fingerprint{{}}, claims[0].Fingerprints)
 	require.NoError(t, s.Close())
 }
 

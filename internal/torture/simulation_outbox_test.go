@@ -60,7 +60,7 @@ func (o *simOutbox) Begin(ctx context.Context, site string, q lead.Due) (claims 
 			return nil
 		}
 		if w.sabotage.blind {
-			q.Sent = nil
+			q.Fingerprint = nil
 		}
 		claims, next, err = w.store.Begin(ctx, site, q)
 		w.watch.began(claims, q, err)

@@ -173,7 +173,7 @@ func (v *simWatch) dueAt(wall time.Time) time.Time {
 
 func (v *simWatch) released(c lead.Claim, err error) {
 	if v.works(err) {
-		v.find(c.Lead.RemoteID).due = v.dueAt(c.TurnAt)
+		v.find(c.Lead.RemoteID).due = v.dueAt(c.WasDueAt)
 	}
 }
 

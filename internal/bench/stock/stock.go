@@ -98,7 +98,7 @@ func Keep(ctx context.Context, s *store.Store) error {
 func Carry(ctx context.Context, s *store.Store) error {
 	now := time.Now()
 	sent := func(l *lead.Lead) lead.Fingerprint { return lead.NewFingerprint(l.Email, l.Message) }
-	claims, _, err := s.Begin(ctx, Site, lead.Due{Now: now, N: 1, Lease: time.Minute, Sent: sent})
+	claims, _, err := s.Begin(ctx, Site, lead.Due{Now: now, N: 1, Lease: time.Minute, Fingerprint: sent})
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func lookedUp(t *testing.T, s *store.Store) {
 
 	c := claimLookup(t, s, last)
 	require.Equal(t, lead.Delivered, c.Lead.State)
-	require.Equal(t, 3, c.Perhaps, "what was deferred or refused is not there")
+	require.Equal(t, 3, c.MaybeTaken, "what was deferred or refused is not there")
 	require.Equal(t, at.Add(time.Minute), c.FirstAttempt)
 	require.Equal(t, last, c.LastAttempt)
 	require.Zero(t, c.Number)
@@ -37,7 +37,7 @@ func intent(t *testing.T, s *store.Store) {
 	begin := func(begun time.Time, message string) lead.Claim {
 		q := due(begun, 1)
 		if message != "" {
-			q.Sent = func(l *lead.Lead) lead.Fingerprint { return lead.NewFingerprint(l.Email, message) }
+			q.Fingerprint = func(l *lead.Lead) lead.Fingerprint { return lead.NewFingerprint(l.Email, message) }
 		}
 		claims, _, err := s.Begin(t.Context(), site, q)
 		require.NoError(t, err)
@@ -57,14 +57,14 @@ func intent(t *testing.T, s *store.Store) {
 	begin(at, "the last")
 
 	fingerprint := func(message string) lead.Fingerprint { return lead.NewFingerprint("mj@ejemplo.mx", message) }
-	require.Equal(t, []lead.Fingerprint{fingerprint("message 0"), {}, fingerprint("the last")}, claimLookup(t, s, at.Add(lease)).Sent,
+	require.Equal(t, []lead.Fingerprint{fingerprint("message 0"), {}, fingerprint("the last")}, claimLookup(t, s, at.Add(lease)).Fingerprints,
 		"what was refused is not there, and what was cut may be")
 	_, attempts, err := s.Find(t.Context(), id)
 	require.NoError(t, err)
 	require.Len(t, attempts, 4)
-	require.Equal(t, fingerprint("message 1"), attempts[1].Sent)
-	require.True(t, attempts[2].Sent.IsZero())
-	require.Equal(t, []bool{true, false, true, true}, []bool{attempts[0].Perhaps(), attempts[1].Perhaps(), attempts[2].Perhaps(), attempts[3].Perhaps()})
+	require.Equal(t, fingerprint("message 1"), attempts[1].Fingerprint)
+	require.True(t, attempts[2].Fingerprint.IsZero())
+	require.Equal(t, []bool{true, false, true, true}, []bool{attempts[0].MaybeTaken(), attempts[1].MaybeTaken(), attempts[2].MaybeTaken(), attempts[3].MaybeTaken()})
 }
 
 // The first attempt that may have been taken is kept too: from its time on
@@ -93,6 +93,6 @@ func manyAttempts(t *testing.T, s *store.Store) {
 	require.Equal(t, attempts+1, c.Number)
 	require.Equal(t, at.Add((unsure-1)*time.Minute), c.FirstAttempt)
 	require.Equal(t, at.Add((attempts-1)*time.Minute), c.LastAttempt)
-	require.Equal(t, 2, c.Perhaps)
+	require.Equal(t, 2, c.MaybeTaken)
 	require.Len(t, c.Deferred, kept-3)
 }

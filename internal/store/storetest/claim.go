@@ -52,14 +52,14 @@ func interrupted(t *testing.T, s *store.Store) {
 	c := beginOne(t, s, at)
 	require.Equal(t, 1, c.Number)
 	require.Equal(t, lead.Sending, c.Lead.State)
-	require.Equal(t, at, c.TurnAt)
+	require.Equal(t, at, c.WasDueAt)
 	require.Empty(t, claimLookups(t, s, at.Add(lease-time.Millisecond)))
 
 	c = claimLookup(t, s, at.Add(lease))
 	require.Equal(t, lead.Doubtful, c.Lead.State)
 	require.Equal(t, at, c.FirstAttempt)
 	require.Equal(t, at, c.LastAttempt)
-	require.Equal(t, 1, c.Perhaps)
+	require.Equal(t, 1, c.MaybeTaken)
 
 	got, attempts, err := s.Find(t.Context(), id)
 	require.NoError(t, err)
@@ -126,7 +126,7 @@ func setBack(t *testing.T, s *store.Store) {
 
 	earlier := at.AddDate(-1, 0, 0)
 	q := due(earlier, 10)
-	q.Far = 5 * time.Hour
+	q.MaxAhead = 5 * time.Hour
 	claims, _, err := s.Begin(t.Context(), site, q)
 	require.NoError(t, err)
 	require.Len(t, claims, 1)

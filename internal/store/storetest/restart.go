@@ -49,7 +49,7 @@ func cutAttempt(t *testing.T, s *store.Store, restart func() *store.Store) {
 
 	c := claimLookup(t, s, now())
 	require.Equal(t, id, c.Lead.RemoteID)
-	require.Equal(t, 1, c.Perhaps)
+	require.Equal(t, 1, c.MaybeTaken)
 	require.Equal(t, at, c.LastAttempt)
 }
 
@@ -88,7 +88,7 @@ func cutLookUp(t *testing.T, s *store.Store, restart func() *store.Store) {
 	s = restart()
 	c := claimLookup(t, s, now())
 	require.Equal(t, id, c.Lead.RemoteID)
-	require.Equal(t, at, c.TurnAt, "it keeps its turn")
+	require.Equal(t, at, c.WasDueAt, "it keeps its turn")
 }
 
 func stillWaits(t *testing.T, s *store.Store, restart func() *store.Store) {
