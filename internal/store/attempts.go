@@ -72,34 +72,34 @@ func (tx *writeTx) deleteOldAttempts(c *lead.Claim) error {
 	return err
 }
 
-const attemptsSQL = `SELECT number, begun_at, ended_at, outcome, status, detail, sent
-	FROM attempts WHERE remote_id = $1 AND ` + keptAttempt + ` ORDER BY number`
-
 // loadAttempts loads into the claim what is known of the lead's attempts that have
 // ended. The first and the last are found by their numbers, because the clock may
 // have been set in between.
 func (tx *writeTx) loadAttempts(c *lead.Claim) error {
-	rows, err := tx.Query(attemptsSQL, int64(c.Lead.RemoteID), newestAttempts)
+	rows, err := tx.Query(`SELECT begun_at, ended_at, outcome, status, sent FROM attempts
+		WHERE remote_id = $1 AND ended_at IS NOT NULL AND `+keptAttempt+` ORDER BY number`, int64(c.Lead.RemoteID), newestAttempts)
 	if err != nil {
 		return err
 	}
-	for a, err := range each(rows, scanAttempt) {
+	var begun, ended sql.NullInt64
+	var fingerprint []byte
+	scan := func(row scanner) (outcome lead.Outcome, err error) {
+		err = row.Scan(&begun, &ended, &outcome, &c.LastStatus, &fingerprint)
+		return outcome, err
+	}
+	for outcome, err := range each(rows, scan) {
 		if err != nil {
 			return err
 		}
-		if a.EndedAt.IsZero() {
-			continue
-		}
-		c.LastStatus = a.Status
-		switch a.Outcome {
+		switch outcome {
 		case lead.OutcomeUnsure, lead.OutcomeDelivered:
 			if c.MaybeTaken++; c.MaybeTaken == 1 {
-				c.FirstAttempt = a.BegunAt
+				c.FirstAttempt = fromMillis(begun)
 			}
-			c.LastAttempt, c.LastEndedAt = a.BegunAt, a.EndedAt
-			c.Fingerprints = append(c.Fingerprints, a.Fingerprint)
+			c.LastAttempt, c.LastEndedAt = fromMillis(begun), fromMillis(ended)
+			c.Fingerprints = append(c.Fingerprints, toFingerprint(fingerprint))
 		case lead.OutcomeDeferred:
-			c.Deferred = append(c.Deferred, a.Status)
+			c.Deferred = append(c.Deferred, c.LastStatus)
 		case lead.OutcomeRefused:
 		}
 	}
@@ -108,20 +108,23 @@ func (tx *writeTx) loadAttempts(c *lead.Claim) error {
 
 // listAttempts returns the lead's attempts that are kept, oldest first.
 func listAttempts(ctx context.Context, db *sql.DB, id lead.RemoteID) ([]lead.Attempt, error) {
-	rows, err := db.QueryContext(ctx, attemptsSQL, int64(id), newestAttempts)
+	rows, err := db.QueryContext(ctx, `SELECT number, begun_at, ended_at, outcome, status, detail, sent
+		FROM attempts WHERE remote_id = $1 AND `+keptAttempt+` ORDER BY number`, int64(id), newestAttempts)
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, scanAttempt)
+	return collect(rows, func(row scanner) (a lead.Attempt, err error) {
+		var begun, ended sql.NullInt64
+		var fingerprint []byte
+		err = row.Scan(&a.Number, &begun, &ended, &a.Outcome, &a.Status, &a.Detail, &fingerprint)
+		a.BegunAt, a.EndedAt, a.Fingerprint = fromMillis(begun), fromMillis(ended), toFingerprint(fingerprint)
+		return a, err
+	})
 }
 
-// scanAttempt reads a row of attemptsSQL. The fingerprint is zero if none was
-// written down.
-func scanAttempt(row scanner) (a lead.Attempt, err error) {
-	var begun, ended sql.NullInt64
-	var fingerprint []byte
-	err = row.Scan(&a.Number, &begun, &ended, &a.Outcome, &a.Status, &a.Detail, &fingerprint)
-	a.BegunAt, a.EndedAt = fromMillis(begun), fromMillis(ended)
-	copy(a.Fingerprint[:], fingerprint)
-	return a, err
+// toFingerprint returns a fingerprint that the database holds. It is zero if none
+// was written down.
+func toFingerprint(b []byte) (f lead.Fingerprint) {
+	copy(f[:], b)
+	return f
 }
