@@ -172,6 +172,7 @@ var notSeen = map[string]string{
 // Whatever is described has been answered so, and whatever was answered is
 // described: addresses, statuses, headers, types and bodies.
 func TestAnswersAreAsDescribed(t *testing.T) {
+	t.Parallel()
 	doc := usualAnswers(t)
 	answersWhileSending(t, doc)
 	answersWithoutADefault(t, doc)

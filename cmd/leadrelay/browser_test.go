@@ -26,7 +26,7 @@ type browser struct {
 
 func openBrowser(t *testing.T, flags ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
-	const chromium, longest = "/usr/bin/chromium", 2 * time.Minute
+	const chromium, longest = "/usr/bin/chromium", 5 * time.Minute
 	if _, err := os.Stat(chromium); err != nil {
 		require.FailNow(t, "a browser is missing: run make deps, or install Debian's chromium", "%v", err)
 	}

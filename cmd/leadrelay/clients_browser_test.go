@@ -61,6 +61,7 @@ func (c *theirPage) call(s stranger) told {
 }
 
 func TestClientsInABrowser(t *testing.T) {
+	t.Parallel()
 	c := openTheirPage(t)
 	clients := []string{
 		"@formspree/core", "@formspree/core, a form", "axios", "axios, a form", "fetch", "fetch, urlencoded", "XMLHttpRequest", "jQuery's $.post",

@@ -149,6 +149,7 @@ func onlyLetters(r rune) rune {
 }
 
 func TestClientsFromNPMInNode(t *testing.T) {
+	t.Parallel()
 	const page = "https://casas.mx"
 	dir, p := strangers(t), relayFor(t, page)
 	for _, client := range []string{"@formspree/core", "@formspree/core, a form", "axios", "axios, a form"} {

@@ -13,6 +13,7 @@ import (
 // An operator enters with the token, and takes from the console what goes into
 // a page.
 func TestTheOperatorsConsole(t *testing.T) {
+	t.Parallel()
 	d := openAgencies(t)
 	v := visitorOf(t, axeCore(t))
 	for _, lang := range []string{"es", "en"} {

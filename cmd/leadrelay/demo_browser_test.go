@@ -55,6 +55,7 @@ func holdWidget(b *browser) (bring func()) {
 }
 
 func TestTheDemoPagesAreForEverybody(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	v := visitorOf(t, axeCore(t))
 	for _, address := range []string{d.page, d.page + "sin-script"} {

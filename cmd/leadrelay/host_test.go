@@ -108,6 +108,12 @@ func (w *way) will(snags ...snag) {
 	w.snags = snags
 }
 
+func (w *way) answerSecond(with func(w http.ResponseWriter, r *http.Request) bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.second = with
+}
+
 func (w *way) posted() []url.Values {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -140,8 +146,13 @@ func (w *way) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if w.second != nil && strings.HasPrefix(r.URL.Path, "/inquiry.") && w.second(rw, r) {
-		return
+	if strings.HasPrefix(r.URL.Path, "/inquiry.") {
+		w.mu.Lock()
+		second := w.second
+		w.mu.Unlock()
+		if second != nil && second(rw, r) {
+			return
+		}
 	}
 	w.to.ServeHTTP(rw, r)
 }

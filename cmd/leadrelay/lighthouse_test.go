@@ -26,6 +26,7 @@ type audited struct {
 // Lighthouse gives its full score to the demo's property page and to a page
 // with the widget.
 func TestLighthouseOnAccessibility(t *testing.T) {
+	t.Parallel()
 	dir, h := installed(t, "testdata/lighthouse"), openHost(t)
 	h.show("<main><h1>Casa</h1>"+h.tag(`data-property-id="EB-LH1" data-whatsapp="55 1234 5678" data-privacy="https://casas.mx/aviso"`)+"</main>",
 		`<style nonce="`+hostNonce+`">:root{color-scheme:light dark} @media (prefers-color-scheme:dark){html{background:#16181d;color:#e8e6e1}}</style>`)

@@ -33,6 +33,7 @@ func openAgencies(t *testing.T) *doors {
 // Every page, in both languages, for a site with settings of its own, for one
 // without, and for none.
 func TestHostedPagesAreForEverybody(t *testing.T) {
+	t.Parallel()
 	whole, broken := openAgencies(t), openAgencies(t)
 	require.NoError(t, broken.shut())
 	v := visitorOf(t, axeCore(t))

@@ -19,6 +19,7 @@ import (
 // The README's pictures are of the demo that really runs. `make pictures` keeps
 // them; here they only must come out, and be small.
 func TestPictures(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	v := visitor{browser: openBrowser(t)}
 	v.open(d.page+"?lang=es", "form.leadrelay")

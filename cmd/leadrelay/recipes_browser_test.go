@@ -13,6 +13,7 @@ import (
 )
 
 func TestRecipesInABrowser(t *testing.T) {
+	t.Parallel()
 	s := openTryout(t)
 	t.Run("one tag", func(t *testing.T) {
 		s.visit("widget", recipe(t, "widget", s.relay, "EB-WT1"))
@@ -53,6 +54,7 @@ func TestRecipesInABrowser(t *testing.T) {
 // Where a script fails, the form goes on by itself: the inquiry arrives, and the
 // visitor ends on the site's page, or at our thanks.
 func TestTheFormOfARecipeGoesOnWhereItsScriptFails(t *testing.T) {
+	t.Parallel()
 	s := openTryout(t)
 	bundle := s.react(t)
 	s.pages.HandleFunc("GET /inquiry.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, bundle) })

@@ -52,6 +52,7 @@ const (
 )
 
 func TestFormsOfOtherServices(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		form, name, trap string
 		extra            []string // names of what is kept besides

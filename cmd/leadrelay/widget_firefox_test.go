@@ -28,6 +28,7 @@ type sight struct {
 // The widget in a second engine, on the page and under the policy that it has
 // in Chromium. An answer that is lost makes no second lead there either.
 func TestTheWidgetInFirefox(t *testing.T) {
+	t.Parallel()
 	const firefox = "/usr/bin/firefox-esr"
 	if _, err := os.Stat(firefox); err != nil {
 		require.FailNow(t, "a second browser is missing: run make deps, or install Debian's firefox-esr", "%v", err)

@@ -38,6 +38,7 @@ func (h *host) drawn(t *testing.T, framework, packages, property string) drawn {
 // script comes, before ours or after, the console says nothing, the forms are
 // there in the end, and what was typed outlives a rendering.
 func TestTheWidgetOnAPageThatAFrameworkTakesOver(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	widget := `<script defer src="` + h.relay + `/widget.js"></script>`
 	for name, packages := range map[string]string{

@@ -38,6 +38,7 @@ const shifts = `window.shifted = 0; new PerformanceObserver((list) => {
 // In every state, on three pages that could not be more different, light and
 // dark, wide and narrow, in both languages.
 func TestTheWidgetLooksAtHome(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	v := visitor{browser: h.browser}
 	for _, source := range []string{axeCore(t), shifts} {

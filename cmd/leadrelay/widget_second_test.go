@@ -24,7 +24,7 @@ func (h *host) loaded() int {
 func TestTheWidgetsSecondFileComesWithTheVisitor(t *testing.T) {
 	h := openHost(t)
 	arrives := make(chan struct{})
-	h.way.second = func(http.ResponseWriter, *http.Request) bool { <-arrives; return false }
+	h.way.answerSecond(func(http.ResponseWriter, *http.Request) bool { <-arrives; return false })
 	h.show(h.tag(`data-property-id="EB-SF1"`), heard)
 	h.becomes(1, "form.leadrelay")
 	h.do(chromedp.Evaluate[chromedp.Void](`new Promise((idle) => requestIdleCallback(() => requestIdleCallback(idle)))`, chromedp.EvalAwaitPromise))
@@ -49,7 +49,7 @@ func TestTheWidgetsSecondFileComesWithTheVisitor(t *testing.T) {
 func TestWhatIsTypedBeforeTheSecondFileIsKept(t *testing.T) {
 	h := openHost(t)
 	arrives := make(chan struct{})
-	h.way.second = func(http.ResponseWriter, *http.Request) bool { <-arrives; return false }
+	h.way.answerSecond(func(http.ResponseWriter, *http.Request) bool { <-arrives; return false })
 	h.show(h.tag(`data-property-id="EB-SF2"`))
 	h.fill("email", "ana@ejemplo.mx")
 	close(arrives)
@@ -84,7 +84,7 @@ func TestTheWidgetWithoutItsSecondFile(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h.way.second = hold
+			h.way.answerSecond(hold)
 			before := len(h.way.posted())
 			h.show(h.tag(`data-property-id="EB-SF-`+name+`"`), hasty, heard)
 			h.write("¿Sigue disponible?")
@@ -98,7 +98,7 @@ func TestTheWidgetWithoutItsSecondFile(t *testing.T) {
 		})
 	}
 	t.Run("a form of the page, whose address the tag knows", func(t *testing.T) {
-		h.way.second = func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusNotFound); return true }
+		h.way.answerSecond(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusNotFound); return true })
 		h.show(h.tag("") + `<form data-leadrelay data-property-id="EB-SF9"><input name="correo" value="ana@ejemplo.mx"><textarea name="mensaje">Hola</textarea><button name="asunto" value="Visita">Enviar</button></form>`)
 		h.becomes(1, "form[novalidate]")
 		h.send()
@@ -113,7 +113,7 @@ func TestTheWidgetWithoutItsSecondFile(t *testing.T) {
 // from where the form had posted itself finds the words, and a form that works.
 func TestTheWidgetAfterBackFromItsOwnPost(t *testing.T) {
 	h := openHost(t)
-	h.way.second = func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusNotFound); return true }
+	h.way.answerSecond(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusNotFound); return true })
 	h.show(h.tag(`data-property-id="EB-SF8"`), heard)
 	h.write("¿Sigue disponible?")
 	h.send()
@@ -121,7 +121,7 @@ func TestTheWidgetAfterBackFromItsOwnPost(t *testing.T) {
 	h.do(chromedp.Evaluate[chromedp.Void](`history.back()`))
 	h.becomes(1, "form.leadrelay:not([aria-busy=true])")
 	require.Equal(t, "¿Sigue disponible?", h.value("message"))
-	h.way.second = nil
+	h.way.answerSecond(nil)
 	h.run(`document.querySelector(".lr-button").click()`)
 	h.becomes(1, ".lr-done")
 	require.Len(t, h.process.about("EB-SF8"), 1)
@@ -131,14 +131,14 @@ func TestTheWidgetAfterBackFromItsOwnPost(t *testing.T) {
 func TestTheSecondFileIsTriedAgain(t *testing.T) {
 	h := openHost(t)
 	fails := true
-	h.way.second = func(w http.ResponseWriter, _ *http.Request) bool {
+	h.way.answerSecond(func(w http.ResponseWriter, _ *http.Request) bool {
 		if fails {
 			w.WriteHeader(http.StatusBadGateway)
 		}
 		failed := fails
 		fails = false
 		return failed
-	}
+	})
 	h.show(h.tag(`data-property-id="EB-SF3"`))
 	h.write("¿Sigue disponible?")
 	h.send()
@@ -183,12 +183,12 @@ func TestThePinnedWidgetsSecondFile(t *testing.T) {
 		})
 	}
 	h.quiet()
-	h.way.second = func(w http.ResponseWriter, _ *http.Request) bool {
+	h.way.answerSecond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Content-Type", "text/javascript")
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		_, _ = io.WriteString(w, `export const begin = () => { window.stolen = true; };`)
 		return true
-	}
+	})
 	_, err := chromedp.Call(h.ctx, network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: true})
 	require.NoError(t, err)
 	show(t, "EB-PI-other", "script-src "+h.relay+rest)
