@@ -90,7 +90,12 @@ func share(h http.Header, kind, caching string) {
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 }
 
+// newWidget writes the relay's address into the script, as browsers write addresses
+// and with a slash at its end: to take one apart costs a phone a millisecond.
 func newWidget(relay string) script {
+	if relay != "" {
+		relay += "/"
+	}
 	marks := strings.NewReplacer("{{relay}}", template.JSEscapeString(relay), "{{inquiry}}", strings.TrimPrefix(InquiryPath(), "/"), "{{integrity}}", inquiry.integrity)
 	return newScript(marks.Replace(strings.TrimSpace(widgetSource)))
 }

@@ -118,7 +118,7 @@ func TestTheWidgetKnowsItsRelay(t *testing.T) {
 		require.Equal(t, http.StatusOK, w.Code)
 		return w.Body.String()
 	}
-	require.Contains(t, served("/widget.js"), `("https://leads.casas.mx")`)
+	require.Contains(t, served("/widget.js"), `="https://leads.casas.mx/"`)
 	require.NotContains(t, served(WidgetPath()), "leads.casas.mx")
 	require.NotContains(t, served("/widget.js")+served(WidgetPath()), "{{")
 	require.Contains(t, served("/widget.js"), InquiryPath()[1:])

@@ -59,7 +59,7 @@
   };
 
   const relayAt = (address) => (/^https?:/.test(address) ? new URL(address.replace(/\/*$/, "/")).href : undefined); // to throw takes long
-  const current = doc.currentScript, home = relayAt("{{relay}}"); // the relay writes its address in here, if it knows it
+  const current = doc.currentScript, home = "{{relay}}"; // the relay writes its address in here, if it knows it
 
   // The file that this code lies in. A tag with a mark of ours is believed. Any other may have
   // evaluated a text of ours, and a module has none: then it is what the first line of a stack
@@ -71,7 +71,7 @@
   // name. Another vendor's script may be called widget.js, too.
   const tag = current && (file ? current.src : current.dataset.relay) ? current : null;
   const script = tag ?? [...page.querySelectorAll("script")].find(({ src }) => src === file) ?? page.querySelector("script[data-relay]") ?? make("script", {});
-  const base = home ?? relayAt(script.dataset.relay) ?? relayAt(/^(.*\/)widget(\.\w{16})?\.js(\?.*)?$/.exec(file)?.[1]);
+  const base = home || relayAt(script.dataset.relay) || /^(https?:.*\/)widget(\.\w{16})?\.js(\?.*)?$/.exec(file)?.[1];
 
   const earlier = window.LeadRelay, other = earlier?.relay;
   if (!base || (other && other !== base)) {
