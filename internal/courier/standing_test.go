@@ -108,8 +108,10 @@ func TestAStoppedCredentialThatCanBeReadAgainAlarmsNobody(t *testing.T) {
 				require.Equal(t, stops.before, w.credential().State)
 				why := w.credential().Reason
 				for _, id := range ids { // a person takes them back, so nothing is left that could be sent
-					_, err := w.store.Amend(t.Context(), id, func(l *lead.Lead) error { l.State, l.DueAt = lead.Discarded, time.Time{}; return nil })
-					require.NoError(t, err)
+					for _, state := range []lead.State{lead.Failed, lead.Discarded} {
+						_, err := w.store.Amend(t.Context(), id, func(l *lead.Lead) error { l.State, l.DueAt = state, time.Time{}; return nil })
+						require.NoError(t, err)
+					}
 				}
 				b.now(func(b *broker) { b.listErr = nil })
 				time.Sleep(61 * time.Second)

@@ -59,7 +59,7 @@ func TestTheSimulationFindsWhatItMust(t *testing.T) {
 		"an agency that waits for another": {simSabotage{hides: "site0"}, "portal"},
 		"a site that fails all its leads":  {simSabotage{settle: simFailing}, "pause"},
 		"an attempt that nobody has seen":  {simSabotage{begin: simMistaken}, "intent"},
-		"a move that nobody may make":      {simSabotage{settle: settleAs(lead.Delivered, lead.Discarded, "")}, "moves"},
+		"a move that nobody may make":      {simSabotage{settle: settleAs(lead.Delivered, lead.Discarded, "")}, "store"}, // which refuses it
 		"a failure without a reason":       {simSabotage{settle: settleAs(lead.Doubtful, lead.Failed, "")}, "fails"},
 		"a deadline that is too early":     {simSabotage{settle: settleAs(lead.Doubtful, lead.Failed, lead.ReasonDeadline)}, "fails"},
 		"an intent that says nothing":      {simSabotage{blind: true}, "once"},
