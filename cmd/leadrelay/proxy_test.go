@@ -272,6 +272,7 @@ func TestACrowdAtAProxy(t *testing.T) {
 	}
 	for name, proxy := range fronts {
 		t.Run(name, func(t *testing.T) {
+			longest := longest
 			env := settings(t, "127.0.0.1:1")
 			env["LEADRELAY_LIMIT_SITE"] = "6000/m" // the good ones are half of it
 			f := behind(t, proxy, env)
@@ -289,6 +290,9 @@ func TestACrowdAtAProxy(t *testing.T) {
 				status, _ := f.post(c, anInquiry(fmt.Sprint("EB-", i)))
 				return status
 			})
+			if name == "Caddy" && inFull() {
+				longest = time.Second // Debian's 2.6 took 0.2 to 0.6 s
+			}
 			require.Less(t, v.p99, longest)
 			atRelay := func() int { return a.measure()["process_open_fds"] - before["process_open_fds"] }
 			eventually(t, "they are not at the relay", func() bool { return atRelay() < crowd/6 })
