@@ -415,7 +415,7 @@
   }
 
   const watch = new MutationObserver(() => scan());
-  const tools = { base, prefix, script, safe, bare, make, attempt, sleep, trusted, desks, looks, roots, wear, contacts, isRelays, isBuilt };
+  const tools = { base, prefix, script, safe, bare, make, attempt, sleep, trusted, desks, looks, roots, wear, contacts, isBuilt };
   const api = { relay: base, mount, scan, push: (...calls) => calls.forEach((call) => call(api)) };
   window.LeadRelay = api;
 
