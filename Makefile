@@ -33,7 +33,7 @@ test: go deps ## Run every test, with the race detector; installs what they need
 
 torture: ## Every fault at every instant, in full; takes a while.
 	LEADRELAY_TORTURE=full LEADRELAY_SEEDS=10000 LEADRELAY_KILL_ROUNDS=300 $(GO) test -count=1 -p 1 -timeout 3h -v \
-		-run 'TestFaultMatrix|TestWorlds|TestADayWithoutEasyBroker|TestFlapping|TestSimulation|TestEightFaults|TestKill9|TestGoodVisitorsUnderSiege|TestACrowdKeeps|TestTheMemoryIsBounded|TestACrowdAtAProxy' ./internal/torture ./cmd/leadrelay
+		-run 'TestFaultMatrix|TestWorlds|TestADayWithoutEasyBroker|TestFlapping|TestSimulation|TestEightFaults|TestKill9|TestGoodVisitorsUnderSiege|TestACrowdKeeps|TestTheMemoryIsBounded|TestACrowdAtAProxy' ./internal/e2e/torture ./internal/e2e/process
 
 deps: ## Install a C compiler (for -race), browsers, Node.js, an image builder and proxies, where they are missing.
 	@deploy/test-deps.sh
@@ -58,10 +58,10 @@ domains: ## Bring the list of disposable mail domains up to date; needs npm.
 	@deploy/disposable-domains.sh
 
 pictures: ## Take the README's pictures anew, of the demo in a browser.
-	LEADRELAY_PICTURES=$(CURDIR)/web/pictures $(GO) test -count=1 -run TestPictures ./cmd/leadrelay
+	LEADRELAY_PICTURES=$(CURDIR)/web/pictures $(GO) test -count=1 -run TestPictures ./internal/e2e/browser
 
 widget: ## Make the scripts that go out of those in web/widget; needs npm.
-	LEADRELAY_BUILD=1 $(GO) test -count=1 -run 'TestTheWidgetIsBuilt$$' ./cmd/leadrelay
+	LEADRELAY_BUILD=1 $(GO) test -count=1 -run 'TestTheWidgetIsBuilt$$' ./internal/e2e/browser
 
 bench: build ## Measure: accepts, memory, start, size, cost of a claim. Wants an idle machine.
 	$(GO) run ./internal/bench

@@ -10,12 +10,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/e2e/relaytest"
 )
 
 // A relay below a path of another site, behind a proxy that takes the path away
 // and behind one that does not: what it names can be had there.
 func TestARelayBelowAPath(t *testing.T) {
-	env := settings(t, "127.0.0.1:1")
+	env := relaytest.Settings(t, "127.0.0.1:1")
 	env["LEADRELAY_URL"] = "https://casas.mx/leads/"
 	d := openDoors(t, env)
 	for name, asked := range map[string]string{"the proxy takes it away": "", "it does not": "/leads"} {
@@ -34,7 +36,7 @@ func TestARelayBelowAPath(t *testing.T) {
 
 			_, resp, body = d.send(publicName, question{line: "POST " + through("/leads/f/default"), body: inquiry})
 			require.Equal(t, http.StatusAccepted, resp.StatusCode, string(body))
-			var answer accepted
+			var answer relaytest.Accepted
 			require.NoError(t, json.Unmarshal(body, &answer))
 			next, err := url.Parse(answer.Next)
 			require.NoError(t, err)
@@ -48,7 +50,7 @@ func TestARelayBelowAPath(t *testing.T) {
 }
 
 func TestTheConsoleGivesTheRelaysOwnAddress(t *testing.T) {
-	env := settings(t, "127.0.0.1:1")
+	env := relaytest.Settings(t, "127.0.0.1:1")
 	env["LEADRELAY_URL"] = "https://leads.casas.mx"
 	d := openDoors(t, env)
 	_, resp, _ := d.send(operatorName, question{line: "POST /login", body: "token=token-of-all-the-tests", header: asForm})
@@ -64,7 +66,7 @@ func TestTheConsoleGivesTheRelaysOwnAddress(t *testing.T) {
 // A page that gives its own name this machine's address (DNS rebinding) reaches
 // nothing at the operator's door, and neither does one that knows the token.
 func TestTheOperatorsDoorAnswersOnlyForItsNames(t *testing.T) {
-	env := settings(t, "127.0.0.1:1")
+	env := relaytest.Settings(t, "127.0.0.1:1")
 	env["LEADRELAY_OPERATOR_URL"] = "https://ops.casas.mx"
 	d := openDoors(t, env)
 	ask := func(host, line string) (status int, body string) {
@@ -93,6 +95,23 @@ func TestTheOperatorsDoorAnswersOnlyForItsNames(t *testing.T) {
 	for _, line := range []string{"GET /healthz", "HEAD /healthz", "GET /readyz", "GET /readyz?verbose"} {
 		status, _ := ask("evil.mx", line)
 		require.Equal(t, http.StatusOK, status, line)
+	}
+}
+
+// What is only read says so to whoever posts there.
+func TestFilesAreReadOnly(t *testing.T) {
+	d := openDoors(t, relaytest.Settings(t, "127.0.0.1:1"))
+	for _, path := range []string{"/", "/widget.js", "/widget.d.ts", "/widget.0123456789abcdef.js", "/assets/pages.css", "/healthz", "/readyz"} {
+		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions, "FOO"} {
+			_, resp, _ := d.send(publicName, question{line: method + " " + path, header: "Accept: application/json"})
+			require.Equal(t, http.StatusMethodNotAllowed, resp.StatusCode, "%s %s", method, path)
+			require.Equal(t, []string{"GET, HEAD"}, resp.Header["Allow"])
+			require.Equal(t, "application/problem+json", resp.Header.Get("Content-Type"))
+		}
+	}
+	for _, path := range []string{"/metrics", "/widget", "/assets", "/api/v1/leads", "/login"} {
+		_, resp, _ := d.send(publicName, question{line: "POST " + path})
+		require.Equal(t, http.StatusNotFound, resp.StatusCode, path)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"leadrelay/internal/e2e/relaytest"
 	"leadrelay/internal/lead"
 	"leadrelay/web"
 )
@@ -188,8 +189,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 }
 
 func usualAnswers(t *testing.T) *description {
-	_, address := startBroker(t)
-	env := settings(t, address)
+	_, address := relaytest.StartBroker(t)
+	env := relaytest.Settings(t, address)
 	env["LEADRELAY_ORIGINS"] = "https://casas.mx"
 	d := openDoors(t, env)
 	for name, state := range map[string]lead.State{
@@ -202,7 +203,7 @@ func usualAnswers(t *testing.T) *description {
 	for _, q := range slices.Concat(onEachForm("/f"), onEachForm("/f/default"), nowhere("/f/nowhere"), ofTheWidget) {
 		d.ask(d.doc, q)
 	}
-	eventually(t, "nothing waits", d.settled) // a list that grows cannot be read in full
+	relaytest.Eventually(t, "nothing waits", d.settled) // a list that grows cannot be read in full
 	for _, q := range slices.Concat(byTheOperator, moves("release", "{quarantined}", "{failed}"),
 		moves("discard", "{failed}", "{delivered}"), moves("retry", "{failed}", "{delivered}")) {
 		d.ask(d.doc, q)
@@ -247,7 +248,7 @@ func (d *doors) askGuarded(status int, code, header string) {
 }
 
 func answersWhileSending(t *testing.T, doc *description) {
-	d := openDoors(t, settings(t, "127.0.0.1:1"))
+	d := openDoors(t, relaytest.Settings(t, "127.0.0.1:1"))
 	d.put("sending", lead.Queued)
 	claims, _, err := d.store.Begin(t.Context(), "default", lead.Due{Now: time.Now(), N: 1, Lease: time.Minute})
 	require.NoError(t, err)
@@ -257,7 +258,7 @@ func answersWhileSending(t *testing.T, doc *description) {
 }
 
 func answersWithoutADefault(t *testing.T, doc *description) {
-	env := settingsWith(t, "127.0.0.1:1", "sites:\n  casas:\n    source: casas.mx\n")
+	env := relaytest.SettingsWith(t, "127.0.0.1:1", "sites:\n  casas:\n    source: casas.mx\n")
 	env["LEADRELAY_SOURCE"] = ""
 	d := openDoors(t, env)
 	for _, q := range nowhere("/f") {
@@ -266,7 +267,7 @@ func answersWithoutADefault(t *testing.T, doc *description) {
 }
 
 func answersToAFlood(t *testing.T, doc *description) {
-	env := settings(t, "127.0.0.1:1")
+	env := relaytest.Settings(t, "127.0.0.1:1")
 	env["LEADRELAY_LIMIT_ADDRESS"] = "1/h"
 	d := openDoors(t, env)
 	d.ask(doc, question{"POST /f", 202, inquiry, "", ""})
@@ -282,7 +283,7 @@ func answersToAFlood(t *testing.T, doc *description) {
 }
 
 func answersWithoutAStore(t *testing.T, doc *description) {
-	d := openDoors(t, settings(t, "127.0.0.1:1"))
+	d := openDoors(t, relaytest.Settings(t, "127.0.0.1:1"))
 	require.NoError(t, d.shut())
 	for _, q := range withoutAStore {
 		d.ask(doc, q)

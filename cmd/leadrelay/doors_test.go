@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/config"
+	"leadrelay/internal/e2e/relaytest"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/secret"
 	"leadrelay/internal/server"
@@ -45,7 +46,7 @@ func openDoors(t *testing.T, env map[string]string) *doors {
 	t.Helper()
 	cfg, err := config.Load(env, config.Open)
 	require.NoError(t, err)
-	d := &doors{t: t, client: newClient(t), urls: map[string]string{}, leads: map[string]string{}}
+	d := &doors{t: t, client: relaytest.NewClient(t), urls: map[string]string{}, leads: map[string]string{}}
 	d.drain = new(server.Drain)
 	d.store, err = store.Open(t.Context(), string(cfg.Database))
 	require.NoError(t, err)

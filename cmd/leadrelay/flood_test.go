@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/config"
+	"leadrelay/internal/e2e/relaytest"
 	"leadrelay/internal/server"
 	"leadrelay/internal/store"
 )
@@ -30,7 +31,7 @@ type usual struct {
 
 func atTheUsualDoor(t *testing.T, then func(d *usual)) {
 	t.Helper()
-	env := settingsWith(t, "127.0.0.1:1", "sites:\n  casas: {source: casas.mx}\n  lofts: {source: lofts.mx}\n")
+	env := relaytest.SettingsWith(t, "127.0.0.1:1", "sites:\n  casas: {source: casas.mx}\n  lofts: {source: lofts.mx}\n")
 	delete(env, "LEADRELAY_LIMIT_ADDRESS")
 	delete(env, "LEADRELAY_LIMIT_SITE")
 	env["LEADRELAY_TRUSTED_PROXIES"] = "10.0.0.0/8"
@@ -65,7 +66,7 @@ func (d *usual) ask(method, site, peer, body string, headers ...string) *httptes
 // Who is turned away is told when to come again.
 func (d *usual) passes(site, peer string, property int, headers ...string) bool {
 	d.Helper()
-	w := d.ask(http.MethodPost, site, peer, oddForm(fmt.Sprint("EB-", property)), headers...)
+	w := d.ask(http.MethodPost, site, peer, relaytest.Form(fmt.Sprint("EB-", property)), headers...)
 	if w.Code == http.StatusTooManyRequests {
 		require.Regexp(d, `^[1-9]\d*$`, w.Header().Get("Retry-After"))
 		return false
@@ -126,7 +127,7 @@ func processorTime(t *testing.T) time.Duration {
 func TestAFloodFromManyAddresses(t *testing.T) {
 	const most, forAll = 300, 225
 	addresses := 1500
-	if inFull() {
+	if relaytest.InFull() {
 		addresses = 10_000
 	}
 	from := map[string]func(d *usual, i int) bool{
@@ -152,7 +153,7 @@ func TestAFloodFromManyAddresses(t *testing.T) {
 				require.Equal(d, passed, kept["queued"]+kept["quarantined"], "all that were thanked")
 				require.Greater(d, passed, addresses*9/10)
 
-				visitor := strings.Replace(oddForm("EB-1"), "ana%40", "eva%40", 1)
+				visitor := strings.Replace(relaytest.Form("EB-1"), "ana%40", "eva%40", 1)
 				require.Equal(d, http.StatusAccepted, d.ask(http.MethodPost, "casas", "198.51.100.7:1", visitor).Code)
 				require.Equal(d, kept["queued"]+1, d.kept("casas")["queued"], "one who has not been here is not held")
 				require.True(d, d.passes("lofts", "198.51.100.7:1", 1))

@@ -56,9 +56,15 @@ var mayImport = map[string][]string{
 		"internal/bench/stock", "internal/config", "internal/fakebroker", "internal/intake", "internal/lead", "internal/server", "internal/site", "internal/spam", "internal/store",
 	},
 	"internal/bench/stock": {"internal/lead", "internal/store"},
-	"internal/torture":     {}, // its tests know everything that they put together
 	"deploy":               {},
 	"deploy/imagetest":     {},
+
+	// Tests of the whole, which know all that they put together and whom nobody knows.
+	"internal/e2e/browser":   {},
+	"internal/e2e/process":   {},
+	"internal/e2e/stories":   {},
+	"internal/e2e/torture":   {},
+	"internal/e2e/relaytest": {}, // what they and the command's tests start a relay with
 
 	// The only place that knows everybody.
 	"cmd/leadrelay": {
@@ -117,6 +123,10 @@ func TestTheMapRefuses(t *testing.T) {
 			imports{"internal/store/keep.go", "internal/store", []string{"internal/store/storetest"}},
 			"store/keep.go: store must not know store/storetest",
 		},
+		"a test that knows an end-to-end test": {
+			imports{"internal/store/store_test.go", "internal/store", []string{"internal/e2e/relaytest"}},
+			"store/store_test.go: store must not know e2e/relaytest",
+		},
 		"a package that is not on the map": {
 			imports{"internal/util/util.go", "internal/util", nil},
 			"util/util.go: util is not on the map",
@@ -128,6 +138,8 @@ func TestTheMapRefuses(t *testing.T) {
 	fine := []imports{
 		{"internal/courier/courier_test.go", "internal/courier", []string{"internal/store", "internal/store/storetest"}},
 		{"internal/store/storetest/storetest.go", "internal/store/storetest", []string{"internal/store"}},
+		{"cmd/leadrelay/main_test.go", "cmd/leadrelay", []string{"internal/e2e/relaytest"}},
+		{"internal/e2e/process/kill_test.go", "internal/e2e/process", []string{"internal/e2e/relaytest", "internal/lead"}},
 	}
 	require.Empty(t, violations(fine), "tests may know what they like")
 }
@@ -143,7 +155,7 @@ func violations(all []imports) []string {
 		for _, p := range i.ours {
 			switch {
 			case p == i.pkg: // a test outside its package
-			case strings.HasPrefix(p, "cmd/"),
+			case strings.HasPrefix(p, "cmd/"), isEndToEnd(p) && !mayKnowEndToEnd(i, p),
 				!i.isTest() && !slices.Contains(allowed, p),
 				!i.isTest() && strings.HasSuffix(p, "test"):
 				wrong = append(wrong, fmt.Sprintf("%s: %s must not know %s", short(i.file), short(i.pkg), short(p)))
@@ -151,6 +163,14 @@ func violations(all []imports) []string {
 		}
 	}
 	return wrong
+}
+
+func isEndToEnd(pkg string) bool { return strings.HasPrefix(pkg, "internal/e2e/") }
+
+// mayKnowEndToEnd reports whether a file may know a package of end-to-end tests:
+// their own may, and the command's tests may know how a relay is started.
+func mayKnowEndToEnd(i imports, pkg string) bool {
+	return isEndToEnd(i.pkg) || i.isTest() && i.pkg == "cmd/leadrelay" && pkg == "internal/e2e/relaytest"
 }
 
 func short(name string) string { return strings.TrimPrefix(name, "internal/") }

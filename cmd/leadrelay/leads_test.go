@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/console"
+	"leadrelay/internal/e2e/relaytest"
 	"leadrelay/internal/lead"
 )
 
@@ -46,7 +47,7 @@ func TestLeadsAreListedOverManyPages(t *testing.T) {
 	t.Cleanup(door.Close)
 	list := func(args ...string) string {
 		asked = nil
-		env := settings(t, "127.0.0.1:1")
+		env := relaytest.Settings(t, "127.0.0.1:1")
 		env["LEADRELAY_OPERATOR_ADDR"] = strings.TrimPrefix(door.URL, "http://")
 		var out, complaint bytes.Buffer
 		code := run(t.Context(), append([]string{"leads", "list"}, args...), env, &out, &complaint)

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,31 +11,14 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"leadrelay/internal/e2e/relaytest"
 )
 
-// TestMain lets the test binary be leadrelay itself, when it is called by that
-// name.
-func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"leadrelay": main, smallDisk: mainOnASmallDisk, crowdOfClients: mainOfACrowd})
-}
-
-// leakChecked fails a run that leaves goroutines behind.
-type leakChecked struct{ *testing.M }
-
-func (m leakChecked) Run() int {
-	code := m.M.Run()
-	if code != 0 {
-		return code
-	}
-	if err := goleak.Find(); err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
-}
+// TestMain fails a run that leaves goroutines behind.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // runHere runs leadrelay in this process.
 func runHere(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
@@ -97,7 +79,7 @@ func TestExitCodes(t *testing.T) {
 		"a database that is a folder":             {good("LEADRELAY_DATABASE", dir), []string{"serve"}, 1, "is a directory"},
 		"a server that is not supported yet":      {good("LEADRELAY_DATABASE", "postgres://db/leads"), []string{"serve"}, 78, "not supported yet"},
 		"an address that is not ours":             {good("LEADRELAY_ADDR", "192.0.2.1:80"), []string{"serve"}, 1, "192.0.2.1:80"},
-		"a relay that is not there":               {good("LEADRELAY_ADDR", freeAddr(t)), []string{"healthcheck"}, 1, "refused"},
+		"a relay that is not there":               {good("LEADRELAY_ADDR", relaytest.FreeAddr(t)), []string{"healthcheck"}, 1, "refused"},
 		"no token yet":                            {good("LEADRELAY_DATABASE", filepath.Join(t.TempDir(), "x.db")), []string{"leads", "list"}, 78, "operator-token"},
 		"a folio that is none":                    {good(), []string{"leads", "show", "twelve"}, 64, "a folio is a whole number"},
 		"several folios, one of them none":        {good(), []string{"leads", "retry", "1", "twelve"}, 64, "a folio is a whole number"},
@@ -106,7 +88,7 @@ func TestExitCodes(t *testing.T) {
 		"a replay of everything":                  {good(), []string{"leads", "replay", "--dry-run"}, 64, "say which leads"},
 		"a reconciliation since nobody knows":     {good(), []string{"reconcile", "--since", "yesterday"}, 64, "--since wants a date or a time"},
 		"a reconciliation since tomorrow":         {good(), []string{"reconcile", "--since", "-24h"}, 64, "--since"},
-		"a reconciliation with nobody":            {good("LEADRELAY_OPERATOR_TOKEN", "token-of-all-the-tests", "LEADRELAY_OPERATOR_ADDR", freeAddr(t)), []string{"reconcile"}, 1, "is the relay running?"},
+		"a reconciliation with nobody":            {good("LEADRELAY_OPERATOR_TOKEN", "token-of-all-the-tests", "LEADRELAY_OPERATOR_ADDR", relaytest.FreeAddr(t)), []string{"reconcile"}, 1, "is the relay running?"},
 		"faults that are no JSON":                 {nil, []string{"fakebroker", "--faults", "down"}, 1, "faults"},
 		"a file of faults that is not there":      {nil, []string{"fakebroker", "--faults", "@nowhere"}, 78, "nowhere"},
 		"a key of no half of the API":             {nil, []string{"fakebroker", "--key", "acount:k"}, 64, "--key wants partner:KEY or account:KEY"},
@@ -140,38 +122,16 @@ func emptyToken(t *testing.T) string {
 	return filepath.Join(dir, "leadrelay.db")
 }
 
-func TestTheTokenIsMadeOnceForItsOwnerAlone(t *testing.T) {
-	env := settings(t, "127.0.0.1:1")
-	env["LEADRELAY_OPERATOR_TOKEN"] = ""
-	file := filepath.Join(filepath.Dir(env["LEADRELAY_DATABASE"]), "operator-token")
-	var made []byte
-	for range 2 {
-		p := start(t, env, "serve").started()
-		now, err := os.ReadFile(file)
-		require.NoError(t, err)
-		require.Regexp(t, `^[A-Z2-7]{26}\n$`, string(now))
-		if made != nil {
-			require.Equal(t, made, now)
-		}
-		made = now
-		info, err := os.Stat(file)
-		require.NoError(t, err)
-		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-		require.NotContains(t, p.output(), strings.TrimSpace(string(made)))
-		p.end(os.Interrupt, 0)
-	}
-}
-
 // A stopped relay has ended all that it began, also within the process.
 func TestServeLeavesNoGoroutine(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	env := settings(t, "127.0.0.1:1")
+	env := relaytest.Settings(t, "127.0.0.1:1")
 	ctx, stop := context.WithCancel(t.Context())
-	var out lines
+	var out relaytest.Lines
 	code := make(chan int, 1)
 	go func() { code <- run(ctx, []string{"serve"}, env, &out, &out) }()
-	public, _ := out.started(t, nil)
-	resp, err := newClient(t).Get("http://" + public + "/readyz")
+	public, _ := out.Started(t, nil)
+	resp, err := relaytest.NewClient(t).Get("http://" + public + "/readyz")
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	require.Equal(t, http.StatusOK, resp.StatusCode)
@@ -179,8 +139,17 @@ func TestServeLeavesNoGoroutine(t *testing.T) {
 	select {
 	case got := <-code:
 		require.Zero(t, got, out.String())
-	case <-time.After(patience):
+	case <-time.After(relaytest.Patience):
 		require.Fail(t, "it does not stop")
 	}
 	goleak.VerifyNone(t, before)
+}
+
+// A stop during the start is a clean one, too.
+func TestAStopDuringTheStart(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	var out, errs bytes.Buffer
+	require.Zero(t, run(ctx, []string{"serve"}, relaytest.Settings(t, "127.0.0.1:1"), &out, &errs))
+	require.Empty(t, errs.String())
 }

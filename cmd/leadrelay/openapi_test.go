@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/console"
+	"leadrelay/internal/e2e/relaytest"
 	"leadrelay/internal/lead"
 )
 
@@ -39,7 +40,7 @@ func (d *doors) describe() *description {
 }
 
 func TestTheDescriptionIsOpenAPI(t *testing.T) {
-	doc := openDoors(t, settings(t, "127.0.0.1:1")).describe()
+	doc := openDoors(t, relaytest.Settings(t, "127.0.0.1:1")).describe()
 	require.Regexp(t, `^3\.1\.`, doc.OpenAPI)
 	require.NoError(t, doc.Validate(t.Context()))
 	var states []any
@@ -53,7 +54,7 @@ func TestTheDescriptionIsOpenAPI(t *testing.T) {
 // style sheets and scripts of our pages are not: their addresses change with
 // their contents, and nobody but the pages asks for them.
 func TestEveryRouteIsDescribed(t *testing.T) {
-	d := openDoors(t, settings(t, "127.0.0.1:1"))
+	d := openDoors(t, relaytest.Settings(t, "127.0.0.1:1"))
 	for door, handler := range d.handlers {
 		var taken []string
 		require.NoError(t, chi.Walk(handler, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
@@ -161,7 +162,7 @@ func (d *description) unseen() (all []string) {
 
 // A description is worth nothing unless it refuses something.
 func TestTheDescriptionRefuses(t *testing.T) {
-	doc := openDoors(t, settings(t, "127.0.0.1:1")).doc
+	doc := openDoors(t, relaytest.Settings(t, "127.0.0.1:1")).doc
 	const whole = `{"ok":true,"remote_id":7,"next":"https://casas.mx/","message":"Gracias"}`
 	const report = `{"since":"2026-11-24T12:00:00Z","read_at":"2026-11-24T12:00:00Z","ours":0,"listed":0,"only_here":[],"only_there":[],"twice":[],"differing":[],"confirmed":0,"unreadable":[]}`
 	tests := map[string]struct {

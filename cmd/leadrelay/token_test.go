@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/config"
+	"leadrelay/internal/e2e/relaytest"
 )
 
 // A token that somebody else can have put there, or read, opens nothing; the
@@ -62,7 +63,7 @@ func TestWhereACommandLooksForTheToken(t *testing.T) {
 	require.NotNil(t, database, "the unit names its database")
 	beside := filepath.Join(filepath.Dir("/var/lib"+string(database[1])), "operator-token")
 
-	cfg, err := config.Load(settings(t, "127.0.0.1:1"), config.Open)
+	cfg, err := config.Load(relaytest.Settings(t, "127.0.0.1:1"), config.Open)
 	require.NoError(t, err)
 	require.Equal(t, []string{filepath.Join(filepath.Dir(string(cfg.Database)), "operator-token")}, tokenFiles(cfg))
 	cfg, _ = config.Load(nil, config.Open)

@@ -194,7 +194,7 @@ func theList(t *testing.T) (targets []string) {
 }
 
 // Of the long list, few are taken, and none of those leaves the site. What a
-// real browser makes of them is shown in cmd/leadrelay.
+// real browser makes of them is shown in internal/e2e/browser.
 func TestNoTrickLeavesTheSite(t *testing.T) {
 	all, taken := theList(t), 0
 	require.Greater(t, len(all), 1500)

@@ -1,0 +1,61 @@
+package browser
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/e2e/relaytest"
+)
+
+// audit is a page that Lighthouse looks at, and the scheme that its visitor
+// prefers: light or dark.
+type audit struct {
+	Address string `json:"address"`
+	Scheme  string `json:"scheme"`
+}
+
+// audited is what Lighthouse says of it.
+type audited struct {
+	Scheme         string // that the page saw
+	Score          float64
+	Passed, Failed []string
+	Warnings       []string // of Lighthouse itself
+}
+
+// Lighthouse gives its full score to the demo's property page and to a page
+// with the widget.
+func TestLighthouseOnAccessibility(t *testing.T) {
+	t.Parallel()
+	dir, h := installed(t, "testdata/lighthouse"), openHost(t)
+	h.show("<main><h1>Casa</h1>"+h.tag(`data-property-id="EB-LH1" data-whatsapp="55 1234 5678" data-privacy="https://casas.mx/aviso"`)+"</main>",
+		`<style nonce="`+hostNonce+`">:root{color-scheme:light dark} @media (prefers-color-scheme:dark){html{background:#16181d;color:#e8e6e1}}</style>`)
+	h.do(chromedp.WaitVisible(chromedp.CSS("form.leadrelay")))
+	pages := map[string]string{"demo": relaytest.StartDemo(t).Page, "widget": ask(h.browser, chromedp.Location())}
+	for name, address := range pages {
+		t.Run(name, func(t *testing.T) {
+			audits := []audit{{address, "light"}, {address, "dark"}}
+			all := lighthouse(t, dir, audits)
+			require.Len(t, all, len(audits))
+			for i, a := range all {
+				require.Empty(t, a.Failed, audits[i].Scheme)
+				require.Empty(t, a.Warnings, audits[i].Scheme)
+				require.InDelta(t, 100, a.Score, 0, audits[i].Scheme)
+				require.Equal(t, audits[i].Scheme, a.Scheme)
+				require.Subset(t, a.Passed, []string{"label", "color-contrast", "target-size"}, "it saw the form")
+			}
+		})
+	}
+}
+
+// lighthouse audits pages, with what is installed in dir.
+func lighthouse(t *testing.T, dir string, audits []audit) []audited {
+	t.Helper()
+	text, err := json.Marshal(audits)
+	require.NoError(t, err)
+	var all []audited
+	require.NoError(t, json.Unmarshal([]byte(runIn(t, dir, string(text), "node", "audit.mjs")), &all))
+	return all
+}

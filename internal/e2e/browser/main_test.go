@@ -1,0 +1,12 @@
+// Package browser visits the relay as people do: its pages, the widget and the
+// README's recipes, in browsers and with the clients that sites use. The package
+// has tests alone.
+package browser
+
+import (
+	"testing"
+
+	"leadrelay/internal/e2e/relaytest"
+)
+
+func TestMain(m *testing.M) { relaytest.Main(m, nil) }

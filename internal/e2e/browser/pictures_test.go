@@ -1,0 +1,110 @@
+package browser
+
+import (
+	"bytes"
+	"cmp"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/e2e/relaytest"
+)
+
+// The README's pictures are of the demo that really runs. `make pictures` keeps
+// them; here they only must come out, and be small.
+func TestPictures(t *testing.T) {
+	t.Parallel()
+	d := relaytest.StartDemo(t)
+	v := visitor{browser: openBrowser(t)}
+	v.open(d.Page+"?lang=es", "form.leadrelay")
+	v.see(1280, "light")
+	v.writeTo("name", "María José Ñ.", "email", "mj@correo.mx", "phone", "55 1234 5678")
+	keepPicture(t, "widget.png", v.picture(1280, 920))
+
+	v.writeTo("email", "mj@correo")
+	v.do(chromedp.Click(chromedp.CSS(".lr-button")), chromedp.WaitVisible(chromedp.CSS(".lr-error")))
+	wrong := v.picture(390, 920)
+	v.writeTo("email", "mj@correo.mx")
+	v.do(chromedp.Click(chromedp.CSS(".lr-button")), chromedp.WaitVisible(chromedp.CSS(".lr-done")))
+	v.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".lr-folio").textContent = "28 252 880 123"`)) // each time it is another
+	thanks := v.picture(390, 920)
+
+	v.open(d.Page+"?lang=es", "form.leadrelay")
+	v.see(390, "dark")
+	v.writeTo("name", "María José Ñ.", "email", "mj@correo.mx", "message", "¿Sigue disponible?")
+	(&host{browser: v.browser}).offline(true)
+	v.do(chromedp.Click(chromedp.CSS(".lr-button")), chromedp.WaitVisible(chromedp.CSS(".lr-notice .lr-links")))
+	keepPicture(t, "widget-phone.png", sideBySide(wrong, thanks, v.picture(390, 920)))
+}
+
+// writeTo writes into the widget's fields, by their names, over what is there.
+func (v visitor) writeTo(pairs ...string) {
+	v.t.Helper()
+	for pair := range slices.Chunk(pairs, 2) {
+		field := `#preguntar [name="` + pair[0] + `"]`
+		v.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('`+field+`').select()`), chromedp.SendKeys(chromedp.CSS(field), pair[1]))
+	}
+}
+
+// picture is what a screen of that size shows of the page, down to the end of its card,
+// without a blinking caret.
+func (v visitor) picture(width, height int64) image.Image {
+	v.t.Helper()
+	v.do(chromedp.EmulateViewport(width, height, chromedp.EmulateScale(1.5)),
+		chromedp.Evaluate[chromedp.Void](`document.activeElement.blur(); document.querySelector("#preguntar").scrollIntoView({ block: "end", behavior: "instant" })`))
+	shot, err := png.Decode(bytes.NewReader(ask(v.browser, chromedp.CaptureScreenshot())))
+	require.NoError(v.t, err)
+	return shot
+}
+
+func sideBySide(pictures ...image.Image) image.Image {
+	const gap = 24
+	size := pictures[0].Bounds().Size()
+	all := image.NewNRGBA(image.Rect(0, 0, len(pictures)*(size.X+gap)-gap, size.Y))
+	for i, one := range pictures {
+		draw.Draw(all, one.Bounds().Add(image.Pt(i*(size.X+gap), 0)), one, image.Point{}, draw.Src)
+	}
+	return all
+}
+
+// keepPicture writes the picture in the colors that it has most of.
+func keepPicture(t *testing.T, name string, picture image.Image) {
+	t.Helper()
+	few := image.NewPaletted(picture.Bounds(), mainColors(picture))
+	draw.Draw(few, few.Bounds(), picture, few.Bounds().Min, draw.Src)
+	var file bytes.Buffer
+	require.NoError(t, (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&file, few))
+	require.Less(t, file.Len(), 150_000, name)
+	if dir := os.Getenv("LEADRELAY_PICTURES"); dir != "" {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), file.Bytes(), 0o644))
+	}
+}
+
+func mainColors(picture image.Image) color.Palette {
+	count := make(map[color.Color]int)
+	for y := range picture.Bounds().Dy() {
+		for x := range picture.Bounds().Dx() {
+			count[color.NRGBAModel.Convert(picture.At(x, y))]++
+		}
+	}
+	colors := make(color.Palette, 0, len(count))
+	for one := range count {
+		colors = append(colors, one)
+	}
+	slices.SortFunc(colors, func(a, b color.Color) int { return cmp.Or(count[b]-count[a], cmp.Compare(shade(a), shade(b))) })
+	return colors[:min(len(colors), 256)]
+}
+
+// shade is a number for a color, so that as many always come in the same order.
+func shade(c color.Color) uint32 {
+	n := color.NRGBAModel.Convert(c).(color.NRGBA)
+	return uint32(n.R)<<24 | uint32(n.G)<<16 | uint32(n.B)<<8 | uint32(n.A)
+}

@@ -1,0 +1,125 @@
+package browser
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+)
+
+// visitor is somebody with a browser who speaks a language.
+type visitor struct {
+	*browser
+	lang string
+}
+
+// visitorOf opens a browser that has axe in every page: what a test evaluates
+// is not held against a page's policy.
+func visitorOf(t *testing.T, axe string) visitor {
+	t.Helper()
+	b := openBrowser(t)
+	_, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: axe})
+	require.NoError(t, err)
+	return visitor{browser: b}
+}
+
+func axeCore(t *testing.T) string {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join(strangers(t), "node_modules", "axe-core", "axe.min.js"))
+	require.NoError(t, err)
+	return string(source)
+}
+
+func (v *visitor) speak(lang string) {
+	v.t.Helper()
+	v.lang = lang
+	_, err := chromedp.Call(v.ctx, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": lang}})
+	require.NoError(v.t, err)
+}
+
+// see sets the page's width and whether the visitor likes it dark.
+func (v visitor) see(width int64, scheme string) {
+	v.t.Helper()
+	v.do(chromedp.EmulateViewport(width, 720))
+	_, err := chromedp.Call(v.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})
+	require.NoError(v.t, err)
+}
+
+func (v visitor) open(url, selector string) {
+	v.t.Helper()
+	v.do(chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS(selector)))
+}
+
+// fill types after what is there.
+func (v visitor) fill(id, text string) {
+	v.t.Helper()
+	v.do(chromedp.SendKeys(chromedp.CSS("#f-"+id), kb.End+text))
+}
+
+func (v visitor) send(selector string) {
+	v.t.Helper()
+	v.do(chromedp.Click(chromedp.CSS("button")), chromedp.WaitVisible(chromedp.CSS(selector)))
+}
+
+// Both answer with what is wrong, in words.
+const (
+	// askAxe looks for what keeps people out, and for what it could not judge
+	// itself. It must not load style sheets once more: the policy forbids it.
+	askAxe = `axe.run({preload: false, rules: {"target-size": {enabled: true}}}).then((found) =>
+		[...found.violations, ...found.incomplete].flatMap((rule) => rule.nodes.map((n) => rule.id + " " + n.html + " " + n.failureSummary)))`
+	measure = `(() => {
+		const wrong = [], root = document.documentElement;
+		if (root.scrollWidth > root.clientWidth) wrong.push("it scrolls sideways by " + (root.scrollWidth - root.clientWidth));
+		for (const e of document.body.querySelectorAll("*")) {
+			const box = e.getBoundingClientRect();
+			if (box.left < 0 || box.right > innerWidth) wrong.push("beyond the edge: " + e.outerHTML);
+			if (!e.matches("button, .card > a, input:not([type=hidden]), textarea")) continue;
+			if (box.height < 44 || box.width < 44) wrong.push("hard to hit: " + e.outerHTML);
+			if (parseFloat(getComputedStyle(e).fontSize) < 16) wrong.push("a phone zooms into it: " + e.outerHTML);
+		}
+		return wrong;
+	})()`
+)
+
+// look wants the page to be good for everybody, light and dark, at each width.
+func (v visitor) look(state string) {
+	v.t.Helper()
+	require.Equal(v.t, v.lang, ask(v.browser, chromedp.Evaluate[string](`document.documentElement.lang`)), state)
+	for _, scheme := range []string{"light", "dark"} {
+		for _, width := range []int64{280, 320, 1280} {
+			v.see(width, scheme)
+			what := fmt.Sprintf("%s in %s, %s, %d px", state, v.lang, scheme, width)
+			require.Empty(v.t, ask(v.browser, chromedp.Evaluate[[]string](measure)), what)
+			require.Empty(v.t, ask(v.browser, chromedp.Evaluate[[]string](askAxe, chromedp.EvalAwaitPromise)), what)
+		}
+	}
+}
+
+// order is where the Tab key leads from where the focus is, until the page ends.
+func (v visitor) order() []string {
+	v.t.Helper()
+	const where = `(() => {
+		const e = document.activeElement;
+		if (e === document.body) return "";
+		if (getComputedStyle(e).outlineStyle === "none") return "unseen: " + e.outerHTML;
+		return e.id || e.getAttribute("href") || e.localName;
+	})()`
+	var all []string
+	for {
+		v.do(chromedp.KeyEvent(kb.Tab))
+		at := ask(v.browser, chromedp.Evaluate[string](where))
+		if at == "" || len(all) > 0 && at == all[0] { // a browser without a frame begins again at once
+			return all
+		}
+		all = append(all, at)
+	}
+}

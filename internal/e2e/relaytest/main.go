@@ -1,0 +1,68 @@
+package relaytest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+)
+
+// binary is the path of the relay that the tests run.
+var binary string
+
+// Main builds the relay and runs a package's tests with it. The relay has the
+// race detector if the tests have it, and is on the PATH. When the test binary
+// is called by the name of one of the programs, it is that program instead. A
+// run that leaves goroutines behind fails.
+func Main(m *testing.M, programs map[string]func()) {
+	testscript.Main(tests{m}, programs)
+}
+
+type tests struct{ *testing.M }
+
+// Run returns the exit code.
+func (m tests) Run() int {
+	dir, err := os.MkdirTemp("", "leadrelay-test-")
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	binary = filepath.Join(dir, "leadrelay")
+	if err := build(binary); err != nil {
+		return fail(err)
+	}
+	if err := os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
+		return fail(err)
+	}
+	if code := m.M.Run(); code != 0 {
+		return code
+	}
+	if err := goleak.Find(); err != nil {
+		return fail(err)
+	}
+	return 0
+}
+
+func fail(err error) int {
+	_, _ = fmt.Fprintln(os.Stderr, err)
+	return 1
+}
+
+// build makes the relay as it goes out, unless the tests have the race detector:
+// then the relay has it, too, as in the Makefile.
+func build(path string) error {
+	args, env := []string{"-trimpath", "-ldflags", "-s -w"}, append(os.Environ(), "CGO_ENABLED=0")
+	if Race {
+		args, env = []string{"-race", "-gcflags", "modernc.org/sqlite/lib=-race=false"}, nil
+	}
+	cmd := exec.Command("go", append(append([]string{"build", "-o", path}, args...), "leadrelay/cmd/leadrelay")...)
+	cmd.Env = env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", cmd, err, out)
+	}
+	return nil
+}

@@ -1,0 +1,13 @@
+// Package stories runs the scripts in testdata/script, each of which is one user's
+// story with the relay. The package has tests alone.
+package stories
+
+import (
+	"testing"
+
+	_ "modernc.org/sqlite" // a story may change the relay's database
+
+	"leadrelay/internal/e2e/relaytest"
+)
+
+func TestMain(m *testing.M) { relaytest.Main(m, nil) }

@@ -1,0 +1,67 @@
+package stories
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/e2e/relaytest"
+)
+
+// TestStories runs the scripts: one story of a user each. testdata/script/README.md
+// has the words that they use.
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               func(e *testscript.Env) error { return scene(t, e) },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"post":       cmdPost,
+			"get":        cmdGet,
+			"kept":       cmdKept,
+			"misbehave":  cmdMisbehave,
+			"wait-ready": cmdWaitReady,
+			"until":      cmdUntil,
+			"exits":      cmdExits,
+			"signal":     cmdSignal,
+			"learn":      cmdLearn,
+			"sql":        cmdSQL,
+			"scribble":   cmdScribble,
+			"listen":     cmdListen,
+		},
+	})
+}
+
+// scene is what every story begins with: addresses where nobody listens, and
+// the settings of a relay between them with short times.
+func scene(t *testing.T, e *testscript.Env) error {
+	relay, operator, broker := relaytest.FreeAddr(t), relaytest.FreeAddr(t), relaytest.FreeAddr(t)
+	for name, value := range relaytest.Settings(t, broker) {
+		e.Setenv(name, value)
+	}
+	for name, value := range map[string]string{
+		"RELAY": relay, "OPERATOR": operator, "BROKER": broker, "FREE": relaytest.FreeAddr(t),
+		"LEADRELAY_TRUSTED_PROXIES": "127.0.0.1/32", "LEADRELAY_ADDR": relay, "LEADRELAY_OPERATOR_ADDR": operator,
+		"LEADRELAY_DATABASE": "leadrelay.db", "LEADRELAY_ORIGINS": "https://casas.mx",
+		"GORACE": "atexit_sleep_ms=0", "GOCOVERDIR": os.Getenv("GOCOVERDIR"), "TZ": "UTC",
+	} {
+		e.Setenv(name, value)
+	}
+	return nil
+}
+
+// Every story says in its first line what it is about.
+func TestEveryStoryHasATitle(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	require.NoError(t, err)
+	require.NotEmpty(t, scripts)
+	for _, name := range scripts {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		require.Regexp(t, `\A# [A-Z].*\.\n`, string(text), name)
+	}
+}
