@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What a README says about the product is shown by a test. This one shows that
-// the tests that they name are there.
+// What a page says about the product is shown by a test. This one shows that the
+// tests that the pages name are there.
 func TestTheTestsThatTheReadmesNameExist(t *testing.T) {
 	root := os.DirFS("../..")
 	var code strings.Builder
@@ -24,17 +24,20 @@ func TestTheTestsThatTheReadmesNameExist(t *testing.T) {
 		return err
 	}))
 	named := regexp.MustCompile("`(Test[A-Z][A-Za-z0-9]+)(…?)`")
-	for _, readme := range []string{"README.md", "internal/README.md"} {
-		text, err := fs.ReadFile(root, readme)
-		require.NoError(t, err)
-		all := named.FindAllStringSubmatch(string(text), -1)
-		require.NotEmpty(t, all, readme)
+	for _, page := range markdown(t, root) {
+		if page == "CHANGELOG.md" {
+			continue // it tells of what was
+		}
+		all := named.FindAllStringSubmatch(readMarkdown(t, root, page), -1)
+		if page == "README.md" || page == "internal/README.md" {
+			require.NotEmpty(t, all, page)
+		}
 		for _, m := range all {
 			end := "("
 			if m[2] != "" {
 				end = "" // its name goes on
 			}
-			require.Contains(t, code.String(), "func "+m[1]+end, "%s names %s, which is not there", readme, m[1])
+			require.Contains(t, code.String(), "func "+m[1]+end, "%s names %s, which is not there", page, m[1])
 		}
 	}
 }
