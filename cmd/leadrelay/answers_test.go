@@ -17,6 +17,7 @@ import (
 const (
 	inquiry = `{"property_id":"EB-1","email":"ana@ejemplo.mx","message":"Hola"}`
 	asForm  = "Content-Type: application/x-www-form-urlencoded\nAccept: text/html"
+	form    = "property_id=EB-1&email=ana%40ejemplo.mx&message=Hola&_next=https%3A%2F%2Fcasas.mx%2Fgracias"
 	asParts = "Content-Type: multipart/form-data; boundary=x\nAccept: application/json"
 )
 
@@ -33,12 +34,10 @@ func inParts(pairs ...string) string {
 
 // onEachForm are the questions to a form, wherever it is.
 func onEachForm(path string) []question {
-	form := "property_id=EB-1&email=ana%40ejemplo.mx&message=Hola&_next=https%3A%2F%2Fcasas.mx%2Fgracias"
 	return []question{
 		{"POST " + path, 202, inquiry, "", ""},
 		{"POST " + path, 202, inquiry, "", "Content-Type: text/plain"},
 		{"POST " + path, 303, form, "", asForm},
-		{"POST " + path, 200, strings.Replace(form, "ejemplo.mx", "gmial.com", 1), "ana@gmail.com", asForm},
 		{"POST " + path, 202, inParts("property_id", "EB-1", "email", "ana@ejemplo.mx", "message", "Hola"), "", asParts},
 		{"POST " + path, 202, inquiry, "", "Idempotency-Key: " + path},
 		{"POST " + path, 202, inquiry, "", "Idempotency-Key: " + path},
@@ -55,6 +54,12 @@ func onEachForm(path string) []question {
 		{"OPTIONS " + path, 204, "", "", ""},
 		{"OPTIONS " + path, 204, "", "", "Origin: https://casas.mx\nAccess-Control-Request-Method: POST"},
 	}
+}
+
+// withATypo is the question to a form whose lead then waits a minute for the
+// answer.
+func withATypo(path string) question {
+	return question{"POST " + path, 200, strings.Replace(form, "ejemplo.mx", "gmial.com", 1), "ana@gmail.com", asForm}
 }
 
 // nowhere are the questions to a form of a site that there is not.
@@ -209,6 +214,8 @@ func usualAnswers(t *testing.T) *description {
 		d.ask(d.doc, q)
 	}
 	d.ask(d.doc, question{"POST /api/v1/leads/{delivered}/retry", 200, `{"force":true}`, "", ""})
+	d.ask(d.doc, withATypo("/f"))
+	d.ask(d.doc, withATypo("/f/default"))
 	d.askAt(publicName, d.doc, question{"GET /", 200, "", "leadrelay is running</h1>", "Accept: text/html\nAccept-Language: en"})
 	d.askAt(publicName, d.doc, question{"GET /", 200, "", `{"message":"leadrelay está funcionando"}`, "Accept: application/json"})
 	d.askAt(operatorName, d.doc, question{"GET /", 303, "", "", ""})
