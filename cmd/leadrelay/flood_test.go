@@ -89,7 +89,7 @@ func (d *usual) kept(site string) map[string]int {
 	return found
 }
 
-// F1: who posts a thousand times a second gets what anybody gets and is told to
+// Who posts a thousand times a second gets what anybody gets and is told to
 // wait. It costs others nothing, and us less than a processor.
 func TestAFloodFromOneAddress(t *testing.T) {
 	atTheUsualDoor(t, func(d *usual) {
@@ -121,7 +121,7 @@ func processorTime(t *testing.T) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// F2: thousands who post once each are more than a site sends on. All of it is
+// Thousands who post once each are more than a site sends on. All of it is
 // kept, and what is too much is held; a visitor who comes meanwhile is not, and
 // another site notices nothing.
 func TestAFloodFromManyAddresses(t *testing.T) {
@@ -165,7 +165,7 @@ func TestAFloodFromManyAddresses(t *testing.T) {
 
 var shownValue = regexp.MustCompile(`name="_shown" value="([^"]+)"`)
 
-// F4: an office, a campus or a carrier may have one address for all its people.
+// An office, a campus or a carrier may have one address for all its people.
 // Two hundred of them an hour are let in and are no robots.
 func TestManyPeopleBehindOneAddress(t *testing.T) {
 	const address, people, typing = "198.51.100.7:1", 200, 10 * time.Second
@@ -198,7 +198,7 @@ func TestManyPeopleBehindOneAddress(t *testing.T) {
 	}
 }
 
-// E9: a telephone that has a network again sends at once what waited in it for
+// A telephone that has a network again sends at once what waited in it for
 // hours. Each is one post of a person, and none is a robot's.
 func TestAQueueThatWasOffline(t *testing.T) {
 	const address, waiting = "198.51.100.7:1", 10

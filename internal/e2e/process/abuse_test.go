@@ -42,7 +42,7 @@ func planned() siege {
 	return siege{1500 * time.Millisecond, 3 * time.Second, 120, 50, 100, 5 * time.Second, 5 * time.Second}
 }
 
-// F6: a thousand clients that are slow or hang up, a thousand bad posts a second
+// A thousand clients that are slow or hang up, a thousand bad posts a second
 // and a flood on one site: those who ask about another site's properties notice
 // little, and when it is over nothing of it is left.
 func TestGoodVisitorsUnderSiege(t *testing.T) {

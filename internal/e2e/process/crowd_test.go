@@ -112,7 +112,7 @@ func mainOfACrowd() {
 // Many more clients than the relay has places for do nothing that it could end
 // soon, and come back when they are hung up on: who has something to say gets in,
 // and soon. The figures of a whole run hold on a machine that is idle besides.
-func TestACrowdKeepsNoVisitorOut(t *testing.T) { // E6
+func TestACrowdKeepsNoVisitorOut(t *testing.T) {
 	for name, crowd := range crowds {
 		if crowd.whole && !relaytest.InFull() {
 			continue

@@ -124,22 +124,22 @@ func TestOddClients(t *testing.T) {
 		"a request behind chunks that are broken": {inChunks("chunked", "zz\r\n"+lie), "400"},
 
 		// What is asked, and how.
-		"A15 10 MiB that ask first":            {odd("Expect: 100-continue\r\nContent-Length: 10485760\r\n", ""), "413"},
+		"10 MiB that ask first":                {odd("Expect: 100-continue\r\nContent-Length: 10485760\r\n", ""), "413"},
 		"an expectation of nobody's":           {odd("Expect: 200-ok\r\n"+lengthOf(good), good), "417"},
-		"A17 a target of 17 KiB":               {"GET /f?" + strings.Repeat("a", 17<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n", "200"}, // read, and ignored
-		"A17 a target of 64 KiB":               {"GET /f?" + strings.Repeat("a", 64<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n", "431"},
-		"A17 200 headers":                      {odd(strings.Repeat("X-A: b\r\n", 200)+lengthOf(good), good), "303"},
-		"A17 5,000 headers":                    {odd(strings.Repeat("X-A: b\r\n", 5000)+lengthOf(good), good), "431"},
-		"A17 cookies of 12 KiB":                {odd("Cookie: "+strings.Repeat("a=b; ", 2400)+"\r\n"+lengthOf(good), good), "303"},
-		"A17 cookies of 1 MiB":                 {odd("Cookie: "+strings.Repeat("a=b; ", 200_000)+"\r\n"+lengthOf(good), good), "431"},
+		"a target of 17 KiB":                   {"GET /f?" + strings.Repeat("a", 17<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n", "200"}, // read, and ignored
+		"a target of 64 KiB":                   {"GET /f?" + strings.Repeat("a", 64<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n", "431"},
+		"200 headers":                          {odd(strings.Repeat("X-A: b\r\n", 200)+lengthOf(good), good), "303"},
+		"5,000 headers":                        {odd(strings.Repeat("X-A: b\r\n", 5000)+lengthOf(good), good), "431"},
+		"cookies of 12 KiB":                    {odd("Cookie: "+strings.Repeat("a=b; ", 2400)+"\r\n"+lengthOf(good), good), "303"},
+		"cookies of 1 MiB":                     {odd("Cookie: "+strings.Repeat("a=b; ", 200_000)+"\r\n"+lengthOf(good), good), "431"},
 		"a method of 12 KiB":                   {strings.Repeat("A", 12<<10) + " /f HTTP/1.1\r\nHost: x\r\n\r\n", "405"},
-		"A25 a method in small letters":        {with("POST", "post"), "405"},
+		"a method in small letters":            {with("POST", "post"), "405"},
 		"a method that is no token":            {with("POST", "PO:ST"), "400"},
-		"A16 CONNECT":                          {"CONNECT evil.mx:443 HTTP/1.1\r\nHost: evil.mx:443\r\n\r\n" + lie, "405 303"}, // no tunnel: the next request is one
-		"A16 TRACE":                            {with("POST", "TRACE"), "405"},
+		"CONNECT":                              {"CONNECT evil.mx:443 HTTP/1.1\r\nHost: evil.mx:443\r\n\r\n" + lie, "405 303"}, // no tunnel: the next request is one
+		"TRACE":                                {with("POST", "TRACE"), "405"},
 		"OPTIONS for the whole server":         {"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "404"},
 		"GET for the whole server":             {"GET * HTTP/1.1\r\nHost: x\r\n\r\n", "404"},
-		"A25 a whole address":                  {with("/f ", "http://relay.mx/f "), "303"},
+		"a whole address":                      {with("/f ", "http://relay.mx/f "), "303"},
 		"a whole address of another host":      {with("/f ", "http://evil.mx/f "), "303"},
 		"a whole address of another scheme":    {with("/f ", "ftp://relay.mx/f "), "303"},
 		"a whole address without a path":       {with("/f ", "http://relay.mx "), "405"},
@@ -161,10 +161,10 @@ func TestOddClients(t *testing.T) {
 		"a header with a NUL":                  {odd("X: a\x00b\r\n"+lengthOf(good), good), "400"},
 		"a header that is no UTF-8":            {odd("X-Request-Id: \xe9\xff\r\nAccept: \xff\r\n"+lengthOf(good), good), "303"},
 		"two content types":                    {odd("Content-Type: application/json\r\n"+lengthOf(good), good), "303"},
-		"A25 HTTP/0.9":                         {"GET /f\r\n", "400"},
-		"A25 HTTP/1.0":                         {strings.Replace(whole, "HTTP/1.1\r\nHost: relay.mx", "HTTP/1.0", 1) + lie, "303"},
+		"HTTP/0.9":                             {"GET /f\r\n", "400"},
+		"HTTP/1.0":                             {strings.Replace(whole, "HTTP/1.1\r\nHost: relay.mx", "HTTP/1.0", 1) + lie, "303"},
 		"HTTP/1.2":                             {with("HTTP/1.1", "HTTP/1.2"), "303"},
-		"A25 HTTP/3.0":                         {with("HTTP/1.1", "HTTP/3.0"), "505"},
+		"HTTP/3.0":                             {with("HTTP/1.1", "HTTP/3.0"), "505"},
 		"HTTP/11":                              {with("HTTP/1.1", "HTTP/11"), "400"},
 		"HTTP/1.1x":                            {with("HTTP/1.1", "HTTP/1.1x"), "400"},
 		"line ends before the request":         {"\r\n\r\n" + whole, "400"},
@@ -175,17 +175,17 @@ func TestOddClients(t *testing.T) {
 		"garbage behind a request":             {whole + "garbage\r\n\r\n" + lie, "303 400"},
 
 		// T14: other protocols.
-		"HTTP/2 at once":           {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", "404"},
-		"an upgrade to HTTP/2":     {odd("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"+lengthOf(good), good), "303"},
-		"an upgrade to a socket":   {get + "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", "200"},
-		"E8 the PROXY preface":     {"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n" + lie, "400"},
-		"E8 the PROXY preface, v2": {"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x01\xc0\x00\x02\x02\xdc\x04\x01\xbb" + lie, "400"},
-		"E7 TLS":                   {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("\x00", 512), "400"},
-		"SSH":                      {"SSH-2.0-OpenSSH_9.6\r\n", "400"},
-		"SMTP":                     {"EHLO relay.mx\r\nMAIL FROM:<a@x.mx>\r\n", "400"},
-		"all bytes there are":      {strings.Repeat("\x00\xff\x80\n", 1000), "400"},
-		"headers that are cut":     {whole[:40], "400"},
-		"a body that is cut":       {odd(lengthOf(good), good[:10]), "400"},
+		"HTTP/2 at once":         {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", "404"},
+		"an upgrade to HTTP/2":   {odd("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"+lengthOf(good), good), "303"},
+		"an upgrade to a socket": {get + "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", "200"},
+		"the PROXY preface":      {"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n" + lie, "400"},
+		"the PROXY preface, v2":  {"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x01\xc0\x00\x02\x02\xdc\x04\x01\xbb" + lie, "400"},
+		"TLS":                    {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("\x00", 512), "400"},
+		"SSH":                    {"SSH-2.0-OpenSSH_9.6\r\n", "400"},
+		"SMTP":                   {"EHLO relay.mx\r\nMAIL FROM:<a@x.mx>\r\n", "400"},
+		"all bytes there are":    {strings.Repeat("\x00\xff\x80\n", 1000), "400"},
+		"headers that are cut":   {whole[:40], "400"},
+		"a body that is cut":     {odd(lengthOf(good), good[:10]), "400"},
 	}
 	t.Run("clients", func(t *testing.T) {
 		for name, tt := range tests {
@@ -206,7 +206,7 @@ func TestOddClients(t *testing.T) {
 	require.Empty(t, p.Err.String())
 }
 
-// E1, E3: a client that hangs up with a reset has nothing kept of an inquiry that is
+// A client that hangs up with a reset has nothing kept of an inquiry that is
 // not whole, and one that does so while it is answered takes nothing back. The
 // log has no failure of ours.
 func TestResets(t *testing.T) {

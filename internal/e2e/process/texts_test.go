@@ -16,35 +16,36 @@ import (
 // looks like to a program; only accents in two pieces are put together, and
 // control characters left out.
 func TestTextsArriveAsTheyWereWritten(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		name, message string
 		arrived       string // the message, where it is another
 	}{
-		"B1 accents":                  {"José Ñandú, Zoë", "¿Cuánto es el depósito?", ""},
-		"B1 accents in two pieces":    {"Zoë", "¿Cua\u0301nto?", "¿Cuánto?"},
-		"B2 emoji of many parts":      {"Ana 🦊", "👨‍👩‍👧‍👦 🇲🇽 👍🏽 🏴󠁧󠁢󠁳󠁣󠁴󠁿", ""},
-		"B2 three thousand of them":   {"Ana", strings.Repeat("👍🏽", 1500), ""},
-		"B3 a NUL":                    {"Ana", "Ho\x00la", "Hola"},
-		"B4 control characters":       {"Ana", "\x1b[31mHola\u009b\x7f", "[31mHola"},
-		"B13 a script":                {"<b>Ana</b>", "<script>alert(1)</script>", ""},
-		"B13 a template":              {"Ana", "{{7*7}}", ""},
-		"B13 a look-up":               {"Ana", "${jndi:ldap://x}", ""},
-		"B13 an injection":            {"'; DROP TABLE leads;--", `" OR ""="`, ""},
-		"B13 a formula":               {"=HYPERLINK(1)", "@SUM(1+1)*cmd|' /C calc'!A0", ""},
-		"B13 verbs of printf":         {"%n%s", "%n%s%d%x", ""},
-		"B13 a path":                  {"Ana", "../../etc/passwd", ""},
-		"B13 escapes of other places": {`\u0041`, `a\nb &amp; &#39; %41 +`, ""},
-		"B15 null":                    {"null", "null", ""},
-		"B15 undefined, and NaN":      {"undefined", "NaN", ""},
-		"B15 true":                    {"true", "true", ""},
-		"B15 Mr. Null":                {"Null", "0", ""},
-		"B15 Ms. O'Neill":             {"Sinéad O'Neill", "¿Sigue?", ""},
-		"B15 Test":                    {"Test", "test", ""},
-		"B16 Arabic":                  {"محمد بن سلمان", "مرحبا، هل العقار متاح؟", ""},
-		"B16 Hebrew":                  {"דוד", "שלום, מה המחיר?", ""},
-		"B16 Chinese":                 {"王小明", "请问房子还在吗？", ""},
-		"B16 Maya":                    {"K'ináan Ts'íib", "Bix a beel? Jach ki'imak in wóol", ""},
-		"lines":                       {"Ana", "uno\n\n\tdos", ""},
+		"accents":                 {"José Ñandú, Zoë", "¿Cuánto es el depósito?", ""},
+		"accents in two pieces":   {"Zoë", "¿Cua\u0301nto?", "¿Cuánto?"},
+		"emoji of many parts":     {"Ana 🦊", "👨‍👩‍👧‍👦 🇲🇽 👍🏽 🏴󠁧󠁢󠁳󠁣󠁴󠁿", ""},
+		"three thousand of them":  {"Ana", strings.Repeat("👍🏽", 1500), ""},
+		"a NUL":                   {"Ana", "Ho\x00la", "Hola"},
+		"control characters":      {"Ana", "\x1b[31mHola\u009b\x7f", "[31mHola"},
+		"a script":                {"<b>Ana</b>", "<script>alert(1)</script>", ""},
+		"a template":              {"Ana", "{{7*7}}", ""},
+		"a look-up":               {"Ana", "${jndi:ldap://x}", ""},
+		"an injection":            {"'; DROP TABLE leads;--", `" OR ""="`, ""},
+		"a formula":               {"=HYPERLINK(1)", "@SUM(1+1)*cmd|' /C calc'!A0", ""},
+		"verbs of printf":         {"%n%s", "%n%s%d%x", ""},
+		"a path":                  {"Ana", "../../etc/passwd", ""},
+		"escapes of other places": {`\u0041`, `a\nb &amp; &#39; %41 +`, ""},
+		"null":                    {"null", "null", ""},
+		"undefined, and NaN":      {"undefined", "NaN", ""},
+		"true":                    {"true", "true", ""},
+		"Mr. Null":                {"Null", "0", ""},
+		"Ms. O'Neill":             {"Sinéad O'Neill", "¿Sigue?", ""},
+		"Test":                    {"Test", "test", ""},
+		"Arabic":                  {"محمد بن سلمان", "مرحبا، هل العقار متاح؟", ""},
+		"Hebrew":                  {"דוד", "שלום, מה המחיר?", ""},
+		"Chinese":                 {"王小明", "请问房子还在吗？", ""},
+		"Maya":                    {"K'ináan Ts'íib", "Bix a beel? Jach ki'imak in wóol", ""},
+		"lines":                   {"Ana", "uno\n\n\tdos", ""},
 	}
 	broker, address := relaytest.StartBroker(t)
 	p := relaytest.Start(t, relaytest.Settings(t, address), "serve").Started()

@@ -24,7 +24,7 @@ import (
 	relaysite "leadrelay/internal/site"
 )
 
-// F2: sixteen plausible inquiries a second, each within the limits of its
+// Sixteen plausible inquiries a second, each within the limits of its
 // address, from one who has a /48 or twenty addresses. Those who ask meanwhile
 // wait no longer for it, an office of ten included, and none is lost or held.
 func TestAPlausibleFlood(t *testing.T) {
