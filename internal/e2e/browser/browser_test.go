@@ -3,7 +3,6 @@ package browser
 import (
 	"context"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -25,31 +25,33 @@ type browser struct {
 	said []string
 }
 
+// openBrowser opens a tab with cookies and storage of its own, in the Chromium that
+// all tests share. With flags the test has a Chromium of its own.
 func openBrowser(t *testing.T, flags ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
-	const chromium, longest = "/usr/bin/chromium", 5 * time.Minute
-	if _, err := os.Stat(chromium); err != nil {
-		require.FailNow(t, "a browser is missing: run make deps, or install Debian's chromium", "%v", err)
+	if len(flags) > 0 {
+		ctx, stop, err := startChromium(flags...)
+		require.NoError(t, err, missing)
+		t.Cleanup(stop)
+		return openTab(t, ctx)
 	}
-	flags = append([]chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(chromium), chromedp.UserDataDir(t.TempDir()), chromedp.NoFirstRun, chromedp.Headless, chromedp.NoSandbox,
-		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Env("LANGUAGE=es"),
-	}, flags...)
-	ctx, cancel := context.WithTimeout(context.Background(), longest)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, flags...)
-	t.Cleanup(cancel)
-	return openTab(t, ctx)
+	ctx, err := shared.start()
+	require.NoError(t, err, missing)
+	return openTab(t, ctx, chromedp.WithNewBrowserContext())
 }
 
-// openTab opens another tab of the browser in ctx, or the browser itself.
-func openTab(t *testing.T, ctx context.Context) *browser {
+// openTab opens another tab of the browser in ctx.
+func openTab(t *testing.T, ctx context.Context, options ...chromedp.ContextOption) *browser {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(ctx)
+	const longest = 5 * time.Minute
+	ctx, stop := context.WithTimeout(ctx, longest)
+	t.Cleanup(stop)
+	ctx, cancel := chromedp.NewContext(ctx, options...)
 	b := &browser{t: t, ctx: ctx}
 	require.NoError(t, chromedp.Do(ctx))
+	// Each tab believes that it is the one in front, whatever else is open.
+	_, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	require.NoError(t, err)
 	console := chromedp.Console(ctx)
 	var listening sync.WaitGroup
 	listening.Go(func() {
@@ -122,6 +124,7 @@ func number(t *testing.T, text string) int64 {
 // The widget on the page shows what is missing, sends without leaving the page,
 // and the folio that it shows arrives at EasyBroker, live.
 func TestAVisitorWithScript(t *testing.T) {
+	t.Parallel()
 	d := relaytest.StartDemo(t)
 	b := openBrowser(t)
 	watch := openTab(t, b.ctx)

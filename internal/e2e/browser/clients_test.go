@@ -1,12 +1,9 @@
 package browser
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -36,31 +33,6 @@ type told struct {
 func strangers(t *testing.T) string {
 	t.Helper()
 	return installed(t, "testdata/clients")
-}
-
-// installed is a copy of the directory with its packages beside it, as its lock
-// file has them.
-func installed(t *testing.T, from string) string {
-	t.Helper()
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(from)))
-	runIn(t, dir, "", "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
-	return dir
-}
-
-func runIn(t *testing.T, dir, stdin, name string, args ...string) string {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		require.FailNow(t, name+" is missing: run make deps, or install Debian's nodejs, npm and curl", "%v", err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*relaytest.Patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.Stdin = dir, strings.NewReader(stdin)
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
-	require.NoError(t, cmd.Run(), "%s %s", &out, &said)
-	return out.String()
 }
 
 // relayFor is a relay that takes posts from the page.

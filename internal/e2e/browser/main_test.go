@@ -9,4 +9,13 @@ import (
 	"leadrelay/internal/e2e/relaytest"
 )
 
-func TestMain(m *testing.M) { relaytest.Main(m, nil) }
+func TestMain(m *testing.M) { relaytest.Main(sharing{m}, nil) }
+
+// sharing ends what the tests have shared.
+type sharing struct{ *testing.M }
+
+func (m sharing) Run() int {
+	defer npm.remove()
+	defer shared.close()
+	return m.M.Run()
+}

@@ -20,6 +20,7 @@ import (
 // Without a script the page leads to a form that posts as any form does: it comes
 // back with what was typed, and in the end there is a page with the folio.
 func TestAVisitorWithoutScript(t *testing.T) {
+	t.Parallel()
 	d := relaytest.StartDemo(t)
 	b := withoutScript(openBrowser(t, inSpanish))
 	b.do(chromedp.Navigate(d.Page))
@@ -60,6 +61,7 @@ func TestAVisitorWithoutScript(t *testing.T) {
 // Without a script, too, one press sets a mistyped address right, on the lead
 // that is on disk already.
 func TestAMistypedAddressWithoutScript(t *testing.T) {
+	t.Parallel()
 	d := relaytest.StartDemo(t)
 	b := withoutScript(openBrowser(t, inSpanish))
 	b.do(chromedp.Navigate(d.Page + "sin-script"))

@@ -87,6 +87,7 @@ func (v visitor) walk(agency, form string) {
 // All can be done with the keys alone, in the order in which it is read: what a
 // visitor agrees to comes before the button that agrees.
 func TestHostedFormByKeyboard(t *testing.T) {
+	t.Parallel()
 	public, _, _ := openAgencies(t)
 	v := visitorOf(t, "")
 	v.speak("es")

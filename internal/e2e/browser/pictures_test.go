@@ -3,10 +3,12 @@ package browser
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"image"
 	"image/color"
 	"image/draw"
 	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -78,33 +80,39 @@ func sideBySide(pictures ...image.Image) image.Image {
 // keepPicture writes the picture in the colors that it has most of.
 func keepPicture(t *testing.T, name string, picture image.Image) {
 	t.Helper()
-	few := image.NewPaletted(picture.Bounds(), mainColors(picture))
-	draw.Draw(few, few.Bounds(), picture, few.Bounds().Min, draw.Src)
 	var file bytes.Buffer
-	require.NoError(t, (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&file, few))
+	require.NoError(t, (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&file, inFewColors(picture)))
 	require.Less(t, file.Len(), 150_000, name)
 	if dir := os.Getenv("LEADRELAY_PICTURES"); dir != "" {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), file.Bytes(), 0o644))
 	}
 }
 
-func mainColors(picture image.Image) color.Palette {
-	count := make(map[color.Color]int)
-	for y := range picture.Bounds().Dy() {
-		for x := range picture.Bounds().Dx() {
-			count[color.NRGBAModel.Convert(picture.At(x, y))]++
-		}
+// inFewColors returns the picture in its 256 most frequent colors. It looks for the
+// nearest of them once for each color, and not for each pixel.
+func inFewColors(picture image.Image) *image.Paletted {
+	whole := image.NewNRGBA(picture.Bounds())
+	draw.Draw(whole, whole.Bounds(), picture, whole.Bounds().Min, draw.Src)
+	count := map[uint32]int{}
+	for pixel := range slices.Chunk(whole.Pix, 4) {
+		count[binary.BigEndian.Uint32(pixel)]++
 	}
-	colors := make(color.Palette, 0, len(count))
-	for one := range count {
-		colors = append(colors, one)
+	colors := slices.SortedFunc(maps.Keys(count), func(a, b uint32) int { return cmp.Or(count[b]-count[a], cmp.Compare(a, b)) })
+	palette := make(color.Palette, min(len(colors), 256))
+	for i := range palette {
+		palette[i] = colorOf(colors[i])
 	}
-	slices.SortFunc(colors, func(a, b color.Color) int { return cmp.Or(count[b]-count[a], cmp.Compare(shade(a), shade(b))) })
-	return colors[:min(len(colors), 256)]
+	nearest := make(map[uint32]uint8, len(colors))
+	for _, one := range colors {
+		nearest[one] = uint8(palette.Index(colorOf(one)))
+	}
+	few := image.NewPaletted(whole.Bounds(), palette)
+	for i := range few.Pix {
+		few.Pix[i] = nearest[binary.BigEndian.Uint32(whole.Pix[4*i:])]
+	}
+	return few
 }
 
-// shade is a number for a color, so that as many always come in the same order.
-func shade(c color.Color) uint32 {
-	n := color.NRGBAModel.Convert(c).(color.NRGBA)
-	return uint32(n.R)<<24 | uint32(n.G)<<16 | uint32(n.B)<<8 | uint32(n.A)
+func colorOf(n uint32) color.NRGBA {
+	return color.NRGBA{R: uint8(n >> 24), G: uint8(n >> 16), B: uint8(n >> 8), A: uint8(n)}
 }

@@ -102,6 +102,7 @@ func urlencoded(lines string) string {
 // The types are for those who write pages in TypeScript: what they say is so,
 // and what they refuse is wrong.
 func TestTheWidgetsTypes(t *testing.T) {
+	t.Parallel()
 	dir := installed(t, "testdata/recipes")
 	types, err := os.ReadFile("../../../web/widget/widget.d.ts")
 	require.NoError(t, err)

@@ -23,6 +23,7 @@ import (
 // gone to by a browser's. So a real one reads every address that the door gives
 // out for the long list of tricks, and all are on the site or on the relay.
 func TestABrowserStaysOnTheSite(t *testing.T) {
+	t.Parallel()
 	b := openBrowser(t)
 	b.do(chromedp.Navigate("about:blank"))
 	for name, from := range map[string]string{

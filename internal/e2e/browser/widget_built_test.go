@@ -11,6 +11,7 @@ import (
 // The scripts that go out are those that lie beside them, but shorter. With
 // LEADRELAY_BUILD=1, as make widget has it, they are written anew.
 func TestTheWidgetIsBuilt(t *testing.T) {
+	t.Parallel()
 	dir := installed(t, "testdata/recipes")
 	for name, args := range map[string][]string{
 		"widget":  {"--banner:js=//# allFunctionsCalledOnLoad"}, // it lets a browser compile beside the page, not in its way

@@ -33,6 +33,7 @@ const provider = `{
 // goes along, a fresh one each time. A provider that does not load keeps nobody
 // from asking.
 func TestTheWidgetWithACaptcha(t *testing.T) {
+	t.Parallel()
 	scripts := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, c := range providers {
 			if strings.HasPrefix(c.address, r.Host) {

@@ -20,6 +20,7 @@ import (
 // A mistyped address is asked about before it goes out: when its field is left,
 // and at the first press. Yes is one press, and so is no.
 func TestTheWidgetAsksAboutAMistypedAddress(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	show := func(property string) {
 		h.show(h.tag(`data-property-id="`+property+`"`), heard)
@@ -115,6 +116,7 @@ func TestTheSecondPressIsWhereTheFirstWas(t *testing.T) {
 
 // Who was asked and leaves has sent it.
 func TestWhoLeavesTheQuestionHasSent(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	h.show(h.tag(`data-property-id="EB-HL1"`))
 	h.fill("email", "ana@gmial.com")
@@ -132,6 +134,7 @@ func TestWhoLeavesTheQuestionHasSent(t *testing.T) {
 // A page whose policy lets no other script of ours run has not forbidden to
 // post: the form posts itself, and the question comes on the page of thanks.
 func TestTheQuestionComesLaterWithoutTheSecondFile(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	h.show(h.tag(`data-property-id="EB-HB1"`), `<meta http-equiv="Content-Security-Policy" content="script-src `+h.relay+`/widget.js">`)
 	h.fill("email", "ana@gmial.com", "message", "¿Sigue disponible?")

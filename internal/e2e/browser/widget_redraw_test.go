@@ -18,6 +18,7 @@ func (h *host) value(name string) string {
 // A framework that draws its part of the page again makes an equal tag, which
 // does not run (remotion#9000): the form is there again as it was.
 func TestTheWidgetIsDrawnAgain(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	tag := h.tag(`data-property-id="EB-HYD2"`)
 	trusted := script(`const policy = trustedTypes.createPolicy("page", { createHTML: (html) => html });
@@ -57,6 +58,7 @@ func TestTheWidgetIsDrawnAgain(t *testing.T) {
 // The page's own form is drawn again by what keeps its state: what was typed is
 // in the new one, too, and what is on its way arrives there.
 func TestTheWidgetAndAFormThatIsDrawnAgain(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	h.show(h.tag("")+`<div id="app"><form method="post" action="`+h.relay+`/f/default"><input type="hidden" name="property_id" value="EB-RD1"><input name="correo"><textarea name="mensaje"></textarea><button>Enviar</button></form></div>`,
 		script(`addEventListener("DOMContentLoaded", () => { const first = app.firstChild.cloneNode(true); window.draw = () => app.replaceChildren(first.cloneNode(true)); })`))
@@ -103,6 +105,7 @@ func TestTheWidgetInAShadowRoot(t *testing.T) {
 // Turbo puts a page away as a clone and shows the clone on Back (turbolinks#185):
 // the form is there, and works.
 func TestTheWidgetInASnapshot(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	const snapshot = `{ const copy = app.cloneNode(true); app.replaceWith(document.createElement("hr")); document.querySelector("hr").replaceWith(copy); }`
 	form := `<div id="app"><form method="post" action="` + h.relay + `/f/default"><input type="hidden" name="property_id" value="EB-SNA1"><input name="correo" value="rita@correo-prueba.mx" required><textarea name="mensaje">Hola</textarea><button>Enviar</button></form></div>`
@@ -137,6 +140,7 @@ func TestTheWidgetInASnapshot(t *testing.T) {
 
 // A page that the browser kept whole, with its scripts, comes back as it was left.
 func TestTheWidgetAfterBack(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	h.pages.HandleFunc("GET /otra", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<h1>Otra</h1>")) })
 	h.show(h.tag(`data-property-id="EB-BK1"`))

@@ -64,6 +64,7 @@ func TestWhatIsTypedBeforeTheSecondFileIsKept(t *testing.T) {
 // the first press reaches the relay with all that was written, whatever the
 // reason, and a file that hangs is not waited for forever.
 func TestTheWidgetWithoutItsSecondFile(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	ends := make(chan struct{})
 	defer close(ends)
@@ -113,6 +114,7 @@ func TestTheWidgetWithoutItsSecondFile(t *testing.T) {
 // The browser keeps the page as it was left (dreamwidth#2571): who comes back
 // from where the form had posted itself finds the words, and a form that works.
 func TestTheWidgetAfterBackFromItsOwnPost(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	h.way.answerSecond(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusNotFound); return true })
 	h.show(h.tag(`data-property-id="EB-SF8"`), heard)
@@ -130,6 +132,7 @@ func TestTheWidgetAfterBackFromItsOwnPost(t *testing.T) {
 
 // A file that failed once is tried again by who presses.
 func TestTheSecondFileIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	fails := true
 	h.way.answerSecond(func(w http.ResponseWriter, _ *http.Request) bool {
@@ -151,6 +154,7 @@ func TestTheSecondFileIsTriedAgain(t *testing.T) {
 // each policy that lets the first one run; with another's text under its name
 // the form posts itself.
 func TestThePinnedWidgetsSecondFile(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	show := func(t *testing.T, property, policy string) {
 		t.Helper()

@@ -63,6 +63,7 @@ func (h *host) open(body string) {
 // what the visitor writes goes to the relay that the script is of, or there is
 // no form, and the console says why.
 func TestTheWidgetKnowsItself(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	text := h.widgetText()
 	quoted := "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`", "${", "\\${").Replace(text) + "`"

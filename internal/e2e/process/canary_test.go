@@ -55,6 +55,7 @@ func canarySettings(t *testing.T, broker string) map[string]string {
 // No secret and no personal data is in what the relay writes, whatever
 // happens: into its log, its metrics, its addresses and its error answers.
 func TestNoCanaryEscapes(t *testing.T) {
+	t.Parallel()
 	broker, address := relaytest.StartBroker(t)
 	env := canarySettings(t, address)
 	p := relaytest.Start(t, env, "serve").Started()

@@ -23,6 +23,7 @@ func TestTheDemosFaultsEnd(t *testing.T) {
 		"slow": "It is being sent: EasyBroker has not answered yet.",
 	} {
 		t.Run(preset, func(t *testing.T) {
+			t.Parallel() // it waits for most of its time
 			d := relaytest.StartDemo(t)
 			postTo(t, d.Broker, url.Values{"preset": {preset}})
 			postTo(t, "http://"+d.Relay+"/f/default", url.Values{
@@ -51,6 +52,7 @@ func TestTheDemosFaultsEnd(t *testing.T) {
 
 // The address and the token that the demo prints open the console.
 func TestTheDemoOpensItsConsole(t *testing.T) {
+	t.Parallel()
 	d := relaytest.StartDemo(t)
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
@@ -65,6 +67,7 @@ func TestTheDemoOpensItsConsole(t *testing.T) {
 // Who reads English is shown the demo in English: its page, what the relay says of
 // a form that is wrong, and its thanks.
 func TestTheDemoInEnglish(t *testing.T) {
+	t.Parallel()
 	d := relaytest.StartDemo(t)
 	read := func(method, address string, form url.Values) string {
 		request, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(form.Encode()))
@@ -124,6 +127,7 @@ func postTo(t *testing.T, address string, form url.Values) {
 // A page that gives its own name this machine's address (DNS rebinding) reads
 // nothing of what was typed into the demo.
 func TestTheDemoAnswersOnlyForItsNames(t *testing.T) {
+	t.Parallel()
 	d := relaytest.StartDemo(t)
 	ask := func(address, host string) int {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)

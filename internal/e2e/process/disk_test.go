@@ -35,6 +35,7 @@ func TestAFullDisk(t *testing.T) {
 	}
 	for name, open := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			broker, address := relaytest.StartBroker(t)
 			// The courier rests, so that only inquiries write.
 			broker.Misbehave(fakebroker.Faults{Trouble: []fakebroker.Trouble{{Do: "status", Status: http.StatusUnauthorized}}})

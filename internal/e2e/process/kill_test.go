@@ -35,6 +35,7 @@ func killRounds(t *testing.T) int {
 // what became of them. What it has acknowledged is in EasyBroker in the end,
 // and exactly once.
 func TestKill9LosesNothingAndSendsNothingTwice(t *testing.T) {
+	t.Parallel()
 	broker, address := relaytest.StartBroker(t)
 	env := relaytest.Settings(t, address)
 	env["LEADRELAY_COURIER_TIMEOUT"] = "300ms"

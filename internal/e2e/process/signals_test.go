@@ -14,6 +14,7 @@ import (
 
 // The habits of init scripts, logrotate and closed terminals end no relay.
 func TestSignalsThatAreNoRequestToStop(t *testing.T) {
+	t.Parallel()
 	_, address := relaytest.StartBroker(t)
 	p := relaytest.Start(t, relaytest.Settings(t, address), "serve").Started()
 	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPIPE} {
@@ -30,6 +31,7 @@ func TestSignalsThatAreNoRequestToStop(t *testing.T) {
 
 // A demo belongs to its terminal, and takes its folder along.
 func TestTheDemoEndsWithItsTerminal(t *testing.T) {
+	t.Parallel()
 	temp := t.TempDir()
 	p := relaytest.Start(t, map[string]string{"TMPDIR": temp}, "demo")
 	relaytest.Eventually(t, "it welcomes", func() bool { return strings.Contains(p.Out.String(), "Ctrl-C") })

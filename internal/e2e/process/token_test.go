@@ -12,6 +12,7 @@ import (
 )
 
 func TestTheTokenIsMadeOnceForItsOwnerAlone(t *testing.T) {
+	t.Parallel()
 	env := relaytest.Settings(t, "127.0.0.1:1")
 	env["LEADRELAY_OPERATOR_TOKEN"] = ""
 	file := filepath.Join(filepath.Dir(env["LEADRELAY_DATABASE"]), "operator-token")

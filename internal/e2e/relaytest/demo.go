@@ -11,6 +11,7 @@ type Demo struct{ Page, Broker, Relay, Console, Token string }
 
 var demoPages = regexp.MustCompile(`The property page +(http://\S+)[\s\S]*What arrives +(http://\S+)[\s\S]*The relay +http://(\S+)/f/default\s+The console +(http://\S+)\s+Its token +(\S+)`)
 
+// StartDemo starts the demo, which ends with the test.
 func StartDemo(t *testing.T) Demo {
 	t.Helper()
 	p := Start(t, nil, "demo")

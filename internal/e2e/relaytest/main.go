@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
@@ -14,15 +13,20 @@ import (
 // binary is the path of the relay that the tests run.
 var binary string
 
-// Main builds the relay and runs a package's tests with it. The relay has the
-// race detector if the tests have it, and is on the PATH. When the test binary
+// Race reports whether that relay has the race detector: if the tests have it, or
+// if LEADRELAY_RACE asks for it, as make test does. A browser, a crowd of clients
+// and a pretend EasyBroker are much faster without it.
+var Race = isRaceTest || os.Getenv("LEADRELAY_RACE") != ""
+
+// Main builds the relay and runs a package's tests with it. The relay is on
+// the PATH. When the test binary
 // is called by the name of one of the programs, it is that program instead. A
 // run that leaves goroutines behind fails.
-func Main(m *testing.M, programs map[string]func()) {
+func Main(m testscript.TestingM, programs map[string]func()) {
 	testscript.Main(tests{m}, programs)
 }
 
-type tests struct{ *testing.M }
+type tests struct{ testscript.TestingM }
 
 // Run returns the exit code.
 func (m tests) Run() int {
@@ -38,7 +42,7 @@ func (m tests) Run() int {
 	if err := os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
 		return fail(err)
 	}
-	if code := m.M.Run(); code != 0 {
+	if code := m.TestingM.Run(); code != 0 {
 		return code
 	}
 	if err := goleak.Find(); err != nil {
@@ -52,12 +56,15 @@ func fail(err error) int {
 	return 1
 }
 
-// build makes the relay as it goes out, unless the tests have the race detector:
-// then the relay has it, too, as in the Makefile.
+// build makes the relay as it goes out, or with the race detector, as the Makefile
+// has it.
 func build(path string) error {
 	args, env := []string{"-trimpath", "-ldflags", "-s -w"}, append(os.Environ(), "CGO_ENABLED=0")
 	if Race {
 		args, env = []string{"-race", "-gcflags", "modernc.org/sqlite/lib=-race=false"}, nil
+	}
+	if os.Getenv("GOCOVERDIR") != "" {
+		args = append(args, "-cover", "-coverpkg", "leadrelay/...")
 	}
 	cmd := exec.Command("go", append(append([]string{"build", "-o", path}, args...), "leadrelay/cmd/leadrelay")...)
 	cmd.Env = env

@@ -5,9 +5,7 @@ package relaytest
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,7 +14,6 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -26,9 +23,6 @@ import (
 	"leadrelay/internal/console"
 	"leadrelay/internal/lead"
 )
-
-// Patience is the deadline of every condition that a test waits for.
-const Patience = time.Minute
 
 // Settings are those of a relay for one site, with short times and a database
 // of its own. Its doors are on any free port; the broker is host:port.
@@ -106,6 +100,7 @@ func Environment() []string {
 	return env
 }
 
+// Run starts a process that [Command] has returned.
 func (p *Process) Run() {
 	p.t.Helper()
 	require.NoError(p.t, p.Cmd.Start())
@@ -119,6 +114,7 @@ func (p *Process) Watch() {
 	p.t.Cleanup(func() { p.Kill(); <-p.Done })
 }
 
+// Kill ends the process at once.
 func (p *Process) Kill() { _ = p.Cmd.Process.Kill() }
 
 // Started waits until both doors of a relay are open.
@@ -181,7 +177,7 @@ func (p *Process) About(property string) []console.Story {
 	p.t.Helper()
 	var all []console.Story
 	for _, l := range p.Leads("property_id=" + url.QueryEscape(property)).Leads {
-		resp := p.Answer("/api/v1/leads/" + l.RemoteID.String())
+		resp := p.answer("/api/v1/leads/" + l.RemoteID.String())
 		var s console.Story
 		require.NoError(p.t, json.Unmarshal(resp, &s))
 		all = append(all, s)
@@ -198,8 +194,8 @@ func (p *Process) Story(id int64) (s console.Story) {
 	return s
 }
 
-// Answer is what the operator's door says.
-func (p *Process) Answer(path string) []byte {
+// answer is what the operator's door says.
+func (p *Process) answer(path string) []byte {
 	p.t.Helper()
 	var text bytes.Buffer
 	p.Ask(path, func(body io.Reader) { _, _ = text.ReadFrom(body) })
@@ -274,103 +270,4 @@ func (l *Lines) Started(t *testing.T, done <-chan struct{}) (public, operator st
 		return "", ""
 	}
 	return found[1], found[2]
-}
-
-// Eventually waits for a condition.
-func Eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	if !Poll(ok) {
-		require.Fail(t, "not in time: "+what)
-	}
-}
-
-// Poll reports whether the condition came true in time.
-func Poll(ok func() bool) bool { return PollEvery(5*time.Millisecond, ok) }
-
-func PollEvery(pause time.Duration, ok func() bool) bool { return PollFor(Patience, pause, ok) }
-
-func PollFor(longest, pause time.Duration, ok func() bool) bool {
-	tick := time.NewTicker(pause)
-	defer tick.Stop()
-	for end := time.Now().Add(longest); time.Now().Before(end); <-tick.C {
-		if ok() {
-			return true
-		}
-	}
-	return false
-}
-
-// NewClient returns a client that follows no redirect and leaves no connection
-// behind.
-func NewClient(t testing.TB) *http.Client {
-	transport := &http.Transport{MaxIdleConnsPerHost: 64}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: Patience, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse
-	}}
-}
-
-// Accepted is the answer to an inquiry that is on disk.
-type Accepted struct {
-	OK       bool   `json:"ok"`
-	RemoteID int64  `json:"remote_id"`
-	Next     string `json:"next"`
-}
-
-// Inquire posts a good inquiry as a program would. The status is zero when
-// there was no whole answer.
-func Inquire(c *http.Client, door, property, message string) (status int, a Accepted, h http.Header) {
-	form := url.Values{"property_id": {property}, "email": {"ana@ejemplo.mx"}, "message": {message}}
-	req, err := http.NewRequest(http.MethodPost, "http://"+door+"/f", strings.NewReader(form.Encode()))
-	if err != nil {
-		panic(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	resp, err := c.Do(req)
-	if err != nil {
-		return 0, Accepted{}, nil
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if err := json.NewDecoder(resp.Body).Decode(&a); err != nil {
-		return 0, Accepted{}, nil
-	}
-	_, _ = io.Copy(io.Discard, resp.Body)
-	return resp.StatusCode, a, resp.Header
-}
-
-// Form is a whole inquiry about a property that a test can look for.
-func Form(property string) string {
-	return "property_id=" + property + "&email=ana%40ejemplo.mx&message=Hola"
-}
-
-// InFull reports whether LEADRELAY_TORTURE=full asks for the long form.
-func InFull() bool { return os.Getenv("LEADRELAY_TORTURE") == "full" }
-
-// ports lie below those that the system gives to outgoing connections, so that
-// nobody else takes one between the asking and the listening.
-var ports atomic.Int32
-
-// FreeAddr is an address of this machine where nobody listens.
-func FreeAddr(t testing.TB) string {
-	t.Helper()
-	const first, span = 12_000, 18_000
-	for range span {
-		n := (int(ports.Add(1)) + os.Getpid()*37) % span
-		addr := fmt.Sprintf("127.0.0.1:%d", first+n)
-		if isFree(addr) {
-			return addr
-		}
-	}
-	require.Fail(t, "no port is free")
-	return ""
-}
-
-// isFree tries the address. A child that is forked meanwhile would hold its
-// socket open until it runs its program, so none may be.
-func isFree(addr string) bool {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	ln, err := net.Listen("tcp", addr)
-	return err == nil && ln.Close() == nil
 }

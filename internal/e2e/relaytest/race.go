@@ -2,5 +2,4 @@
 
 package relaytest
 
-// Race reports whether the tests have the race detector.
-const Race = true
+const isRaceTest = true

@@ -237,7 +237,7 @@ func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: until PATTERN program [args...]")
 	}
-	const pause = 50 * time.Millisecond
+	const pause = 250 * time.Millisecond // a process that starts all the time would keep the others from their work
 	pattern := regexp.MustCompile("(?m)" + args[0])
 	ok := relaytest.PollEvery(pause, func() bool {
 		_ = ts.Exec(args[1], args[2:]...) // it may fail until it matches

@@ -17,6 +17,7 @@ import (
 // The log of a relay that was killed holds what was acknowledged last. When a
 // disk has changed it, the next start says so, and how to start all the same.
 func TestKill9AndADamagedLog(t *testing.T) {
+	t.Parallel()
 	const leads = 40
 	_, address := relaytest.StartBroker(t)
 	env := relaytest.Settings(t, address)

@@ -16,6 +16,7 @@ import (
 // A lead that hangs by its mail domain is answered at once and held while DNS is
 // asked, whatever this machine's says; the log tells of that, and not of whom.
 func TestTheMailDomainIsAskedAboutAfterTheAnswer(t *testing.T) {
+	t.Parallel()
 	_, address := relaytest.StartBroker(t)
 	p := relaytest.Start(t, relaytest.Settings(t, address), "serve").Started()
 	const form = "property_id=EB-1&name=%3Cb%3EAna%3C%2Fb%3E&email=ana%40robot.invalid&message=Hola"
