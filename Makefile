@@ -28,8 +28,24 @@ run: build ## Run the relay with the settings of the environment.
 # SQLite's C, as Go, is not ours to watch: with the detector in it, whatever keeps a lead
 # takes three times as long. Only a package without generic code can be left out: its
 # copy of that may become everybody's.
+RACE := -race -gcflags='modernc.org/sqlite/lib=-race=false'
+
+# What takes long and has nothing to race with: days in virtual time, a million of
+# something, each byte of a file. The detector slows it ten times, so it runs without.
+LONG := TestTheRateHoldsWhateverWaits|TestSitesWithOneKeyShareItsPaceInTurn|TestWhoComesInWhileABacklogDrainsGoesFirst
+LONG := $(LONG)|TestOneAgencysTroubleDelaysNoOther|TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads|TestIntentsRunAheadOfAFastBrokerOnly
+LONG := $(LONG)|TestAMillionAddresses|TestADayOfBytes|TestManyLeads|TestAFloodOfOthersFreesNobodyEarly
+LONG := $(LONG)|TestRecentLeadsAreBounded|TestAHealthyDatabaseStarts|TestKeysAreForgotten|TestALeadTakes16kB|TestEveryByteOfTheLogIsWatched|TestATornEndIsNoDamage
+
+# A test has the race detector, or it runs a relay that has it. Of the matrices in virtual
+# time the detector sees a sample (-short); they run in full without it.
 test: go deps ## Run every test, with the race detector; installs what they need.
-	$(GO) test -race -gcflags='modernc.org/sqlite/lib=-race=false' -shuffle=on -timeout 30m ./...
+	GORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short -skip '^($(LONG))$$' $(TEST) $$($(GO) list ./... | grep -v /internal/e2e/) ./internal/e2e/torture
+	$(GO) test -run '^($(LONG))$$' $(TEST) ./internal/courier ./internal/flood ./internal/store
+	LEADRELAY_RACE=1 $(GO) test $(TEST) ./internal/e2e/...
+
+# Only make lint vets.
+TEST := -vet=off -shuffle=on -timeout 30m
 
 torture: ## Every fault at every instant, in full; takes a while.
 	LEADRELAY_TORTURE=full LEADRELAY_SEEDS=10000 LEADRELAY_KILL_ROUNDS=300 $(GO) test -count=1 -p 1 -timeout 3h -v \

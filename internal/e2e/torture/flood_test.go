@@ -29,13 +29,19 @@ import (
 // wait no longer for it, an office of ten included, and none is lost or held.
 func TestAPlausibleFlood(t *testing.T) {
 	const each = time.Second / 16
-	from := map[string]func(i int) string{
-		"one /48":        func(i int) string { return fmt.Sprintf("[2001:db8:1:%x::1]:1", i%65536) },
-		"twenty of IPv4": func(i int) string { return fmt.Sprintf("198.18.%d.7:1", i%20) },
-		"a /24 of IPv4":  func(i int) string { return fmt.Sprintf("198.18.1.%d:1", i%256) },
+	from := []struct {
+		name    string
+		address func(i int) string
+	}{
+		{"one /48", func(i int) string { return fmt.Sprintf("[2001:db8:1:%x::1]:1", i%65536) }},
+		{"twenty of IPv4", func(i int) string { return fmt.Sprintf("198.18.%d.7:1", i%20) }},
+		{"a /24 of IPv4", func(i int) string { return fmt.Sprintf("198.18.1.%d:1", i%256) }},
 	}
-	for name, address := range from {
-		t.Run(name, func(t *testing.T) {
+	for n, f := range from {
+		if isLeftOut(n) {
+			continue
+		}
+		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				d := newFlooded(t)
@@ -45,7 +51,7 @@ func TestAPlausibleFlood(t *testing.T) {
 				}
 				good := d.goodVisitors(during)
 				for i := range int(during / each) {
-					d.post(address(i), inquiryOf("robot", i, i%25))
+					d.post(f.address(i), inquiryOf("robot", i, i%25))
 					time.Sleep(each)
 				}
 				<-good

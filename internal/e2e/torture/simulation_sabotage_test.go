@@ -1,6 +1,8 @@
 package torture_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,7 +49,7 @@ func TestTheSimulationFindsWhatItMust(t *testing.T) {
 			return s
 		}
 	}
-	for name, test := range map[string]struct {
+	all := map[string]struct {
 		sabotage simSabotage
 		rule     string
 	}{
@@ -67,7 +69,12 @@ func TestTheSimulationFindsWhatItMust(t *testing.T) {
 		"a lead that is left lying":        {simSabotage{settle: simNeverAgain}, "end"},
 		"a lead that nobody is told of":    {simSabotage{mute: true}, "fresh"},
 		"a probe that is forgotten":        {simSabotage{rare: 3}, "probe"},
-	} {
+	}
+	for n, name := range slices.Sorted(maps.Keys(all)) {
+		if isLeftOut(n) {
+			continue
+		}
+		test := all[name]
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			const most = 100

@@ -112,7 +112,10 @@ func TestWorlds(t *testing.T) {
 	lost := fault{line: loseBytes, answer: reset}
 	t.Run("cells", func(t *testing.T) {
 		all := worlds()
-		for _, name := range slices.Sorted(maps.Keys(all)) {
+		for n, name := range slices.Sorted(maps.Keys(all)) {
+			if isLeftOut(n) {
+				continue
+			}
 			w := all[name]
 			for _, i := range []instant{left, kept} {
 				if w.crowded && i == left {
