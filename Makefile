@@ -73,7 +73,7 @@ fuzz: ## Fuzz each parser for a while; FUZZTIME=5m for longer.
 domains: ## Bring the list of disposable mail domains up to date; needs npm.
 	@deploy/disposable-domains.sh
 
-pictures: ## Take the README's pictures anew, of the demo in a browser.
+pictures: ## Take the READMEs' pictures anew, of the demo in a browser.
 	LEADRELAY_PICTURES=$(CURDIR)/web/pictures $(GO) test -count=1 -run TestPictures ./internal/e2e/browser
 
 widget: ## Make the scripts that go out of those in web/widget; needs npm.

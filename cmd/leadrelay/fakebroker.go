@@ -20,7 +20,7 @@ import (
 type fakebrokerCmd struct {
 	Addr   string   `default:"127.0.0.1:8001" help:"Where to listen. It answers for this host and for localhost alone."`
 	Key    []string `placeholder:"HALF:KEY" help:"A key and the half of the API that it opens, as partner:KEY or account:KEY; KEY alone is a partner's. May be given again. Without one, any key is a partner's."`
-	Faults string   `placeholder:"JSON" help:"How to misbehave, e.g. '{\"trouble\":[{\"do\":\"hang\",\"after\":true}]}', or @file. The README has the list; /_control/faults changes it later."`
+	Faults string   `placeholder:"JSON" help:"How to misbehave, e.g. '{\"trouble\":[{\"do\":\"hang\",\"after\":true}]}', or @file. internal/fakebroker/README.md has the list; /_control/faults changes it later."`
 }
 
 // Validate is asked while the command line is read.

@@ -11,16 +11,16 @@ import (
 	"leadrelay/internal/config"
 )
 
-var update = flag.Bool("update", false, "write the table of settings into the README")
+var update = flag.Bool("update", false, "write the table of settings into deploy/README.md")
 
 func TestTheReadmeHasTheSettings(t *testing.T) {
-	const readme, begin, end = "../../README.md", "<!-- settings -->\n", "<!-- /settings -->"
+	const readme, begin, end = "../../deploy/README.md", "<!-- settings -->\n", "<!-- /settings -->"
 	data, err := os.ReadFile(readme)
 	require.NoError(t, err)
 	before, rest, ok := strings.Cut(string(data), begin)
-	require.True(t, ok, "the README has lost its mark")
+	require.True(t, ok, readme+" has lost its mark")
 	table, after, ok := strings.Cut(rest, end)
-	require.True(t, ok, "the README has lost its mark")
+	require.True(t, ok, readme+" has lost its mark")
 	if *update {
 		require.NoError(t, os.WriteFile(readme, []byte(before+begin+config.Reference()+end+after), 0o600))
 		return

@@ -141,7 +141,7 @@ func (s setting) below(section string) (string, bool) {
 	return name, ok && name != "" && !strings.Contains(name, ".")
 }
 
-// Reference returns all settings as a Markdown table, for the README.
+// Reference returns all settings as a Markdown table, for deploy/README.md.
 func Reference() string {
 	var b strings.Builder
 	b.WriteString("| variable | in the file | default | |\n|---|---|---|---|\n")

@@ -1,5 +1,5 @@
 // Package browser visits the relay as people do: its pages, the widget and the
-// README's recipes, in browsers and with the clients that sites use. The package
+// READMEs' recipes, in browsers and with the clients that sites use. The package
 // has tests alone.
 package browser
 

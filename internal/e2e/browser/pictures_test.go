@@ -20,7 +20,7 @@ import (
 	"leadrelay/internal/e2e/relaytest"
 )
 
-// The README's pictures are of the demo that really runs. `make pictures` keeps
+// The READMEs' pictures are of the demo that really runs. `make pictures` keeps
 // them; here they only must come out, and be small.
 func TestPictures(t *testing.T) {
 	t.Parallel()

@@ -18,8 +18,11 @@ func TestRecipesInABrowser(t *testing.T) {
 	t.Parallel()
 	s := openTryout(t)
 	t.Run("one tag", func(t *testing.T) {
-		s.visit("widget", recipe(t, "widget", s.relay, "EB-WT1"))
-		s.widget(t, "EB-WT1")
+		for i, name := range []string{"arranque", "etiqueta", "widget"} {
+			property := fmt.Sprint("EB-WT", i+1)
+			s.visit(name, recipe(t, name, s.relay, property))
+			s.widget(t, property)
+		}
 	})
 	t.Run("a place", func(t *testing.T) {
 		s.visit("place", `<script async src="`+s.relay+`/widget.js"></script>`+recipe(t, "widget-place", s.relay, "EB-WP1"))
@@ -177,7 +180,7 @@ func (s *tryout) beside(name string) string {
 	return ask(s.browser, chromedp.Evaluate[string](`document.querySelector("[name=`+name+`]").closest("p").textContent`))
 }
 
-// react builds the component as it stands in the README into a page's script.
+// react builds the component as it stands in web/README.md into a page's script.
 func (s *tryout) react(t *testing.T) string {
 	t.Helper()
 	dir := installed(t, "testdata/recipes")

@@ -15,23 +15,28 @@ import (
 	"leadrelay/internal/e2e/relaytest"
 )
 
-// recipe is a block of the README, as somebody copies it who changes nothing but
+// recipe is a block of README.md or web/README.md, as somebody copies it who changes nothing but
 // the relay's address and the property.
 func recipe(t *testing.T, name, relay, property string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(readme(t), "<!-- recipe: "+name+" -->\n```")
-	require.True(t, ok, "the README has no recipe %s", name)
+	require.True(t, ok, "no README has the recipe %s", name)
 	_, rest, _ = strings.Cut(rest, "\n")
 	block, _, ok := strings.Cut(rest, "\n```\n")
 	require.True(t, ok)
 	return strings.NewReplacer("https://leads.casas.mx", relay, "EB-AB1234", property).Replace(block)
 }
 
+// readme is the text of all pages that have recipes.
 func readme(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../../../README.md")
-	require.NoError(t, err)
-	return string(text)
+	var all []byte
+	for _, page := range []string{"../../../README.md", "../../../web/README.md"} {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		all = append(all, text...)
+	}
+	return string(all)
 }
 
 // A block that a page could copy and that no test runs would be wrong one day.
@@ -41,7 +46,7 @@ func TestEveryRecipeIsRun(t *testing.T) {
 	for _, m := range block.FindAllStringSubmatch(readme(t), -1) {
 		names = append(names, m[1])
 	}
-	require.Equal(t, []string{"formulario", "widget", "widget-place", "html", "fetch", "react", "webflow"}, names)
+	require.Equal(t, []string{"arranque", "etiqueta", "formulario", "widget", "widget-place", "html", "fetch", "react", "webflow"}, names)
 }
 
 // What the plug-ins send is understood with the names that the recipe maps.

@@ -10,7 +10,7 @@ import (
 )
 
 // The forms of other services, as their pages show them. The address is ours,
-// and what the README's table says has been changed.
+// and what web/README.md's table says has been changed.
 const (
 	ours = `<input type="hidden" name="property_id" value="EB-AB1234">`
 

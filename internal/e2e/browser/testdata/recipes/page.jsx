@@ -1,4 +1,4 @@
-// The page that the README's component stands on.
+// The page that web/README.md's component stands on.
 import { createRoot } from "react-dom/client";
 import { Inquiry } from "./inquiry.jsx";
 
