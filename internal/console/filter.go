@@ -58,7 +58,7 @@ var parameters = map[string]func(f *lead.Filter, value string) (ok bool){
 	"property_id": func(f *lead.Filter, s string) bool { f.PropertyID = s; return true },
 	// What visitors wrote was cleaned in the same way when it was kept. Of what is
 	// then empty nobody knows what it asks for, and it must not be for all.
-	"q": func(f *lead.Filter, s string) bool { f.Text = lead.Line(s); return f.Text != "" },
+	"q": func(f *lead.Filter, s string) bool { f.Text = lead.Line(s); return lead.IsSearchable(f.Text) },
 	"state": func(f *lead.Filter, s string) bool {
 		f.State = lead.State(s)
 		return slices.Contains(lead.States(), f.State)
@@ -77,8 +77,9 @@ var parameters = map[string]func(f *lead.Filter, value string) (ok bool){
 	},
 }
 
+// readTime takes no zero time, which would be no bound at all.
 func readTime(s string, to *time.Time) bool {
 	t, err := time.Parse(time.RFC3339, s)
 	*to = t
-	return err == nil
+	return err == nil && !t.IsZero()
 }

@@ -28,6 +28,10 @@ func (l *Lead) Mentions(text string) bool {
 	return false
 }
 
+// IsSearchable reports whether anything is left to look for when case and
+// accents are away: every lead mentions a text of accents alone.
+func IsSearchable(text string) bool { return fold(text) != "" }
+
 // fold takes away case and accents: most people search without.
 func fold(s string) string {
 	return strings.ToLower(only(norm.NFD.String(s), func(r rune) bool { return !unicode.Is(unicode.Mn, r) }))
