@@ -77,11 +77,11 @@ func plainName(host string) string {
 }
 
 // Only answers for the door's names alone, and leaves the others to refuse.
-// Probes may ask by any name.
+// Probes may ask by any name; with a query they would get more than a yes or no.
 func (h Hosts) Only(refuse http.Handler) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			isProbe := r.URL.Path == HealthzPath || r.URL.Path == ReadyzPath
+			isProbe := (r.URL.Path == HealthzPath || r.URL.Path == ReadyzPath) && r.URL.RawQuery == ""
 			if !isProbe && !h.Has(r.Host) {
 				refuse.ServeHTTP(w, r)
 				return
