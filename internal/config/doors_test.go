@@ -13,6 +13,9 @@ func TestOpenDoorsAreToldOf(t *testing.T) {
 	}{
 		"all proxies":         {"LEADRELAY_TRUSTED_PROXIES", "10.0.0.0/8,0.0.0.0/0", 1},
 		"all of IPv6":         {"LEADRELAY_TRUSTED_PROXIES", "::/0", 1},
+		"all, in halves":      {"LEADRELAY_TRUSTED_PROXIES", "0.0.0.0/1,128.0.0.0/1", 1},
+		"all that is in use":  {"LEADRELAY_TRUSTED_PROXIES", "2000::/3", 1},
+		"private networks":    {"LEADRELAY_TRUSTED_PROXIES", "10.0.0.0/8,fc00::/7,127.0.0.0/8", 0},
 		"a network":           {"LEADRELAY_TRUSTED_PROXIES", "10.0.0.0/8", 0},
 		"every address":       {"LEADRELAY_OPERATOR_ADDR", ":9090", 1},
 		"every address of v4": {"LEADRELAY_OPERATOR_ADDR", "0.0.0.0:9090", 1},

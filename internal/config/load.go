@@ -48,7 +48,7 @@ func Load(variables map[string]string, open func(name string) (fs.File, error)) 
 
 // checkDoors warns of what lets strangers in.
 func (l *loader) checkDoors(c Config, layers ...layer) {
-	if v, ok := find("trusted_proxies", layers...); ok && slices.ContainsFunc(c.TrustedProxies, func(p netip.Prefix) bool { return p.Bits() == 0 }) {
+	if v, ok := find("trusted_proxies", layers...); ok && slices.ContainsFunc(c.TrustedProxies, isAnybody) {
 		l.warn(v.place, "trusts everybody, who can then say that he has any address, and no limit holds him; name the networks of the proxies alone")
 	}
 	if v, ok := find("addr", layers...); ok && isLocal(c.Addr) && len(c.TrustedProxies) == 0 {
@@ -75,6 +75,10 @@ func (l *loader) checkDatabase(c Config, layers ...layer) {
 		_ = folder.Close()
 	}
 }
+
+// isAnybody reports a network that is wider than any of those for private use
+// (10.0.0.0/8, fc00::/7), or than a proxy's: strangers are in it.
+func isAnybody(p netip.Prefix) bool { return p.Bits() < 8 && !p.Addr().IsPrivate() }
 
 // isPublic reports whether the address is one of all networks, or not a private
 // one. A name is none: who gives one knows where it is.
