@@ -49,7 +49,8 @@ TEST := -vet=off -shuffle=on -timeout 30m
 
 torture: ## Every fault at every instant, in full; takes a while.
 	LEADRELAY_TORTURE=full LEADRELAY_SEEDS=10000 LEADRELAY_KILL_ROUNDS=300 $(GO) test -count=1 -p 1 -timeout 3h -v \
-		-run 'TestFaultMatrix|TestWorlds|TestADayWithoutEasyBroker|TestFlapping|TestSimulation|TestEightFaults|TestKill9|TestGoodVisitorsUnderSiege|TestACrowdKeeps|TestTheMemoryIsBounded|TestACrowdAtAProxy' ./internal/e2e/torture ./internal/e2e/process
+		-run 'TestFaultMatrix|TestWorlds|TestADayWithoutEasyBroker|TestFlapping|TestSimulation|TestEightFaults|TestKill9|TestGoodVisitorsUnderSiege|TestACrowdKeeps|TestTheMemoryIsBounded|TestACrowdAtAProxy|TestAPlausibleFlood|TestRubbishCosts|TestAFloodFromMany|TestSearchesKeep|TestAHundredThousand' \
+		./internal/e2e/torture ./internal/e2e/process ./internal/store ./cmd/leadrelay
 
 deps: ## Install a C compiler (for -race), browsers, Node.js, an image builder and proxies, where they are missing.
 	@deploy/test-deps.sh
