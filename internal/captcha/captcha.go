@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -121,11 +122,17 @@ func New(p Provider, key secret.Text, opt Options) *Verifier {
 	return v
 }
 
-// shared is one for all sites, which are many, while the providers are few.
+// shared is one for all sites, which are many, while the providers are few. A
+// connection is still being made when its call has given up: it has no longer than
+// a call, and counts as one. With HTTP/2 that count cannot be relied on
+// (golang/go#34941), so this speaks HTTP/1.1.
 var shared = sync.OnceValue(func() http.RoundTripper {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxResponseHeaderBytes = answerCap
-	return t
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: defaultTimeout}).DialContext,
+		TLSHandshakeTimeout: defaultTimeout, IdleConnTimeout: time.Minute,
+		MaxConnsPerHost: mostOfAll, MaxResponseHeaderBytes: answerCap,
+	}
 })
 
 // Verify asks about a token. The error is there when the answer is [Unknown],
