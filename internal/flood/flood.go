@@ -34,9 +34,10 @@ const (
 
 	// dailyBytes of leads a site takes in full in a day, and once more as much
 	// with our own fields alone. rowBytes is what any lead takes beside its
-	// texts: the row, its indexes, its attempts.
+	// texts: the row, its indexes, its attempts, what is escaped, and what is left
+	// empty of a page.
 	dailyBytes = 200_000_000
-	rowBytes   = 1000
+	rowBytes   = 1500
 	day        = 24 * time.Hour
 	aByte      = day / dailyBytes
 )

@@ -210,9 +210,9 @@ func TestADayOfBytes(t *testing.T) {
 			case s.Wait > 0:
 				refused++
 			case s.Bare:
-				kept += bare + 1000
+				kept += bare + 1500
 			default:
-				kept += large + 1000
+				kept += large + 1500
 			}
 			if i%150 == 0 {
 				visitors++
