@@ -39,17 +39,15 @@ func isLocalPart(s string) bool {
 }
 
 func isMailDomain(s string) bool {
-	labels := strings.Split(s, ".")
-	if len(labels) < 2 {
-		return false
-	}
-	for _, label := range labels {
+	last, labels := "", 0
+	for label := range strings.SplitSeq(s, ".") {
 		if !isLabel(label) {
 			return false
 		}
+		last = label
+		labels++
 	}
-	last := labels[len(labels)-1]
-	return len(last) >= 2 && strings.ContainsFunc(last, unicode.IsLetter)
+	return labels > 1 && len(last) >= 2 && strings.ContainsFunc(last, unicode.IsLetter)
 }
 
 func isLabel(s string) bool {
@@ -73,7 +71,9 @@ func cleanEmail(s string) string {
 	}
 	s = strings.TrimRight(strings.TrimSpace(s), ".,; ")
 	if at := strings.LastIndexByte(s, '@'); at >= 0 {
-		s = s[:at] + strings.ToLower(s[at:])
+		if domain := strings.ToLower(s[at:]); domain != s[at:] {
+			return s[:at] + domain
+		}
 	}
 	return s
 }

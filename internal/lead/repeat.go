@@ -78,7 +78,14 @@ func (q *Inquiry) Content() Digest {
 
 // digest keeps its words apart by a byte that no cleaned text has.
 func digest(words ...string) Digest {
-	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
+	text := make([]byte, 0, 1024) // most texts are shorter
+	for i, w := range words {
+		if i > 0 {
+			text = append(text, 0)
+		}
+		text = append(text, w...)
+	}
+	sum := sha256.Sum256(text)
 	return Digest(sum[:len(Digest{})])
 }
 

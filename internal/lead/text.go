@@ -160,6 +160,8 @@ func isTag(r rune) bool { return r >= 0xE0000 && r <= 0xE007F }
 // hyphens, tags, the byte order mark.
 func isInvisible(r rune) bool {
 	switch {
+	case r >= ' ' && r < 0x7f: // most
+		return false
 	case r == '\u200b', r == '\u2060', r == '\ufeff', r == '\u2028', r == '\u2029':
 		return true
 	case r == '\u200e', r == '\u200f', r == '\u061c', r == '\u00ad', isTag(r):
