@@ -138,8 +138,8 @@ func (d *door) meet(h http.Header, r *http.Request) *visit {
 	v.json = wantsJSON(r, v.media)
 	v.lang = v.desk.language(r)
 	problem.Guard(h)
-	h.Add("Vary", "Accept, Origin")
-	h.Set("Cross-Origin-Resource-Policy", "cross-origin") // a page may post without CORS, and need not see the answer
+	h["Vary"] = varies
+	h["Cross-Origin-Resource-Policy"] = crossOrigin // a page may post without CORS, and need not see the answer
 	if v.desk != nil {
 		v.origin = v.desk.cors(h, r)
 		note(r, func(c zerolog.Context) zerolog.Context { return c.Str("site", v.desk.ID) })

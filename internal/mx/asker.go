@@ -73,6 +73,7 @@ func New(s Store, opt Options) *Asker {
 // wait already, or too many of one owner's domains, the lead goes out unasked.
 func (a *Asker) Ask(l lead.Lead, reason string) {
 	_, domain, _ := strings.Cut(l.Email, "@")
+	domain = strings.Clone(domain) // or a whole body would wait with it
 	q := question{id: l.RemoteID, site: l.Site, domain: domain, owner: ownerOf(domain), reason: reason, until: l.DueAt}
 	if !a.admit(q.owner) {
 		return

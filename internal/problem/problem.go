@@ -198,6 +198,9 @@ func (e *Error) WriteHeaders(h http.Header) {
 // Guard sets what every answer that may hold personal data carries: no cache
 // keeps it, and no browser takes it for another type.
 func Guard(h http.Header) {
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Cache-Control"] = noStore
+	h["X-Content-Type-Options"] = noSniff
 }
+
+// All answers share these values: each would cost an allocation.
+var noStore, noSniff = []string{"no-store"}, []string{"nosniff"}

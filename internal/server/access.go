@@ -30,12 +30,13 @@ func AccessLog(logger zerolog.Logger, metrics *Metrics, door string) func(http.H
 				if whole {
 					status = max(status, http.StatusOK)
 				}
-				metrics.request(door, route(r), method(r), status, took)
-				at := level(r, status)
+				path, method := route(r), method(r)
+				metrics.request(door, path, method, status, took)
+				at := level(path, status)
 				if at > zerolog.DebugLevel && !sample.takes(status) {
 					return
 				}
-				zerolog.Ctx(ctx).WithLevel(at).Str("method", method(r)).Str("route", route(r)).
+				zerolog.Ctx(ctx).WithLevel(at).Str("method", method).Str("route", path).
 					Int("status", status).Int("bytes", ww.BytesWritten()).Dur("took", took).Msg("request")
 			}()
 			next.ServeHTTP(ww, r)
@@ -45,9 +46,9 @@ func AccessLog(logger zerolog.Logger, metrics *Metrics, door string) func(http.H
 }
 
 // level keeps probes out of the log, and what we failed at in it.
-func level(r *http.Request, status int) zerolog.Level {
-	switch path := route(r); {
-	case path == HealthzPath, path == ReadyzPath:
+func level(route string, status int) zerolog.Level {
+	switch {
+	case route == HealthzPath, route == ReadyzPath:
 		return zerolog.DebugLevel
 	case status >= http.StatusInternalServerError:
 		return zerolog.ErrorLevel

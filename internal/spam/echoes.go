@@ -108,15 +108,13 @@ func (e *Echoes) put(key uint64, known echo) {
 
 // key returns the text's number, and whether the text is long enough.
 func (e *Echoes) key(text string) (uint64, bool) {
-	var h maphash.Hash
-	h.SetSeed(e.seed)
-	var buf [utf8.UTFMax]byte
+	folded := make([]byte, 0, 512) // most texts are shorter
 	n := 0
 	for _, r := range text {
 		if isWritten(r) {
-			_, _ = h.Write(buf[:utf8.EncodeRune(buf[:], fold(r))])
+			folded = utf8.AppendRune(folded, fold(r))
 			n++
 		}
 	}
-	return h.Sum64(), n >= shortestEcho
+	return maphash.Bytes(e.seed, folded), n >= shortestEcho
 }

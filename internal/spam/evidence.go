@@ -18,6 +18,9 @@ type reading struct {
 	mixed                    int // words that mix alphabets, as no language does
 	long, gibberish          int // words long enough to tell, and those that are none
 
+	marked  bool // it has markup
+	gravest int  // what the gravest tag of that weighs
+
 	links, bare, odd, shortened, examples, own int // other people's links, and how many are of a kind
 }
 
@@ -35,6 +38,7 @@ func gather(s *Submission) evidence {
 // read goes over a text once.
 func (e *evidence) read(text string, p *pitcher) reading {
 	var r reading
+	r.marked, r.gravest = marked(text)
 	for field := range strings.FieldsFuncSeq(text, isDelimiter) {
 		l, isLink := parseLink(field)
 		switch {

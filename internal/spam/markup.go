@@ -19,9 +19,8 @@ var (
 // link or a script is too much; in a message a link is, and a script may be what
 // somebody writes about.
 func (e *evidence) markup() int {
-	inName, gravestInName := marked(e.Inquiry.Name)
-	inMessage, gravest := marked(e.Inquiry.Message)
-	return max(when(inName, strong), when(gravestInName > 0, enough), gravest, when(inMessage, moderate))
+	inName, inMessage := &e.name, &e.message
+	return max(when(inName.marked, strong), when(inName.gravest > 0, enough), inMessage.gravest, when(inMessage.marked, moderate))
 }
 
 // grave are the tags that lead somewhere or run, and what they weigh.
@@ -75,7 +74,7 @@ func (e *evidence) probes() int {
 		open := strings.Index(s, "{{")
 		points += when(open >= 0 && strings.Contains(s[open:], "}}"), strong)
 	}
-	if _, gravest := marked(e.Inquiry.Message); gravest > 0 {
+	if e.message.gravest > 0 {
 		return 0 // a script, which is weighed already
 	}
 	return min(max(points, min(e.pitch[probe], moderate)), enough)

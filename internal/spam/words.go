@@ -26,7 +26,7 @@ type word struct {
 	consonants, run          int // the longest run of consonants, and the present one
 	humps                    int // capitals after small letters
 	steps                    int // pairs of neighbors on the keyboard
-	last                     rune
+	last, lastFolded         rune
 }
 
 // words returns the words of a text. It keeps nothing, however long the text.
@@ -59,7 +59,7 @@ func (w *word) add(r rune) {
 	if unicode.IsLetter(r) {
 		w.addLetter(r, folded)
 	}
-	w.last = r
+	w.last, w.lastFolded = r, folded
 }
 
 func (w *word) addLetter(r, folded rune) {
@@ -79,7 +79,7 @@ func (w *word) addLetter(r, folded rune) {
 	if unicode.IsUpper(r) && unicode.IsLower(w.last) {
 		w.humps++
 	}
-	if areNeighbors(fold(w.last), folded) {
+	if areNeighbors(w.lastFolded, folded) {
 		w.steps++
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -37,7 +38,7 @@ func parseJSON(body []byte) (all []Field, leftOut int, err error) {
 	case hasLoneSurrogate(body):
 		return nil, 0, errSurrogate
 	}
-	c := &cursor{json: body}
+	c := &cursor{json: string(body)}
 	if c.peek() != '{' {
 		return nil, 0, errNoObject
 	}
@@ -62,7 +63,7 @@ func syntaxError(body []byte) error {
 
 // cursor walks over JSON that is known to be valid.
 type cursor struct {
-	json    []byte
+	json    string
 	at      int
 	said    int // how many fields of the outermost object are not blank
 	leaves  int // how many values in lists and objects have been read
@@ -110,14 +111,13 @@ func (c *cursor) field(name string) (Field, error) {
 	case '"':
 		p.Value = unquote(c.quoted())
 	case 't', 'f':
-		p.Kind, p.Value = Bool, string(c.plain())
+		p.Kind, p.Value = Bool, c.plain()
 	case 'n':
 		p.Kind = null
 		c.plain()
 	default:
-		number := c.plain()
-		p.Kind, p.Value = Number, string(number)
-		return p, checkNumber(number)
+		p.Kind, p.Value = Number, c.plain()
+		return p, checkNumber(p.Value)
 	}
 	return p, nil
 }
@@ -157,7 +157,7 @@ func (c *cursor) list(depth int, each func() error) error {
 }
 
 // quoted returns the string under the cursor, with its quotes.
-func (c *cursor) quoted() []byte {
+func (c *cursor) quoted() string {
 	start := c.at
 	for c.at++; c.json[c.at] != '"'; c.at++ {
 		if c.json[c.at] == '\\' {
@@ -169,30 +169,31 @@ func (c *cursor) quoted() []byte {
 }
 
 // plain returns the number or word under the cursor.
-func (c *cursor) plain() []byte {
+func (c *cursor) plain() string {
 	start := c.at
-	for c.at < len(c.json) && c.json[c.at] > ' ' && !bytes.ContainsRune([]byte(",]}"), rune(c.json[c.at])) {
+	for c.at < len(c.json) && c.json[c.at] > ' ' && strings.IndexByte(",]}", c.json[c.at]) < 0 {
 		c.at++
 	}
 	return c.json[start:c.at]
 }
 
-func unquote(quoted []byte) string {
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return string(quoted[1 : len(quoted)-1])
+// unquote returns what a string stands for: most often a piece of the body.
+func unquote(quoted string) string {
+	if strings.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
 	}
 	var s string
-	_ = json.Unmarshal(quoted, &s) // it is valid
+	_ = json.Unmarshal([]byte(quoted), &s) // it is valid
 	return s
 }
 
 // checkNumber refuses what a reader of numbers would choke on. We keep the
 // digits as they are written and make no number of them.
-func checkNumber(number []byte) error {
+func checkNumber(number string) error {
 	if len(number) > maxNumber {
 		return errNumber
 	}
-	if _, err := strconv.ParseFloat(string(number), 64); err != nil {
+	if _, err := strconv.ParseFloat(number, 64); err != nil {
 		return errNumber
 	}
 	return nil

@@ -24,7 +24,7 @@ func ParseNested(name, text string) ([]Field, error) {
 	if !json.Valid(object) || object[0] != '{' || hasLoneSurrogate(object) {
 		return nil, errNoObject
 	}
-	c := &cursor{json: object}
+	c := &cursor{json: string(object)}
 	var all []Field
 	err := c.value(name, 1, &all)
 	if err == nil && c.leaves > maxLeaves {
@@ -96,9 +96,9 @@ func (c *cursor) read(p Field, depth int, all *[]Field) {
 
 // compact is JSON without its white space; "" for a list or an object of
 // nothing.
-func compact(raw []byte) string {
+func compact(raw string) string {
 	var b bytes.Buffer
-	if json.Compact(&b, raw) != nil || b.Len() <= len("{}") {
+	if json.Compact(&b, []byte(raw)) != nil || b.Len() <= len("{}") {
 		return ""
 	}
 	return b.String()
