@@ -10,10 +10,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"text/template"
 	"time"
+
+	"leadrelay/internal/accept"
 )
 
 // The scripts as they go out: TestTheWidgetIsBuilt makes them of those beside
@@ -119,16 +120,12 @@ func zip(plain []byte) []byte {
 	return b.Bytes()
 }
 
-// takesGzip reports whether an Accept-Encoding header names gzip, or all, and
-// does not refuse it.
-func takesGzip(accept string) bool {
-	for part := range strings.SplitSeq(accept, ",") {
-		name, params, _ := strings.Cut(part, ";")
-		switch strings.ToLower(strings.TrimSpace(name)) {
-		case "gzip", "x-gzip":
-			q, isSet := strings.CutPrefix(strings.ReplaceAll(strings.ToLower(params), " ", ""), "q=")
-			weight, err := strconv.ParseFloat(q, 64)
-			return !isSet || err != nil || weight > 0
+// takesGzip reports whether an Accept-Encoding header names gzip and does not
+// refuse it.
+func takesGzip(header string) bool {
+	for _, name := range []string{"gzip", "x-gzip"} {
+		if quality, isNamed := accept.Quality(header, name); isNamed {
+			return quality > 0
 		}
 	}
 	return false

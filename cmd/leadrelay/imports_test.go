@@ -21,23 +21,25 @@ import (
 // What is not listed may not exist.
 var mayImport = map[string][]string{
 	// What everything is about, and words for it.
-	"internal/lead":   {},
-	"internal/secret": {},
-	"internal/locale": {},
-	"internal/site":   {"internal/lead"},
+	"internal/lead":    {},
+	"internal/secret":  {},
+	"internal/locale":  {},
+	"internal/accept":  {},
+	"internal/bounded": {},
+	"internal/site":    {"internal/lead"},
 
 	// The stations of an inquiry. None knows another.
-	"internal/intake":        {"internal/intake/body", "internal/intake/fields", "internal/flood", "internal/lead", "internal/site", "internal/problem", "internal/locale", "internal/spam", "web"},
+	"internal/intake":        {"internal/accept", "internal/intake/body", "internal/intake/fields", "internal/flood", "internal/lead", "internal/site", "internal/problem", "internal/locale", "internal/spam", "web"},
 	"internal/intake/body":   {},
 	"internal/intake/fields": {"internal/intake/body", "internal/lead"},
-	"internal/store":         {"internal/lead"},
+	"internal/store":         {"internal/bounded", "internal/lead"},
 	"internal/courier":       {"internal/lead", "internal/easybroker"},
 	"internal/easybroker":    {"internal/secret"},
 	"internal/console":       {"internal/lead", "internal/locale", "internal/problem", "internal/secret", "web"},
 
 	// What a station may ask on the way.
-	"internal/flood":   {},
-	"internal/spam":    {"internal/lead"},
+	"internal/flood":   {"internal/bounded"},
+	"internal/spam":    {"internal/bounded", "internal/lead"},
 	"internal/captcha": {"internal/secret"},
 	"internal/mx":      {"internal/lead"},
 
@@ -45,7 +47,7 @@ var mayImport = map[string][]string{
 	"internal/problem": {"internal/locale"},
 	"internal/server":  {"internal/locale", "internal/problem"},
 	"internal/config":  {"internal/captcha", "internal/easybroker", "internal/lead", "internal/secret", "internal/site", "internal/spam"},
-	"web":              {"internal/locale"},
+	"web":              {"internal/accept", "internal/locale"},
 
 	// For tests, the demo and measurements.
 	"internal/fakebroker":       {"internal/fakebroker/book", "internal/fakebroker/fault", "web"},

@@ -267,18 +267,18 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	return mux
 }
 
-// floodGate has a lane for each credential, as the courier has. Half of the
-// courier's calls are for leads even while it looks others up.
+// floodGate returns the gate for all sites. Half of the courier's calls are for
+// leads even while it looks others up.
 func floodGate(cfg config.Config) *flood.Gate {
-	lanes := make(map[string]string, len(cfg.Sites))
+	credentials := make(map[string]string, len(cfg.Sites))
 	byAccount := map[easybroker.Account]string{}
 	for _, s := range cfg.Sites {
 		if byAccount[s.EasyBroker] == "" {
 			byAccount[s.EasyBroker] = s.ID
 		}
-		lanes[s.ID] = byAccount[s.EasyBroker]
+		credentials[s.ID] = byAccount[s.EasyBroker]
 	}
-	return flood.New(flood.Options{Address: flood.Limit(cfg.LimitAddress), Site: flood.Limit(cfg.LimitSite), Lanes: lanes, Pace: cfg.Courier.Rate / 2})
+	return flood.New(flood.Options{Address: flood.Limit(cfg.LimitAddress), Site: flood.Limit(cfg.LimitSite), Credentials: credentials, Pace: cfg.Courier.Rate / 2})
 }
 
 // captchas are those of the sites that want one.

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// network is one that an address lies in. Whoever has a wide one has many
-// addresses, so what all of it may send is limited, too: so many times what one
-// address may.
+// network is a kind of network that an address lies in. Whoever has a wide network
+// has many addresses, so there is also a limit on what all of it may send: so many
+// times what one address may.
 type network struct {
 	bits  int
 	times time.Duration
 }
 
-// An IPv6 customer has a /64 at least, often a /56, and a /48 for the asking.
-// An IPv4 address may be that of a whole office, or of a carrier's customers.
+// An IPv6 customer has at least a /64, often a /56, and a /48 for the asking. An
+// IPv4 address may be that of a whole office, or of a carrier's customers.
 var (
 	posting4 = []network{{32, 1}}
 	posting6 = []network{{64, 1}, {56, 4}, {48, 16}}
-	// Who has sent a few leads to a site already is told by wider ones: one who
-	// floods a site has more addresses than one who posts.
+	// A sender of leads is known by wider networks, because whoever floods a site
+	// has more addresses than whoever just posts.
 	sending4 = []network{{32, 1}, {24, 4}}
 	sending6 = []network{{48, 1}}
 )
@@ -32,9 +32,9 @@ func pick(a netip.Addr, four, six []network) []network {
 	return six
 }
 
-// Wait returns how long an address must wait before it may post; zero lets it.
-// Each network that it lies in must have room, and those that have are charged
-// only when all do.
+// Wait returns how long an address must wait before it may post, or zero if it may
+// post now. Each network that the address lies in must have room, and they are
+// charged only if all of them do.
 func (g *Gate) Wait(from netip.Addr) (wait time.Duration) {
 	if g.address.N == 0 {
 		return 0
@@ -44,23 +44,23 @@ func (g *Gate) Wait(from netip.Addr) (wait time.Duration) {
 	networks := pick(from, posting4, posting6)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	now := time.Since(g.begun) // a jump of the clock changes nothing
+	now := time.Since(g.start) // monotonic: setting the clock changes nothing
 	for i, n := range networks {
 		keys[i] = g.network("", from, n.bits)
 		fulls[i] = max(g.addresses.full(keys[i]), now)
-		wait = max(wait, fulls[i]+g.address.token()/n.times-now-g.address.Per)
+		wait = max(wait, fulls[i]+g.address.interval()/n.times-now-g.address.Per)
 	}
 	for i, n := range networks {
 		if wait <= 0 {
-			fulls[i] += g.address.token() / n.times
+			fulls[i] += g.address.interval() / n.times
 		}
-		g.addresses.put(keys[i], fulls[i]) // one who is turned away is remembered, too
+		g.addresses.Put(keys[i], fulls[i]) // an address that must wait is remembered, too
 	}
 	return max(0, wait)
 }
 
-// Busy reports an address that has used up more than half of its limit: hardly
-// one person, though an office behind one address may be so busy.
+// Busy reports whether an address has used more than half of its limit. That is
+// hardly one person, though an office behind one address may be so busy.
 func (g *Gate) Busy(from netip.Addr) bool {
 	if g.address.N == 0 {
 		return false
@@ -68,19 +68,20 @@ func (g *Gate) Busy(from netip.Addr) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	full := g.addresses.full(g.network("", from, pick(from, posting4, posting6)[0].bits))
-	return full-time.Since(g.begun) > g.address.Per/2
+	return full-time.Since(g.start) > g.address.Per/2
 }
 
-// network stands for the first bits of an address, for a site or for all.
+// network returns the hash of the first bits of an address, for one site or, if
+// site is empty, for all.
 func (g *Gate) network(site string, a netip.Addr, bits int) uint64 {
 	var h maphash.Hash
 	h.SetSeed(g.seed)
 	_, _ = h.WriteString(site)
-	whole := a.As16()
+	bytes := a.As16()
 	if a.Is4() {
-		bits += 96 // behind what maps it into IPv6
+		bits += 96 // behind the prefix that maps it into IPv6
 	}
 	_ = h.WriteByte(byte(bits))
-	_, _ = h.Write(whole[:bits/8])
+	_, _ = h.Write(bytes[:bits/8])
 	return h.Sum64()
 }

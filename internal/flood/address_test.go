@@ -20,12 +20,12 @@ import (
 
 var sixty = flood.Limit{N: 60, Per: time.Minute}
 
-// limited is a gate that limits addresses alone.
+// limited returns a gate that limits addresses only.
 func limited(l flood.Limit) *flood.Gate { return flood.New(flood.Options{Address: l, Pace: 5}) }
 
-// passes counts how many of n posts get through, all at once.
+// passes returns how many of n posts at once get through.
 func passes(g *flood.Gate, n int, addr string) (count int) {
-	a, _ := netip.ParseAddr(addr) // the zero address is one, too
+	a, _ := netip.ParseAddr(addr) // the zero address counts like any other
 	for range n {
 		if g.Wait(a) == 0 {
 			count++
@@ -47,7 +47,7 @@ func TestSixtyAtOnceThenOneASecond(t *testing.T) {
 		}
 		time.Sleep(30 * time.Second)
 		require.Equal(t, 30, passes(g, 100, addr))
-		time.Sleep(time.Hour) // it never holds more than sixty
+		time.Sleep(time.Hour) // it never saves up more than sixty
 		require.Equal(t, 60, passes(g, 100, addr))
 	})
 }
@@ -111,8 +111,8 @@ func TestWhoSharesALimit(t *testing.T) {
 	})
 }
 
-// Who has a wide network has many /64: together they may send four times as
-// much as one, in a /56, and sixteen times in a /48.
+// Whoever has a wide network has many /64. Together those of a /56 may send four
+// times as much as one, and those of a /48 sixteen times.
 func TestAWideNetworkIsOneSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := limited(sixty)
@@ -148,8 +148,8 @@ func TestAWideNetworkIsOneSender(t *testing.T) {
 	})
 }
 
-// A client that comes back when it was told to is let in, and one that comes
-// earlier is not.
+// A client that comes back when it was told to is let in. One that comes earlier is
+// not.
 func TestRetryAfterIsHonest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, from := limited(flood.Limit{N: 2, Per: time.Minute}), netip.MustParseAddr("198.51.100.7")
@@ -207,32 +207,32 @@ func TestManyAtOnceGetNoMoreThanTheLimit(t *testing.T) {
 	require.EqualValues(t, 60, count.Load())
 }
 
-// One who is over the limit is remembered while thousands of others come, also
-// when he tries only now and then.
+// An address over the limit is remembered while thousands of others come, even if it
+// tries only now and then.
 func TestAFloodOfOthersFreesNobodyEarly(t *testing.T) {
 	g := limited(flood.Limit{N: 1, Per: time.Hour})
 	const addr = "198.51.100.7"
 	require.Equal(t, 1, passes(g, 2, addr))
-	for i := range 3 * flood.MostBuckets {
+	for i := range 3 * flood.MaxBuckets {
 		require.Zero(t, g.Wait(number(i)))
-		if i%(flood.MostBuckets-1) == 0 {
+		if i%(flood.MaxBuckets-1) == 0 {
 			require.Zero(t, passes(g, 1, addr))
 		}
 	}
 }
 
-// number is one of millions of addresses.
+// number returns one of millions of addresses.
 func number(i int) netip.Addr {
 	return netip.AddrFrom4([4]byte{100, byte(i >> 16), byte(i >> 8), byte(i)})
 }
 
-// number6 is the same of millions of /48.
+// number6 returns an address in one of millions of /48.
 func number6(i int) netip.Addr {
 	return netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, byte(i >> 16), byte(i >> 8), byte(i), 15: 1})
 }
 
-// F3: a flood from a million addresses costs a bounded memory, and each of them
-// passes as any other would.
+// A flood from a million addresses takes bounded memory, and each of them passes
+// like any other.
 func TestAMillionAddresses(t *testing.T) {
 	for name, address := range map[string]func(int) netip.Addr{"IPv4": number, "IPv6, each from a /48 of its own": number6} {
 		t.Run(name, func(t *testing.T) {
@@ -252,7 +252,7 @@ func TestAMillionAddresses(t *testing.T) {
 	}
 }
 
-// heap is what is in use, without garbage.
+// heap returns the memory in use, without garbage.
 func heap() int64 {
 	var m runtime.MemStats
 	runtime.GC()

@@ -1,4 +1,4 @@
 package flood
 
-// MostBuckets is how many buckets of one generation are remembered.
-const MostBuckets = mostBuckets
+// MaxBuckets is how many buckets one generation holds.
+const MaxBuckets = maxBuckets

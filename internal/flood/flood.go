@@ -1,7 +1,7 @@
-// Package flood says what one sender may have of a site, so that a flood costs
+// Package flood limits what one sender may have of a site, so that a flood costs
 // its senders and not the site's visitors. It knows addresses and numbers, and
-// nothing of HTTP or of how a lead is kept. All that it remembers is in memory,
-// bounded, and means nothing outside this process: see decision 16.
+// nothing about HTTP or how a lead is kept. Everything that it remembers is in
+// memory, bounded, and meaningless outside this process: see decision 16.
 package flood
 
 import (
@@ -10,116 +10,121 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"leadrelay/internal/bounded"
 )
 
 const (
-	// aWhile after a lead its sender and its property may have another. They may
-	// have saved up for 300 at once: what is beyond is held. So that is 780 on
-	// the first day, and 480 on each day after.
-	aWhile    = 3 * time.Minute
-	aSender   = 300 * aWhile
-	aProperty = 300 * aWhile
-	// newFor is how far ahead of that a sender may be and still have a claim to
-	// what is kept for new ones: an office of ten is new. It is the less the more
-	// he has sent. Kept is a quarter of the site's limit, as many leads about a
-	// property again, and the bytes of two days.
-	newFor = 10 * aWhile
-	kept   = 4
+	// A sender and a property may have one lead in each leadInterval. They may save
+	// up for 300 at once, and what is beyond is held. That makes 780 on the first
+	// day, and 480 on each day after.
+	leadInterval  = 3 * time.Minute
+	senderBurst   = 300 * leadInterval
+	propertyBurst = 300 * leadInterval
+	// newcomerSpan is how far ahead of that pace a sender may be and still have a
+	// claim to what is reserved for new senders: an office of ten is new. The claim
+	// shrinks with each lead. Reserved are a part of the site's limit, which is one
+	// in reservedPart, as many leads about a property again, and the bytes of two
+	// days.
+	newcomerSpan = 10 * leadInterval
+	reservedPart = 4
 
-	// slack is how much work may wait at the courier before leads of those who
-	// sent a few already wait for their turn, and longestTurn how long they do at
-	// most. It must be shorter than the courier believes any lead to be due.
-	slack       = 10 * time.Second
-	longestTurn = time.Hour
+	// maxBacklog is how much work may wait at the courier before leads of senders
+	// who have sent a few already are delayed, by maxDelay at most. maxDelay must be
+	// shorter than the courier believes any lead to be due.
+	maxBacklog = 10 * time.Second
+	maxDelay   = time.Hour
 
-	// dailyBytes of leads a site takes in full in a day, and once more as much
-	// with our own fields alone. rowBytes is what any lead takes beside its
-	// texts: the row, its indexes, its attempts, what is escaped, and what is left
-	// empty of a page.
-	dailyBytes = 200_000_000
-	rowBytes   = 1500
-	day        = 24 * time.Hour
-	aByte      = day / dailyBytes
+	// dailyBytes is how many bytes of leads a site takes completely in a day. It
+	// takes as much again with our own fields only. rowBytes is what any lead costs
+	// beside its texts: the row, its indexes, its attempts, what is escaped, and
+	// what is left empty of a page.
+	dailyBytes  = 200_000_000
+	rowBytes    = 1500
+	day         = 24 * time.Hour
+	timePerByte = day / dailyBytes
 )
 
-// Options say what there is to share. Limits of zero let everything pass.
+// Options are the limits. A limit of zero lets everything pass.
 type Options struct {
 	Address Limit // posts from one address; wider networks have wider limits
 	Site    Limit // leads that a site sends on
 
-	// Lanes tell for each site whose pace it shares: those with the same name
-	// share one. Pace is how many leads a second each carries for sure.
-	Lanes map[string]string
-	Pace  float64
+	// Credentials name the credential of each site. Sites with the same credential
+	// share its pace. Pace is how many leads a second a credential is sure to
+	// deliver.
+	Credentials map[string]string
+	Pace        float64
 }
 
-// Gate is where posts and leads are counted. It is safe for concurrent use.
+// Gate counts posts and leads. It is safe for concurrent use.
 type Gate struct {
-	begun   time.Time
-	address Limit
-	site    Limit
-	aLead   time.Duration // takes a lane this long
+	start    time.Time
+	address  Limit
+	site     Limit
+	delivery time.Duration // how long a credential takes for one lead
 
 	mu         sync.Mutex
 	seed       maphash.Seed
 	addresses  buckets
 	senders    buckets // by site and network
-	mails      buckets // by site and e-mail
+	emails     buckets // by site and e-mail address
 	properties buckets // by site and property
 	sites      map[string]*account
 }
 
-// account is what a site has used up, each as the time at which it will have
-// all again.
+// account is what a site has used. Each is the time, since the gate's start, at
+// which the site has all of it again.
 type account struct {
 	leads, bytes time.Duration
-	lane         *time.Duration // when the courier will be done with what it has
+	backlog      *time.Duration // when the courier has delivered what waits for the credential
 }
 
-// New returns a gate for the sites that have a lane.
+// New returns a gate for the sites that have a credential.
 func New(opt Options) *Gate {
 	g := &Gate{
-		begun: time.Now(), address: opt.Address, site: opt.Site, aLead: time.Duration(float64(time.Second) / opt.Pace),
-		seed: maphash.MakeSeed(), sites: make(map[string]*account, len(opt.Lanes)),
+		start: time.Now(), address: opt.Address, site: opt.Site, delivery: time.Duration(float64(time.Second) / opt.Pace),
+		seed: maphash.MakeSeed(), sites: make(map[string]*account, len(opt.Credentials)),
+		addresses: newBuckets(), senders: newBuckets(), emails: newBuckets(), properties: newBuckets(),
 	}
-	lanes := map[string]*time.Duration{}
-	for site, name := range opt.Lanes {
-		if lanes[name] == nil {
-			lanes[name] = new(time.Duration)
+	backlogs := map[string]*time.Duration{}
+	for site, credential := range opt.Credentials {
+		if backlogs[credential] == nil {
+			backlogs[credential] = new(time.Duration)
 		}
-		g.sites[site] = &account{lane: lanes[name]}
+		g.sites[site] = &account{backlog: backlogs[credential]}
 	}
 	return g
 }
 
-// Lead is one that is about to be kept.
+// Lead is a lead that is about to be kept.
 type Lead struct {
 	From                  netip.Addr
 	Site, Property, Email string
 
-	Bytes int  // its texts
-	Bare  int  // those of our own five fields alone
-	Apart bool // it goes to nobody by itself
+	Bytes       int  // its texts
+	Bare        int  // the texts of our own five fields only
+	Quarantined bool // it goes nowhere by itself
 }
 
 // Share is what becomes of a lead.
 type Share struct {
-	Wait  time.Duration // not zero: the site can take nothing more of this sender before that
-	Bare  bool          // there is room for our own five fields alone
+	Wait  time.Duration // not zero: the site can take nothing more from this sender until then
+	Bare  bool          // there is room for our own five fields only
 	Held  bool          // a person must look at it first
-	Over  string        // whose limit it is over that is held, for the log
-	Delay time.Duration // its turn comes so much later
+	Over  string        // the limit that a held lead is over, for the log
+	Delay time.Duration // it is due so much later
 
 	site     *account
-	property uint64 // zero when there is none
+	property uint64 // zero if there is none
 	bytes    time.Duration
-	sent     bool // it goes on to the courier
+	isSent   bool // it goes on to the courier
 }
 
-// Take counts a lead. Over the limit of the site, or beyond what a sender or a
-// property gets, it is held; and while the courier has enough to do it waits for
-// its turn. Both meet those first who have sent many lately: a share is kept for
-// the others.
+// Take counts a lead. A lead over the limit of the site, or beyond what a sender or
+// a property gets, is held. While the courier has enough to do, a lead is delayed.
+// Both happen to senders of many leads first, because a share is reserved for the
+// others.
 func (g *Gate) Take(l Lead) Share {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -127,62 +132,62 @@ func (g *Gate) Take(l Lead) Share {
 	if a == nil {
 		return Share{}
 	}
-	now := time.Since(g.begun)
-	by := g.senderOf(&l)
-	ahead := by.full - now
+	now := time.Since(g.start)
+	from := g.senderOf(&l)
+	ahead := from.full - now
+	claim := max(0, 1-max(0, ahead.Seconds())/newcomerSpan.Seconds()) // to what is reserved for new senders
 	s := Share{site: a}
-	claim := max(0, 1-max(0, ahead.Seconds())/newFor.Seconds()) // to what is kept for new senders
 	if s.weigh(&l, claim, now); s.Wait > 0 {
 		return s
 	}
-	isOver := ahead > aSender-aWhile
-	by.charge(isOver, now)
+	isOver := ahead > senderBurst-leadInterval
+	from.charge(isOver, now)
 	a.bytes = max(a.bytes, now) + s.bytes
-	if l.Apart || g.site.N == 0 {
+	if l.Quarantined || g.site.N == 0 {
 		return s
 	}
-	about := g.key(l.Site, "property", l.Property)
-	turn := min(ahead-newFor, *a.lane-now-slack)
+	property := g.key(l.Site, "property", l.Property)
+	delay := min(ahead-newcomerSpan, *a.backlog-now-maxBacklog)
 	switch {
 	case isOver:
 		s.Held, s.Over = true, "sender"
-	case turn > longestTurn:
+	case delay > maxDelay:
 		s.Held, s.Over = true, "courier"
-	case a.leads-now+g.site.token() > g.site.Per-part(g.site.Per/kept, 1-claim):
+	case a.leads-now+g.site.interval() > g.site.Per-part(g.site.Per/reservedPart, 1-claim):
 		s.Held, s.Over = true, "site"
-	case g.properties.full(about)-now+aWhile > aProperty+part(aProperty, claim):
+	case g.properties.full(property)-now+leadInterval > propertyBurst+part(propertyBurst, claim):
 		s.Held, s.Over = true, "property"
 	}
 	if s.Held {
 		return s
 	}
-	s.Delay, s.sent = max(0, turn), true
-	a.leads = max(a.leads, now) + g.site.token()
-	*a.lane = max(*a.lane, now) + g.aLead
+	s.Delay, s.isSent = max(0, delay), true
+	a.leads = max(a.leads, now) + g.site.interval()
+	*a.backlog = max(*a.backlog, now) + g.delivery
 	if l.Property != "" {
-		s.property = about
-		g.properties.put(about, max(g.properties.full(about), now)+aWhile)
+		s.property = property
+		g.properties.Put(property, max(g.properties.full(property), now)+leadInterval)
 	}
 	return s
 }
 
-// part is a share of a time.
+// part returns a share of a time.
 func part(of time.Duration, share float64) time.Duration {
 	return time.Duration(share * float64(of))
 }
 
-// weigh says how much of a lead the site has room for.
+// weigh sets how much of a lead the site has room for.
 func (s *Share) weigh(l *Lead, claim float64, now time.Duration) {
 	used, room := max(0, s.site.bytes-now), day+part(2*day, claim)
-	s.bytes = time.Duration(l.Bytes+rowBytes) * aByte
+	s.bytes = time.Duration(l.Bytes+rowBytes) * timePerByte
 	if used+s.bytes > room {
-		s.Bare, s.bytes = true, time.Duration(l.Bare+rowBytes)*aByte
+		s.Bare, s.bytes = true, time.Duration(l.Bare+rowBytes)*timePerByte
 	}
 	s.Wait = max(0, used+s.bytes-room-day)
 }
 
-// GiveBack makes undone what a lead has cost its site: it was not kept, or had
-// been before. What it has cost its sender stays.
+// GiveBack takes back what a lead has cost its site, because it was not kept, or
+// had been before. Its sender pays for it all the same.
 func (g *Gate) GiveBack(s Share) {
 	if s.site == nil || s.Wait > 0 {
 		return
@@ -190,18 +195,18 @@ func (g *Gate) GiveBack(s Share) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s.site.bytes -= s.bytes
-	if !s.sent {
+	if !s.isSent {
 		return
 	}
-	s.site.leads -= g.site.token()
-	*s.site.lane -= g.aLead
+	s.site.leads -= g.site.interval()
+	*s.site.backlog -= g.delivery
 	if full := g.properties.full(s.property); full > 0 {
-		g.properties.put(s.property, full-aWhile)
+		g.properties.Put(s.property, full-leadInterval)
 	}
 }
 
-// sender is who sends a lead: his networks and his e-mail. He will have all
-// again when the last of them has.
+// sender is who sends a lead: its networks and its e-mail address. It has all again
+// when the last of these has.
 type sender struct {
 	full  time.Duration
 	marks [3]mark
@@ -212,43 +217,44 @@ type mark struct {
 	in    *buckets
 	key   uint64
 	full  time.Duration
-	token time.Duration
+	price time.Duration
 }
 
-func (g *Gate) senderOf(l *Lead) (by sender) {
+func (g *Gate) senderOf(l *Lead) (s sender) {
 	n := 0
-	add := func(in *buckets, key uint64, token time.Duration) {
-		by.marks[n] = mark{in, key, in.full(key), token}
-		by.full = max(by.full, by.marks[n].full)
+	add := func(in *buckets, key uint64, price time.Duration) {
+		s.marks[n] = mark{in, key, in.full(key), price}
+		s.full = max(s.full, s.marks[n].full)
 		n++
 	}
 	if l.Email != "" {
-		add(&g.mails, g.key(l.Site, "email", strings.ToLower(l.Email)), aWhile)
+		add(&g.emails, g.key(l.Site, "email", strings.ToLower(l.Email)), leadInterval)
 	}
 	if g.address.N > 0 {
 		for _, net := range pick(l.From, sending4, sending6) {
-			add(&g.senders, g.network(l.Site, l.From, net.bits), aWhile/net.times)
+			add(&g.senders, g.network(l.Site, l.From, net.bits), leadInterval/net.times)
 		}
 	}
-	return by
+	return s
 }
 
-// charge counts a lead for its sender. What is over his limit is not counted, so
-// that he has another after a while, but he is remembered for it.
-func (by *sender) charge(isOver bool, now time.Duration) {
-	for _, m := range by.marks {
+// charge counts a lead for its sender. A lead over the sender's limit is not
+// counted, so that the sender may have another after a while, but the sender is
+// remembered for it.
+func (s *sender) charge(isOver bool, now time.Duration) {
+	for _, m := range s.marks {
 		if m.in == nil {
 			continue
 		}
 		full := max(m.full, now)
 		if !isOver {
-			full += m.token
+			full += m.price
 		}
-		m.in.put(m.key, full)
+		m.in.Put(m.key, full)
 	}
 }
 
-// key stands for one of a site's e-mails or properties.
+// key returns the hash of one of a site's e-mail addresses or properties.
 func (g *Gate) key(site, kind, text string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(g.seed)
@@ -257,4 +263,37 @@ func (g *Gate) key(site, kind, text string) uint64 {
 		_ = h.WriteByte(0)
 	}
 	return h.Sum64()
+}
+
+// Limit is the size of a token bucket: N at once, then N in each Per. Its zero
+// value lets everything pass.
+type Limit struct {
+	N   int
+	Per time.Duration
+}
+
+// interval returns how long one token takes to grow back.
+func (l Limit) interval() time.Duration {
+	if l.N == 0 {
+		return 0
+	}
+	return l.Per / time.Duration(l.N)
+}
+
+// maxBuckets bounds one generation of buckets. Both together stay below 5 MiB.
+const maxBuckets = 50_000
+
+// buckets holds a token bucket for each key. A bucket is stored as the time at
+// which it will be full again. Only a flood of keys makes it forget one early.
+type buckets struct {
+	bounded.Map[uint64, time.Duration]
+}
+
+func newBuckets() buckets { return buckets{bounded.New[uint64, time.Duration](maxBuckets)} }
+
+// full returns when the bucket will be full again. A full bucket has a time that
+// has passed, or zero.
+func (b *buckets) full(key uint64) time.Duration {
+	full, _ := b.Get(key)
+	return full
 }

@@ -13,20 +13,21 @@ import (
 	"leadrelay/internal/flood"
 )
 
-// usual is a gate for two sites of one credential, with the usual limits.
+// usual returns a gate with the usual limits, for two sites of one credential and one
+// of another.
 func usual() *flood.Gate {
 	return flood.New(flood.Options{
-		Address: sixty, Site: flood.Limit{N: 300, Per: time.Minute}, Pace: 5, Lanes: map[string]string{"casas": "key", "lofts": "key", "portal": "other"},
+		Address: sixty, Site: flood.Limit{N: 300, Per: time.Minute}, Pace: 5, Credentials: map[string]string{"casas": "key", "lofts": "key", "portal": "other"},
 	})
 }
 
-// lead is one of those that differ in all but their site.
+// one returns a lead that differs from the others in everything but its site.
 func one(from netip.Addr, i int) flood.Lead {
 	return flood.Lead{From: from, Site: "casas", Property: fmt.Sprint("EB-", i), Email: fmt.Sprint("ana", i, "@ejemplo.mx"), Bytes: 200, Bare: 150}
 }
 
-// A day's inquiries of a busy site, ten at once now and then: nothing becomes of
-// any of them.
+// On an ordinary day of a busy site, with ten inquiries at once now and then, every
+// lead goes on unchanged.
 func TestAnOrdinaryDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, free := usual(), func(s flood.Share) bool { return s.Wait == 0 && !s.Bare && !s.Held && s.Delay == 0 }
@@ -44,8 +45,8 @@ func TestAnOrdinaryDay(t *testing.T) {
 	})
 }
 
-// Over the site's limit leads are held. A part of it is kept for those who have
-// sent few, the more of it the fewer.
+// Leads over the site's limit are held. A part of the limit is reserved for senders of
+// few leads: the fewer they have sent, the more of it.
 func TestOverTheSitesLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, sent := usual(), 0
@@ -78,8 +79,8 @@ func TestOverTheSitesLimit(t *testing.T) {
 	})
 }
 
-// What is not kept, or was before, costs the site nothing, and what is set apart
-// anyway no turn; the sender is charged for all.
+// A lead that was not kept, or had been before, costs the site nothing. A lead that is
+// quarantined anyway does not wait at the courier. The sender is charged for all.
 func TestWhatIsGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := usual()
@@ -87,7 +88,7 @@ func TestWhatIsGivenBack(t *testing.T) {
 			l := one(number(i*65536), i)
 			l.Property = "EB-1"
 			g.GiveBack(g.Take(l))
-			l.Apart = true
+			l.Quarantined = true
 			g.Take(l)
 		}
 		for i := range 300 {
@@ -97,8 +98,8 @@ func TestWhatIsGivenBack(t *testing.T) {
 	})
 }
 
-// A sender has 300 leads at once, and then 20 an hour, however he spreads them;
-// so has a property, but for those of new senders.
+// A sender has 300 leads at once and then 20 an hour, however they are spread. So has a
+// property, except for the leads of new senders.
 func TestWhatASenderAndAPropertyGet(t *testing.T) {
 	const hours = 24
 	sent := func(change func(i int, l *flood.Lead)) (first, all int) {
@@ -139,9 +140,8 @@ func TestWhatASenderAndAPropertyGet(t *testing.T) {
 	}
 }
 
-// While the courier has enough to do, those who have sent many wait for their
-// turn, and nobody who has not; also when the flood is spread over the sites of
-// one credential.
+// While the courier has enough to do, leads of senders of many are delayed, and no
+// others, even if the flood is spread over the sites of one credential.
 func TestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := usual()
@@ -167,14 +167,14 @@ func TestTurns(t *testing.T) {
 	})
 }
 
-// No turn is later than an hour from now: who would wait longer is held.
+// No lead is delayed by more than an hour. One that would be is held.
 func TestALateTurnIsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lanes := map[string]string{}
 		for i := range 100 {
 			lanes[fmt.Sprint("site", i)] = "key"
 		}
-		g := flood.New(flood.Options{Address: sixty, Site: flood.Limit{N: 300, Per: time.Minute}, Pace: 5, Lanes: lanes})
+		g := flood.New(flood.Options{Address: sixty, Site: flood.Limit{N: 300, Per: time.Minute}, Pace: 5, Credentials: lanes})
 		var longest time.Duration
 		held := 0
 		for i := range 30_000 {
@@ -196,9 +196,9 @@ func TestALateTurnIsNone(t *testing.T) {
 	})
 }
 
-// A day of a flood that the limits of addresses let in, each lead as large as a
-// body may be: it takes less than 2 GB, the site is told when to come again, and
-// at the end of the day new visitors are still taken.
+// A day of a flood that the limits on addresses let in, with leads as large as a body
+// may be, takes less than 2 GB. Its senders are told when to come again, and at the end
+// of the day new visitors are still let in.
 func TestADayOfBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const each, large, bare, most = 400 * time.Millisecond, 60_000, 5_500, 2_000_000_000
@@ -228,7 +228,7 @@ func TestADayOfBytes(t *testing.T) {
 	})
 }
 
-// Who is told when to come again is let in then.
+// A sender that comes again when it was told to is let in.
 func TestTheWaitForBytesIsHonest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := usual()
@@ -246,13 +246,13 @@ func TestTheWaitForBytesIsHonest(t *testing.T) {
 }
 
 func TestLimitsThatAreOff(t *testing.T) {
-	g := flood.New(flood.Options{Pace: 5, Lanes: map[string]string{"casas": "key"}})
+	g := flood.New(flood.Options{Pace: 5, Credentials: map[string]string{"casas": "key"}})
 	for i := range 5000 {
 		l := one(number(1), i)
 		l.Property = "EB-1"
 		require.Equal(t, flood.Share{}, public(g.Take(l)))
 	}
-	g = flood.New(flood.Options{Pace: 5, Site: flood.Limit{N: 300, Per: time.Hour}, Lanes: map[string]string{"casas": "key"}})
+	g = flood.New(flood.Options{Pace: 5, Site: flood.Limit{N: 300, Per: time.Hour}, Credentials: map[string]string{"casas": "key"}})
 	held := 0
 	for i := range 400 {
 		if g.Take(one(number(1), i)).Held {
@@ -266,7 +266,8 @@ func public(s flood.Share) flood.Share {
 	return flood.Share{Wait: s.Wait, Bare: s.Bare, Held: s.Held, Over: s.Over, Delay: s.Delay}
 }
 
-// Hundreds of thousands of senders, e-mails and properties cost a bounded memory.
+// Hundreds of thousands of senders, e-mail addresses and properties take bounded
+// memory.
 func TestManyLeads(t *testing.T) {
 	const leads, mostBytes = 300_000, 16 << 20
 	g := usual()

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// deliveryID is the id that a webhook sender gave to a delivery, and gives it
-// again when it tries again, with the name of its header. It is "" when there is
-// none, and for browsers, which have none to give.
+// deliveryID returns the id that a webhook sender gave to a delivery, with the name
+// of its header. The sender gives the same id when it tries again. deliveryID
+// returns "" if there is none, and for browsers, which have none to give.
 func deliveryID(h http.Header) string {
 	if len(h["Origin"]) > 0 || len(h["Sec-Fetch-Mode"]) > 0 {
 		return ""
@@ -25,14 +25,14 @@ func deliveryID(h http.Header) string {
 	return found
 }
 
-// deliveryRank is 0 for a header that names no delivery. Of the others the
-// lowest counts: a sender's own before that of a service which passes it on.
+// deliveryRank returns 0 for a header that does not name a delivery. Of the others
+// the lowest counts: a sender's own comes before that of a service in between.
 //
-// What changes with each try is none: Box-Delivery-Id
-// (https://developer.box.com/guides/webhooks/v2). Nor is what names the
-// subscription: X-Claap-Webhook-Id (https://docs.claap.io/api-reference/webhooks).
-// X-Request-Id comes last: some senders keep it, and what a proxy makes anew for
-// each request does no harm, as an id counts with the same content only.
+// A header that changes with each try is none, such as Box-Delivery-Id
+// (https://developer.box.com/guides/webhooks/v2). Nor is one that names the
+// subscription, such as X-Claap-Webhook-Id (https://docs.claap.io/api-reference/webhooks).
+// X-Request-Id comes last. Some senders repeat it. If a proxy makes a new one for
+// each request, that does no harm, because an id counts only with the same content.
 func deliveryRank(name string) int {
 	switch name {
 	case "Webhook-Id": // https://www.standardwebhooks.com, https://github.com/huggingface/hub-docs/pull/2749
@@ -43,7 +43,7 @@ func deliveryRank(name string) int {
 		return 3
 	case "X-Shopify-Webhook-Id": // comes beside X-Shopify-Event-Id
 		return 5
-	case "X-Hookdeck-Eventid": // passes others on: https://trigger.dev/docs/webhooks/providers/hookdeck
+	case "X-Hookdeck-Eventid": // a service in between: https://trigger.dev/docs/webhooks/providers/hookdeck
 		return 6
 	case "X-Request-Id":
 		return 7
@@ -54,7 +54,8 @@ func deliveryRank(name string) int {
 	return 0
 }
 
-// isDelivery knows how senders call it that have a header of their own:
+// isDelivery reports whether the header is of the kind that senders with a header
+// of their own use:
 // X-WC-Webhook-Delivery-ID (https://github.com/woocommerce/woocommerce-rest-api-docs),
 // X-DSGo-Delivery (https://github.com/jnealey-godaddy/designsetgo/wiki/Api-Form-Webhooks),
 // X-Chatwoot-Delivery, X-GitHub-Delivery,

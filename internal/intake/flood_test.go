@@ -71,7 +71,7 @@ func TestWhatBecomesOfALeadInAFlood(t *testing.T) {
 				tt.is(t, d.one(t))
 				require.Equal(t, netip.MustParseAddr("198.51.100.7"), g.seen[0].From)
 				require.Greater(t, g.seen[0].Bytes, g.seen[0].Bare)
-				require.False(t, g.seen[0].Apart)
+				require.False(t, g.seen[0].Quarantined)
 			})
 		})
 	}
@@ -87,7 +87,7 @@ func TestWhatCostsTheSiteNothing(t *testing.T) {
 	require.Empty(t, g.seen)
 
 	require.Equal(t, 202, d.submit(asked("_gotcha", "x")))
-	require.True(t, g.seen[0].Apart)
+	require.True(t, g.seen[0].Quarantined)
 	require.Equal(t, 202, d.submit(asked()))
 	require.Empty(t, g.back)
 	d.shelf.again = true

@@ -211,7 +211,7 @@ func TestAnswers(t *testing.T) {
 		"an origin that is not allowed": {
 			headers: []string{"Origin", "https://evil.mx"}, status: 403, code: "origin_not_allowed",
 		},
-		"A21 an unknown site":      {path: "/f/nobody", status: 404, code: "unknown_site"},
+		"an unknown site":          {path: "/f/nobody", status: 404, code: "unknown_site"},
 		"an unknown site's thanks": {method: "GET", path: "/f/nobody/thanks?folio=1", status: 404, code: "unknown_site"},
 		"an unknown site's form":   {method: "GET", path: "/f/nobody", status: 404, code: "unknown_site"},
 		"no page below a site":     {path: "/f/casas/more", status: 404, code: "not_found"},
@@ -375,7 +375,7 @@ func TestAVisitorWhoLeavesStillHasHisInquiryKept(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(10*time.Second), deadline, 5*time.Second)
 }
 
-func TestAllowNamesTheMethods(t *testing.T) { // A16
+func TestAllowNamesTheMethods(t *testing.T) {
 	d := newRelay(t)
 	for _, method := range []string{"PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "FOO", "post", "PROPFIND"} {
 		for path, allow := range map[string]string{

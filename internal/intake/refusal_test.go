@@ -50,7 +50,6 @@ func TestWrongFieldsHaveTheFormsNames(t *testing.T) {
 	}
 }
 
-// Row C5 of the fault list: never blocked.
 func TestAMistypedAddressIsKeptWithAHint(t *testing.T) {
 	for email, hint := range map[string]string{
 		"ana@gmial.com": "¿Quisiste decir ana@gmail.com?", " ana@HOTMIAL.com ": "¿Quisiste decir ana@hotmail.com?", "ana@gmail.com": "", "": "",

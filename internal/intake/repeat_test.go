@@ -77,16 +77,16 @@ func TestARepeatGetsTheSameAnswer(t *testing.T) {
 		leads                 int
 		replayed              string // what the second answer's header says
 	}{
-		"D1 the same key and body":                     {wholeJSON, wholeJSON, []string{key, "k"}, []string{key, "k"}, 202, 1, "true"},
-		"D1 the key in a field":                        {withID(wholeJSON, "k"), withID(wholeJSON, "k"), nil, nil, 202, 1, "true"},
+		"the same key and body":                        {wholeJSON, wholeJSON, []string{key, "k"}, []string{key, "k"}, 202, 1, "true"},
+		"the key in a field":                           {withID(wholeJSON, "k"), withID(wholeJSON, "k"), nil, nil, 202, 1, "true"},
 		"the key in a field, then in a header":         {withID(wholeJSON, "k"), wholeJSON, nil, []string{key, "k"}, 202, 1, ""},
 		"a header counts more than a field":            {withID(wholeJSON, "k"), withID(changed, "k"), nil, []string{key, "l"}, 202, 2, ""},
-		"D2 the same key, another body":                {wholeJSON, changed, []string{key, "k"}, []string{key, "k"}, 422, 1, ""},
-		"D2 the same in another order":                 {wholeJSON, other, []string{key, "k"}, []string{key, "k"}, 202, 1, "true"},
-		"D9 a double click":                            {wholeJSON, wholeJSON, nil, nil, 202, 1, ""},
-		"D9 the same, typed another way":               {wholeJSON, other, nil, nil, 202, 1, ""},
-		"D10 another message":                          {wholeJSON, changed, nil, nil, 202, 2, ""},
-		"D10 another property":                         {wholeJSON, strings.Replace(wholeJSON, "1234", "1235", 1), nil, nil, 202, 2, ""},
+		"the same key, another body":                   {wholeJSON, changed, []string{key, "k"}, []string{key, "k"}, 422, 1, ""},
+		"the same in another order":                    {wholeJSON, other, []string{key, "k"}, []string{key, "k"}, 202, 1, "true"},
+		"a double click":                               {wholeJSON, wholeJSON, nil, nil, 202, 1, ""},
+		"the same, typed another way":                  {wholeJSON, other, nil, nil, 202, 1, ""},
+		"another message":                              {wholeJSON, changed, nil, nil, 202, 2, ""},
+		"another property":                             {wholeJSON, strings.Replace(wholeJSON, "1234", "1235", 1), nil, nil, 202, 2, ""},
 		"another person":                               {wholeJSON, strings.Replace(wholeJSON, "ana@", "eva@", 1), nil, nil, 202, 2, ""},
 		"a name that was put right":                    {wholeJSON, strings.Replace(wholeJSON, `"Ana"`, `"Ana Luz"`, 1), nil, nil, 202, 2, ""},
 		"another person with the same hidden id":       {withID(wholeJSON, "k"), withID(another, "k"), nil, nil, 202, 2, ""},
@@ -101,10 +101,10 @@ func TestARepeatGetsTheSameAnswer(t *testing.T) {
 		"a delivery id beside a hidden id":             {withID(wholeJSON, "k"), withID(changed, "k"), []string{"webhook-id", "1"}, []string{"webhook-id", "2"}, 202, 2, ""},
 		"a proxy's request id":                         {wholeJSON, changed, []string{"X-Request-Id", "k"}, []string{"X-Request-Id", "k"}, 202, 2, ""},
 		"a blank key is none":                          {wholeJSON, changed, []string{key, ""}, []string{key, ""}, 202, 2, ""},
-		"E9 the same after hours offline":              {written(nine, "k", wholeJSON), written(nine, "k", wholeJSON), nil, nil, 202, 1, "true"},
-		"E9 with the time of another try":              {written(nine, "k", wholeJSON), written(ten, "k", wholeJSON), nil, nil, 202, 1, "true"},
-		"E9 an edit under the same key":                {written(nine, "k", wholeJSON), written(ten, "k", changed), nil, nil, 202, 2, ""},
-		"E9 an edit under a key of its own":            {written(nine, "k", wholeJSON), written(ten, "l", changed), nil, nil, 202, 2, ""},
+		"the same after hours offline":                 {written(nine, "k", wholeJSON), written(nine, "k", wholeJSON), nil, nil, 202, 1, "true"},
+		"with the time of another try":                 {written(nine, "k", wholeJSON), written(ten, "k", wholeJSON), nil, nil, 202, 1, "true"},
+		"an edit under the same key":                   {written(nine, "k", wholeJSON), written(ten, "k", changed), nil, nil, 202, 2, ""},
+		"an edit under a key of its own":               {written(nine, "k", wholeJSON), written(ten, "l", changed), nil, nil, 202, 2, ""},
 		"a key of any length and letters works":        {wholeJSON, wholeJSON, []string{key, strings.Repeat("ñ\"\\", 1000)}, []string{key, strings.Repeat("ñ\"\\", 1000)}, 202, 1, "true"},
 	}
 	for name, tt := range tests {
@@ -127,7 +127,7 @@ func TestARepeatGetsTheSameAnswer(t *testing.T) {
 	}
 }
 
-func TestAKeyBelongsToItsSite(t *testing.T) { // D6
+func TestAKeyBelongsToItsSite(t *testing.T) {
 	c := newCounter(t, atOnce)
 	for _, path := range []string{"/f/casas", "/f/homes"} {
 		require.Equal(t, 202, c.post(path, jsonType, wholeJSON, "Idempotency-Key", "k").Code)
@@ -139,7 +139,7 @@ func TestAKeyBelongsToItsSite(t *testing.T) { // D6
 	require.Equal(t, 3, c.leads(t))
 }
 
-// D7: a day later the key is anybody's again, but the words still count.
+// A day later the key is anybody's again, but the words still count.
 func TestAKeyCountsForADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCounter(t, atOnce)
@@ -176,7 +176,7 @@ func TestAKeyIsFreeUntilSomethingIsKept(t *testing.T) {
 	require.Equal(t, 1, c.leads(t))
 }
 
-func TestManyAtOnceWithOneKeyAreOneLead(t *testing.T) { // D3
+func TestManyAtOnceWithOneKeyAreOneLead(t *testing.T) {
 	c := newCounter(t, atOnce)
 	const visitors = 500
 	answers := make([]*httptest.ResponseRecorder, visitors)

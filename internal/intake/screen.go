@@ -2,111 +2,188 @@ package intake
 
 import (
 	"context"
-	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"leadrelay/internal/flood"
 	"leadrelay/internal/intake/body"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/locale"
+	"leadrelay/internal/problem"
 	"leadrelay/internal/spam"
 )
 
-// Captcha is a site's: the field that its token comes in, and who knows whether
-// it is good. An error means that nobody could say.
+const (
+	// mailCheckDelay is how long a lead is delayed while its mail domain is looked
+	// up. DNS answers within this time, or not at all.
+	mailCheckDelay = 10 * time.Second
+	// correctionDelay is how long a lead with a mistyped address is delayed. Its
+	// visitor has been asked, and may correct it.
+	correctionDelay = time.Minute
+)
+
+// Captcha is the captcha of a site: the field that holds its token, and a function
+// that tells whether the token is refused. The function returns an error if nobody
+// could tell.
 type Captcha struct {
 	Field   string
 	Refuses func(ctx context.Context, token string) (bool, error)
 }
 
-// mailMoment is how long a lead is held whose mail domain is asked about: DNS
-// answers within it, or not at all.
-const mailMoment = 10 * time.Second
+// Gate protects a site's visitors from floods: see [flood.Gate].
+type Gate interface {
+	Wait(from netip.Addr) time.Duration
+	Busy(from netip.Addr) bool
+	Take(l flood.Lead) flood.Share
+	GiveBack(s flood.Share)
+}
 
-// screen sets a lead apart that looks like spam. Its sender gets the answer that
-// anybody gets, and the operator the reasons. It comes last before the lead is
-// kept: a captcha is good once, and what is wrong with the fields has been said.
-// It returns the reasons why the lead is to be set apart if its mail domain takes
-// no mail, which takes a moment to find out; none when that decides nothing.
-func (d *door) screen(r *http.Request, v *visit, l *lead.Lead) (ifNoMail string) {
-	if v.desk.SpamThreshold == 0 {
+// checkSpam quarantines a lead that looks like spam. Its sender gets the same
+// answer as everyone else, and the operator the reasons. This is the last check
+// before the lead is kept, because a captcha's token can be used only once.
+//
+// If the lead is spam only if its mail domain takes no mail, checkSpam delays the
+// lead and returns the reasons. Otherwise it returns "".
+func (h *handler) checkSpam(r *request, l *lead.Lead) (noMailReason string) {
+	threshold := r.site.SpamThreshold
+	if threshold == 0 {
 		return ""
 	}
-	refused := d.refusesCaptcha(r, v)
+	captchaRefused := h.isCaptchaRefused(r)
 	verdict := spam.Judge(spam.Submission{
-		Inquiry: l.Inquiry, Traps: v.draft.Traps, Filled: d.clock.since(v.draft.Shown, l.ReceivedAt),
-		Repeats: d.echoes.Seen(l.Site, l.Message, sender(v, l), l.ReceivedAt), Busy: d.isBusy(v), CaptchaRefused: refused, Hosts: v.desk.hosts,
+		Inquiry: l.Inquiry, Traps: r.draft.Traps, Filled: h.stamps.elapsed(r.draft.Shown, l.ReceivedAt),
+		Repeats: h.repeats.Count(l.Site, l.Message, spamSender(r, l), l.ReceivedAt), Busy: h.opt.Flood != nil && h.opt.Flood.Busy(r.client),
+		CaptchaRefused: captchaRefused, Hosts: r.site.hosts,
 	})
 	if verdict.Score <= 0 {
 		return ""
 	}
-	note(r, func(c zerolog.Context) zerolog.Context { return c.Int("spam", verdict.Score) })
-	if verdict.Score >= v.desk.SpamThreshold {
+	r.log(func(c zerolog.Context) zerolog.Context { return c.Int("spam", verdict.Score) })
+	if verdict.Score >= threshold {
 		l.Quarantine(strings.Join(verdict.Reasons, ", "))
 		return ""
 	}
-	return d.hold(l, verdict.NoMail(), v.desk.SpamThreshold)
+	noMail := verdict.NoMail()
+	if h.opt.AskMail == nil || noMail.Score < threshold || !spam.MailInDoubt(l.Email) {
+		return ""
+	}
+	l.Hold(l.ReceivedAt.Add(mailCheckDelay))
+	return strings.Join(noMail.Reasons, ", ")
 }
 
-// sender is who posts, as far as a text that keeps coming is concerned.
-func sender(v *visit, l *lead.Lead) spam.Sender {
-	from := spam.Sender{Mail: strings.ToLower(l.Email)}
-	addr, bits := v.from.Unmap(), 24
+// isCaptchaRefused reports whether the token of the site's captcha is missing or
+// wrong. If the captcha's verifier cannot tell, it returns false.
+func (h *handler) isCaptchaRefused(r *request) bool {
+	captcha, ok := h.opt.Captchas[r.site.ID]
+	if !ok {
+		return false
+	}
+	token := ""
+	for _, p := range r.posted {
+		if strings.EqualFold(p.Name, captcha.Field) && p.Kind == body.Text {
+			token = p.Value
+		}
+	}
+	refused, err := captcha.Refuses(context.WithoutCancel(r.Context()), token)
+	if err != nil {
+		zerolog.Ctx(r.Context()).Error().Str("site", r.site.ID).Err(err).Msg("captcha not verified")
+	}
+	return refused
+}
+
+// spamSender returns who posts, for counting the senders of a text.
+func spamSender(r *request, l *lead.Lead) spam.Sender {
+	from := spam.Sender{Email: strings.ToLower(l.Email)}
+	addr, bits := r.client.Unmap(), 24
 	if addr.Is6() {
 		bits = 48
 	}
 	if p, err := addr.Prefix(bits); err == nil && p.IsValid() {
-		from.Net = p.String()
+		from.Network = p.String()
 	}
 	return from
 }
 
-// samples are the texts that the widget and our form come with.
-func samples() (all []string) {
+// sampleTexts are the messages that the widget and our form suggest.
+func sampleTexts() (all []string) {
 	for _, lang := range []locale.Lang{locale.ES, locale.EN} {
 		all = append(all, locale.Text(lang, "form.message.sample"))
 	}
 	return all
 }
 
-// hold lets a lead wait for a moment that its mail domain alone can set apart.
-func (d *door) hold(l *lead.Lead, noMail spam.Verdict, threshold int) (ifNoMail string) {
-	if d.opt.AskMail == nil || noMail.Score < threshold || !spam.MailInDoubt(l.Email) {
-		return ""
+// takeShare gives a lead its share of what the site may have. It is called for a
+// valid inquiry only, so that rubbish costs its sender and not the site. Most leads
+// go on unchanged. The others are delayed, or quarantined until a person looks at
+// them, or lose everything but our five fields.
+func (h *handler) takeShare(r *request, l *lead.Lead) (flood.Share, error) {
+	if h.opt.Flood == nil {
+		return flood.Share{}, nil
 	}
-	l.Hold(l.ReceivedAt.Add(mailMoment))
-	return strings.Join(noMail.Reasons, ", ")
+	bare, all := textSizes(&l.Inquiry)
+	s := h.opt.Flood.Take(flood.Lead{
+		From: r.client, Site: l.Site, Property: l.PropertyID, Email: l.Email, Bytes: all, Bare: bare, Quarantined: l.State != lead.Queued,
+	})
+	if s.Wait > 0 {
+		r.site.logFlood(r, "too many bytes of one day: inquiries are refused")
+		return s, problem.NewTooMany(s.Wait)
+	}
+	if s.Bare {
+		l.Context, l.Extra = nil, nil
+		r.site.logFlood(r, "many bytes of one day: of inquiries only property, name, e-mail, phone and message are kept")
+	}
+	switch {
+	case s.Held:
+		l.Quarantine(lead.ReasonFlood)
+		r.site.logFlood(r, "more inquiries than one "+s.Over+" gets: they are kept, and held for a person to look at")
+	case s.Delay > 0:
+		delay(l, s.Delay)
+	}
+	if s.Held || s.Bare || s.Delay > 0 {
+		r.log(func(c zerolog.Context) zerolog.Context {
+			return c.Bool("held", s.Held).Bool("bare", s.Bare).Dur("turn", s.Delay)
+		})
+	}
+	return s, nil
 }
 
-// refusesCaptcha asks about the token that a site wants with its forms. One that
-// nobody could judge is no sign of anything.
-func (d *door) refusesCaptcha(r *http.Request, v *visit) bool {
-	c, ok := d.opt.Captchas[v.desk.ID]
-	if !ok {
-		return false
+// returnShare takes back what a lead has cost its site, because it was not kept
+// now.
+func (h *handler) returnShare(s flood.Share) {
+	if h.opt.Flood != nil {
+		h.opt.Flood.GiveBack(s)
 	}
-	token := ""
-	for _, p := range v.posted {
-		if strings.EqualFold(p.Name, c.Field) && p.Kind == body.Text {
-			token = p.Value
-		}
-	}
-	refused, err := c.Refuses(context.WithoutCancel(r.Context()), token)
-	if err != nil {
-		zerolog.Ctx(r.Context()).Error().Str("site", v.desk.ID).Err(err).Msg("captcha not verified")
-	}
-	return refused
 }
 
-// ownHosts are the site's own, to which a message may well link.
-func (k *desk) ownHosts() []string {
-	var hosts []string
-	for _, origin := range k.Origins.List() {
-		_, host, _ := strings.Cut(origin, "://")
-		host, _, _ = strings.Cut(strings.TrimPrefix(host, "*."), ":")
-		hosts = append(hosts, host)
+// textSizes returns how many bytes the texts of an inquiry take: those of our own
+// five fields, and all of them.
+func textSizes(q *lead.Inquiry) (bare, all int) {
+	const quotes = 6 // around a name and its value
+	bare = len(q.PropertyID) + len(q.Name) + len(q.Email) + len(q.Phone) + len(q.Message)
+	all = bare
+	for name, value := range q.Context {
+		all += len(name) + len(value) + quotes
 	}
-	return hosts
+	for _, p := range q.Extra {
+		all += len(p.Name) + len(p.Value) + 4*quotes
+	}
+	return bare, all
+}
+
+// delayIfMistyped delays a lead whose e-mail address looks mistyped. The lead is
+// kept as it is: the page asks the visitor, and turns nobody away.
+func (r *request) delayIfMistyped(l *lead.Lead) {
+	if r.meant = l.MeantEmail(); r.meant != "" && l.State == lead.Queued {
+		delay(l, correctionDelay)
+	}
+}
+
+// delay makes the lead due no sooner than the given time after it came.
+func delay(l *lead.Lead, d time.Duration) {
+	if until := l.ReceivedAt.Add(d); until.After(l.DueAt) {
+		l.Hold(until)
+	}
 }

@@ -56,7 +56,7 @@ func TestSpamIsSetApartAndAnsweredLikeAnyOther(t *testing.T) {
 		reason string // empty: it goes on its way
 	}{
 		"a person":                                {asked(), ""},
-		"C15 a honeypot":                          {asked("_gotcha", "x"), "honeypot"},
+		"a honeypot":                              {asked("_gotcha", "x"), "honeypot"},
 		"another one":                             {asked("bot-field", "http://x"), "honeypot"},
 		"one within another field":                {asked("fields[_honey]", "x"), "honeypot"},
 		"one that a password manager filled in":   {asked("_honey", "ana@ejemplo.mx"), ""},
@@ -121,7 +121,7 @@ func TestTheTimeThatAFormTakes(t *testing.T) {
 		stamp func(string) string // what becomes of the form's time
 		want  lead.State
 	}{
-		"C15 in 200 ms":            {200 * time.Millisecond, nil, lead.Quarantined},
+		"in 200 ms":                {200 * time.Millisecond, nil, lead.Quarantined},
 		"as a person":              {8 * time.Second, nil, lead.Queued},
 		"in a tab of yesterday":    {25 * time.Hour, nil, lead.Queued},
 		"without a time":           {0, func(string) string { return "" }, lead.Queued},
@@ -147,7 +147,7 @@ func TestTheTimeThatAFormTakes(t *testing.T) {
 	}
 }
 
-// E9: the page was open for hours, and the inquiry waited in it until there was
+// The page was open for hours, and the inquiry waited in it until there was
 // a network again. It is one post, kept with the time that the page tells.
 func TestAnInquiryThatWasWrittenOffline(t *testing.T) {
 	const written = "client_submitted_at"

@@ -74,35 +74,35 @@ func TestRawRequests(t *testing.T) {
 		status  string
 		kept    int
 	}{
-		"a form":                              {plain(length(len(wholeForm)), wholeForm), "303", 1},
-		"in chunks":                           {plain("Transfer-Encoding: chunked\r\n", chunk(wholeForm[:20])+chunk(wholeForm[20:])+"0\r\n\r\n"), "303", 1},
-		"A12 chunks over the limit":           {plain("Transfer-Encoding: chunked\r\n", strings.Repeat(chunk(strings.Repeat("a", 1000)), 70)+"0\r\n\r\n"), "413", 0},
-		"A12 a length over the limit":         {plain(length(10<<20), ""), "413", 0},
-		"A15 a length over the limit, asking": {plain(length(10<<20)+"Expect: 100-continue\r\n", ""), "413", 0},
-		"a wrong type, asking":                {head("POST", "/f/casas", "Content-Type: text/xml\r\nExpect: 100-continue\r\n"+length(10)), "415", 0},
-		"a wrong origin, asking":              {plain("Origin: https://evil.mx\r\nExpect: 100-continue\r\n"+length(10), ""), "403", 0},
-		"a broken chunk":                      {plain("Transfer-Encoding: chunked\r\n", "zz\r\n"+wholeForm), "400", 0},
-		"a length and chunks":                 {plain(length(4)+"Transfer-Encoding: chunked\r\n", chunk(wholeForm)+"0\r\n\r\n"), "", -1},
-		"two lengths":                         {plain(length(4)+length(5), wholeForm), "400", 0},
-		"a length below zero":                 {plain("Content-Length: -1\r\n", wholeForm), "400", 0},
-		"A25 a method in small letters":       {head("post", "/f/casas", ""), "405", 0},
-		"A16 a method of nobody's":            {head("FOO", "/f/casas", ""), "405", 0},
-		"A16 TRACE":                           {head("TRACE", "/f/casas", "X-Canary: canary\r\n"), "405", 0},
-		"A16 CONNECT":                         {head("CONNECT", "/f/casas", ""), "405", 0},
-		"A25 the whole address as the target": {"POST http://relay.mx/f/casas HTTP/1.1\r\nHost: relay.mx\r\nConnection: close\r\nContent-Type: " + formType + "\r\n" + length(len(wholeForm)) + "\r\n" + wholeForm, "303", 1},
-		"A25 HTTP/1.0":                        {"POST /f/casas HTTP/1.0\r\nContent-Type: " + formType + "\r\n" + length(len(wholeForm)) + "\r\n" + wholeForm, "303", 1},
-		"HTTP/1.0 that wants JSON":            {"POST /f/casas HTTP/1.0\r\nAccept: application/json\r\nContent-Type: " + formType + "\r\n" + length(len(wholeForm)) + "\r\n" + wholeForm, "202", 1},
-		"A25 HTTP/3.0":                        {"POST /f/casas HTTP/3.0\r\n\r\n", "505", 0},
-		"OPTIONS for the whole server":        {head("OPTIONS", "*", ""), "200", 0},
-		"an escaped path":                     {head("GET", "/f/c%61sas", ""), "200", 0},
-		"an escaped slash":                    {head("GET", "/f/casas%2Fthanks", ""), "200", 0},
-		"a path that climbs":                  {head("GET", "/f/x/../casas", ""), "404", 0},
-		"a path that climbs further":          {head("GET", "/f/../../etc/passwd", ""), "404", 0},
-		"a double slash":                      {head("GET", "//f/casas", ""), "404", 0},
-		"a NUL in the path":                   {head("GET", "/f/casas%00", ""), "404", 0},
-		"line ends in the path":               {head("GET", "/f/casas%0d%0aX-Canary:%20canary", ""), "404", 0},
-		"line ends in a header":               {plain("Origin: https://casas.mx\n X-Canary: canary\r\n"+length(len(wholeForm)), wholeForm), "403", 0},
-		"a body that is cut off, in bytes":    {plain("Transfer-Encoding: chunked\r\n", "ffff\r\nname"), "", 0},
+		"a form":                           {plain(length(len(wholeForm)), wholeForm), "303", 1},
+		"in chunks":                        {plain("Transfer-Encoding: chunked\r\n", chunk(wholeForm[:20])+chunk(wholeForm[20:])+"0\r\n\r\n"), "303", 1},
+		"chunks over the limit":            {plain("Transfer-Encoding: chunked\r\n", strings.Repeat(chunk(strings.Repeat("a", 1000)), 70)+"0\r\n\r\n"), "413", 0},
+		"a length over the limit":          {plain(length(10<<20), ""), "413", 0},
+		"a length over the limit, asking":  {plain(length(10<<20)+"Expect: 100-continue\r\n", ""), "413", 0},
+		"a wrong type, asking":             {head("POST", "/f/casas", "Content-Type: text/xml\r\nExpect: 100-continue\r\n"+length(10)), "415", 0},
+		"a wrong origin, asking":           {plain("Origin: https://evil.mx\r\nExpect: 100-continue\r\n"+length(10), ""), "403", 0},
+		"a broken chunk":                   {plain("Transfer-Encoding: chunked\r\n", "zz\r\n"+wholeForm), "400", 0},
+		"a length and chunks":              {plain(length(4)+"Transfer-Encoding: chunked\r\n", chunk(wholeForm)+"0\r\n\r\n"), "", -1},
+		"two lengths":                      {plain(length(4)+length(5), wholeForm), "400", 0},
+		"a length below zero":              {plain("Content-Length: -1\r\n", wholeForm), "400", 0},
+		"a method in small letters":        {head("post", "/f/casas", ""), "405", 0},
+		"a method of nobody's":             {head("FOO", "/f/casas", ""), "405", 0},
+		"TRACE":                            {head("TRACE", "/f/casas", "X-Canary: canary\r\n"), "405", 0},
+		"CONNECT":                          {head("CONNECT", "/f/casas", ""), "405", 0},
+		"the whole address as the target":  {"POST http://relay.mx/f/casas HTTP/1.1\r\nHost: relay.mx\r\nConnection: close\r\nContent-Type: " + formType + "\r\n" + length(len(wholeForm)) + "\r\n" + wholeForm, "303", 1},
+		"HTTP/1.0":                         {"POST /f/casas HTTP/1.0\r\nContent-Type: " + formType + "\r\n" + length(len(wholeForm)) + "\r\n" + wholeForm, "303", 1},
+		"HTTP/1.0 that wants JSON":         {"POST /f/casas HTTP/1.0\r\nAccept: application/json\r\nContent-Type: " + formType + "\r\n" + length(len(wholeForm)) + "\r\n" + wholeForm, "202", 1},
+		"HTTP/3.0":                         {"POST /f/casas HTTP/3.0\r\n\r\n", "505", 0},
+		"OPTIONS for the whole server":     {head("OPTIONS", "*", ""), "200", 0},
+		"an escaped path":                  {head("GET", "/f/c%61sas", ""), "200", 0},
+		"an escaped slash":                 {head("GET", "/f/casas%2Fthanks", ""), "200", 0},
+		"a path that climbs":               {head("GET", "/f/x/../casas", ""), "404", 0},
+		"a path that climbs further":       {head("GET", "/f/../../etc/passwd", ""), "404", 0},
+		"a double slash":                   {head("GET", "//f/casas", ""), "404", 0},
+		"a NUL in the path":                {head("GET", "/f/casas%00", ""), "404", 0},
+		"line ends in the path":            {head("GET", "/f/casas%0d%0aX-Canary:%20canary", ""), "404", 0},
+		"line ends in a header":            {plain("Origin: https://casas.mx\n X-Canary: canary\r\n"+length(len(wholeForm)), wholeForm), "403", 0},
+		"a body that is cut off, in bytes": {plain("Transfer-Encoding: chunked\r\n", "ffff\r\nname"), "", 0},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestExpectIsAnsweredWhenTheBodyIsWanted(t *testing.T) {
 	require.Contains(t, string(rest), " 303 ")
 }
 
-// E4: a body that stops coming ends with the server's read deadline, and nothing
+// A body that stops coming ends with the server's read deadline, and nothing
 // is kept of it.
 func TestABodyThatStopsComing(t *testing.T) {
 	d := newRelay(t)
@@ -174,7 +174,7 @@ func TestABodyThatStopsComing(t *testing.T) {
 	require.NotContains(t, d.log.String(), "127.0.0.1")
 }
 
-func TestAnAnswerThatCannotBeWrittenTakesNothingBack(t *testing.T) { // E3
+func TestAnAnswerThatCannotBeWrittenTakesNothingBack(t *testing.T) {
 	d := newRelay(t)
 	r := httptest.NewRequest("POST", "/f/casas", bytes.NewReader([]byte(wholeJSON)))
 	r.Header.Set("Content-Type", jsonType)

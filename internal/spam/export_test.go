@@ -1,13 +1,13 @@
 package spam
 
-// What the tests look at besides the outside.
+// Internals that the tests look at.
 var (
 	Plant        = plant
 	IsDisposable = isDisposable
 	Disposable   = disposable
 )
 
-const MostEchoes = mostEchoes
+const MaxTexts = maxTexts
 
-// Remembered is how many texts there are in both generations.
-func (e *Echoes) Remembered() int { return len(e.young) + len(e.old) }
+// Remembered returns how many texts both generations hold.
+func (c *RepeatCounter) Remembered() int { return c.texts.Len() }

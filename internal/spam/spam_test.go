@@ -199,7 +199,7 @@ func TestModerateSignsAddUp(t *testing.T) {
 	require.Equal(t, spam.Verdict{Score: spam.DefaultThreshold, Reasons: []string{"robot_name", "phone_shape"}}, v)
 }
 
-// B13: what looks like an attack may be what a person writes about, and goes
+// What looks like an attack may be what a person writes about, and goes
 // on as it is.
 func TestATextThatOnlyLooksLikeAnAttackIsNotSetApart(t *testing.T) {
 	for _, text := range []string{

@@ -63,7 +63,7 @@ func Occupy(s *Store) (release func()) {
 type Recent struct{ recent }
 
 // NewRecent returns an empty one.
-func NewRecent() *Recent { return new(Recent) }
+func NewRecent() *Recent { return &Recent{newRecent()} }
 
 // IsNew notes a lead and reports whether it was there before.
 func (r *Recent) IsNew(content lead.Digest, at time.Time) bool {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"time"
 
+	"leadrelay/internal/bounded"
 	"leadrelay/internal/lead"
 )
 
@@ -13,13 +14,14 @@ const maxRecent = 20_000
 
 // recent remembers the leads of the last minutes, to know a repeat by its words.
 // It belongs to the writer and needs no lock. It costs the disk nothing, because
-// after a start it is made from the leads themselves. It has two generations and
-// drops the older one when the younger is full: leads that come faster than
-// thirty a second for ten minutes are no double clicks.
+// after a start it is made from the leads themselves. It is bounded: leads that
+// come faster than thirty a second for ten minutes are no double clicks.
 type recent struct {
-	young, old map[lead.Digest]arrival
-	pending    map[lead.Digest]arrival // of the transaction that is not on disk yet
+	committed bounded.Map[lead.Digest, arrival]
+	pending   map[lead.Digest]arrival // of the transaction that is not on disk yet
 }
+
+func newRecent() recent { return recent{committed: bounded.New[lead.Digest, arrival](maxRecent)} }
 
 type arrival struct {
 	id lead.RemoteID
@@ -28,12 +30,11 @@ type arrival struct {
 
 // find returns the lead with the same words, if it still counts.
 func (r *recent) find(content lead.Digest, now time.Time) (lead.RemoteID, bool) {
-	for _, generation := range []map[lead.Digest]arrival{r.pending, r.young, r.old} {
-		if first, ok := generation[content]; ok && !content.IsZero() {
-			return first.id, now.Sub(time.UnixMilli(first.at)).Abs() <= lead.ContentWindow
-		}
+	first, ok := r.pending[content]
+	if !ok {
+		first, ok = r.committed.Get(content)
 	}
-	return 0, false
+	return first.id, ok && now.Sub(time.UnixMilli(first.at)).Abs() <= lead.ContentWindow
 }
 
 // add remembers a lead of the transaction.
@@ -55,10 +56,7 @@ func (r *recent) begin() {
 // commit makes the leads of the transaction permanent.
 func (r *recent) commit() {
 	for content, a := range r.pending {
-		if r.young == nil || len(r.young) >= maxRecent {
-			r.young, r.old = make(map[lead.Digest]arrival), r.young
-		}
-		r.young[content] = a
+		r.committed.Put(content, a)
 	}
 	clear(r.pending)
 }

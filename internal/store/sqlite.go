@@ -49,7 +49,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{unlock: unlock, search: make(chan struct{}, 1)}
-	s.writer = &writer{dialect: sqliteDialect, path: abs, reserve: newDiskReserve(abs)}
+	s.writer = &writer{dialect: sqliteDialect, path: abs, reserve: newDiskReserve(abs), recent: newRecent()}
 	if err := checkPath(s.writer.reserve.path); err != nil {
 		return nil, errors.Join(err, unlock())
 	}

@@ -76,7 +76,7 @@ func newFlooded(t *testing.T) *flooded {
 		good: map[lead.RemoteID]time.Time{},
 	}
 	gate := flood.New(flood.Options{
-		Address: flood.Limit{N: 60, Per: time.Minute}, Site: flood.Limit{N: 300, Per: time.Minute}, Lanes: map[string]string{site: site}, Pace: pace / 2,
+		Address: flood.Limit{N: 60, Per: time.Minute}, Site: flood.Limit{N: 300, Per: time.Minute}, Credentials: map[string]string{site: site}, Pace: pace / 2,
 	})
 	synctest.Wait() // until the relay lives
 	l := d.alive()

@@ -1,0 +1,232 @@
+// Package intake is the public door: it takes inquiries from web pages, for
+// people (forms, pages) and for programs (JSON), and thanks only once the
+// [Keeper] has the lead on disk. It knows nothing of how leads are stored or
+// delivered, and writes no personal data into a log.
+//
+// A post is read in four files: handler.go has its steps, request.go what is in
+// it, screen.go what becomes of it, and respond.go what it is answered.
+package intake
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/rs/zerolog"
+
+	"leadrelay/internal/lead"
+	"leadrelay/internal/problem"
+	"leadrelay/internal/site"
+	"leadrelay/internal/spam"
+)
+
+const (
+	// keepTimeout bounds the wait for the disk, so that the answer still leaves
+	// within the time that the server gives it.
+	keepTimeout = 10 * time.Second
+	// retryAfterFailure is when a client may try again if nothing could be written.
+	retryAfterFailure = 30 * time.Second
+	// retryAfterInProgress is when a client may try again if a request with the
+	// same key is still running.
+	retryAfterInProgress = time.Second
+
+	formMethods = "GET, HEAD, OPTIONS, POST"
+	pageMethods = "GET, HEAD"
+)
+
+// Keeper puts a lead on disk and gives it its number, or returns the number of the
+// lead that it repeats. It returns once the lead is safe from a power cut. If it
+// returns an error, nothing is acknowledged. The error is [lead.ErrKeyReused] if
+// another lead has the key. Its text goes to the log, so it must not hold personal
+// data.
+type Keeper interface {
+	Keep(ctx context.Context, s lead.Submission) (lead.Kept, error)
+}
+
+// Options are optional parts of the handler.
+type Options struct {
+	// Address is where the door is on the web. If it is empty, the addresses in
+	// answers are made from each request's Host.
+	Address site.Address
+	// Accepted is called for every lead that is kept. It must not block.
+	Accepted func(siteID string)
+	// Released is called for every lead that goes out sooner because it came again.
+	// It must not block.
+	Released func(siteID string)
+	// Flood limits what a sender may post, and decides what becomes of a lead in a
+	// flood. If it is nil, there are no limits.
+	Flood Gate
+	// Client returns the address that a request comes from.
+	Client func(r *http.Request) netip.Addr
+	// Captchas are the captchas of the sites that want one, by site id.
+	Captchas map[string]Captcha
+	// AskMail is called for a kept lead that is spam, for the reason, if its mail
+	// domain takes no mail. The lead is delayed until its DueAt. AskMail must not
+	// block.
+	AskMail func(l lead.Lead, reason string)
+}
+
+// New returns the handler of everything below /f. It answers any other request
+// with a problem, so a router in front can pass on whatever it has no route or
+// method for.
+func New(sites []site.Site, keep Keeper, opt Options) http.Handler {
+	h := &handler{sites: make(map[string]*siteForms, len(sites)), keep: keep, opt: opt, stamps: newStamper(), repeats: spam.NewRepeatCounter(sampleTexts()...)}
+	for _, s := range sites {
+		h.sites[s.ID] = newSiteForms(s, opt.Address)
+	}
+	mux := chi.NewRouter()
+	mux.Use(middleware.StripSlashes) // a form's address may end with one, and a redirect would lose what was posted
+	for _, path := range []string{"/f", "/f/{site}"} {
+		mux.Post(path, h.serve(h.submit))
+		mux.Get(path, h.serve(h.showForm))
+		mux.Head(path, h.serve(h.showForm))
+		mux.Options(path, h.serve(h.preflight))
+	}
+	mux.Get("/", h.serve(h.showRunning))
+	mux.Head("/", h.serve(h.showRunning))
+	mux.Get("/f/{site}/theme.css", h.serve(h.showTheme))
+	mux.Head("/f/{site}/theme.css", h.serve(h.showTheme))
+	mux.Get("/f/{site}/thanks", h.serve(h.showThanks))
+	mux.Head("/f/{site}/thanks", h.serve(h.showThanks))
+	mux.NotFound(h.serve(h.notFound))
+	mux.MethodNotAllowed(h.serve(h.notFound))
+	return mux
+}
+
+type handler struct {
+	sites   map[string]*siteForms
+	keep    Keeper
+	opt     Options
+	running inProgress
+	repeats *spam.RepeatCounter
+	stamps  *stamper
+}
+
+// serve adapts a method. The request is looked at first, so that every answer,
+// including an error, has its CORS headers, form and language.
+func (h *handler) serve(method func(http.ResponseWriter, *request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		req := h.newRequest(w.Header(), r)
+		if err := method(w, req); err != nil {
+			req.writeError(w, err)
+		}
+	}
+}
+
+// submit takes an inquiry. These are the steps: who posts, what is in it, is it
+// complete, is it spam, is it part of a flood; then it is kept and answered.
+func (h *handler) submit(w http.ResponseWriter, r *request) error {
+	if err := h.admit(r); err != nil {
+		return err
+	}
+	if err := r.read(w); err != nil {
+		return err
+	}
+	l, err := r.lead(time.Now())
+	if err != nil {
+		return err
+	}
+	noMailReason := h.checkSpam(r, &l)
+	share, err := h.takeShare(r, &l)
+	if err != nil {
+		return err
+	}
+	r.delayIfMistyped(&l)
+	kept, err := h.store(r.Context(), r.submission(l))
+	if err != nil || (kept.Again && !kept.Sooner) {
+		h.returnShare(share)
+	}
+	if err != nil {
+		return err
+	}
+	if noMailReason != "" && (!kept.Again || kept.Sooner) && l.State == lead.Queued {
+		l.RemoteID = kept.RemoteID
+		h.opt.AskMail(l, noMailReason)
+	}
+	r.log(func(c zerolog.Context) zerolog.Context {
+		if c = c.Int64("remote_id", int64(kept.RemoteID)); kept.Again {
+			c = c.Bool("repeat", true)
+		}
+		return c
+	})
+	return r.writeAccepted(w, kept)
+}
+
+// admit decides who may post, before a byte of the body is read.
+func (h *handler) admit(r *request) error {
+	if r.site == nil {
+		return problem.New(problem.UnknownSite, nil)
+	}
+	if !r.isFromKnownPage() {
+		r.site.logRefusedOrigin(r)
+		return problem.New(problem.OriginNotAllowed, nil)
+	}
+	r.recordPost()
+	if h.opt.Client != nil {
+		r.client = h.opt.Client(r.Request)
+	}
+	if h.opt.Flood == nil {
+		return nil
+	}
+	if wait := h.opt.Flood.Wait(r.client); wait > 0 {
+		return problem.NewTooMany(wait)
+	}
+	return nil
+}
+
+// store keeps the lead even if the client hangs up now. The inquiry is complete,
+// and a visitor who closes the page still wants it delivered.
+func (h *handler) store(ctx context.Context, s lead.Submission) (lead.Kept, error) {
+	end, ok := h.running.begin(s.Key)
+	if !ok {
+		return lead.Kept{}, problem.NewInProgress(retryAfterInProgress)
+	}
+	defer end()
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
+	defer stop()
+	kept, err := h.keep.Keep(ctx, s)
+	switch {
+	case errors.Is(err, lead.ErrKeyReused):
+		return kept, problem.New(problem.KeyReused, err)
+	case err != nil:
+		return kept, problem.NewTryAgain(retryAfterFailure, err)
+	case !kept.Again && h.opt.Accepted != nil:
+		h.opt.Accepted(s.Lead.Site)
+	case kept.Sooner && h.opt.Released != nil:
+		h.opt.Released(s.Lead.Site)
+	}
+	return kept, nil
+}
+
+// notFound answers what has no route: with the allowed methods if there is a page
+// at the path, and with "not found" otherwise.
+func (h *handler) notFound(_ http.ResponseWriter, r *request) error {
+	path := strings.TrimSuffix(r.URL.Path, "/")
+	depth := strings.Count(path, "/")
+	switch {
+	case path == "":
+		return problem.NewMethodNotAllowed(pageMethods)
+	case path != "/f" && !strings.HasPrefix(path, "/f/"):
+		if isPageOfOuterRouter(r.Request) {
+			return problem.NewMethodNotAllowed(pageMethods)
+		}
+	case depth <= 2 && r.site == nil:
+		return problem.New(problem.UnknownSite, nil)
+	case depth <= 2:
+		return problem.NewMethodNotAllowed(formMethods)
+	case depth == 3 && (strings.HasSuffix(path, "/thanks") || strings.HasSuffix(path, "/theme.css")):
+		return problem.NewMethodNotAllowed(pageMethods)
+	}
+	return problem.New(problem.NotFound, nil)
+}
+
+// isPageOfOuterRouter reports whether the router in front has a page at the path.
+func isPageOfOuterRouter(r *http.Request) bool {
+	route := chi.RouteContext(r.Context()).Routes.Find(chi.NewRouteContext(), http.MethodGet, r.URL.Path)
+	return route != "" && route != "/*" // the latter is this handler
+}
