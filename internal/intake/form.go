@@ -35,7 +35,7 @@ func (h *handler) showForm(w http.ResponseWriter, r *request) error {
 	}
 	r.posted = append(r.posted, campaignFields(query)...)
 	r.posted = append(r.posted, body.Field{Name: fields.ShownField, Value: h.stamps.stamp(time.Now())})
-	r.draft = r.site.vocabulary.Read(r.posted)
+	r.draft = r.site.vocabulary.Assign(r.posted)
 	return r.writeForm(w, http.StatusOK, r.checkProperty())
 }
 

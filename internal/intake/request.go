@@ -146,7 +146,7 @@ func (r *request) read(w http.ResponseWriter) error {
 	if err != nil {
 		return bodyProblem(err)
 	}
-	r.posted, r.leftOut, r.draft = posted, leftOut, r.site.vocabulary.Read(posted)
+	r.posted, r.leftOut, r.draft = posted, leftOut, r.site.vocabulary.Assign(posted)
 	r.lang = languageOr(r.draft.Language, r.lang)
 	if r.draft.Next != "" {
 		r.next = r.site.RedirectFrom(r.postingPage(), r.draft.Next)

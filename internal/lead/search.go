@@ -19,9 +19,9 @@ func (l *Lead) Mentions(text string) bool {
 		(strings.Contains(l.RemoteID.String(), n) || strings.Contains(digits(l.Phone), n)) {
 		return true
 	}
-	want := fold(text)
+	want := Fold(text)
 	for _, f := range []Field{PropertyID, Name, Email, Phone, Message} {
-		if strings.Contains(fold(l.Get(f)), want) {
+		if strings.Contains(Fold(l.Get(f)), want) {
 			return true
 		}
 	}
@@ -30,10 +30,11 @@ func (l *Lead) Mentions(text string) bool {
 
 // IsSearchable reports whether anything is left to look for when case and
 // accents are away: every lead mentions a text of accents alone.
-func IsSearchable(text string) bool { return fold(text) != "" }
+func IsSearchable(text string) bool { return Fold(text) != "" }
 
-// fold takes away case and accents: most people search without.
-func fold(s string) string {
+// Fold returns the text without case and accents, for comparing texts that people
+// write with and without them.
+func Fold(s string) string {
 	return strings.ToLower(only(norm.NFD.String(s), func(r rune) bool { return !unicode.Is(unicode.Mn, r) }))
 }
 

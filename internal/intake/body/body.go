@@ -1,7 +1,7 @@
-// Package body reads what a request posts, in whichever form: the fields, in
-// order, as text. It is strict about structure, because two readers of one
-// body must see the same, and lenient about charsets. It keeps nothing on disk
-// and knows nothing of leads.
+// Package body reads the fields that a request posts, in order and as text, whatever
+// the form of the body. It is strict about structure, because two readers of one body
+// must see the same, and lenient about charsets. It writes nothing to disk and knows
+// nothing about leads.
 package body
 
 import (
@@ -16,16 +16,16 @@ import (
 
 const (
 	maxBody = 64 << 10
-	// maxFields is how many fields that are not blank a form may have. Real ones
-	// have some two hundred at most, nearly all of them blank.
+	// maxFields is how many fields a form may have that are not blank. Real forms have
+	// two hundred at most, nearly all of them blank.
 	maxFields = 1000
-	// maxBlank is the number of fields from which blank ones are dropped: they
-	// say nothing, but each costs a look at its name.
+	// maxBlank is the number of fields from which on blank ones are dropped. They say
+	// nothing, but each of them takes time to look up.
 	maxBlank = 2 * maxFields
 )
 
-// What makes a body unreadable. None of the texts holds a piece of the body:
-// they go to the log.
+// Reasons why a body cannot be read. The texts go to the log, so they hold no piece of
+// the body.
 var (
 	errEmptyBody  = errors.New("the body is empty")
 	errCutOff     = errors.New("the body ends early")
@@ -37,7 +37,7 @@ var (
 	errEncoding   = errors.New("the content encoding is not identity")
 )
 
-// Field is one field as it came.
+// Field is one posted field.
 type Field struct {
 	Name, Value string
 	Kind        Kind
@@ -46,20 +46,20 @@ type Field struct {
 // Kind is what a value was before it became text.
 type Kind uint8
 
-// The kinds of a value. A form knows text only.
+// The kinds of a value. A form has only text.
 const (
 	Text   Kind = iota
 	Number      // as it was written
 	Bool
-	Nested // a list, or an object in which nothing is read; the value is its JSON where it lies too deep, and else left out
-	null   // the same as no field
+	Nested // a list, or an object that is not read; the value is its JSON if it lies too deep, and else empty
+	null   // as if there were no field
 )
 
-// Media is what a Content-Type header says.
+// Media is a parsed Content-Type header.
 type Media struct {
 	kind     mediaKind
 	boundary string
-	refused  error // why it is not taken
+	refused  error // why it is not accepted; nil if it is
 }
 
 type mediaKind uint8
@@ -71,15 +71,15 @@ const (
 	multipartBody
 )
 
-// IsJSON reports JSON, also where it calls itself plain text.
+// IsJSON reports whether the body is JSON, even if it is called plain text.
 func (m Media) IsJSON() bool { return m.kind == jsonBody }
 
-// IsForm reports what a plain HTML form sends.
+// IsForm reports whether the body is of a kind that a plain HTML form sends.
 func (m Media) IsForm() bool { return m.kind == urlEncodedBody || m.kind == multipartBody }
 
-// ParseMedia reads a Content-Type header. Whether the type is taken, Read says.
+// ParseMedia parses a Content-Type header. [Read] refuses types that are not accepted.
 func ParseMedia(contentType string) Media {
-	switch contentType { // what nearly all clients send, without the work
+	switch contentType { // the fast path of nearly all clients
 	case "application/json":
 		return Media{kind: jsonBody}
 	case "application/x-www-form-urlencoded":
@@ -104,7 +104,7 @@ func ParseMedia(contentType string) Media {
 	return Media{refused: errMedia}
 }
 
-// Error says why a body is not read. Its text is that of the cause and holds no
+// Error tells why a body cannot be read. Its text is that of the cause, and holds no
 // piece of the body.
 type Error struct {
 	Reason Reason
@@ -126,18 +126,18 @@ type Reason uint8
 // The reasons.
 const (
 	Unreadable        Reason = iota
-	TooLarge                 // the rest is left to net/http, which reads a little more, so that the answer is not lost to a reset, and then closes
-	UnsupportedType          // its Content-Type is none of [AcceptPost], or it holds a file
-	UnsupportedCoding        // its Content-Encoding is not identity
+	TooLarge                 // net/http reads a little more, so that no reset destroys the answer, and then closes
+	UnsupportedType          // the Content-Type is not in [AcceptPost], or the form holds a file
+	UnsupportedCoding        // the Content-Encoding is not identity
 )
 
-// AcceptPost are the types that are read, as the header of that name lists them.
+// AcceptPost lists the accepted types, as in the header of that name.
 const AcceptPost = "application/json, application/x-www-form-urlencoded, multipart/form-data, text/plain"
 
-// Read reads the fields of a request, and counts those that are more than it
-// keeps. Its errors are an [*Error].
+// Read reads the fields of a request. leftOut counts those that are more than it keeps.
+// The error is an [*Error].
 func Read(w http.ResponseWriter, r *http.Request, m Media) (all []Field, leftOut int, err error) {
-	if err := refuseUnread(r, m); err != nil {
+	if err := checkHeaders(r, m); err != nil {
 		return nil, 0, err
 	}
 	body, err := readBody(w, r)
@@ -168,15 +168,15 @@ func (m Media) parse(body []byte) (all []Field, leftOut int, err error) {
 	return all, 0, err
 }
 
-// isObject reports JSON that calls itself a form, as curl -d and jQuery's post
-// send it. No form begins like that.
+// isObject reports whether the body is JSON that is called a form, as curl -d and
+// jQuery's post send it. No form begins like this.
 func isObject(body []byte) bool {
 	body = bytes.TrimSpace(body)
 	return body[0] == '{' && json.Valid(body)
 }
 
-// refuseUnread refuses what the headers alone give away.
-func refuseUnread(r *http.Request, m Media) error {
+// checkHeaders refuses a body because of its headers.
+func checkHeaders(r *http.Request, m Media) error {
 	if r.ContentLength > maxBody {
 		return &Error{TooLarge, nil}
 	}
@@ -190,7 +190,7 @@ func refuseUnread(r *http.Request, m Media) error {
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	const usual = 4 << 10 // who says more gets the room as the bytes come
+	const usual = 4 << 10 // a larger body gets its buffer as the bytes come
 	var body bytes.Buffer
 	if r.ContentLength > 0 {
 		body.Grow(int(min(r.ContentLength, usual)) + bytes.MinRead)
@@ -203,7 +203,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, &Error{Unreadable, errSlow}
 	case err != nil:
-		return nil, &Error{Unreadable, errCutOff} // theirs may name the client's address
+		return nil, &Error{Unreadable, errCutOff} // the original may name the client's address
 	}
 	return body.Bytes(), nil
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A client may announce a large body and send none. A thousand that do so at
-// once must cost what they have sent.
+// A client may announce a large body and send none. A thousand of these at once cost
+// only as much memory as they have sent.
 func TestAnAnnouncedBodyCostsNothingYet(t *testing.T) {
 	const clients, each = 1000, 16 << 10
 	var reading sync.WaitGroup
@@ -24,7 +24,7 @@ func TestAnAnnouncedBodyCostsNothingYet(t *testing.T) {
 		reading.Go(func() { _, _, _ = Read(httptest.NewRecorder(), r, Media{kind: urlEncodedBody}) })
 	}
 	for _, b := range bodies {
-		_, err := b.Write([]byte("a")) // now it is being read
+		_, err := b.Write([]byte("a")) // the read has begun
 		require.NoError(t, err)
 	}
 	grown := heap() - before
@@ -35,7 +35,7 @@ func TestAnAnnouncedBodyCostsNothingYet(t *testing.T) {
 	require.Less(t, grown, int64(clients*each))
 }
 
-// heap is what is in use, without garbage.
+// heap returns the memory in use, without garbage.
 func heap() int64 {
 	var m runtime.MemStats
 	runtime.GC()

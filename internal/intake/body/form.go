@@ -17,12 +17,12 @@ var (
 	errBoundary  = errors.New("the multipart boundary is missing or too long")
 )
 
-// parseURLEncoded reads a form as the servers of pages do: a percent sign
-// without two digits behind it is itself, and so is a semicolon. Forms that are
-// put together by hand have both, and so do the texts of visitors.
+// parseURLEncoded parses a form as web servers do. A percent sign without two digits
+// after it stands for itself, and so does a semicolon. Hand-made forms and texts of
+// visitors have both.
 func parseURLEncoded(body string) ([]Field, error) {
 	all := make([]Field, 0, min(strings.Count(body, "&")+1, maxFields))
-	said := 0
+	filled := 0
 	for pair := range strings.SplitSeq(body, "&") {
 		if pair == "" {
 			continue
@@ -30,11 +30,11 @@ func parseURLEncoded(body string) ([]Field, error) {
 		name, value, _ := strings.Cut(pair, "=")
 		p := Field{Name: toUTF8(unescape(name)), Value: toUTF8(unescape(value))}
 		if strings.TrimSpace(p.Value) != "" {
-			said++
+			filled++
 		} else if len(all) >= maxBlank {
 			continue
 		}
-		if said > maxFields {
+		if filled > maxFields {
 			return nil, errManyFields
 		}
 		all = append(all, p)
@@ -42,7 +42,7 @@ func parseURLEncoded(body string) ([]Field, error) {
 	return all, nil
 }
 
-// unescape reads %XX and +. What is no escape stays as it is.
+// unescape decodes %XX and +. Anything else stays as it is.
 func unescape(s string) string {
 	if !strings.ContainsAny(s, "%+") {
 		return s
@@ -77,8 +77,8 @@ func fromHex(c byte) byte {
 	return c - 'a' + 10
 }
 
-// toUTF8 reads what is no UTF-8 as Windows-1252, which is what pages of old
-// sites are written in. Every byte means something there.
+// toUTF8 decodes a text that is not UTF-8 as Windows-1252, the charset of old sites. In
+// it every byte has a meaning.
 func toUTF8(s string) string {
 	if utf8.ValidString(s) {
 		return s
@@ -89,10 +89,11 @@ func toUTF8(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// parseMultipart reads a form without files, in memory: it is small.
+// parseMultipart parses a form without files. It does so in memory, because the body is
+// small.
 func parseMultipart(body []byte, boundary string) ([]Field, error) {
-	const longest = 70 // RFC 2046
-	if boundary == "" || len(boundary) > longest {
+	const maxLength = 70 // RFC 2046
+	if boundary == "" || len(boundary) > maxLength {
 		return nil, errBoundary
 	}
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
@@ -101,11 +102,11 @@ func parseMultipart(body []byte, boundary string) ([]Field, error) {
 		part, err := parts.NextPart()
 		switch {
 		case errors.Is(err, io.EOF) && i == 0 && !bytes.Contains(body, []byte("--"+boundary+"--")):
-			return nil, errMultipart // the boundary is another one
+			return nil, errMultipart // the header names another boundary
 		case errors.Is(err, io.EOF):
 			return all, nil
 		case err != nil:
-			return nil, errMultipart // theirs would quote the part's header
+			return nil, errMultipart // the original would quote the part's header
 		}
 		p, isField, err := readPart(part)
 		switch {
@@ -120,10 +121,10 @@ func parseMultipart(body []byte, boundary string) ([]Field, error) {
 	}
 }
 
-// readPart reads one part. A file field that the visitor left empty is none.
+// readPart reads one part. A file field that the visitor left empty is not a field.
 func readPart(part *multipart.Part) (p Field, isField bool, err error) {
 	content, err := io.ReadAll(part)
-	if err != nil || isLong(part.Header) {
+	if err != nil || isTooLong(part.Header) {
 		return p, false, errMultipart
 	}
 	disposition, params, err := mime.ParseMediaType(toUTF8(part.Header.Get("Content-Disposition")))
@@ -139,13 +140,13 @@ func readPart(part *multipart.Part) (p Field, isField bool, err error) {
 	return Field{Name: toUTF8(params["name"]), Value: toUTF8(string(content))}, true, nil
 }
 
-func isLong(header map[string][]string) bool {
-	const longest = 4 << 10
+func isTooLong(header map[string][]string) bool {
+	const maxSize = 4 << 10
 	size := 0
 	for name, values := range header {
 		for _, value := range values {
 			size += len(name) + len(value)
 		}
 	}
-	return size > longest
+	return size > maxSize
 }

@@ -27,8 +27,8 @@ func TestParseURLEncoded(t *testing.T) {
 	}, got)
 }
 
-// A form that is put together by hand escapes nothing (jsbin#1502, rack#520). The
-// servers of pages read such texts as they were typed.
+// A hand-made form escapes nothing (jsbin#1502, rack#520). Web servers read such texts
+// as they were typed.
 func TestALonePercentAndASemicolonAreThemselves(t *testing.T) {
 	got, err := parseURLEncoded("a=Tengo el 20% de enganche; me urge&b=100%&c=%4&d=%zz%41&e%=1;f=2&g=%2B%3b")
 	require.NoError(t, err)
@@ -42,8 +42,8 @@ func TestALonePercentAndASemicolonAreThemselves(t *testing.T) {
 	}, got)
 }
 
-// FuzzURLEncoded compares with the standard library, which must agree on every
-// value of what it takes.
+// FuzzURLEncoded compares with the standard library. Where that accepts a body, it must
+// agree on every value.
 func FuzzURLEncoded(f *testing.F) {
 	for _, s := range []string{"a=b", "a=b;c=d", "a=%zz", "a=%e9", "&&", "=", "a=b&a=c", "%", "+=+"} {
 		f.Add(s)
@@ -61,7 +61,7 @@ func FuzzURLEncoded(f *testing.F) {
 				continue
 			}
 			same := func(value string) bool { return toUTF8(value) == field.Value }
-			if values, ok := want[field.Name]; ok { // not so where the name is no UTF-8
+			if values, ok := want[field.Name]; ok { // it has none if the name is not UTF-8
 				require.True(t, slices.ContainsFunc(values, same), "%q is none of %q", field.Value, values)
 			}
 		}
@@ -83,7 +83,7 @@ func FuzzMultipart(f *testing.F) {
 	})
 }
 
-func TestNoPartIsWrittenToDisk(t *testing.T) { // A10
+func TestNoPartIsWrittenToDisk(t *testing.T) {
 	folder := t.TempDir()
 	t.Setenv("TMPDIR", folder)
 	var b bytes.Buffer

@@ -24,10 +24,10 @@ var (
 	errSurrogate = errors.New("the JSON has half of a surrogate pair")
 )
 
-// parseJSON reads the fields of one JSON object. The standard library lets the
-// last of two equal names win, takes names in any case for each other, and
-// mends broken text; two readers of one body could then see two inquiries. So
-// it only judges the grammar here, and the walk is our own.
+// parseJSON parses the fields of one JSON object. The standard library lets the last of
+// two equal names win, ignores the case of names, and repairs broken text, so two
+// readers of one body could see two inquiries. Therefore it only checks the grammar
+// here, and the cursor reads the values.
 func parseJSON(body []byte) (all []Field, leftOut int, err error) {
 	body = bytes.TrimPrefix(body, []byte("\uFEFF"))
 	switch {
@@ -44,7 +44,7 @@ func parseJSON(body []byte) (all []Field, leftOut int, err error) {
 	}
 	all = make([]Field, 0, 8)
 	err = c.object(1, func(name string) error {
-		if c.said > maxFields {
+		if c.filled > maxFields {
 			return errManyFields
 		}
 		return c.value(name, 1, &all)
@@ -52,7 +52,7 @@ func parseJSON(body []byte) (all []Field, leftOut int, err error) {
 	return all, c.leftOut, err
 }
 
-// syntaxError says where the grammar breaks, and not what stands there.
+// syntaxError tells where the grammar breaks, and not what is there.
 func syntaxError(body []byte) error {
 	var at *json.SyntaxError
 	if err := json.Unmarshal(body, new(json.RawMessage)); errors.As(err, &at) {
@@ -61,16 +61,16 @@ func syntaxError(body []byte) error {
 	return errNoObject
 }
 
-// cursor walks over JSON that is known to be valid.
+// cursor moves over JSON that is known to be valid.
 type cursor struct {
 	json    string
 	at      int
-	said    int // how many fields of the outermost object are not blank
-	leaves  int // how many values in lists and objects have been read
-	leftOut int // how many of them are beyond what is kept
+	filled  int // number of fields of the outermost object that are not blank
+	leaves  int // number of values in lists and objects
+	leftOut int // number of these that are more than we keep
 }
 
-// peek passes over white space and returns the byte behind it.
+// peek skips white space and returns the byte after it.
 func (c *cursor) peek() byte {
 	for c.json[c.at] <= ' ' {
 		c.at++
@@ -78,7 +78,7 @@ func (c *cursor) peek() byte {
 	return c.json[c.at]
 }
 
-// object calls each for every name, with the cursor on its value.
+// object calls each for every name, with the cursor at its value.
 func (c *cursor) object(depth int, each func(name string) error) error {
 	if depth > maxDepth {
 		return errDeep
@@ -104,8 +104,8 @@ func (c *cursor) object(depth int, each func(name string) error) error {
 	return nil
 }
 
-// field reads a value that is neither a list nor an object.
-func (c *cursor) field(name string) (Field, error) {
+// scalar reads a value that is neither a list nor an object.
+func (c *cursor) scalar(name string) (Field, error) {
 	p := Field{Name: name}
 	switch c.peek() {
 	case '"':
@@ -122,7 +122,7 @@ func (c *cursor) field(name string) (Field, error) {
 	return p, nil
 }
 
-// skip passes over a value of any kind, which stands at the given depth.
+// skip skips a value of any kind at the given depth.
 func (c *cursor) skip(depth int) error {
 	switch c.peek() {
 	case '"':
@@ -139,7 +139,7 @@ func (c *cursor) skip(depth int) error {
 	return nil
 }
 
-// list calls each with the cursor on every element.
+// list calls each for every element, with the cursor at it.
 func (c *cursor) list(depth int, each func() error) error {
 	if depth > maxDepth {
 		return errDeep
@@ -156,7 +156,7 @@ func (c *cursor) list(depth int, each func() error) error {
 	return nil
 }
 
-// quoted returns the string under the cursor, with its quotes.
+// quoted returns the string at the cursor, with its quotes.
 func (c *cursor) quoted() string {
 	start := c.at
 	for c.at++; c.json[c.at] != '"'; c.at++ {
@@ -168,7 +168,7 @@ func (c *cursor) quoted() string {
 	return c.json[start:c.at]
 }
 
-// plain returns the number or word under the cursor.
+// plain returns the number or the word at the cursor.
 func (c *cursor) plain() string {
 	start := c.at
 	for c.at < len(c.json) && c.json[c.at] > ' ' && strings.IndexByte(",]}", c.json[c.at]) < 0 {
@@ -177,7 +177,8 @@ func (c *cursor) plain() string {
 	return c.json[start:c.at]
 }
 
-// unquote returns what a string stands for: most often a piece of the body.
+// unquote returns the text of a quoted string. Most often that is a piece of the body,
+// which costs no allocation.
 func unquote(quoted string) string {
 	if strings.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1]
@@ -187,8 +188,8 @@ func unquote(quoted string) string {
 	return s
 }
 
-// checkNumber refuses what a reader of numbers would choke on. We keep the
-// digits as they are written and make no number of them.
+// checkNumber refuses a number that other programs could not read. We keep the digits
+// as they are written, and do not convert them.
 func checkNumber(number string) error {
 	if len(number) > maxNumber {
 		return errNumber
@@ -199,8 +200,8 @@ func checkNumber(number string) error {
 	return nil
 }
 
-// hasLoneSurrogate reports an escape such as \ud800 without its other half,
-// which would be mended to U+FFFD without a word.
+// hasLoneSurrogate reports whether there is an escape such as \ud800 without its other
+// half, which the standard library would replace by U+FFFD without an error.
 func hasLoneSurrogate(body []byte) bool {
 	for {
 		i := bytes.IndexByte(body, '\\')
@@ -218,7 +219,8 @@ func hasLoneSurrogate(body []byte) bool {
 	}
 }
 
-// escapeSize is the length of a \u escape, or of a pair of them; 0 for a half.
+// escapeSize returns the length of a \u escape, or of a pair of them. It is 0 for half a
+// pair.
 func escapeSize(body []byte) int {
 	switch unit := codeUnit(body); {
 	case unit < 0xd800 || unit > 0xdfff:
@@ -231,7 +233,7 @@ func escapeSize(body []byte) int {
 	return 0
 }
 
-// codeUnit reads \uXXXX, or returns 0.
+// codeUnit returns the value of \uXXXX, or 0 if that is not what b begins with.
 func codeUnit(b []byte) uint64 {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0

@@ -34,7 +34,7 @@ func TestParseJSON(t *testing.T) {
 	}, got)
 }
 
-func TestJSONErrorsSayWhereAndNotWhat(t *testing.T) { // A1
+func TestJSONErrorsSayWhereAndNotWhat(t *testing.T) {
 	_, _, err := parseJSON([]byte(`{"email": canary}`))
 	require.EqualError(t, err, "the JSON breaks at byte 11")
 	_, _, err = parseJSON([]byte(`{"canary":1,"canary":2}`))
@@ -42,7 +42,7 @@ func TestJSONErrorsSayWhereAndNotWhat(t *testing.T) { // A1
 	require.NotContains(t, err.Error(), "canary")
 }
 
-// What lies in lists and objects becomes fields, as far as anybody reads.
+// Values in lists and objects become fields, down to the greatest depth that is read.
 func TestNested(t *testing.T) {
 	text := func(name, value string) Field { return Field{name, value, Text} }
 	lump := func(name string) Field { return Field{name, "", Nested} }
@@ -89,8 +89,8 @@ func TestNested(t *testing.T) {
 	require.ErrorIs(t, err, errNumber)
 }
 
-// FuzzJSON compares the walk with the standard library: what we take, it takes
-// too, and it reads the same.
+// FuzzJSON compares the cursor with the standard library. Whatever we accept, it
+// accepts, too, and reads the same.
 func FuzzJSON(f *testing.F) {
 	for _, s := range []string{
 		`{}`, `{"a":"b"}`, `{"a":1.5e3,"b":[{"c":null}],"d":{"e":{}}}`, `{"a":"\ud83d\ude00\\\""}`, `{"a":1,"A":2}`, "{\"a\":\"\xff\"}", `{"a":"\ud800"}`,
@@ -130,7 +130,7 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-// spread is every value in raw, at any depth, under its path.
+// spread returns every value in raw, at any depth, under its path.
 func spread(t *testing.T, path string, raw json.RawMessage, into map[Field]bool) {
 	var s string
 	switch raw[0] {

@@ -6,9 +6,9 @@ import (
 	"leadrelay/internal/intake/body"
 )
 
-// expand reads the JSON that some form services write into a field of theirs,
-// such as Jotform's rawRequest. What a visitor typed is not read as JSON: it
-// comes in a field that we know.
+// expand parses the JSON that some form services write into a field, such as Jotform's
+// rawRequest. What a visitor typed is not parsed, because it comes in a field that we
+// know.
 func expand(v *Vocabulary, posted []body.Field) []body.Field {
 	if !slices.ContainsFunc(posted, mayBeJSON) {
 		return posted
@@ -19,7 +19,7 @@ func expand(v *Vocabulary, posted []body.Field) []body.Field {
 			if inner, err := body.ParseNested(p.Name, p.Value); err == nil {
 				all = append(all, inner...)
 				continue
-			} // else it is a text in braces, and kept as one
+			} // else it is a text in braces, and stays one
 		}
 		all = append(all, p)
 	}

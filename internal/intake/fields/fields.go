@@ -1,13 +1,12 @@
-// Package fields tells what a visitor meant by the fields that a page, a
-// plug-in or a CRM posts. It knows names in Spanish and English, and nothing of
-// HTTP, sites' origins or stores.
+// Package fields works out what a visitor meant by the fields that a page, a
+// plug-in or a CRM posts. It knows names in Spanish and English, and nothing about
+// HTTP, origins or stores.
 //
-// It is one idea in three steps, each in its own file. names.go says what the
-// name of a field means, and how surely. places.go says where a field lies, and
-// in which place the visitor is: name, e-mail and phone come from that place
-// alone, so two people are never mixed into one. ranking.go chooses among
-// several values for one field. What is not chosen is kept as extra, under the
-// name it was posted with.
+// It has three steps, each in its own file. names.go tells what the name of a field
+// means, and how surely. places.go tells where a field lies, and which place is the
+// visitor's. Name, e-mail and phone come from that place only, so two people are
+// never mixed into one. choose.go chooses among several values for one field. What
+// is not chosen is kept as extra, under the name it was posted with.
 package fields
 
 import (
@@ -17,14 +16,14 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// Draft is what was posted, in our words. It is not checked yet.
+// Draft is what was posted, under our names. It has not been validated.
 type Draft struct {
-	Next         string // where the form sends the visitor, as posted
-	Language     string // which language it asks for
-	SubmissionID string // the form's own id for the inquiry
-	Shown        string // when our form was shown, signed
-	Typed        string // the address that the visitor took back for the one that was meant
-	Traps        []string
+	Next         string   // where the form sends the visitor, as posted
+	Language     string   // which language it asks for
+	SubmissionID string   // the form's own id for the inquiry
+	Shown        string   // when our form was shown, signed
+	Typed        string   // the mistyped address that the visitor has corrected
+	Traps        []string // the values of honeypots
 
 	entries   [len(Ours)]Entry
 	context   map[string]string
@@ -33,20 +32,20 @@ type Draft struct {
 	ambiguous bool
 }
 
-// Ours are the fields of a lead, in the order of their roles.
+// Ours lists the fields of a lead, in the order of their roles.
 var Ours = [...]lead.Field{lead.PropertyID, lead.Name, lead.Email, lead.Phone, lead.Message}
 
 // Entry is what came for one of our fields.
 type Entry struct {
 	Posted     string // the form's name for it; empty if nothing came for it
-	Again      string // the name under which the value counts if all is posted again
+	Again      string // the name under which the value wins if everything is posted again
 	Value      string
-	Unreadable bool // all that came for it is no text, such as true or an object
+	Unreadable bool // what came for it is not text, such as true or an object
 
 	place int
 }
 
-// Of returns what came for a field of ours.
+// Of returns what came for one of our fields.
 func (d *Draft) Of(f lead.Field) Entry {
 	for i, ours := range Ours {
 		if ours == f {
@@ -56,7 +55,7 @@ func (d *Draft) Of(f lead.Field) Entry {
 	return Entry{}
 }
 
-// Set gives a field of ours a value that was not posted.
+// Set gives one of our fields a value that was not posted.
 func (d *Draft) Set(f lead.Field, value string) {
 	for i, ours := range Ours {
 		if ours == f {
@@ -65,11 +64,11 @@ func (d *Draft) Set(f lead.Field, value string) {
 	}
 }
 
-// Context returns what came under a name of context, such as utm_source.
+// Context returns the value of a name of context, such as utm_source.
 func (d *Draft) Context(name string) string { return d.context[name] }
 
-// Rest returns all that was posted beside the values of our five fields. A page
-// that shows these five carries the rest along unseen.
+// Rest returns everything that was posted besides the values of our five fields. A
+// page that shows these five carries the rest along unseen.
 func (d *Draft) Rest() []body.Field { return d.rest }
 
 // Inquiry returns the draft as an inquiry for the site.
@@ -81,23 +80,24 @@ func (d *Draft) Inquiry(siteID string) lead.Inquiry {
 	return q
 }
 
-// field is one posted value and what is known of it.
+// field is one posted value and what is known about it.
 type field struct {
 	body.Field
 	role  Role
 	rank  rank
-	place int  // index in reader.places
+	place int  // index in assigner.places
 	used  bool // its value is in the lead, so it need not be kept as extra
 }
 
-// isBlank reports a field that says nothing: blank, or a check box that is off.
+// isBlank reports whether the field says nothing: it is blank, or a check box that is
+// off.
 func (f *field) isBlank() bool {
 	return strings.TrimSpace(f.Value) == "" || (f.Kind == body.Bool && f.Value == "false")
 }
 
-// reader holds what is known while one body is read. It has room for a usual
-// form, so that most cost one allocation.
-type reader struct {
+// assigner assigns the fields of one body. It has room for a usual form, so most
+// bodies cost one allocation.
+type assigner struct {
 	fields []field
 	places []place
 	draft  Draft
@@ -106,47 +106,47 @@ type reader struct {
 	usualPlaces [2]place
 }
 
-// Read sorts the posted fields.
-func (v *Vocabulary) Read(posted []body.Field) *Draft {
-	r := new(reader)
-	r.fields, r.places = r.usualFields[:0], r.usualPlaces[:0]
+// Assign assigns the posted fields to the fields of a lead.
+func (v *Vocabulary) Assign(posted []body.Field) *Draft {
+	a := new(assigner)
+	a.fields, a.places = a.usualFields[:0], a.usualPlaces[:0]
 	if all := expand(v, posted); isSplit(all) {
 		for _, p := range v.joinSplit(all) {
-			r.add(v, p)
+			a.add(v, p)
 		}
 	} else {
 		for _, p := range all {
-			r.add(v, splitField{Field: p})
+			a.add(v, joinedField{Field: p})
 		}
 	}
-	r.separateListed()
-	person := r.visitorsPlace()
-	r.chooseProperty(person)
-	r.chooseName(person)
-	r.choose(RoleEmail, person)
-	r.choosePhone(person)
-	r.chooseMessage(person)
-	r.keepRest(person)
-	return &r.draft
+	a.mergeLists()
+	person := a.visitorsPlace()
+	a.chooseProperty(person)
+	a.chooseName(person)
+	a.choose(RoleEmail, person)
+	a.choosePhone(person)
+	a.chooseMessage(person)
+	a.keepExtra(person)
+	return &a.draft
 }
 
-// add finds out what a field means, and acts at once on what steers the answer.
-func (r *reader) add(v *Vocabulary, p splitField) {
+// add finds out what a field means, and reads what steers the answer.
+func (a *assigner) add(v *Vocabulary, p joinedField) {
 	m := v.match(p.Name)
-	d := &r.draft
+	d := &a.draft
 	switch m.role {
 	case roleNext:
-		setFirst(&d.Next, p.Field)
+		setIfEmpty(&d.Next, p.Field)
 	case roleLanguage:
-		setFirst(&d.Language, p.Field)
+		setIfEmpty(&d.Language, p.Field)
 	case roleSubmission:
-		setFirst(&d.SubmissionID, p.Field)
+		setIfEmpty(&d.SubmissionID, p.Field)
 	case roleShown:
-		setFirst(&d.Shown, p.Field)
+		setIfEmpty(&d.Shown, p.Field)
 	case roleTyped:
-		setFirst(&d.Typed, p.Field)
+		setIfEmpty(&d.Typed, p.Field)
 	case roleControl:
-		if traps[foldLeaf(p.Name)] && p.Kind == body.Text && strings.TrimSpace(p.Value) != "" {
+		if traps[foldLast(p.Name)] && p.Kind == body.Text && strings.TrimSpace(p.Value) != "" {
 			d.Traps = append(d.Traps, p.Value)
 		}
 	case RoleExtra:
@@ -157,10 +157,10 @@ func (r *reader) add(v *Vocabulary, p splitField) {
 	if m.place == "" {
 		m.place = p.place
 	}
-	r.fields = append(r.fields, field{Field: p.Field, role: m.role, rank: m.rank, place: r.placeAt(m.place)})
+	a.fields = append(a.fields, field{Field: p.Field, role: m.role, rank: m.rank, place: a.placeAt(m.place)})
 }
 
-func setFirst(where *string, p body.Field) {
+func setIfEmpty(where *string, p body.Field) {
 	if *where == "" && p.Kind == body.Text {
 		*where = strings.TrimSpace(p.Value)
 	}

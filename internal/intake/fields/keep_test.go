@@ -18,18 +18,18 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// read reads a body as the door does.
+// read reads a body like the handler.
 func read(t require.TestingT, own map[string]string, contentType, text string) *fields.Draft {
 	r := httptest.NewRequest("POST", "/f", strings.NewReader(text))
 	posted, leftOut, err := body.Read(httptest.NewRecorder(), r, body.ParseMedia(contentType))
 	require.NoError(t, err)
 	require.Zero(t, leftOut)
-	return fields.NewVocabulary(own).Read(posted)
+	return fields.NewVocabulary(own).Assign(posted)
 }
 
-// Nothing that a visitor typed is dropped without a trace: each value is in the
-// lead's fields, in its context or in its extra fields, whatever its name, its
-// kind and its place are; and what a lead has no room for, the log tells.
+// Nothing that a visitor typed is dropped without a trace. Each value is in the lead's
+// fields, its context or its extra fields, whatever its name, kind and place. The lead
+// counts what it has no room for.
 func TestNothingTypedIsDropped(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := generator{T: t}
@@ -43,11 +43,11 @@ func TestNothingTypedIsDropped(t *testing.T) {
 	})
 }
 
-// generator makes bodies in which every value is another, and remembers them.
+// generator makes bodies in which all values differ, and remembers the values.
 type generator struct {
 	*rapid.T
 	values []string
-	isLong bool // one of them at least
+	isLong bool // at least one of them
 	isDeep bool // they lie in objects below objects
 }
 
@@ -69,7 +69,7 @@ func (g *generator) value() string {
 	n := len(g.values)
 	shapes := []string{"v%dz", "v%dz@x.mx", "55%06d77", "EB-V%dZ", "v%dz "}
 	v := fmt.Sprintf(rapid.SampledFrom(shapes).Draw(g.T, "shape"), n)
-	// Such as a second message, or what a plug-in says of itself.
+	// Such as a second message, or what a plug-in says about itself.
 	if rapid.IntRange(0, 9).Draw(g.T, "is long") == 0 {
 		g.isLong = true
 		v += strings.Repeat(rapid.SampledFrom([]string{"Busco casa. ", "¿Sí? ", "<br>", "\"a\": 1, "}).Draw(g.T, "more"), rapid.IntRange(1, 500).Draw(g.T, "times")) + "."
@@ -124,7 +124,7 @@ func (g *generator) list() (all []any) {
 	return all
 }
 
-// record is a field in pieces. What it is called is its name, and not a value.
+// record makes a split field. The name in it is its name and not a value.
 func (g *generator) record() map[string]any {
 	calledIn := rapid.SampledFrom([]string{"name", "label", "title", "key"}).Draw(g.T, "called in")
 	valueIn := rapid.SampledFrom([]string{"value", "values", "answer"}).Draw(g.T, "value in")
@@ -137,7 +137,7 @@ func (g *generator) record() map[string]any {
 
 func (g *generator) requireAllKept(d *fields.Draft) {
 	l, err := lead.New(d.Inquiry("casas"), "casas.mx", lead.Rules{}, time.Time{})
-	if err != nil { // it is told what is wrong, and has all that was typed
+	if err != nil { // the visitor is told what is wrong, and has everything that was typed
 		l.Inquiry = d.Inquiry("casas")
 	}
 	var kept strings.Builder
@@ -165,8 +165,8 @@ func (g *generator) requireAllKept(d *fields.Draft) {
 	}
 }
 
-// FuzzRead is any form: it is read in bounded time, and all values are kept.
-func FuzzRead(f *testing.F) {
+// FuzzAssign posts any form: it is read in bounded time, and all values are kept.
+func FuzzAssign(f *testing.F) {
 	f.Add("nombre=Ana&correo=a@x.mx&mensaje=Hola", "")
 	f.Add("a[b][c]=1&a[b][value]=2&a.b=3&[x]=4&x[]=5&value=6&a[0][name]=email&a[0][value]=z", `{"q1":{"first":"A"},"x":[{"b":"c"}]}`)
 	f.Add("contacts[0][name]=A&contacts[1][name]=B&contacts[0][email]=a@x.mx&ctl00$b$c=1", `{"a":1}`)
@@ -178,7 +178,7 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		begun := time.Now()
-		d := fields.NewVocabulary(nil).Read(posted)
+		d := fields.NewVocabulary(nil).Assign(posted)
 		require.Less(t, time.Since(begun), time.Second)
 		q := d.Inquiry("casas")
 		require.LessOrEqual(t, len(q.Extra), lead.MaxExtra)
@@ -190,11 +190,11 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// form is a form of one field.
+// form returns a form of one field.
 func form(name, value string) string { return url.QueryEscape(name) + "=" + url.QueryEscape(value) }
 
-// textsOf are the texts in a value that lay too deep, and is kept as JSON: there
-// < may be \u003c.
+// textsOf returns the texts in a value that lay too deep and is kept as JSON, where <
+// may be \u003c.
 func textsOf(value string) string {
 	var list any
 	if json.Unmarshal([]byte(value), &list) != nil {

@@ -5,24 +5,24 @@ import (
 	"strings"
 )
 
-// word is what a name means.
+// word is the meaning of a name.
 type word struct {
 	role Role
 	rank rank
 }
 
-// Vocabulary is what names mean on one site.
+// Vocabulary knows what names mean on one site.
 type Vocabulary struct{ words map[string]word }
 
-// siteFields are what a site's map may call its fields.
+// siteFields are our names that a site's map may use.
 var siteFields = map[string]Role{
 	"property_id": RoleProperty, "name": RoleName, "email": RoleEmail, "phone": RolePhone, "message": RoleMessage,
 	"first_name": RoleFirst, "last_name": RoleLast,
 }
 
 // NewVocabulary returns the vocabulary of a site with a map of its own, from the
-// form's names to ours. Its names are known as they are written, too: 1.3 is not
-// 13. No map can make a control field part of a lead.
+// form's names to ours. A name with separators counts only as it is written: 1.3 is
+// not 13. No map can make a control field part of a lead.
 func NewVocabulary(own map[string]string) *Vocabulary {
 	if len(own) == 0 {
 		return &Vocabulary{words: common}
@@ -35,7 +35,7 @@ func NewVocabulary(own map[string]string) *Vocabulary {
 		}
 		mapped := word{role, rankSite}
 		if w, ok := words[strings.ToLower(theirs)]; ok && w == (word{role, rankContract}) {
-			continue // name: name changes nothing
+			continue // "name: name" changes nothing
 		}
 		words[strings.ToLower(theirs)] = mapped
 		if !strings.ContainsAny(theirs, separators) {
@@ -45,7 +45,7 @@ func NewVocabulary(own map[string]string) *Vocabulary {
 	return &Vocabulary{words: words}
 }
 
-// match is what a posted name means, and the path of the place that it names.
+// match is the meaning of a posted name, and the path of the place that it names.
 type match struct {
 	role  Role
 	rank  rank
@@ -54,7 +54,7 @@ type match struct {
 
 // match looks a posted name up.
 func (v *Vocabulary) match(name string) match {
-	if w, ok := v.words[name]; ok && !strings.ContainsAny(name, separators) { // most names, without the work
+	if w, ok := v.words[name]; ok && !strings.ContainsAny(name, separators) { // the fast path of most names
 		return match{role: w.role, rank: w.rank}
 	}
 	if strings.HasPrefix(name, "_") || isControlPath(name) {
@@ -66,7 +66,7 @@ func (v *Vocabulary) match(name string) match {
 	parent, leaf := split(name)
 	if w, ok := v.words[strings.ToLower(name)]; ok { // a path that the site's map names as a whole
 		if !strings.Contains(name, "[") {
-			parent = "" // 1.3 is a number, and not the third in the first
+			parent = "" // 1.3 is a number, not the third element of the first
 		}
 		return match{w.role, w.rank, parent}
 	}
@@ -77,8 +77,9 @@ func (v *Vocabulary) match(name string) match {
 	return v.matchPath(parent, leaf)
 }
 
-// matchPath looks up a leaf that lies in a place. A place that has a role itself
-// is no place, but a field in pieces: name[first], phone[area], email[value].
+// matchPath looks up the last segment of a path. If the segment before it has a role
+// itself, that is not a place but a field in parts: name[first], phone[area],
+// email[value].
 func (v *Vocabulary) matchPath(parent, leaf string) match {
 	for parent != "" && (isIndex(leaf) || isValueWord(fold(leaf))) {
 		parent, leaf = split(parent)
@@ -94,32 +95,32 @@ func (v *Vocabulary) matchPath(parent, leaf string) match {
 		outer, container = split(outer)
 	}
 	if whole := v.lookUp(container); whole.role.ofLead() {
-		if role, ok := piece(whole.role, v.lookUp(leaf).role, fold(leaf)); ok {
+		if role, ok := partOf(whole.role, v.lookUp(leaf).role, fold(leaf)); ok {
 			return match{role, whole.rank, outer}
 		}
 	}
 	w := v.lookUp(leaf)
 	if w.role.isControl() && w.role != roleNext {
-		return match{RoleExtra, w.rank, parent} // data[status] is no word of the relay's
+		return match{RoleExtra, w.rank, parent} // data[status] does not speak of the relay
 	}
 	return match{w.role, w.rank, parent}
 }
 
-// piece returns the role of a leaf in a field of the given role.
-func piece(whole, role Role, leaf string) (Role, bool) {
-	isWhole := role == whole || (!role.ofPerson() && pieceWords[leaf] == asWhole)
+// partOf returns the role of a last segment in a field of the given role.
+func partOf(whole, role Role, leaf string) (Role, bool) {
+	isWhole := role == whole || (!role.ofPerson() && partWords[leaf] == partWhole)
 	switch whole {
 	case RoleName:
 		return orWhole(role, whole, isWhole), isWhole || role.isNamePart()
 	case RolePhone:
-		if pieceWords[leaf] == asArea || pieceWords[leaf] == asCountry {
-			role = map[pieceWord]Role{asArea: RoleArea, asCountry: RoleCountry}[pieceWords[leaf]]
+		if partWords[leaf] == partArea || partWords[leaf] == partCountry {
+			role = map[partWord]Role{partArea: RoleArea, partCountry: RoleCountry}[partWords[leaf]]
 		}
 		return orWhole(role, whole, isWhole), isWhole || role == RoleArea || role == RoleCountry
 	case RoleEmail:
-		isWhole = isWhole || leaf == "first" || leaf == "second" // an address that is asked for twice
+		isWhole = isWhole || leaf == "first" || leaf == "second" // a form that asks for the address twice
 	case RoleProperty:
-		isWhole = isWhole || pieceWords[leaf] == asID
+		isWhole = isWhole || partWords[leaf] == partID
 	}
 	return whole, isWhole
 }
@@ -131,7 +132,7 @@ func orWhole(role, whole Role, isWhole bool) Role {
 	return role
 }
 
-// lookUp finds the meaning of one segment.
+// lookUp returns the meaning of one segment.
 func (v *Vocabulary) lookUp(name string) word {
 	if w, ok := v.words[name]; ok {
 		return w
@@ -143,61 +144,63 @@ func (v *Vocabulary) lookUp(name string) word {
 	if w, ok := v.words[folded]; ok && hasLetter(folded) {
 		return w
 	}
-	return v.strip(tokens(name))
+	return v.stripAffixes(tokens(name))
 }
 
-// isLogin reports the name under which somebody logs in: username in one word.
-// A field such as user_name asks for a name.
+// isLogin reports whether the name is what somebody logs in with: username in one
+// word. A field such as user_name asks for a name.
 func isLogin(name string) bool { return strings.EqualFold(name, "username") }
 
-// strip takes off what forms put around a word, as little as will do.
-func (v *Vocabulary) strip(all []string) word {
+// stripAffixes looks up a name without what forms put around it. It strips as few
+// words as it can.
+func (v *Vocabulary) stripAffixes(all []string) word {
 	front, back := 0, 0
-	for front < len(all)-1 && (before[all[front]] || isIndex(all[front]) || (all[front] == "name" && isIndex(all[front+1]))) {
+	for front < len(all)-1 && (prefixes[all[front]] || isIndex(all[front]) || (all[front] == "name" && isIndex(all[front+1]))) {
 		front++
 	}
-	for back < len(all)-1 && (after[all[len(all)-1-back]] || isIndex(all[len(all)-1-back])) {
+	for back < len(all)-1 && (suffixes[all[len(all)-1-back]] || isIndex(all[len(all)-1-back])) {
 		back++
 	}
 	for n := 1; n <= min(front+back, len(all)-1); n++ {
 		for b := max(0, n-front); b <= min(n, back); b++ {
 			core := all[n-b : len(all)-b]
-			if w, ok := v.words[strings.Join(core, "")]; ok && w.canBeLoose(core) {
-				return word{w.role, max(w.rank, rankLoose)}
+			if w, ok := v.words[strings.Join(core, "")]; ok && w.canBeDecorated(core) {
+				return word{w.role, max(w.rank, rankDecorated)}
 			}
 		}
 	}
 	return v.agreed(all)
 }
 
-// agreed is what all words of a label mean: Tel. celular, WhatsApp o teléfono.
+// agreed returns the meaning that all words of a label share: Tel. celular, WhatsApp o
+// teléfono.
 func (v *Vocabulary) agreed(all []string) word {
 	found := word{role: RoleExtra}
 	for _, token := range all {
 		w, ok := v.words[token]
 		switch {
-		case joining[token]:
+		case conjunctions[token]:
 		case !ok || !w.role.ofLead() || w.rank == rankWeak, found.role != RoleExtra && found.role.entry() != w.role.entry():
 			return word{role: RoleExtra}
 		case found.role == RoleExtra:
-			found = word{Role(w.role.entry()), rankLoose}
+			found = word{Role(w.role.entry()), rankDecorated}
 		}
 	}
 	return found
 }
 
-// canBeLoose reports whether the word means the same with something around it.
-func (w word) canBeLoose(core []string) bool {
+// canBeDecorated reports whether the word means the same with something around it.
+func (w word) canBeDecorated(core []string) bool {
 	switch {
 	case w.role.isControl():
 		return false
 	case w.rank == rankWeak:
-		return alsoLoose[strings.Join(core, "")]
+		return decoratedToo[strings.Join(core, "")]
 	}
 	return !exactOnly[strings.Join(core, "")]
 }
 
-// controlRole says which control field a name is.
+// controlRole returns which control field a name is.
 func controlRole(name string) Role {
 	switch strings.ToLower(name) {
 	case "_next", "_redirect":
@@ -217,12 +220,12 @@ func controlRole(name string) Role {
 const (
 	// ShownField carries the time at which our form was shown.
 	ShownField = "_shown"
-	// TypedField carries the address in place of which the visitor took the one
-	// that was meant.
+	// TypedField carries the mistyped address that the visitor has corrected.
 	TypedField = "_typed_email"
 )
 
-// isControlPath reports a control field inside something: fields[_gotcha].
+// isControlPath reports whether the name is a control field, or a path with one in it:
+// fields[_gotcha].
 func isControlPath(name string) bool {
 	if !strings.ContainsAny(name, separators) {
 		return strings.HasPrefix(name, "_")
@@ -235,10 +238,10 @@ func isControlPath(name string) bool {
 	return false
 }
 
-// IsNext reports the name of a field that says where the visitor goes afterwards.
+// IsNext reports whether a field of this name says where the visitor goes afterwards.
 func IsNext(name string) bool { return (&Vocabulary{words: common}).match(name).role == roleNext }
 
-// knows reports whether the name means anything to the relay.
+// knows reports whether the name has a meaning for the relay.
 func (v *Vocabulary) knows(name string) bool {
 	return v.match(name).role != RoleExtra || contextName(name) != ""
 }

@@ -4,24 +4,26 @@ import (
 	"cmp"
 	"strings"
 	"unicode"
+
+	"leadrelay/internal/lead"
 )
 
-// chooseName takes a whole name, or puts its parts together: first, middle,
-// last. Parts that are named exactly go before a whole that is not, or that
-// contradicts them, unless the whole has the contract's own name or the site's.
-// nombre beside apellidos is the first name.
-func (r *reader) chooseName(person int) {
+// chooseName uses a whole name, or puts its parts together: first, middle, last. Parts
+// that are named exactly go before a whole that is not, or that contradicts them,
+// unless the whole has the contract's own name or the site's. In "nombre" beside
+// "apellidos", "nombre" is the first name.
+func (a *assigner) chooseName(person int) {
 	var parts [4]*field
 	surest := rankType
 	for i := range parts {
-		if parts[i] = r.best(RoleFirst+Role(i), person); parts[i] != nil {
+		if parts[i] = a.best(RoleFirst+Role(i), person); parts[i] != nil {
 			surest = min(surest, parts[i].rank)
 		}
 	}
-	whole, first := r.best(RoleName, person), parts[0]
+	whole, first := a.best(RoleName, person), parts[0]
 	switch {
 	case whole == nil && surest == rankType:
-		r.nameAbsent(RoleName, person)
+		a.reportAbsent(RoleName, person)
 		return
 	case whole == nil || first == nil:
 	case whole.rank <= rankSite && !mentions(whole.Value, first.Value):
@@ -40,15 +42,15 @@ func (r *reader) chooseName(person int) {
 			p.used, name = true, joinName(name, p.Value)
 		}
 	}
-	for i := range r.fields { // what says the same again
-		if f := &r.fields[i]; (f.role == RoleName || f.role.isNamePart()) && f.place == person && !f.used && mentions(name, f.Value) {
+	for i := range a.fields { // values that say the same again
+		if f := &a.fields[i]; (f.role == RoleName || f.role.isNamePart()) && f.place == person && !f.used && mentions(name, f.Value) {
 			f.used = true
 		}
 	}
-	r.draft.entries[RoleName] = Entry{Posted: withoutIndex(from.Name), Again: from.Name, Value: name, place: from.place}
+	a.draft.entries[RoleName] = Entry{Posted: withoutIndex(from.Name), Again: from.Name, Value: name, place: from.place}
 }
 
-// joinName puts a part behind a name that does not end with it already.
+// joinName appends a part to a name, unless the name ends with it.
 func joinName(name, part string) string {
 	part = oneLine(part)
 	if strings.HasSuffix(strings.ToLower(" "+oneLine(name)), strings.ToLower(" "+part)) {
@@ -57,53 +59,46 @@ func joinName(name, part string) string {
 	return strings.TrimSpace(oneLine(name) + " " + part)
 }
 
-// mentions reports whether the part stands in the name, word for word.
+// mentions reports whether the name contains the words of the part.
 func mentions(name, part string) bool {
 	return strings.Contains(" "+plain(name)+" ", " "+plain(part)+" ")
 }
 
-// plain is the text on one line, without case and accents.
-func plain(s string) string {
-	return oneLine(strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
-			return -1
-		}
-		return unicode.ToLower(r)
-	}, unaccented(s)))
-}
+// plain returns the text on one line, without case and accents.
+func plain(s string) string { return oneLine(lead.Fold(s)) }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// choosePhone takes a phone, or puts one together: of pieces that are too short
-// alone, and of an area code and a country code in fields of their own.
-func (r *reader) choosePhone(person int) {
-	best := r.best(RolePhone, person)
+// choosePhone uses a phone, or puts one together from pieces that are too short alone,
+// and from an area code and a country code in fields of their own.
+func (a *assigner) choosePhone(person int) {
+	best := a.best(RolePhone, person)
 	if best == nil {
-		r.nameAbsent(RolePhone, person)
+		a.reportAbsent(RolePhone, person)
 		return
 	}
-	r.take(RolePhone, best)
-	phone := &r.draft.entries[RolePhone].Value
-	const local, national = 8, 10 // the most digits of a number without, and with its area code, in Mexico
+	a.use(RolePhone, best)
+	phone := &a.draft.entries[RolePhone].Value
+	const local, national = 8, 10 // the most digits of a Mexican number without and with its area code
 	if count(*phone, unicode.IsDigit) <= local/2 {
-		r.joinPieces(phone, person)
+		a.joinPieces(phone, person)
 	}
 	if n := count(*phone, unicode.IsDigit); n <= local {
-		r.prefix(phone, RoleArea, person, 4)
+		a.prefix(phone, RoleArea, person, 4)
 	}
 	if n := count(*phone, unicode.IsDigit); n > local && n <= national && !strings.Contains(*phone, "+") {
-		r.prefix(phone, RoleCountry, person, 3)
-		r.prefix(phone, RoleArea, person, 3)
+		a.prefix(phone, RoleCountry, person, 3)
+		a.prefix(phone, RoleArea, person, 3)
 	}
 }
 
-// joinPieces makes one number of several fields, if none of them is one alone.
-func (r *reader) joinPieces(phone *string, person int) {
+// joinPieces makes one number of several fields, unless one of them is a number alone.
+func (a *assigner) joinPieces(phone *string, person int) {
 	const fewest, most = 7, 12 // digits of a number
 	var pieces []*field
 	joined, digits := "", 0
-	for i := range r.fields {
-		f := &r.fields[i]
+	for i := range a.fields {
+		f := &a.fields[i]
 		if !f.isCandidate(RolePhone, person) {
 			continue
 		}
@@ -122,11 +117,11 @@ func (r *reader) joinPieces(phone *string, person int) {
 	*phone = strings.TrimSpace(joined)
 }
 
-// prefix puts a code of at most so many digits in front of the phone. With a
-// plus it is a country's, whatever the field is called.
-func (r *reader) prefix(phone *string, role Role, person, most int) {
-	for i := range r.fields {
-		f := &r.fields[i]
+// prefix puts a code of at most the given number of digits in front of the phone. A
+// code with a plus is a country's, whatever the field is called.
+func (a *assigner) prefix(phone *string, role Role, person, most int) {
+	for i := range a.fields {
+		f := &a.fields[i]
 		if !f.isCandidate(role, person) {
 			continue
 		}

@@ -5,17 +5,19 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"leadrelay/internal/lead"
 )
 
 // separators stand between the segments of a path: fields[email][value],
 // contact.phone, ctl00$email.
 const separators = "[].:$"
 
-// maxName is how much of a name is looked at, in bytes: no form has longer ones.
+// maxName is how long a name may be to be looked at, in bytes. No form has longer ones.
 const maxName = 128
 
-// split cuts the last segment off a path: contact[phone] is phone in contact. A
-// label, such as "No. de teléfono", is one segment.
+// split cuts the last segment off a path: contact[phone] is phone in contact. A label
+// with blanks, such as "No. de teléfono", is one segment.
 func split(path string) (parent, leaf string) {
 	between := separators
 	if strings.ContainsRune(path, ' ') {
@@ -26,12 +28,12 @@ func split(path string) (parent, leaf string) {
 	return strings.TrimRight(path[:max(cut, 0)], between), path[cut+1:]
 }
 
-// isIndex reports the number of an element in a list.
+// isIndex reports whether the segment is the number of an element in a list.
 func isIndex(segment string) bool {
 	return segment != "" && !strings.ContainsFunc(segment, func(r rune) bool { return r < '0' || r > '9' })
 }
 
-// withoutIndex takes off where in a list a value stands: zonas[0], zonas[].
+// withoutIndex takes the index of a list off a name: zonas[0], zonas[].
 func withoutIndex(name string) string {
 	open := strings.LastIndexByte(name, '[')
 	if open > 0 && strings.HasSuffix(name, "]") && !strings.ContainsFunc(name[open+1:len(name)-1], func(r rune) bool { return r < '0' || r > '9' }) {
@@ -40,19 +42,18 @@ func withoutIndex(name string) string {
 	return name
 }
 
-// fold makes one spelling of the many of a name: lower case, without accents,
-// and nothing but letters and digits.
+// fold returns the letters and digits of a name, in lower case and without accents.
 func fold(name string) string {
 	return strings.Map(func(r rune) rune {
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
-			return -1
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
 		}
-		return unicode.ToLower(r)
-	}, unaccented(name))
+		return -1
+	}, lead.Fold(name))
 }
 
-// foldLeaf folds the last segment of a path.
-func foldLeaf(path string) string {
+// foldLast folds the last segment of a path that is more than "value" or an index.
+func foldLast(path string) string {
 	leaf := path
 	for path != "" {
 		if path, leaf = split(path); !isValueWord(fold(leaf)) && !isIndex(leaf) {
@@ -62,18 +63,8 @@ func foldLeaf(path string) string {
 	return fold(leaf)
 }
 
-// unaccented takes accents off their letters.
-func unaccented(s string) string {
-	for i := range len(s) {
-		if s[i] > unicode.MaxASCII {
-			return norm.NFD.String(s)
-		}
-	}
-	return s
-}
-
-// tokens are the words of a name, folded: et_pb_contact_name_0 has five, and so
-// has etPbContactName0. In a label with blanks, WhatsApp is one word.
+// tokens returns the words of a name, folded: et_pb_contact_name_0 and
+// etPbContactName0 have the same five. In a label with blanks, WhatsApp is one word.
 func tokens(name string) []string {
 	const most = 10
 	isLabel := strings.ContainsRune(name, ' ')
@@ -86,7 +77,7 @@ func tokens(name string) []string {
 		}
 		word.Reset()
 	}
-	for _, r := range unaccented(name) {
+	for _, r := range norm.NFD.String(name) {
 		isLetter, isDigit := unicode.IsLetter(r), unicode.IsDigit(r)
 		switch {
 		case unicode.Is(unicode.Mn, r):

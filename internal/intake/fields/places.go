@@ -2,17 +2,17 @@ package fields
 
 import "strings"
 
-// A place is where fields lie together: the top of the body, an object in it,
-// or what brackets and dots in the names of a form say: contact[phone].
+// place is where fields lie together: the top of the body, an object in it, or what
+// brackets and dots in the names of a form say, such as contact[phone].
 //
-// A body often has several people: the visitor, and the agent, the account or
-// whoever made the form. No list of who is not the visitor can be complete, so
-// the visitor is one place, and all others' details are extra.
+// A body often names several people: the visitor, and the agent, the account or
+// whoever made the form. No list of who is not the visitor can be complete. So the
+// visitor is one place, and the details in all others are extra.
 type place struct {
 	path     string
-	list     string // the path of the list that it is an element of; empty if it is none
+	list     string // the path of the list that it is an element of; empty if it is not one
 	kind     placeKind
-	has      roleSet // what lies here and says something
+	has      roleSet // the roles of its fields that are not blank
 	mergedIn int     // the place that this one is part of; its own index otherwise
 }
 
@@ -20,17 +20,17 @@ type placeKind uint8
 
 const (
 	placePlain   placeKind = iota
-	placeVisitor           // it has a visitor's word: contact, cliente, data
+	placeVisitor           // it has a word for the visitor: contact, cliente, data
 	placeOther             // it is somebody or something else's: agent, property
 )
 
-// roleSet is a set of roles, parts counted as what they are part of.
+// roleSet is a set of roles. A part counts as the role that it is part of.
 type roleSet uint8
 
 func (s roleSet) with(r Role) roleSet { return s | 1<<r.entry() }
 func (s roleSet) has(r Role) bool     { return s&(1<<r.entry()) != 0 }
 
-// person is what of the set tells who somebody is.
+// person returns the roles in the set that tell who somebody is.
 func (s roleSet) person() roleSet { return s & (1<<RoleName | 1<<RoleEmail | 1<<RolePhone) }
 
 func (s roleSet) size() (n int) {
@@ -41,22 +41,22 @@ func (s roleSet) size() (n int) {
 }
 
 // placeAt returns the index of the place with the path.
-func (r *reader) placeAt(path string) int {
-	for i := range r.places {
-		if r.places[i].path == path {
+func (a *assigner) placeAt(path string) int {
+	for i := range a.places {
+		if a.places[i].path == path {
 			return i
 		}
 	}
-	p := place{path: path, kind: kindOf(path), mergedIn: len(r.places)}
+	p := place{path: path, kind: kindOf(path), mergedIn: len(a.places)}
 	if list, index := split(path); isIndex(index) {
 		p.list = list
 	}
-	r.places = append(r.places, p)
+	a.places = append(a.places, p)
 	return p.mergedIn
 }
 
-// kindOf reads the words of a path. The last segment that says something
-// decides, but nothing inside of somebody else's place is the visitor's.
+// kindOf returns the kind that the words of a path tell. The last segment that is not
+// transparent decides, but nothing inside somebody else's place is the visitor's.
 func kindOf(path string) placeKind {
 	kind := placePlain
 	for isLast := true; path != ""; {
@@ -78,34 +78,33 @@ func kindOf(path string) placeKind {
 	return kind
 }
 
-// separateListed makes one place of the elements of a list whose fields are
-// pieces of one whole. Elements that each have what another has are different
-// people, and stay apart.
-func (r *reader) separateListed() {
-	for i := range r.fields {
-		if f := &r.fields[i]; f.role < RoleArea && f.canBe(f.role) {
-			p := &r.places[f.place]
+// mergeLists makes one place of the elements of a list if they are parts of one
+// person. Elements with the same roles are different people, and stay separate.
+func (a *assigner) mergeLists() {
+	for i := range a.fields {
+		if f := &a.fields[i]; f.role < RoleArea && f.canBe(f.role) {
+			p := &a.places[f.place]
 			p.has = p.has.with(f.role)
 		}
 	}
-	for i := range r.places {
-		if list := r.places[i].list; list != "" && !r.hasTwins(list) {
-			r.merge(i, r.placeAt(list))
+	for i := range a.places {
+		if list := a.places[i].list; list != "" && !a.hasTwins(list) {
+			a.merge(i, a.placeAt(list))
 		}
 	}
-	r.settlePlaces()
+	a.moveMergedFields()
 }
 
-func (r *reader) merge(element, into int) {
-	r.places[element].mergedIn = into
-	r.places[into].has |= r.places[element].has
+func (a *assigner) merge(element, into int) {
+	a.places[element].mergedIn = into
+	a.places[into].has |= a.places[element].has
 }
 
-// hasTwins reports a list of which two elements have the same of a person.
-func (r *reader) hasTwins(list string) bool {
+// hasTwins reports whether two elements of a list have the same role of a person.
+func (a *assigner) hasTwins(list string) bool {
 	var seen roleSet
-	for i := range r.places {
-		p := &r.places[i]
+	for i := range a.places {
+		p := &a.places[i]
 		if p.mergedIn != i || (p.path != list && p.list != list) {
 			continue
 		}
@@ -118,63 +117,62 @@ func (r *reader) hasTwins(list string) bool {
 	return false
 }
 
-// visitorsPlace returns the index of the place that the visitor is in, or -1 if
-// no place has anything of a person.
-func (r *reader) visitorsPlace() int {
+// visitorsPlace returns the index of the visitor's place, or -1 if no place has
+// anything of a person.
+func (a *assigner) visitorsPlace() int {
 	best := -1
-	for i := range r.places {
-		if p := &r.places[i]; p.mergedIn != i || p.kind == placeOther || p.has.person() == 0 {
+	for i := range a.places {
+		if p := &a.places[i]; p.mergedIn != i || p.kind == placeOther || p.has.person() == 0 {
 			continue
 		}
-		if best < 0 || isVisitorRather(&r.places[i], &r.places[best]) {
+		if best < 0 || isVisitorRather(&a.places[i], &a.places[best]) {
 			best = i
 		}
 	}
-	if best >= 0 && len(r.places) > 1 {
-		r.addPieces(best)
+	if best >= 0 && len(a.places) > 1 {
+		a.addPieces(best)
 	}
 	return best
 }
 
-// addPieces adds places that are the visitor's, too. Either they have the same
-// e-mail; or they have a visitor's word, and nothing of a person that the
-// visitor's place has: contact[phone] beside name and email is one person in
-// pieces.
-func (r *reader) addPieces(best int) {
-	email := r.emailIn(best)
-	for i := range r.places {
-		p := &r.places[i]
+// addPieces merges other places of the visitor. They have the same e-mail address, or
+// they have a word for the visitor and none of the roles of the visitor's place:
+// contact[phone] beside name and email is one person in pieces.
+func (a *assigner) addPieces(best int) {
+	email := a.emailIn(best)
+	for i := range a.places {
+		p := &a.places[i]
 		if p.mergedIn != i || i == best || p.kind == placeOther || p.has.person() == 0 {
 			continue
 		}
-		isPiece := p.kind == placeVisitor && p.has.person()&r.places[best].has == 0
-		if isPiece || (email != "" && strings.EqualFold(email, r.emailIn(i))) {
-			r.merge(i, best)
+		isPiece := p.kind == placeVisitor && p.has.person()&a.places[best].has == 0
+		if isPiece || (email != "" && strings.EqualFold(email, a.emailIn(i))) {
+			a.merge(i, best)
 		}
 	}
-	r.settlePlaces()
+	a.moveMergedFields()
 }
 
-// emailIn returns the first e-mail in a place.
-func (r *reader) emailIn(place int) string {
-	for i := range r.fields {
-		if f := &r.fields[i]; f.role == RoleEmail && f.place == place && f.canBe(RoleEmail) {
+// emailIn returns the first e-mail address in a place.
+func (a *assigner) emailIn(place int) string {
+	for i := range a.fields {
+		if f := &a.fields[i]; f.role == RoleEmail && f.place == place && f.canBe(RoleEmail) {
 			return strings.TrimSpace(f.Value)
 		}
 	}
 	return ""
 }
 
-// settlePlaces puts fields into the places that theirs were merged in.
-func (r *reader) settlePlaces() {
-	for i := range r.fields {
-		r.fields[i].place = r.places[r.fields[i].place].mergedIn
+// moveMergedFields moves the fields of merged places.
+func (a *assigner) moveMergedFields() {
+	for i := range a.fields {
+		a.fields[i].place = a.places[a.fields[i].place].mergedIn
 	}
 }
 
-// isVisitorRather reports whether a is more likely the visitor's place than b,
-// which came before it: it has a visitor's word, or the message, or more of a
-// person's fields, or the property.
+// isVisitorRather reports whether a is more likely the visitor's place than b, which
+// came before it: it has a word for the visitor, or the message, or more of a person's
+// fields, or the property.
 func isVisitorRather(a, b *place) bool {
 	for _, weight := range [...]func(p, other *place) int{
 		(*place).weightOfWord, (*place).weightOfMessage, (*place).weightOfPerson, (*place).weightOfProperty,
@@ -186,8 +184,9 @@ func isVisitorRather(a, b *place) bool {
 	return false
 }
 
-// weightOfWord is 1 for a visitor's word over somebody who can be answered. One
-// detail alone is not a person beside an address with a message or more of one.
+// weightOfWord returns 1 if the place has a word for the visitor and somebody who can be
+// answered. A single detail does not count as a person beside a place that can be
+// answered and has a message or more of a person.
 func (p *place) weightOfWord(other *place) int {
 	isDetail := p.has.person().size() == 1 && other.canBeAnswered() && (other.has.has(RoleMessage) || other.has.person().size() > 1)
 	if p.kind != placeVisitor || !p.canBeAnswered() || isDetail {
@@ -204,16 +203,16 @@ func (p *place) weightOfPerson(*place) int { return p.has.person().size() }
 
 func (p *place) weightOfProperty(*place) int { return (p.has & (1 << RoleProperty)).size() }
 
-// isNear reports whether what lies in the place goes with what lies in the
-// visitor's: it is that place, or around it, or inside of it.
-func (r *reader) isNear(i, person int) bool {
-	p := &r.places[i]
+// isNear reports whether the place belongs to the visitor's: it is that place, or
+// around it, or inside it.
+func (a *assigner) isNear(i, person int) bool {
+	p := &a.places[i]
 	if p.kind == placeOther {
 		return false
 	}
 	if person < 0 || i == person {
 		return true
 	}
-	mine := r.places[person].path
+	mine := a.places[person].path
 	return p.path == "" || strings.HasPrefix(mine, p.path) || strings.HasPrefix(p.path, mine)
 }

@@ -12,7 +12,8 @@ type person struct{ name, email, phone string }
 
 func personOf(q lead.Inquiry) person { return person{q.Name, q.Email, q.Phone} }
 
-// Who of those in a body is the visitor. Eva is somebody else in every row.
+// A body may name several people, and one is the visitor. Eva is somebody else in
+// every row.
 func TestTheVisitorIsInOnePlace(t *testing.T) {
 	const rest = `,"property_id":"EB-1","message":"Hola"}`
 	rita := person{"Rita Salas", "rita@x.mx", ""}
@@ -51,14 +52,14 @@ func TestTheVisitorIsInOnePlace(t *testing.T) {
 	}
 }
 
-// A form that comes back has to name the same person as before: what is blank or
-// wrong in it makes no other place the visitor's.
+// A form that comes back names the same person as before. A field that is blank or
+// wrong does not make another place the visitor's.
 func TestABlankMessageMovesNobody(t *testing.T) {
 	q := read(t, nil, "application/json", `{"nombre":"Rita","correo":"rita@","fields":{"phone":"5511112222"},"mensaje":" "}`).Inquiry("casas")
 	require.Equal(t, person{"Rita", "rita@", "5511112222"}, personOf(q))
 }
 
-// What a site's map names is the visitor's, wherever it lies.
+// A field that a site's map names is the visitor's, wherever it lies.
 func TestTheSitesMapSaysWhoTheVisitorIs(t *testing.T) {
 	own := map[string]string{"agent[mail]": "email", "1.3": "first_name", "message": "name", "x": "message"}
 	q := read(t, own, "application/json", `{"agent":{"mail":"rita@x.mx","name":"Eva"},"1.3":"Rita","apellidos":"Salas","x":"Hola"}`).Inquiry("casas")

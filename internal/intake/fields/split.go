@@ -8,24 +8,24 @@ import (
 	"leadrelay/internal/intake/body"
 )
 
-// splitField is a field, and what a sender says of it apart from its name.
-type splitField struct {
+// joinedField is a field, and what a sender says about it apart from its name.
+type joinedField struct {
 	body.Field
 	place     string // where it lies, if its name does not say so
-	inputType string // such as textarea; empty if unknown
+	inputType string // the type of its input, such as textarea; empty if unknown
 }
 
-// record is a field that a sender splits into what it is called and what its
-// value is. fields[0][name] and fields[0][value] are one record, and so are
-// fields[email][title] and fields[email][value].
-type record struct {
+// splitField is a field that a sender splits into attributes, such as its name and its
+// value: fields[0][name] and fields[0][value], or fields[email][title] and
+// fields[email][value].
+type splitField struct {
 	attributes map[string]string
 	values     []body.Field
-	name       string // what the whole is called; empty if it is not a record
+	name       string // its name; empty if it is not a split field
 	isDone     bool   // nothing more is taken from it
 }
 
-// nameAttributes call a record by name, the best first; labelAttributes are what
+// nameAttributes hold the name of a split field, the best first; labelAttributes are what
 // the visitor reads.
 var (
 	nameAttributes  = []string{"name", "customkey", "id", "key", "ref", "columnid", "fieldid", "questionid", "fieldname", "fieldtitle", "title", "label", "columnname", "question", "fieldlabel"}
@@ -35,7 +35,7 @@ var (
 	// type says: {"type":"email","email":"ana@casas.mx"}.
 	valueAttributes = []string{"value", "values", "rawvalue", "answer", "stringvalue", "fieldvalue", "fieldinputvalue", "uservalue"}
 	allAttributes   = set(slices.Concat(nameAttributes, otherAttributes, valueAttributes)...)
-	// aboutAttributes hold more names of the record: {"field":{"ref":"email"},"text":"…"}.
+	// aboutAttributes hold more names of the field: {"field":{"ref":"email"},"text":"…"}.
 	aboutAttributes = set("field", "question", "definition")
 )
 
@@ -48,7 +48,7 @@ var inputTypes = map[string]Role{
 	"fullname": RoleName, "controlfullname": RoleName,
 }
 
-// attributeOf splits fields[email][value] into the record and the attribute.
+// attributeOf splits fields[email][value] into the field and the attribute.
 func attributeOf(name string) (whole, attribute string, ok bool) {
 	if !strings.HasSuffix(name, "]") || len(name) > maxName {
 		return "", "", false
@@ -89,38 +89,38 @@ func listOf(path string) (list string, ok bool) {
 	return list, len(list) < len(path)
 }
 
-// isSplit reports whether some of the fields may be pieces of records.
+// isSplit reports whether some of these may be attributes of split fields.
 func isSplit(all []body.Field) bool {
 	return slices.ContainsFunc(all, func(p body.Field) bool { _, _, ok := attributeOf(p.Name); return ok })
 }
 
-// joinSplit puts the pieces of each record together, where its value stood.
-func (v *Vocabulary) joinSplit(all []body.Field) []splitField {
-	joined := make([]splitField, 0, len(all))
-	records := v.records(all)
+// joinSplit joins the attributes of each split field, where its value stood.
+func (v *Vocabulary) joinSplit(all []body.Field) []joinedField {
+	joined := make([]joinedField, 0, len(all))
+	found := v.splitFields(all)
 	for _, p := range all {
 		path, attribute, ok := attributeOf(p.Name)
-		r := records[path]
+		s := found[path]
 		switch {
-		case !ok || r == nil || !r.isAttribute(attribute), r.name == "" && !r.isDone:
-			joined = append(joined, splitField{Field: p})
-		case !r.isDone && r.isValue(attribute):
-			r.isDone = true
-			joined = append(joined, r.joined(path))
+		case !ok || s == nil || !s.isAttribute(attribute), s.name == "" && !s.isDone:
+			joined = append(joined, joinedField{Field: p})
+		case !s.isDone && s.isValue(attribute):
+			s.isDone = true
+			joined = append(joined, s.joined(path))
 		}
 	}
 	return joined
 }
 
-// joined is the record as one field.
-func (r *record) joined(path string) splitField {
+// joined returns the split field as one field.
+func (s *splitField) joined(path string) joinedField {
 	place, ok := listOf(path)
 	if !ok {
 		place, _ = cutBrackets(path)
 	}
-	first := r.values[0]
-	f := splitField{Field: body.Field{Name: r.name, Value: first.Value, Kind: first.Kind}, place: place, inputType: r.typeOf()}
-	for _, more := range r.values[1:] {
+	first := s.values[0]
+	f := joinedField{Field: body.Field{Name: s.name, Value: first.Value, Kind: first.Kind}, place: place, inputType: s.typeOf()}
+	for _, more := range s.values[1:] {
 		if f.Value != more.Value && more.Kind == body.Text {
 			f.Value += ", " + more.Value
 		}
@@ -128,28 +128,28 @@ func (r *record) joined(path string) splitField {
 	return f
 }
 
-func (r *record) typeOf() string {
-	return cmp.Or(r.attributes["type"], r.attributes["inputtype"], r.attributes["fieldtype"])
+func (s *splitField) typeOf() string {
+	return cmp.Or(s.attributes["type"], s.attributes["inputtype"], s.attributes["fieldtype"])
 }
 
-func (r *record) isValue(attribute string) bool {
-	return isValueAttribute(attribute) || (attribute != "" && !allAttributes[attribute] && attribute == fold(r.attributes["type"]))
+func (s *splitField) isValue(attribute string) bool {
+	return isValueAttribute(attribute) || (attribute != "" && !allAttributes[attribute] && attribute == fold(s.attributes["type"]))
 }
 
-func (r *record) isAttribute(attribute string) bool {
-	return allAttributes[attribute] || r.isValue(attribute)
+func (s *splitField) isAttribute(attribute string) bool {
+	return allAttributes[attribute] || s.isValue(attribute)
 }
 
-// records finds what has a value and a name for it.
-func (v *Vocabulary) records(all []body.Field) map[string]*record {
-	found := map[string]*record{}
+// splitFields finds the split fields: values that each have a name.
+func (v *Vocabulary) splitFields(all []body.Field) map[string]*splitField {
+	found := map[string]*splitField{}
 	for _, p := range all {
 		path, attribute, ok := attributeOf(p.Name)
 		if !ok {
 			continue
 		}
 		if found[path] == nil {
-			found[path] = &record{attributes: map[string]string{}}
+			found[path] = &splitField{attributes: map[string]string{}}
 		}
 		if a := found[path].attributes; a[attribute] == "" {
 			a[attribute] = p.Value
@@ -161,77 +161,78 @@ func (v *Vocabulary) records(all []body.Field) map[string]*record {
 		}
 	}
 	valued, labels := map[string]bool{}, definitions(found)
-	for path, r := range found {
-		if list, ok := listOf(path); ok && len(r.values) > 0 {
+	for path, s := range found {
+		if list, ok := listOf(path); ok && len(s.values) > 0 {
 			valued[list] = true
 		}
 	}
-	for path, r := range found {
+	for path, s := range found {
 		list, inList := listOf(path)
-		r.name = v.nameOf(path, r, labels)
-		r.isDone = len(r.values) == 0 && inList && valued[list] // as its neighbors, but without a value
+		s.name = v.nameOf(path, s, labels)
+		s.isDone = len(s.values) == 0 && inList && valued[list] // as its neighbors, but without a value
 	}
 	return found
 }
 
-// addValue adds a value that says something. What is nested only announces what
-// is in it, and a raw value is the value again.
-func (r *record) addValue(attribute string, p body.Field) {
-	said := len(r.values) > 0 && strings.TrimSpace(r.values[0].Value) != ""
+// addValue adds a value that is not blank. A nested value only announces what is in it,
+// and a raw value repeats the value.
+func (s *splitField) addValue(attribute string, p body.Field) {
+	said := len(s.values) > 0 && strings.TrimSpace(s.values[0].Value) != ""
 	switch {
 	case !said:
-		r.values = []body.Field{p}
+		s.values = []body.Field{p}
 	case p.Kind != body.Nested && attribute != "rawvalue" && strings.TrimSpace(p.Value) != "":
-		r.values = append(r.values, p)
+		s.values = append(s.values, p)
 	}
 }
 
-// definitions are the labels of fields whose values stand elsewhere, by their
-// ids.
-func definitions(found map[string]*record) map[string]string {
+// definitions returns the labels of fields whose values stand elsewhere, by the ids of
+// the fields.
+func definitions(found map[string]*splitField) map[string]string {
 	labels := map[string]string{}
-	for _, r := range found {
-		label := r.label()
-		if len(r.values) > 0 || label == "" {
+	for _, s := range found {
+		label := s.label()
+		if len(s.values) > 0 || label == "" {
 			continue
 		}
 		for _, id := range []string{"id", "ref", "key"} {
-			if r.attributes[id] != "" {
-				labels[r.attributes[id]] = label
+			if s.attributes[id] != "" {
+				labels[s.attributes[id]] = label
 			}
 		}
 	}
 	return labels
 }
 
-func (r *record) label() string {
+func (s *splitField) label() string {
 	for _, a := range labelAttributes {
-		if label := strings.TrimSpace(r.attributes[a]); label != "" {
+		if label := strings.TrimSpace(s.attributes[a]); label != "" {
 			return label
 		}
 	}
 	return ""
 }
 
-// nameOf is the name of a record: the first of its names that we know, or the
-// words that the visitor read. A lead with a name and a value is none.
-func (v *Vocabulary) nameOf(path string, r *record, labels map[string]string) string {
-	if len(r.values) == 0 {
+// nameOf returns the name of a split field: the first of its names that we know, or the
+// words that the visitor read. It returns "" if it is not a split field, such as a
+// lead with a name and a value.
+func (v *Vocabulary) nameOf(path string, s *splitField, labels map[string]string) string {
+	if len(s.values) == 0 {
 		return ""
 	}
 	list, inList := listOf(path)
 	switch {
 	case !inList && v.knows(path):
 		return path
-	case inList && v.match(list).role.ofPerson(): // emails[0]: its label says which of them
+	case inList && v.match(list).role.ofPerson(): // emails[0]: its label tells which of them
 		return list
 	}
-	if !inList && r.attributes["name"] != "" {
+	if !inList && s.attributes["name"] != "" {
 		return ""
 	}
 	var fallback string
 	for _, a := range nameAttributes {
-		name := strings.TrimSpace(r.attributes[a])
+		name := strings.TrimSpace(s.attributes[a])
 		for _, known := range []string{name, labels[name]} {
 			if known != "" && v.knows(known) {
 				return known
@@ -239,9 +240,9 @@ func (v *Vocabulary) nameOf(path string, r *record, labels map[string]string) st
 		}
 		fallback = cmp.Or(fallback, labels[name])
 	}
-	label := cmp.Or(r.label(), fallback)
+	label := cmp.Or(s.label(), fallback)
 	if label != "" || !inList {
 		return label
 	}
-	return cmp.Or(r.attributes["name"], r.attributes["id"], r.attributes["key"])
+	return cmp.Or(s.attributes["name"], s.attributes["id"], s.attributes["key"])
 }

@@ -1,13 +1,13 @@
 package fields
 
-// contract are the names that the relay promises to understand.
+// contract lists the names that the relay promises to understand.
 var contract = map[string]Role{
 	"property_id": RoleProperty, "name": RoleName, "email": RoleEmail, "phone": RolePhone, "message": RoleMessage,
 }
 
-// aliases are the words that forms have for our fields, folded. They are those
-// of the well-known form plug-ins, builders and CRMs, and what people write
-// beside a field; testdata/shapes names the sources.
+// aliases are the words that forms use for our fields, folded. They come from the
+// well-known form plug-ins, builders and CRMs, and from what people write beside a
+// field; testdata/shapes names the sources.
 var aliases = map[Role][]string{
 	RoleProperty: {
 		"propertyid", "property", "propiedad", "idpropiedad", "propiedadid", "iddelapropiedad", "iddepropiedad", "clave",
@@ -56,7 +56,7 @@ var aliases = map[Role][]string{
 		"prefijotelefonico", "prefijo", "countrycode",
 	},
 
-	// The form's own name, what it calls its fields, and who sends its mail.
+	// What forms say about themselves: their name, their fields, who sends their mail.
 	RoleExtra: {"formname", "fromname", "fieldname", "inputname", "tagname"},
 
 	roleRelay: {"remoteid", "source", "status"},
@@ -68,8 +68,8 @@ var aliases = map[Role][]string{
 	},
 }
 
-// weak are words that forms use for our fields, and for other things as well.
-// They count where nothing better came.
+// weak are words that forms use for our fields and for other things as well. They
+// count if nothing better came.
 var weak = map[Role][]string{
 	RoleProperty: {"codigo", "referencia", "reference", "ref", "sku", "propertykey", "entityreference", "externalid", "externalreference", "unitid", "publicationid", "internalreference", "mls", "mlsid"},
 	RoleEmail:    {"replyto", "useremail"},
@@ -79,15 +79,15 @@ var weak = map[Role][]string{
 	},
 }
 
-// exactOnly are words that mean something else with another beside them: tu
-// clave is a password.
+// exactOnly are words that mean something else with another word beside them: "tu
+// clave" is a password.
 var exactOnly = set("clave", "listing", "property", "properties", "listings", "first", "last", "middle", "prefijo", "cell", "names")
 
-// alsoLoose are the weak words that say the same with something around them.
-// text and description do not: an input is called input_text, whatever for.
-var alsoLoose = set("textarea", "note", "notes", "nota", "notas", "details", "detalle", "detalles", "observaciones", "observacion", "remarks", "msg", "information")
+// decoratedToo are the weak words that mean the same with something around them. text
+// and description do not: an input may be called input_text, whatever it is for.
+var decoratedToo = set("textarea", "note", "notes", "nota", "notas", "details", "detalle", "detalles", "observaciones", "observacion", "remarks", "msg", "information")
 
-// common is what names mean on a site without a map of its own.
+// common holds the meanings of names on a site without a map of its own.
 var common = func() map[string]word {
 	all := make(map[string]word, 512)
 	for rank, names := range map[rank]map[Role][]string{rankAlias: aliases, rankWeak: weak} {
@@ -103,57 +103,58 @@ var common = func() map[string]word {
 	return all
 }()
 
-// before and after are what forms put around a word, without saying more.
+// prefixes and suffixes are words that forms put around a name and that do not change
+// its meaning.
 var (
-	before = set(
+	prefixes = set(
 		"et", "pb", "contact", "contacto", "customer", "cliente", "client", "visitor", "visitante", "usuario", "user", "lead", "your", "tu", "su", "mi", "my",
 		"form", "field", "fields", "input", "txt", "text", "textarea", "q", "cf", "frm", "wpcf", "wpforms", "nf", "the", "el", "la", "ct", "ctl",
 		"inquiry", "enquiry", "prospect", "prospecto", "buyer", "comprador", "interesado", "cual", "es", "what", "is", "whats", "escribe", "ingresa",
 		"enter", "deja", "dejanos", "indica", "please", "favor", "por", "de", "primary", "main", "principal", "booking", "tour", "schedule",
 		"sender", "attendee", "invitee", "mf", "epl", "ere", "uf", "crm", "hdn", "hidden", "tb", "f", "hs", "rh",
 	)
-	after = set(
+	suffixes = set(
 		"requerido", "requerida", "obligatorio", "obligatoria", "opcional", "required", "optional", "cliente", "contacto", "contact", "field", "input", "del", "de",
 		"c", "customer", "lead", "visitor", "visitante", "interesado", "principal", "value", "text", "formulario", "attributes",
 	)
 )
 
-// joining stand between two words for the same.
-var joining = set("o", "y", "u", "or", "and", "e", "con", "with", "de")
+// conjunctions stand between two words for the same thing.
+var conjunctions = set("o", "y", "u", "or", "and", "e", "con", "with", "de")
 
-// pieceWord says what a piece of a field is, such as the area of a phone.
-type pieceWord uint8
+// partWord tells which part of a field a word names, such as the area of a phone.
+type partWord uint8
 
 const (
-	asWhole pieceWord = iota + 1
-	asArea
-	asCountry
-	asID
+	partWhole partWord = iota + 1
+	partArea
+	partCountry
+	partID
 )
 
-var pieceWords = map[string]pieceWord{
-	"full": asWhole, "complete": asWhole, "value": asWhole, "text": asWhole, "number": asWhole, "numero": asWhole, "primary": asWhole,
-	"address": asWhole, "national": asWhole, "international": asWhole, "e164": asWhole, "raw": asWhole, "display": asWhole, "fullname": asWhole, "content": asWhole, "detail1": asWhole, "detail2": asWhole, "detail3": asWhole,
-	"area": asArea, "lada": asArea, "areacode": asArea, "ddd": asArea,
-	"country": asCountry, "countrycode": asCountry, "code": asCountry, "prefix": asCountry, "dialcode": asCountry, "callingcode": asCountry,
-	"id": asID, "clave": asID, "publicid": asID, "key": asID, "codigo": asID, "ref": asID, "reference": asID, "slug": asID,
+var partWords = map[string]partWord{
+	"full": partWhole, "complete": partWhole, "value": partWhole, "text": partWhole, "number": partWhole, "numero": partWhole, "primary": partWhole,
+	"address": partWhole, "national": partWhole, "international": partWhole, "e164": partWhole, "raw": partWhole, "display": partWhole, "fullname": partWhole, "content": partWhole, "detail1": partWhole, "detail2": partWhole, "detail3": partWhole,
+	"area": partArea, "lada": partArea, "areacode": partArea, "ddd": partArea,
+	"country": partCountry, "countrycode": partCountry, "code": partCountry, "prefix": partCountry, "dialcode": partCountry, "callingcode": partCountry,
+	"id": partID, "clave": partID, "publicid": partID, "key": partID, "codigo": partID, "ref": partID, "reference": partID, "slug": partID,
 }
 
-// isValueWord reports a segment that says only that the value follows.
+// isValueWord reports whether a segment says only that the value follows.
 func isValueWord(folded string) bool { return folded == "value" || folded == "rawvalue" }
 
-// traps are the control fields that no visitor sees and robots fill in.
+// traps are the control fields that visitors do not see and robots fill in.
 var traps = set("gotcha", "honey", "honeypot", "hp", "botcheck", "botfield")
 
-// visitorWords name a place where the visitor's own details lie; otherWords one
-// with somebody or something else's.
+// visitorWords name a place with the visitor's own details, and otherWords one with
+// those of somebody or something else.
 var (
 	visitorWords = set(
 		"contact", "contacts", "contacto", "contactos", "cliente", "client", "customer", "data", "datos", "fields", "campos", "lead", "leads", "visitor", "visitante",
 		"prospect", "prospecto", "interesado", "comprador", "buyer", "inquirer", "applicant", "solicitante", "person", "persona", "guest", "respondent", "people", "responses",
 		"answers", "respuestas", "response", "submission", "submissions", "entry", "attributes", "values", "input", "inputs", "inquiry", "enquiry", "consulta",
 	)
-	// transparent words say nothing of whose details lie in them.
+	// transparent words do not tell whose details lie in a place.
 	transparent = set("add", "update", "object", "item", "items", "record", "records", "content", "detail", "details", "info")
 	otherWords  = set(
 		"agent", "agente", "agents", "asesor", "asesora", "advisor", "broker", "realtor", "seller", "vendedor", "owner", "propietario", "agency", "agencia",

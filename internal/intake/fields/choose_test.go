@@ -63,7 +63,7 @@ func TestWhichValueCounts(t *testing.T) {
 	}
 }
 
-// Names as plug-ins, builders, CRMs and portals write them; testdata/shapes in
+// These are names as plug-ins, builders, CRMs and portals write them. testdata/shapes in
 // package intake has whole bodies with their sources.
 func TestNamesOfOthers(t *testing.T) {
 	tests := map[lead.Field]struct {
