@@ -15,10 +15,10 @@ import (
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-// The texts alone, without a honeypot, a time or a captcha, must tell people
-// and robots apart. The unseen ones had no part in finding the weights, so they
-// show what to expect of others. Once they have taught something they move to
-// the seen ones, and new ones must be written in their place.
+// The texts alone, without a honeypot, a time or a captcha, must tell people and robots
+// apart. The weights were not tuned with the unseen texts, so these show what to expect
+// of others. Once the weights have been tuned with them they move to the seen ones, and
+// new ones must be written in their place.
 func TestCorpora(t *testing.T) {
 	var people, robots, heldPeople, heldRobots int
 	for part, share := range map[string]int{"": 90, "_unseen": 85} {
@@ -33,7 +33,7 @@ func TestCorpora(t *testing.T) {
 	require.GreaterOrEqual(t, 100*heldRobots, 90*robots)
 }
 
-// held counts who is set apart, and logs who should not have been, or should.
+// held counts the inquiries that are quarantined, and logs the wrong decisions.
 func held(t *testing.T, all []spam.Submission, arePeople bool) int {
 	n := 0
 	for _, s := range all {
@@ -49,8 +49,8 @@ func held(t *testing.T, all []spam.Submission, arePeople bool) int {
 	return n
 }
 
-// A person who is in a hurry, or behind a busy address, or whose form came
-// with its text ready, is still a person.
+// A person who is in a hurry, or behind a busy address, or whose form started with a
+// text, is still a person.
 func TestPeopleInBadCircumstances(t *testing.T) {
 	for _, s := range append(readCorpus(t, "humans"), readCorpus(t, "humans_unseen")...) {
 		s.Busy = true
@@ -60,8 +60,8 @@ func TestPeopleInBadCircumstances(t *testing.T) {
 	}
 }
 
-// readCorpus reads a file of testdata: texts with a line "---" between them,
-// each with a head like "Ana Pérez <ana@x.mx> 5512345678".
+// readCorpus reads a file of testdata: texts with a line "---" between them, each with
+// a head such as "Ana Pérez <ana@x.mx> 5512345678".
 func readCorpus(t testing.TB, name string) []spam.Submission {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", name+".txt"))
@@ -76,7 +76,7 @@ func readCorpus(t testing.TB, name string) []spam.Submission {
 	return all
 }
 
-// arrived is an inquiry as the judge gets it: valid and clean.
+// arrived returns an inquiry as Judge gets it: valid and clean.
 func arrived(t testing.TB, q lead.Inquiry) spam.Submission {
 	t.Helper()
 	q.PropertyID = "EB-AB1234"

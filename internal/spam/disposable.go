@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// disposable is the list as it stands in its file: sorted lines. It is
-// searched where it lies, so it costs no memory that a map would.
+// disposable is the list as it is in its file, in sorted lines. It is searched in
+// place, which takes no memory for a map.
 //
 //go:embed disposable.txt
 var disposable string
 
-// isDisposable reports whether the domain, or one above it, gives addresses
-// away for minutes.
+// isDisposable reports whether the domain, or one above it, gives out addresses that
+// work for minutes.
 func isDisposable(domain string) bool {
 	domain = strings.ToLower(domain)
 	for strings.Contains(domain, ".") {
@@ -24,8 +24,8 @@ func isDisposable(domain string) bool {
 	return false
 }
 
-// hasLine searches sorted lines by halves. The remarks at the head begin with
-// a byte below those of any domain, so they are in order, too.
+// hasLine does a binary search in sorted lines. The comments at the head begin with a
+// byte below those of any domain, so they are in order, too.
 func hasLine(lines, line string) bool {
 	for lines != "" {
 		begin := strings.LastIndexByte(lines[:len(lines)/2], '\n') + 1

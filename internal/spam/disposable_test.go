@@ -22,7 +22,7 @@ func TestDisposable(t *testing.T) {
 	}
 }
 
-// The search relies on the order, and takes the head for lines like others.
+// The search relies on the order, and treats the head like other lines.
 func TestDisposableList(t *testing.T) {
 	lines := strings.Split(strings.TrimSuffix(spam.Disposable, "\n"), "\n")
 	require.Greater(t, len(lines), 5000)

@@ -4,41 +4,40 @@ import (
 	"strings"
 )
 
-// evidence is a submission and what its texts hold.
+// evidence is a submission and what was found in its texts.
 type evidence struct {
 	*Submission
-	domain        string // of the mail address
+	domain        string // of the e-mail address
 	name, message reading
 	pitch         [topics]int
 }
 
-// reading is what one text holds, counted.
+// reading holds the counts for one text.
 type reading struct {
 	words, letters, cyrillic int
-	mixed                    int // words that mix alphabets, as no language does
-	long, gibberish          int // words long enough to tell, and those that are none
+	mixed                    int // words that mix alphabets, which no language does
+	long, gibberish          int // words that are long enough to judge, and those that are gibberish
 
-	marked  bool // it has markup
-	gravest int  // what the gravest tag of that weighs
+	hasMarkup bool
+	tagWeight int // the weight of the worst tag
 
-	links, bare, odd, shortened, examples, own int // other people's links, and how many are of a kind
+	links, bare, odd, shortened, examples, own int // links that are not ordinary, and how many are of each kind
 }
 
 func gather(s *Submission) evidence {
 	e := evidence{Submission: s}
 	_, e.domain, _ = strings.Cut(s.Inquiry.Email, "@")
-	var p pitcher
-	p.points = &e.pitch
-	e.name = e.read(s.Inquiry.Name, &p)
-	p.stop()
-	e.message = e.read(s.Inquiry.Message, &p)
+	m := phraseMatcher{points: &e.pitch}
+	e.name = e.read(s.Inquiry.Name, &m)
+	m.reset()
+	e.message = e.read(s.Inquiry.Message, &m)
 	return e
 }
 
-// read goes over a text once.
-func (e *evidence) read(text string, p *pitcher) reading {
+// read goes through a text once.
+func (e *evidence) read(text string, m *phraseMatcher) reading {
 	var r reading
-	r.marked, r.gravest = marked(text)
+	r.hasMarkup, r.tagWeight = markup(text)
 	for field := range strings.FieldsFuncSeq(text, isDelimiter) {
 		l, isLink := parseLink(field)
 		switch {
@@ -48,9 +47,9 @@ func (e *evidence) read(text string, p *pitcher) reading {
 			r.addLink(l)
 			r.own += when(strings.EqualFold(l.host, e.domain), 1)
 		}
-		p.inLink = isLink
+		m.inLink = isLink
 		for w := range words(field) {
-			p.hear(w.folded())
+			m.add(w.folded())
 			if !isLink {
 				r.addWord(&w)
 			}
@@ -64,7 +63,7 @@ func (r *reading) addWord(w *word) {
 	r.letters += w.letters
 	r.cyrillic += w.cyrillic
 	r.mixed += when(w.isMixed(), 1)
-	if w.letters >= fewestToTell {
+	if w.letters >= minJudged {
 		r.long++
 		r.gibberish += when(w.isGibberish(), 1)
 	}
@@ -78,15 +77,15 @@ func (r *reading) addLink(l link) {
 	r.examples += when(l.isExample(), 1)
 }
 
-// isGibberish reports a text of a few words, most of them none. A sentence
-// with a slip in it is a sentence.
+// isGibberish reports whether the text has only a few words and most of them are
+// gibberish. A sentence with a typo in it is a sentence.
 func (r *reading) isGibberish() bool {
 	const few = 6
 	return r.words <= few && r.gibberish*2 > r.long
 }
 
-// relief is what talk of a property takes off a sales pitch: whoever buys a
-// house speaks of loans, interest and returns, too.
+// relief returns what talk of a property takes off a sales pitch: whoever buys a house
+// speaks of loans, interest and returns, too.
 func (e *evidence) relief() int {
 	const most = 40
 	pitch := 0
@@ -96,8 +95,8 @@ func (e *evidence) relief() int {
 	return min(e.pitch[property], most, pitch)
 }
 
-// lookalikes weighs words that mix Latin and Cyrillic letters to slip past
-// filters. One may be a slip of a person with two keyboards.
+// lookalikes weighs words that mix Latin and Cyrillic letters to get past filters. One
+// such word may be the typo of a person with two keyboards.
 func (e *evidence) lookalikes() int {
 	switch n := e.name.mixed + e.message.mixed; {
 	case n == 0:

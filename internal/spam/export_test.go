@@ -2,7 +2,7 @@ package spam
 
 // Internals that the tests look at.
 var (
-	Plant        = plant
+	ParsePhrases = parsePhrases
 	IsDisposable = isDisposable
 	Disposable   = disposable
 )

@@ -35,9 +35,9 @@ func FuzzJudge(f *testing.F) {
 	})
 }
 
-// Texts that are as bad as a body of 64 KiB can be must not hold a processor up.
+// The worst texts that fit into a body of 64 KiB do not keep a processor busy.
 func TestJudgeIsQuickWithTheWorstTexts(t *testing.T) {
-	const bound = 250 * time.Millisecond // a loaded machine with the race detector; alone it is a few
+	const bound = 250 * time.Millisecond // for a loaded machine with the race detector; otherwise it takes a few
 	fill := func(s string) string { return strings.Repeat(s, 16<<10/len(s)) }
 	for _, piece := range []string{
 		"a", "a ", "á", "\u0301", "é\u0301 ", "://", "a.com ", "www.", "http://a.b/ ", "<", "<a ", "[", "[url]", "{{", "${", "../", "first page of ", "backlink ", "\xff", ".", "@", "🏠", "аa ", "asdf",
@@ -52,7 +52,7 @@ func TestJudgeIsQuickWithTheWorstTexts(t *testing.T) {
 	}
 }
 
-// A long text costs time, never memory: what is made is the evidence alone.
+// A long text takes time, and no memory: only the evidence is allocated.
 func TestJudgeAllocatesNothingForTheText(t *testing.T) {
 	const evidence = 2
 	for _, times := range []int{1, 200} {

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// link is where a link leads to. Its host has no www.
+// link is the target of a link. Its host is without www.
 type link struct {
 	host, path string
-	bare       bool // nothing but the host: "Casas.com" may be somebody's firm
+	bare       bool // only a host, such as "Casas.com", which may be a firm
 }
 
-// isDelimiter reports what stands around links, in HTML and BBCode too.
+// isDelimiter reports whether the rune may stand around links, in HTML and BBCode, too.
 func isDelimiter(r rune) bool {
 	switch r {
 	case '<', '>', '[', ']', '(', ')', '{', '}', '"', '\'', '=', ',', ';', '|':
@@ -20,8 +20,7 @@ func isDelimiter(r rune) bool {
 	return r <= ' '
 }
 
-// parseLink reads a link as people and robots write them: with or without
-// its scheme.
+// parseLink parses a link as people and robots write it, with or without a scheme.
 func parseLink(field string) (link, bool) {
 	if strings.IndexByte(field, '.') < 0 && strings.IndexByte(field, ':') < 0 {
 		return link{}, false // most words
@@ -48,21 +47,21 @@ func parseLink(field string) (link, bool) {
 	return l, l.host != "" && (ok || l.hasKnownEnding())
 }
 
-// isWeb reports a scheme that a browser follows, whatever stands before it.
+// isWeb reports whether the text ends with a scheme that a browser follows.
 func isWeb(scheme string) bool {
 	scheme = strings.ToLower(scheme[max(0, len(scheme)-len("https")):])
 	return strings.HasSuffix(scheme, "http") || strings.HasSuffix(scheme, "https")
 }
 
-// hasKnownEnding tells a domain from two sentences without a blank between
-// them. So the list leaves out what is a word in Spanish or English.
+// hasKnownEnding tells a domain from two sentences without a blank between them.
+// Therefore the list has no endings that are words in Spanish or English.
 func (l link) hasKnownEnding() bool {
 	label, ending := cutLast(l.host)
 	return label != "" && (contains(bareEndings, ending) || strings.HasPrefix(l.path, "/") && contains(oddEndings, ending))
 }
 
-// isOrdinary reports a link that an inquiry may well have: to the site itself,
-// to a portal with the same listing, to a map or a person's own page.
+// isOrdinary reports whether an inquiry may well have the link: to the site itself, to a
+// portal with the same listing, to a map or a person's own page.
 func (l link) isOrdinary(hosts []string) bool {
 	isBelow := func(host string) bool { return below(l.host, host) }
 	if slices.ContainsFunc(hosts, isBelow) || slices.ContainsFunc(ordinaryHosts, isBelow) {
@@ -82,12 +81,12 @@ func (l link) isOdd() bool {
 
 func (l link) isExample() bool { return isExample(l.host) }
 
-// isExample reports a host that is nobody's, which only testers use.
+// isExample reports whether the host is one that only testers use.
 func isExample(host string) bool {
 	return slices.ContainsFunc(exampleHosts, func(example string) bool { return below(host, example) })
 }
 
-// below reports whether a host is domain or below it.
+// below reports whether the host is the domain or a subdomain of it.
 func below(host, domain string) bool {
 	n := len(host) - len(domain)
 	return n >= 0 && strings.EqualFold(host[n:], domain) && (n == 0 || host[n-1] == '.')
@@ -107,14 +106,14 @@ func contains(list []string, s string) bool {
 
 var (
 	bareEndings = []string{"com", "net", "org", "mx", "io", "info", "biz", "ru", "top", "xyz", "shop", "club", "vip"}
-	// oddEndings are top-level domains that spam loves and agencies do not use.
+	// oddEndings are top-level domains that spam uses and agencies do not.
 	oddEndings = []string{
 		"ru", "su", "top", "xyz", "shop", "club", "vip", "live", "biz", "info", "pw", "icu", "click", "buzz", "cc", "tk", "ml", "ga", "cf", "gq",
 		"online", "site", "space", "website", "fun", "pro", "work", "loan", "win", "bid", "cn", "vn",
 	}
 	shorteners   = []string{"bit.ly", "u.to", "tinyurl.com", "t.me", "telegra.ph", "cutt.ly", "is.gd", "ow.ly", "rb.gy", "goo.su", "t.co", "clck.ru", "shorturl.at"}
 	exampleHosts = []string{"example.com", "example.org", "example.net", "test.com", "localhost", "oast.fun", "oast.pro", "interact.sh", "burpcollaborator.net"}
-	// ordinaryHosts are where people find and show properties, and themselves.
+	// ordinaryHosts are hosts where people find and show properties, and themselves.
 	ordinaryHosts = []string{
 		"easybroker.com", "inmuebles24.com", "vivanuncios.com.mx", "lamudi.com.mx", "propiedades.com", "icasas.mx", "metroscubicos.com", "mercadolibre.com.mx",
 		"segundamano.mx", "century21mexico.com", "remax.com.mx", "airbnb.com", "airbnb.mx", "zillow.com", "realtor.com", "goo.gl", "wa.me", "whatsapp.com",
@@ -122,19 +121,19 @@ var (
 	}
 )
 
-// linkInName weighs a link where a name belongs.
+// linkInName weighs a link in the name.
 func (e *evidence) linkInName() int {
 	return max(when(e.name.links > e.name.bare, enough), when(e.name.bare > 0, some))
 }
 
-// manyLinks weighs other people's links in the message, by number. One is
-// nothing much; several are what robots live from.
+// manyLinks weighs the number of links in the message. One is not much. Several are
+// what robots post for.
 func (e *evidence) manyLinks() int {
 	points := []int{0, weak, some, strong, enough}
 	return points[min(e.message.links, len(points)-1)]
 }
 
-// oddLinks weighs where they lead to, and that there is nothing beside them.
+// oddLinks weighs where the links lead to, and a message with hardly a word beside them.
 func (e *evidence) oddLinks() int {
 	const fewWords = 2
 	m := &e.message

@@ -10,27 +10,27 @@ var (
 		"strong", "style", "svg", "table",
 	}
 	bbTags = []string{"b", "i", "u", "url", "link", "img", "color", "size", "quote"}
-	// probeMarks are parts of what is thrown at forms to see what breaks. Those
-	// made of words are among the pitches.
+	// probeMarks are parts of what scanners post to see what breaks. Those made of
+	// words are among the phrases.
 	probeMarks = []string{"${", "#{", "<%", "../..", "..\\..", "%2f..", "'1'='1", "' or 1=1", "()&%", "\"><", "alert(", "sleep(", "%0d%0a"}
 )
 
-// markup weighs HTML and BBCode, which no form of ours asks for. In a name a
-// link or a script is too much; in a message a link is, and a script may be what
-// somebody writes about.
-func (e *evidence) markup() int {
+// weighMarkup weighs HTML and BBCode, which no form of ours asks for. A link or a
+// script in a name is enough alone, and so is a link in a message. A script in a
+// message may be what somebody writes about.
+func (e *evidence) weighMarkup() int {
 	inName, inMessage := &e.name, &e.message
-	return max(when(inName.marked, strong), when(inName.gravest > 0, enough), inMessage.gravest, when(inMessage.marked, moderate))
+	return max(when(inName.hasMarkup, strong), when(inName.tagWeight > 0, enough), inMessage.tagWeight, when(inMessage.hasMarkup, moderate))
 }
 
-// grave are the tags that lead somewhere or run, and what they weigh.
-var grave = map[string]int{
+// tagWeights are the weights of tags that are links or are run.
+var tagWeights = map[string]int{
 	"a": enough, "link": enough, "url": enough,
 	"iframe": strong, "img": strong, "object": strong, "script": strong, "svg": strong,
 }
 
-// marked reports whether there is markup, and how much its gravest tag weighs.
-func marked(s string) (found bool, gravest int) {
+// markup reports whether a text has markup, and the weight of its worst tag.
+func markup(s string) (found bool, tagWeight int) {
 	for i := range len(s) {
 		var name string
 		switch s[i] {
@@ -40,18 +40,18 @@ func marked(s string) (found bool, gravest int) {
 			name = tagName(s[i+1:], bbTags)
 		}
 		if name != "" {
-			found, gravest = true, max(gravest, grave[name])
+			found, tagWeight = true, max(tagWeight, tagWeights[name])
 		}
 	}
-	return found, gravest
+	return found, tagWeight
 }
 
-// tagName returns which of the names the tag has that goes on with s. A text
-// such as "<3 cuartos" or "<ana@x.mx>" is none.
+// tagName returns which of the names the tag has whose bracket is before s, or "" if it
+// is not a tag, such as "<3 cuartos" or "<ana@x.mx>".
 func tagName(s string, names []string) string {
-	const longest = len("strong") + 1
+	const maxLength = len("strong") + 1
 	s = strings.TrimPrefix(s, "/")
-	end := strings.IndexAny(s[:min(len(s), longest)], " />]=\n\t")
+	end := strings.IndexAny(s[:min(len(s), maxLength)], " />]=\n\t")
 	if end < 0 {
 		return ""
 	}
@@ -63,8 +63,7 @@ func tagName(s string, names []string) string {
 	return ""
 }
 
-// probes weighs what scanners leave. One of them alone may be what somebody
-// writes about.
+// probes weighs what scanners post. A single one may be what somebody writes about.
 func (e *evidence) probes() int {
 	points := 0
 	for _, s := range []string{e.Inquiry.Name, e.Inquiry.Message} {
@@ -74,8 +73,8 @@ func (e *evidence) probes() int {
 		open := strings.Index(s, "{{")
 		points += when(open >= 0 && strings.Contains(s[open:], "}}"), strong)
 	}
-	if e.message.gravest > 0 {
-		return 0 // a script, which is weighed already
+	if e.message.tagWeight > 0 {
+		return 0 // a script, which weighMarkup weighs
 	}
 	return min(max(points, min(e.pitch[probe], moderate)), enough)
 }

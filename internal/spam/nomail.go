@@ -7,26 +7,26 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// noMail is the sign that only the network can show: the domain of the mail
-// address takes no mail. [Judge] asks nobody, so it does not weigh it.
+// noMail is the reason that only the network can tell: the domain of the e-mail address
+// takes no mail. [Judge] does no I/O, so it does not weigh this sign.
 const noMail = "no_mail"
 
-// NoMail is what becomes of the verdict when the mail domain takes no mail. It
-// is a weak sign: people mistype their addresses, too.
+// NoMail returns the verdict if the mail domain takes no mail. That is a weak sign,
+// because people mistype their addresses, too.
 func (v Verdict) NoMail() Verdict {
 	return Verdict{Score: v.Score + weak, Reasons: append(slices.Clip(v.Reasons), noMail)}
 }
 
-// MailInDoubt reports whether somebody should ask if the address's domain takes
-// mail. Nobody need where it is well known, where the judge has weighed the
-// domain already, and where a finger slipped: that is what people do.
+// MailInDoubt reports whether it makes sense to look up if the address's domain takes
+// mail. It returns false if the domain is well known, if Judge has weighed it, or if the
+// address looks mistyped, which is what people do.
 func MailInDoubt(email string) bool {
 	_, domain, ok := strings.Cut(email, "@")
 	known := contains(mailServices, domain) || contains(postOffices, domain) || isDisposable(domain) || isExample(domain)
 	return ok && !known && lead.MeantEmail(email) == ""
 }
 
-// mailServices are where most people of Latin America have their mail.
+// mailServices are the mail services of most people in Latin America.
 var mailServices = []string{
 	"gmail.com", "googlemail.com", "hotmail.com", "hotmail.es", "hotmail.com.mx", "outlook.com", "outlook.es", "live.com", "live.com.mx", "msn.com",
 	"yahoo.com", "yahoo.com.mx", "yahoo.es", "ymail.com", "icloud.com", "me.com", "mac.com", "aol.com", "gmx.com", "proton.me", "protonmail.com",

@@ -42,12 +42,12 @@ func TestWhoseMailIsInDoubt(t *testing.T) {
 		"ana@GMAIL.com":       false,
 		"ana@prodigy.net.mx":  false,
 		"ana@mail.ru":         false,
-		"ana@yopmail.com":     false, // weighed already
+		"ana@yopmail.com":     false, // weighed by Judge
 		"ana@a.yopmail.com":   false,
 		"ana@example.com":     false,
-		"ana@gmial.com":       false, // a slip
+		"ana@gmial.com":       false, // mistyped
 		"ana@hotmail.con":     false,
-		"":                    false, // some sites ask for a phone alone
+		"":                    false, // some sites ask only for a phone
 	}
 	for email, want := range tests {
 		require.Equal(t, want, spam.MailInDoubt(email), email)

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// topic is what a sales pitch is about.
+// topic is the topic of a phrase.
 type topic int
 
 const (
@@ -20,46 +20,44 @@ const (
 	adult
 	phishing
 	sales
-	probe    // no pitch: what scanners try
-	property // no pitch: what people ask about
+	probe    // not a pitch, but what scanners post
+	property // not a pitch, but what people ask about
 	topics
 )
 
 var topicNames = [topics]string{"seo", "loan", "crypto", "casino", "pharma", "adult", "phishing", "sales", "probe", "property"}
 
-// pitches are the words and phrases that tell of a pitch, with their points.
+// pitches are the words and phrases of sales pitches, with their points.
 //
 //go:embed pitches.txt
 var pitches string
 
-// phrase is a step in a phrase: where it goes on to, and whether it may end
-// here.
-type phrase struct {
-	next map[string]*phrase
+// node is a node in the tree of all phrases, after one of their words.
+type node struct {
+	next map[string]*node
 
-	index  int // its place among all phrases; zero where none ends
+	index  int // the number of the phrase that ends here; zero if none does
 	topic  topic
 	points int
 }
 
-// longestPhrase is how many words a phrase may have.
-const longestPhrase = 6
+const (
+	maxPhraseLength = 6 // words
+	maxPhrases      = 1024
+)
 
-// mostPhrases bounds how many there may be.
-const mostPhrases = 1024
-
-// phrases is the tree of all phrases, by words as [word.folded] gives them.
-var phrases = sync.OnceValue(func() *phrase {
-	root, err := plant(pitches)
+// phrases returns the tree of all phrases, by words as [word.folded] returns them.
+var phrases = sync.OnceValue(func() *node {
+	root, err := parsePhrases(pitches)
 	if err != nil {
-		panic(err) // only a slip in the file does that, and no test would pass
+		panic(err) // the file has a mistake, and no test would pass
 	}
 	return root
 })
 
-// plant makes the tree of a text with a section for each topic.
-func plant(text string) (*phrase, error) {
-	root := &phrase{}
+// parsePhrases parses a text with a section for each topic.
+func parsePhrases(text string) (*node, error) {
+	root := &node{}
 	var at topic = -1
 	n := 0
 	for line := range strings.Lines(text) {
@@ -91,67 +89,69 @@ func topicOf(name string) topic {
 }
 
 // add adds a line such as "60 first page of google".
-func (p *phrase) add(line string, t topic, index int) error {
+func (p *node) add(line string, t topic, index int) error {
 	number, text, _ := strings.Cut(line, " ")
 	points, err := strconv.Atoi(number)
-	if err != nil || points <= 0 || t < 0 || index >= mostPhrases {
+	if err != nil || points <= 0 || t < 0 || index >= maxPhrases {
 		return fmt.Errorf("spam: cannot use the line %q", line)
 	}
 	depth := 0
 	for w := range words(text) {
 		key := string(w.folded())
 		if p.next == nil {
-			p.next = map[string]*phrase{}
+			p.next = map[string]*node{}
 		}
 		if p.next[key] == nil {
-			p.next[key] = &phrase{}
+			p.next[key] = &node{}
 		}
 		p = p.next[key]
 		depth++
 	}
-	if depth == 0 || depth > longestPhrase || p.index > 0 {
+	if depth == 0 || depth > maxPhraseLength || p.index > 0 {
 		return fmt.Errorf("spam: the phrase %q is empty, too long or there twice", text)
 	}
 	p.index, p.topic, p.points = index, t, points
 	return nil
 }
 
-// pitcher hears a text word by word and adds up what its phrases weigh, each
-// once.
-type pitcher struct {
+// phraseMatcher reads a text word by word and adds up the points of its phrases, each
+// of them once.
+type phraseMatcher struct {
 	points *[topics]int
-	inLink bool // where a property's name says nothing of what is asked
-	heard  [mostPhrases / 64]uint64
-	open   [longestPhrase]*phrase // phrases that have begun, each with another number of words
-	n      int
+	inLink bool                    // the words are in a link, where the name of a property tells nothing
+	found  [maxPhrases / 64]uint64 // a bit for each phrase
+	open   [maxPhraseLength]*node  // phrases that have begun, each with another number of words
+	n      int                     // number of open phrases
 }
 
-func (p *pitcher) hear(word []byte) {
-	var open [longestPhrase]*phrase
+// add reads the next word.
+func (m *phraseMatcher) add(word []byte) {
+	var open [maxPhraseLength]*node
 	n := 0
-	p.open[p.n] = phrases() // a phrase may begin with any word
-	for _, from := range p.open[:p.n+1] {
+	m.open[m.n] = phrases() // a phrase may begin with any word
+	for _, from := range m.open[:m.n+1] {
 		step := from.next[string(word)]
 		if step == nil {
 			continue
 		}
-		p.take(step)
+		m.count(step)
 		if step.next != nil {
 			open[n] = step
 			n++
 		}
 	}
-	p.open, p.n = open, n
+	m.open, m.n = open, n
 }
 
-func (p *pitcher) take(step *phrase) {
+// count adds the points of the phrase that ends here, if one does.
+func (m *phraseMatcher) count(step *node) {
 	bit := uint64(1) << (step.index % 64)
-	if step.index == 0 || p.heard[step.index/64]&bit != 0 || p.inLink && step.topic == property {
+	if step.index == 0 || m.found[step.index/64]&bit != 0 || m.inLink && step.topic == property {
 		return
 	}
-	p.heard[step.index/64] |= bit
-	p.points[step.topic] += step.points
+	m.found[step.index/64] |= bit
+	m.points[step.topic] += step.points
 }
 
-// stop ends what has begun: no phrase goes from one field into the next.
-func (p *pitcher) stop() { p.n = 0 }
+// reset forgets the open phrases, because no phrase goes on in another field.
+func (m *phraseMatcher) reset() { m.n = 0 }

@@ -20,11 +20,11 @@ func TestPlantRefuses(t *testing.T) {
 	}
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := spam.Plant(text)
+			_, err := spam.ParsePhrases(text)
 			require.Error(t, err)
 		})
 	}
-	_, err := spam.Plant("# stamps\nseo:\n40 penny black\n\n40 penny\nloan:\n40 black\n")
+	_, err := spam.ParsePhrases("# stamps\nseo:\n40 penny black\n\n40 penny\nloan:\n40 black\n")
 	require.NoError(t, err)
 }
 

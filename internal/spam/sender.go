@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// trapped reports that something filled a honeypot which was not the
-// browser: that puts a person's own data where it thinks it belongs.
+// trapped reports whether a honeypot was filled in, and not by the browser. A browser
+// fills in the person's own data.
 func (e *evidence) trapped() bool {
 	return slices.ContainsFunc(e.Traps, func(value string) bool {
 		value = strings.TrimSpace(value)
@@ -15,16 +15,16 @@ func (e *evidence) trapped() bool {
 	})
 }
 
-// isUnchecked reports how scripts send a check box that nobody has checked.
+// isUnchecked reports whether the value is what scripts send for an empty check box.
 func isUnchecked(value string) bool {
 	return slices.Contains([]string{"false", "0", "off"}, strings.ToLower(value))
 }
 
-// isOwn reports a value that stands in one of the person's own fields, too.
+// isOwn reports whether the value is in one of the person's own fields, too.
 func (e *evidence) isOwn(value string) bool {
-	const longest = 1000 // bytes; no field of an inquiry but the message is longer
+	const maxLength = 1000 // bytes; only the message may be longer
 	q := &e.Inquiry
-	if len(value) > longest {
+	if len(value) > maxLength {
 		return false
 	}
 	if strings.EqualFold(value, q.Email) || same(value, q.Name, isWritten) || same(value, q.Phone, unicode.IsDigit) {
@@ -35,7 +35,7 @@ func (e *evidence) isOwn(value string) bool {
 
 func isWritten(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// same compares what counts of two values, if anything does.
+// same reports whether two values are equal in the runes that count, if there are any.
 func same(a, b string, counts func(rune) bool) bool {
 	only := func(s string) string {
 		return strings.Map(func(r rune) rune {
@@ -49,7 +49,7 @@ func same(a, b string, counts func(rune) bool) bool {
 	return a != "" && a == only(b)
 }
 
-// oddMail weighs addresses that nobody reads, or nobody has.
+// oddMail weighs e-mail addresses that nobody reads or nobody has.
 func (e *evidence) oddMail() int {
 	local, _, _ := strings.Cut(e.Inquiry.Email, "@")
 	local = strings.ToLower(local)
@@ -64,18 +64,18 @@ func (e *evidence) oddMail() int {
 	return when(link{host: e.domain}.isOdd(), weak)
 }
 
-// postOffices have odd domains, and millions of people.
+// postOffices have odd domains and millions of users.
 var postOffices = []string{"mail.ru", "yandex.ru", "ya.ru", "inbox.ru", "bk.ru", "list.ru", "rambler.ru"}
 
-// isRobotPhone reports the number that the commonest form robot makes up:
-// eleven digits that begin with 8, without a blank or a plus.
+// isRobotPhone reports whether the phone is like those that the most common form robot
+// makes up: eleven digits that begin with 8, without a blank or a plus.
 func isRobotPhone(phone string) bool {
 	const length = 11
 	return len(phone) == length && phone[0] == '8' && strings.Trim(phone, "0123456789") == ""
 }
 
-// robotName weighs the names that the same robot makes up. With its phone
-// there is no doubt left.
+// robotName weighs the names that the same robot makes up. Together with its phone they
+// are enough.
 func (e *evidence) robotName() int {
 	switch {
 	case !isRobotName(e.Inquiry.Name):
@@ -86,13 +86,13 @@ func (e *evidence) robotName() int {
 	return some
 }
 
-// isRobotName reports an English first name with a few letters at its end,
-// such as JamesTup.
+// isRobotName reports whether the name is an English first name with a few letters at
+// its end, such as JamesTup.
 func isRobotName(name string) bool {
-	const fewest, most = 2, 5
+	const minEnding, maxEnding = 2, 5
 	for _, first := range firstNames {
 		rest, ok := strings.CutPrefix(name, first)
-		if ok && len(rest) >= fewest && len(rest) <= most && strings.IndexFunc(rest, isNoLetter) < 0 && !slices.Contains(nameEndings, rest) {
+		if ok && len(rest) >= minEnding && len(rest) <= maxEnding && strings.IndexFunc(rest, isNoLetter) < 0 && !slices.Contains(nameEndings, rest) {
 			return true
 		}
 	}
@@ -101,8 +101,8 @@ func isRobotName(name string) bool {
 
 func isNoLetter(r rune) bool { return !unicode.IsLetter(r) }
 
-// nameEndings are those that make another name of a first name, as in Ericka,
-// Brianda, Jackeline and Johnson.
+// nameEndings make another name of a first name, as in Ericka, Brianda, Jackeline and
+// Johnson.
 var nameEndings = []string{
 	"son", "sen", "ton", "ston", "rson", "lla", "ella", "elle", "le", "ette", "ine", "ina", "ino", "ita", "ito", "cito", "ias", "ys", "ny", "ie", "us", "ka", "da",
 	"na", "roy", "lin", "lyn", "ann", "elin", "elyn", "eline", "icia", "iela", "etta", "pe", "pa",

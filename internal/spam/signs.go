@@ -4,14 +4,14 @@ import (
 	"time"
 )
 
-// sign is one thing that robots do and people rarely do; zero points say that
-// it was not seen.
+// sign is one thing that robots do and people rarely do. Its weight is zero if it was
+// not seen.
 type sign struct {
 	reason string
 	weigh  func(*evidence) int
 }
 
-// How much a sign may weigh. Two moderate ones set an inquiry apart, or one
+// The weights of signs. Two moderate ones are over the default threshold, and so is one
 // with a few weak ones.
 const (
 	weak     = 20
@@ -20,17 +20,17 @@ const (
 	strong   = 80
 	enough   = DefaultThreshold
 
-	// aWord is what a word that is surely of properties has in pitches.txt.
-	aWord = 10
+	// propertyWord is the weight in pitches.txt of a word that surely speaks of a
+	// property.
+	propertyWord = 10
 )
 
-// signs are in the order in which an operator wants to read them: the surest
-// first.
+// signs are in the order in which operators read them: the surest first.
 var signs = []sign{
 	{"honeypot", func(e *evidence) int { return when(e.trapped(), enough) }},
 	{"link_in_name", (*evidence).linkInName},
 	{"probe", (*evidence).probes},
-	{"markup", (*evidence).markup},
+	{"markup", (*evidence).weighMarkup},
 	{"lookalikes", (*evidence).lookalikes},
 	{"captcha", func(e *evidence) int { return when(e.CaptchaRefused, strong) }},
 	{"too_fast", (*evidence).tooFast},
@@ -63,13 +63,13 @@ func when(seen bool, points int) int {
 	return 0
 }
 
-// pitched weighs what was said of one topic.
+// pitched weighs the phrases of one topic.
 func pitched(t topic) func(*evidence) int {
 	return func(e *evidence) int { return e.pitch[t] }
 }
 
-// tooFast weighs the time that the form took. A browser that fills a form in
-// by itself leaves a person little to do but to read and press the button.
+// tooFast weighs how long the form was open. If the browser fills it in, a person only
+// has to read it and press the button.
 func (e *evidence) tooFast() int {
 	switch {
 	case e.Filled <= 0:
@@ -82,37 +82,37 @@ func (e *evidence) tooFast() int {
 	return 0
 }
 
-// foreignScript weighs Cyrillic, in which much is sold and little is asked
-// about houses in Latin America. A person has no link in it to sell by.
+// foreignScript weighs Cyrillic, in which much is sold and few ask about houses in
+// Latin America. With a link it is most likely a sale.
 func (e *evidence) foreignScript() int {
 	isCyrillic := e.message.cyrillic > e.message.letters/2
 	return max(when(isCyrillic, some), when(isCyrillic && e.message.links > 0, strong))
 }
 
-// offTopic weighs a text that says nothing of any property. Whoever adds a
-// link to such a text most likely came for the link, the more so when it leads
-// to where the mail comes from.
+// offTopic weighs a text that does not speak of a property. If it has a link, the link
+// is most likely what it is about, all the more if it leads to the domain of the
+// e-mail address.
 func (e *evidence) offTopic() int {
-	const fewest, long = 5, 20
+	const fewWords, manyWords = 5, 20
 	m := &e.message
 	switch {
-	case e.pitch[property] >= aWord:
+	case e.pitch[property] >= propertyWord:
 		return 0
-	case m.links > 0 && m.words >= fewest:
+	case m.links > 0 && m.words >= fewWords:
 		return moderate + when(m.own > 0, weak)
 	}
-	return when(m.words >= long, weak)
+	return when(m.words >= manyWords, weak)
 }
 
-// So many other senders make a text one that keeps coming.
+// How many other senders make a text a repeated one.
 const few, many = 2, 8
 
-// repeated weighs a text that keeps coming. Many forms come with a text
-// ready, and all visitors send the same: talk of a property, without a link,
-// may come as often as it likes.
+// repeated weighs a text that many senders post. Many forms start with a text, and all
+// their visitors send the same. So a text that speaks of a property and has no link may
+// come any number of times.
 func (e *evidence) repeated() int {
 	switch {
-	case e.Repeats < few, e.pitch[property] >= 2*aWord && e.message.links == 0:
+	case e.Repeats < few, e.pitch[property] >= 2*propertyWord && e.message.links == 0:
 		return 0
 	case e.Repeats < many:
 		return some

@@ -1,11 +1,11 @@
-// Package spam judges how much an inquiry looks like the work of a robot. It
-// gives a score with its reasons and decides nothing: a lead over the site's
-// threshold is set apart for a person, never dropped.
+// Package spam judges how much an inquiry looks like the work of a robot. It returns
+// a score with reasons and decides nothing: a lead over the site's threshold is
+// quarantined for a person to look at, never dropped.
 //
-// No weak sign condemns alone. Short, rude, odd and foreign texts are what
-// people write, so nothing here asks for length, spelling or a language; what
-// counts are the things that people do not do. Talk of a property speaks
-// against a sales pitch. It does no I/O.
+// No weak sign is enough alone. People write texts that are short, rude, odd or in
+// other languages, so nothing here looks at length, spelling or language. What counts
+// is what people do not do. A text that speaks of a property is less likely a sales
+// pitch. The package does no I/O.
 package spam
 
 import (
@@ -14,34 +14,34 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// DefaultThreshold is the score from which an inquiry is set apart, unless its
-// site says otherwise. A sign that condemns alone weighs as much.
+// DefaultThreshold is the score from which on an inquiry is quarantined, unless its
+// site has another. A sign that is enough alone has this weight.
 const DefaultThreshold = 100
 
-// Submission is an inquiry and all that is known of how it came. What is
-// unknown is zero and counts for nothing.
+// Submission is an inquiry and what is known about how it came. A zero value means
+// unknown, and has no weight.
 type Submission struct {
 	Inquiry lead.Inquiry // cleaned, as [lead.New] leaves it
 
 	Traps  []string      // what came in the honeypots
 	Filled time.Duration // from the form's signed time to its arrival
 
-	// Repeats is how many others had sent the text to the site lately; see
-	// [Echoes].
+	// Repeats is how many others have sent the text to the site lately: see
+	// [RepeatCounter].
 	Repeats int
-	// Busy: the sender's address posts more than a person would.
+	// Busy is set if the sender's address posts more than a person would.
 	Busy bool
-	// CaptchaRefused: the site asks for a captcha, and its token was missing or
-	// wrong. A verifier that was down is no sign.
+	// CaptchaRefused is set if the site asks for a captcha and its token was missing or
+	// wrong. It is not set if the verifier was down.
 	CaptchaRefused bool
-	// Hosts are the site's own, such as casas.mx: links to them and to what is
-	// below them are ordinary.
+	// Hosts are the site's own hosts, such as casas.mx. Links to them and to their
+	// subdomains are ordinary.
 	Hosts []string
 }
 
-// Verdict is how much a submission looks like spam, and why. The reasons are
-// words of [Reasons], the order is the same for the same submission, and none
-// holds anything of the visitor's.
+// Verdict is how much a submission looks like spam, and why. The reasons are among
+// [Reasons], in the same order for the same submission. They hold nothing of the
+// visitor's.
 type Verdict struct {
 	Score   int
 	Reasons []string
@@ -62,7 +62,7 @@ func Judge(s Submission) Verdict {
 	return v
 }
 
-// Reasons are all the words that a verdict may use.
+// Reasons returns all the reasons that a verdict may have.
 func Reasons() []string {
 	all := make([]string, len(signs), len(signs)+1)
 	for i, sign := range signs {

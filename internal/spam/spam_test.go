@@ -11,7 +11,7 @@ import (
 	"leadrelay/internal/spam"
 )
 
-// ana is somebody whom nothing speaks against.
+// ana is a person without any sign of spam.
 func ana(change func(*spam.Submission)) spam.Submission {
 	s := spam.Submission{
 		Inquiry: lead.Inquiry{
@@ -52,7 +52,7 @@ const condemned = true
 func TestSigns(t *testing.T) {
 	tests := map[string]struct {
 		s         spam.Submission
-		reason    string // the only one
+		reason    string // the only reason
 		condemned bool
 	}{
 		"a full honeypot":          {trapped("", "http://a.biz"), "honeypot", condemned},
@@ -106,7 +106,7 @@ func TestSigns(t *testing.T) {
 		"a shortened link":         {wrote("vean esto https://bit.ly/3x"), "link_kind links", !condemned},
 		"a tester's link":          {wrote("vean esto http://example.com/test"), "link_kind links", !condemned},
 	}
-	told := map[string]bool{"no_mail": true} // by TestADomainThatTakesNoMailIsAWeakSign
+	told := map[string]bool{"no_mail": true} // in TestADomainThatTakesNoMailIsAWeakSign
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			v := spam.Judge(tt.s)
@@ -123,7 +123,7 @@ func TestSigns(t *testing.T) {
 	}
 }
 
-// What people send, and looks odd to a program.
+// People send texts that look odd to a program.
 func TestNothingSpeaksAgainst(t *testing.T) {
 	tests := map[string]spam.Submission{
 		"a plain inquiry":            ana(func(*spam.Submission) {}),
@@ -178,7 +178,7 @@ func TestNothingSpeaksAgainst(t *testing.T) {
 	}
 }
 
-// A buyer speaks of loans, interest and returns, as a robot does.
+// A buyer speaks of loans, interest and returns, like a robot.
 func TestBuyersSpeakOfMoney(t *testing.T) {
 	for _, message := range []string{
 		"¿Aceptan crédito hipotecario o préstamo bancario para la casa?",
@@ -191,7 +191,7 @@ func TestBuyersSpeakOfMoney(t *testing.T) {
 	}
 }
 
-// Two things that each might happen to a person.
+// Two signs that each might happen to a person.
 func TestModerateSignsAddUp(t *testing.T) {
 	v := spam.Judge(ana(func(s *spam.Submission) {
 		s.Inquiry.Name, s.Inquiry.Phone, s.Inquiry.Message = "Robertgaums", "84577393847", "Aloha, roeddwn i eisiau gwybod eich pris."
@@ -199,9 +199,9 @@ func TestModerateSignsAddUp(t *testing.T) {
 	require.Equal(t, spam.Verdict{Score: spam.DefaultThreshold, Reasons: []string{"robot_name", "phone_shape"}}, v)
 }
 
-// What looks like an attack may be what a person writes about, and goes
-// on as it is.
-func TestATextThatOnlyLooksLikeAnAttackIsNotSetApart(t *testing.T) {
+// A text that looks like an attack may be what a person writes about. It goes on
+// unchanged.
+func TestATextThatOnlyLooksLikeAnAttackIsNotQuarantined(t *testing.T) {
 	for _, text := range []string{
 		"<script>alert(1)</script>", "{{7*7}}", "${jndi:ldap://x}", "'; DROP TABLE leads;--", `=HYPERLINK("http://x","y")`, "%n%s", "../../etc/passwd",
 	} {

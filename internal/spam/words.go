@@ -9,27 +9,27 @@ import (
 )
 
 const (
-	// longestWord is how much of a word is compared; more does no harm.
-	longestWord = 40
-	// fewestToTell is how many letters show whether a word is one.
-	fewestToTell = 5
+	// maxWord is how many bytes of a word are compared. The rest is ignored.
+	maxWord = 40
+	// minJudged is how many letters a word needs to be judged as gibberish or not.
+	minJudged = 5
 )
 
-// word is a run of letters and digits, without case, accents and the plural's
-// s, and what its letters tell.
+// word is a run of letters and digits, without case and accents, and what its letters
+// tell.
 type word struct {
-	text [longestWord]byte
+	text [maxWord]byte
 	n    int
 
 	letters, latin, cyrillic int
 	vowels                   int
-	consonants, run          int // the longest run of consonants, and the present one
+	consonants, run          int // the longest run of consonants, and the current one
 	humps                    int // capitals after small letters
 	steps                    int // pairs of neighbors on the keyboard
 	last, lastFolded         rune
 }
 
-// words returns the words of a text. It keeps nothing, however long the text.
+// words returns the words of a text. It allocates nothing, however long the text is.
 func words(s string) iter.Seq[word] {
 	return func(yield func(word) bool) {
 		var w word
@@ -84,8 +84,8 @@ func (w *word) addLetter(r, folded rune) {
 	}
 }
 
-// folded returns the word as it is compared. English and Spanish plurals fall
-// together with their singulars.
+// folded returns the word as it is compared. English and Spanish plurals are the same
+// as their singulars.
 func (w *word) folded() []byte {
 	const shortest = 4
 	if w.n >= shortest && w.text[w.n-1] == 's' {
@@ -96,18 +96,17 @@ func (w *word) folded() []byte {
 
 func (w *word) isMixed() bool { return w.latin > 0 && w.cyrillic > 0 }
 
-// isGibberish reports letters that nobody could pronounce, or that lie in a
-// row on the keyboard. It knows only the Latin alphabet without accents:
-// robots draw from that, and of other scripts it could say nothing.
+// isGibberish reports whether nobody could pronounce the letters, or they are in a row
+// on the keyboard. It judges only words in the Latin alphabet.
 func (w *word) isGibberish() bool {
-	const longestRun, mostHumps = 5, 2
+	const maxRun, maxHumps = 5, 2
 	switch {
-	case w.latin < w.letters, w.letters < fewestToTell:
+	case w.latin < w.letters, w.letters < minJudged:
 		return false
-	case w.consonants > longestRun, w.humps > mostHumps, w.steps*3 >= (w.letters-1)*2:
+	case w.consonants > maxRun, w.humps > maxHumps, w.steps*3 >= (w.letters-1)*2:
 		return true
 	}
-	return w.letters > fewestToTell && w.vowels*8 < w.letters
+	return w.letters > minJudged && w.vowels*8 < w.letters
 }
 
 func isVowel(folded rune) bool {
@@ -115,26 +114,27 @@ func isVowel(folded rune) bool {
 	case 'a', 'e', 'i', 'o', 'u', 'y':
 		return true
 	}
-	return folded >= utf8.RuneSelf // a letter that does not come apart may be one
+	return folded >= utf8.RuneSelf // a letter that has no decomposition may be one
 }
 
-// places are those of the letters in the lower two rows of the keyboard, one
-// row after the other. The upper row has too many words in it.
-var places = [...]int8{
+// keys are the positions of the letters in the lower two rows of the keyboard. The
+// upper row is left out, because too many words are made of its letters.
+var keys = [...]int8{
 	'a': 10, 's': 11, 'd': 12, 'f': 13, 'g': 14, 'h': 15, 'j': 16, 'k': 17, 'l': 18,
 	'z': 30, 'x': 31, 'c': 32, 'v': 33, 'b': 34, 'n': 35, 'm': 36,
 }
 
-// areNeighbors reports a step to the next key.
+// areNeighbors reports whether two letters are on neighboring keys.
 func areNeighbors(a, b rune) bool {
-	if a >= rune(len(places)) || b >= rune(len(places)) || places[a] == 0 || places[b] == 0 {
+	if a >= rune(len(keys)) || b >= rune(len(keys)) || keys[a] == 0 || keys[b] == 0 {
 		return false
 	}
-	step := places[a] - places[b]
+	step := keys[a] - keys[b]
 	return step == 1 || step == -1
 }
 
-// fold takes the case and the accents off a letter.
+// fold returns the letter in lower case and without its accents. It works letter by
+// letter and allocates nothing; [lead.Fold] folds whole texts.
 func fold(r rune) rune {
 	if r < utf8.RuneSelf {
 		if r >= 'A' && r <= 'Z' {
