@@ -76,7 +76,7 @@ func warnOfSocket(socket net.Listener, setting string, log zerolog.Logger) {
 type relay struct {
 	store            *store.Store
 	courier          *courier.Courier
-	mail             *mx.Asker
+	mail             *mx.Checker
 	public, operator *server.Door
 	drain            *server.Drain
 }
@@ -244,13 +244,13 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	}
 	proxies := server.Proxies(cfg.TrustedProxies)
 	forms := intake.New(sites, r.store, intake.Options{
-		Address:  cfg.URL,
-		Accepted: func(id string) { metrics.Accepted(id); r.courier.Wake(id) },
-		Released: r.courier.Wake,
-		Flood:    floodGate(cfg),
-		Client:   proxies.Client,
-		Captchas: captchas(cfg.Sites),
-		AskMail:  r.mail.Ask,
+		Address:   cfg.URL,
+		Accepted:  func(id string) { metrics.Accepted(id); r.courier.Wake(id) },
+		Released:  r.courier.Wake,
+		Flood:     floodGate(cfg),
+		Client:    proxies.Client,
+		Captchas:  captchas(cfg.Sites),
+		CheckMail: r.mail.Check,
 	})
 	mux := door("public", server.Readyz(r.store.Ready, r.drain), r, metrics, log, proxies.WarnOfUntrusted(log), server.BelowPath(cfg.URL.Path))
 	assets := web.Assets()

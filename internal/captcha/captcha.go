@@ -1,12 +1,12 @@
 // Package captcha asks Turnstile, hCaptcha or reCAPTCHA whether the token that
 // came with a form is good. All three speak the same protocol.
 //
-// It never turns anybody away: a verifier that is down, slow or confused, or a
-// secret of ours that is wrong, makes the answer [Unknown], and no visitor is
-// to blame for that. A token is asked about once, since it is worth nothing
-// the second time. The visitor's address is not sent along: no verifier needs
-// it. Few calls run at once, and nobody waits for his turn: whoever comes while
-// they do is let in unasked. No error holds a token, a secret or anything that a verifier wrote.
+// It never turns a visitor away because of a fault that is not the visitor's. If a
+// verifier is down, slow or confused, or our secret is wrong, the answer is [Unknown].
+// Each token is verified once, because it is worth nothing the second time. The
+// visitor's address is not sent along, because no verifier needs it. Few calls run at
+// once, and none waits for another: while there are too many, the answer is Unknown at
+// once. No error holds a token, a secret or anything that a verifier wrote.
 package captcha
 
 import (
@@ -24,7 +24,7 @@ import (
 	"leadrelay/internal/secret"
 )
 
-// Provider is who made the captcha.
+// Provider is the provider of a captcha.
 type Provider string
 
 // The providers.
@@ -34,10 +34,10 @@ const (
 	ReCaptcha Provider = "recaptcha" // v2 and v3
 )
 
-// Providers are all there are, in the words of the settings.
+// Providers returns all providers, as the settings name them.
 func Providers() []Provider { return []Provider{Turnstile, HCaptcha, ReCaptcha} }
 
-// FieldName is the field that the provider's script adds to a form.
+// FieldName returns the field that the provider's script adds to a form.
 func FieldName(p Provider) string {
 	switch p {
 	case Turnstile:
@@ -48,8 +48,8 @@ func FieldName(p Provider) string {
 	return "g-recaptcha-response"
 }
 
-// url is where the provider verifies. Sources: their pages "Validate the
-// token", "Verify the User Response Server Side", "Verifying the user's
+// url returns the address of the provider's verifier. The sources are their pages
+// "Validate the token", "Verify the User Response Server Side" and "Verifying the user's
 // response".
 func (p Provider) url() string {
 	switch p {
@@ -61,54 +61,53 @@ func (p Provider) url() string {
 	return "https://www.google.com/recaptcha/api/siteverify"
 }
 
-// Answer is what is known of a token.
+// Answer is what is known about a token.
 type Answer string
 
 // The answers.
 const (
 	Passed  Answer = "passed"
-	Refused Answer = "refused" // wrong, used, too old, or not there at all
-	Unknown Answer = "unknown" // nobody could say; the error says why
+	Refused Answer = "refused" // wrong, used, too old or missing
+	Unknown Answer = "unknown" // it could not be verified; the error tells why
 )
 
 const (
 	defaultTimeout = 3 * time.Second
-	answerCap      = 64 << 10
-	// longestToken is more than any provider makes: hCaptcha's are the longest
-	// at a few KiB.
-	longestToken = 16 << 10
-	// mostCalls is how many calls of one verifier run at once. People who fill
-	// in forms need one or two; a flood of tokens would fill the memory.
-	mostCalls = 32
-	// mostOfAll is the same for the verifiers of all sites together.
-	mostOfAll = 96
+	maxAnswer      = 64 << 10
+	// maxToken is longer than any provider's tokens. The longest are hCaptcha's, with a
+	// few KiB.
+	maxToken = 16 << 10
+	// maxCalls is how many calls of one verifier run at once. People who fill in forms
+	// need one or two. A flood of tokens would fill the memory.
+	maxCalls = 32
+	// maxTotalCalls is the same for the verifiers of all sites together.
+	maxTotalCalls = 96
 )
 
 // Options are the tunables of a [Verifier]; the zero value works.
 type Options struct {
-	Timeout   time.Duration     // one whole call, from dial to the end of the answer; 3 s when zero
-	URL       string            // for tests; the provider's own when empty
+	Timeout   time.Duration     // of a whole call, from dial to the end of the answer; 3 s if zero
+	URL       string            // for tests; the provider's own if empty
 	Transport http.RoundTripper // for tests
 }
 
-// Verifier asks one provider on behalf of one site. It is safe for concurrent
-// use.
+// Verifier verifies the tokens of one site. It is safe for concurrent use.
 type Verifier struct {
 	provider  Provider
 	secret    secret.Text
 	url       string
 	timeout   time.Duration
 	transport http.RoundTripper
-	calls     chan struct{} // holds one for each call
+	calls     chan struct{} // holds an element for each call
 }
 
-// allCalls are those of all sites: the memory is one, too.
-var allCalls = make(chan struct{}, mostOfAll)
+// allCalls are the calls of all sites, which share the memory.
+var allCalls = make(chan struct{}, maxTotalCalls)
 
-// New returns a verifier. It dials nothing until it is used.
+// New returns a verifier. It does not connect until it is used.
 func New(p Provider, key secret.Text, opt Options) *Verifier {
 	v := &Verifier{
-		provider: p, secret: key, url: opt.URL, timeout: opt.Timeout, transport: opt.Transport, calls: make(chan struct{}, mostCalls),
+		provider: p, secret: key, url: opt.URL, timeout: opt.Timeout, transport: opt.Transport, calls: make(chan struct{}, maxCalls),
 	}
 	if v.url == "" {
 		v.url = p.url()
@@ -117,39 +116,38 @@ func New(p Provider, key secret.Text, opt Options) *Verifier {
 		v.timeout = defaultTimeout
 	}
 	if v.transport == nil {
-		v.transport = shared()
+		v.transport = sharedTransport()
 	}
 	return v
 }
 
-// shared is one for all sites, which are many, while the providers are few. A
-// connection is still being made when its call has given up: it has no longer than
-// a call, and counts as one. With HTTP/2 that count cannot be relied on
-// (golang/go#34941), so this speaks HTTP/1.1.
-var shared = sync.OnceValue(func() http.RoundTripper {
+// sharedTransport returns the transport of all sites: sites are many and providers
+// few. A connection may still be in the making when its call has given up. It has no
+// longer than a call, and counts as one. With HTTP/2 that count is not reliable
+// (golang/go#34941), so this transport speaks HTTP/1.1.
+var sharedTransport = sync.OnceValue(func() http.RoundTripper {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: defaultTimeout}).DialContext,
 		TLSHandshakeTimeout: defaultTimeout, IdleConnTimeout: time.Minute,
-		MaxConnsPerHost: mostOfAll, MaxResponseHeaderBytes: answerCap,
+		MaxConnsPerHost: maxTotalCalls, MaxResponseHeaderBytes: maxAnswer,
 	}
 })
 
-// Verify asks about a token. The error is there when the answer is [Unknown],
-// and only then.
+// Verify verifies a token. There is an error if and only if the answer is [Unknown].
 func (v *Verifier) Verify(ctx context.Context, token string) (Answer, error) {
-	if token = strings.TrimSpace(token); token == "" || len(token) > longestToken {
+	if token = strings.TrimSpace(token); token == "" || len(token) > maxToken {
 		return Refused, nil
 	}
-	answer, err := v.askInTurn(ctx, token)
+	answer, err := v.callIfFree(ctx, token)
 	if err != nil {
 		return Unknown, fmt.Errorf("captcha: %s: %w", v.provider, err)
 	}
 	return answer, nil
 }
 
-// askInTurn asks if there is a place for one more call.
-func (v *Verifier) askInTurn(ctx context.Context, token string) (Answer, error) {
+// callIfFree calls the provider unless too many calls are running.
+func (v *Verifier) callIfFree(ctx context.Context, token string) (Answer, error) {
 	for _, calls := range []chan struct{}{v.calls, allCalls} {
 		select {
 		case calls <- struct{}{}:
@@ -160,37 +158,37 @@ func (v *Verifier) askInTurn(ctx context.Context, token string) (Answer, error) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, v.timeout)
 	defer cancel()
-	return v.ask(ctx, token)
+	return v.call(ctx, token)
 }
 
-// ask makes the call. It uses the transport itself rather than an
-// [http.Client], which would follow redirects with the secret.
-func (v *Verifier) ask(ctx context.Context, token string) (Answer, error) {
-	req, err := v.build(ctx, token)
+// call calls the provider. It uses the transport itself rather than an [http.Client],
+// which would follow redirects with the secret.
+func (v *Verifier) call(ctx context.Context, token string) (Answer, error) {
+	req, err := v.newRequest(ctx, token)
 	if err != nil {
 		return "", errUnread
 	}
 	resp, err := v.transport.RoundTrip(req)
 	if err != nil {
-		return "", cause(ctx, err)
+		return "", quiet(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	// Some say 400 when the secret is wrong. The body of any other status is
-	// not read: that of a 101 would not end with the context.
+	// Some providers answer 400 if the secret is wrong. The body of any other status is
+	// not read, because that of a 101 would not end with the context.
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusBadRequest {
 		return "", fmt.Errorf("status %d", resp.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, answerCap+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return "", cause(ctx, err)
-	case len(body) > answerCap:
+		return "", quiet(ctx, err)
+	case len(body) > maxAnswer:
 		return "", errors.New("its answer is too large")
 	}
 	return v.judge(body)
 }
 
-func (v *Verifier) build(ctx context.Context, token string) (*http.Request, error) {
+func (v *Verifier) newRequest(ctx context.Context, token string) (*http.Request, error) {
 	form := url.Values{"secret": {v.secret.Reveal()}, "response": {token}}.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, v.url, strings.NewReader(form))
 	if err != nil {
@@ -208,10 +206,9 @@ var (
 	errUnread = errors.New("it cannot be reached, or the connection broke")
 )
 
-// cause replaces the transport's error by one that quotes nobody: servers may
-// send back what they were sent, and net/http puts a line that it cannot read
-// into its error.
-func cause(ctx context.Context, err error) error {
+// quiet replaces the transport's error by one that quotes nothing. Servers may send back
+// what they were sent, and net/http quotes a line that it cannot parse.
+func quiet(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return context.Canceled

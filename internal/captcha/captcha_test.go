@@ -31,7 +31,7 @@ const (
 	token = "t0ken-canary+/="
 )
 
-// verifier asks a server of the test's own.
+// verifier returns a verifier that calls the test's server.
 func verifier(t *testing.T, p captcha.Provider, h http.Handler, timeout time.Duration) *captcha.Verifier {
 	t.Helper()
 	server := httptest.NewServer(h)
@@ -128,8 +128,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// requireQuiet checks that there is an error exactly when nobody could say,
-// and that it gives nothing away.
+// requireQuiet checks that there is an error if and only if the answer is Unknown, and
+// that it gives nothing away.
 func requireQuiet(t *testing.T, got captcha.Answer, err error) {
 	t.Helper()
 	require.Equal(t, got == captcha.Unknown, err != nil)
@@ -179,7 +179,7 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 	require.Zero(t, calls.Load())
 }
 
-// A small answer that grows when it is unpacked is a large one.
+// A small answer that grows when it is decompressed is too large.
 func TestABombIsTooLarge(t *testing.T) {
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
@@ -211,7 +211,7 @@ func TestAVerifierThatHangs(t *testing.T) {
 	}
 }
 
-// The body of such an answer is the connection itself, and would have no end.
+// The body of such an answer is the connection itself, and would not end.
 func TestASwitchOfProtocolsIsNotAwaited(t *testing.T) {
 	v := verifier(t, captcha.Turnstile, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -226,13 +226,13 @@ func TestASwitchOfProtocolsIsNotAwaited(t *testing.T) {
 	require.EqualError(t, err, "captcha: turnstile: status 101")
 }
 
-// hang reads the request, so that the server notices when the other side goes.
+// hang reads the request, so that the server notices when the client goes.
 func hang(r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()
 }
 
-// silent is a network on which nobody answers.
+// silent is a network without any answers.
 type silent struct{}
 
 func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -259,7 +259,7 @@ func TestAVisitorWhoLeft(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// Raw servers do what no HTTP library would.
+// A raw server does what no HTTP library would.
 func TestABrokenVerifierIsNotQuoted(t *testing.T) {
 	for name, answer := range map[string]string{
 		"it hangs up":            "",
@@ -285,8 +285,8 @@ func TestABrokenVerifierIsNotQuoted(t *testing.T) {
 	}
 }
 
-// A flood of tokens against a verifier that is slow: few calls wait, and nobody
-// else does. When they have ended, there is room again.
+// In a flood of tokens against a slow verifier few calls wait, and no others do. When
+// they have ended, there is room again.
 func TestAFloodOfTokens(t *testing.T) {
 	const posts, most = 1200, 32
 	var now, atMost atomic.Int32
@@ -325,7 +325,7 @@ func TestAFloodOfTokens(t *testing.T) {
 	require.Equal(t, captcha.Refused, got)
 }
 
-// One site's flood leaves the others' captchas alone, until there are many such
+// A flood on one site does not affect the captchas of others, unless there are many such
 // sites.
 func TestFloodsOfTokensOnManySites(t *testing.T) {
 	const sites, room, each = 4, 3, 40

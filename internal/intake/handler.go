@@ -65,10 +65,10 @@ type Options struct {
 	Client func(r *http.Request) netip.Addr
 	// Captchas are the captchas of the sites that want one, by site id.
 	Captchas map[string]Captcha
-	// AskMail is called for a kept lead that is spam, for the reason, if its mail
-	// domain takes no mail. The lead is delayed until its DueAt. AskMail must not
+	// CheckMail is called for a kept lead that is spam, for the reason, if its mail
+	// domain takes no mail. The lead is delayed until its DueAt. CheckMail must not
 	// block.
-	AskMail func(l lead.Lead, reason string)
+	CheckMail func(l lead.Lead, reason string)
 }
 
 // New returns the handler of everything below /f. It answers any other request
@@ -146,7 +146,7 @@ func (h *handler) submit(w http.ResponseWriter, r *request) error {
 	}
 	if noMailReason != "" && (!kept.Again || kept.Sooner) && l.State == lead.Queued {
 		l.RemoteID = kept.RemoteID
-		h.opt.AskMail(l, noMailReason)
+		h.opt.CheckMail(l, noMailReason)
 	}
 	r.log(func(c zerolog.Context) zerolog.Context {
 		if c = c.Int64("remote_id", int64(kept.RemoteID)); kept.Again {

@@ -28,8 +28,8 @@ func doubting(t *testing.T, threshold int) (*relay, *[]question) {
 	s := site.Site{ID: "costa", Source: "costa.mx", Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds, SpamThreshold: threshold}
 	isBad := func(_ context.Context, token string) (bool, error) { return token == "bad", nil }
 	d.open(intake.New([]site.Site{s}, d.shelf, intake.Options{
-		Captchas: map[string]intake.Captcha{"costa": {Field: "token", Refuses: isBad}},
-		AskMail:  func(l lead.Lead, reason string) { *heard = append(*heard, question{l, reason}) },
+		Captchas:  map[string]intake.Captcha{"costa": {Field: "token", Refuses: isBad}},
+		CheckMail: func(l lead.Lead, reason string) { *heard = append(*heard, question{l, reason}) },
 	}))
 	return d, heard
 }

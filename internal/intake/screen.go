@@ -67,7 +67,7 @@ func (h *handler) checkSpam(r *request, l *lead.Lead) (noMailReason string) {
 		return ""
 	}
 	noMail := verdict.NoMail()
-	if h.opt.AskMail == nil || noMail.Score < threshold || !spam.MailInDoubt(l.Email) {
+	if h.opt.CheckMail == nil || noMail.Score < threshold || !spam.MailInDoubt(l.Email) {
 		return ""
 	}
 	l.Hold(l.ReceivedAt.Add(mailCheckDelay))

@@ -38,11 +38,11 @@ func newJudging(t *testing.T, threshold int) *judging {
 	costa := site.Site{ID: "costa", Source: "costa.mx", Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds, SpamThreshold: threshold}
 	refuses := func(_ context.Context, token string) (bool, error) { return token == "", nil }
 	d.Handler = intake.New([]site.Site{costa}, s, intake.Options{
-		Captchas: map[string]intake.Captcha{"costa": {Field: "token", Refuses: refuses}},
-		Flood:    &d.gate,
-		Client:   func(*http.Request) netip.Addr { return netip.Addr{} },
-		Released: func(site string) { d.released = append(d.released, site) },
-		AskMail:  func(l lead.Lead, _ string) { d.asked = append(d.asked, l.RemoteID) },
+		Captchas:  map[string]intake.Captcha{"costa": {Field: "token", Refuses: refuses}},
+		Flood:     &d.gate,
+		Client:    func(*http.Request) netip.Addr { return netip.Addr{} },
+		Released:  func(site string) { d.released = append(d.released, site) },
+		CheckMail: func(l lead.Lead, _ string) { d.asked = append(d.asked, l.RemoteID) },
 	})
 	return d
 }

@@ -12,15 +12,15 @@ import (
 
 // zone is what a name server knows.
 type zone struct {
-	rcode map[question]dnsmessage.RCode // what it says instead of an answer
-	mute  map[string]bool               // names that it says nothing of
-	lame  map[string]bool               // names that it says it is not in charge of
+	rcode map[question]dnsmessage.RCode // what it answers instead
+	mute  map[string]bool               // names that it does not answer for
+	lame  map[string]bool               // names that it says it is not responsible for
 	mail  map[string][]string           // mail servers
 	v4    map[string]bool               // names with an address
 	v6    map[string]bool
 	text  map[string]bool // names that exist, for something else
 
-	apart bool // it knows nothing of the world
+	apart bool // it knows nothing of the internet
 }
 
 type question struct {
@@ -37,7 +37,7 @@ type server struct {
 	asked []question
 }
 
-// serve starts a name server, and returns a resolver that asks it alone.
+// serve starts a name server, and returns a resolver that asks only that one.
 func serve(t *testing.T, z zone) (*server, *net.Resolver) {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -72,7 +72,7 @@ func (s *server) run() {
 	}
 }
 
-// answer is what the server says, or nil when it says nothing.
+// answer returns what the server says, or nil if it says nothing.
 func (s *server) answer(query []byte) []byte {
 	var m dnsmessage.Message
 	if m.Unpack(query) != nil || len(m.Questions) != 1 {
@@ -127,7 +127,7 @@ func (s *server) tell(q question) (dnsmessage.RCode, []dnsmessage.Resource) {
 	return dnsmessage.RCodeSuccess, all
 }
 
-// hasCode reports that the name exists, though not all of it is told.
+// hasCode reports whether the name exists, though not all of it is answered.
 func (s *server) hasCode(name string) bool {
 	for q := range s.rcode {
 		if q.name == name {

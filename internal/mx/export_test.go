@@ -1,15 +1,15 @@
 package mx
 
-// What the tests look at besides the outside.
+// Internals that the tests look at.
 var (
-	Look     = ask
+	LookUp   = lookUp
 	Absolute = absolute
 )
 
-// The bounds of the queue.
+// The bounds of lookups.
 const (
-	MostAtOnce  = mostAtOnce
-	MostWaiting = mostWaiting
-	MostOfOne   = mostOfOne
-	Patience    = patience
+	MaxRunning  = maxRunning
+	MaxWaiting  = maxWaiting
+	MaxPerOwner = maxPerOwner
+	Timeout     = timeout
 )

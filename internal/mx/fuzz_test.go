@@ -12,8 +12,8 @@ import (
 	"leadrelay/internal/mx"
 )
 
-// dnsName is a name that net.Resolver asks about. Of any other it says, without
-// asking, that it is not there.
+// dnsName matches the names that net.Resolver looks up. It says of any other, without
+// asking, that it does not exist.
 var dnsName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.){2,}$`)
 
 func FuzzAbsolute(f *testing.F) {

@@ -1,11 +1,10 @@
-// Package mx finds out whether the domain of a mail address takes mail. That
-// takes a moment, so it is done after the visitor has been answered: a lead that
-// this sign makes spam is set apart before it goes out.
+// Package mx finds out whether the domain of an e-mail address takes mail. That takes a
+// moment, so it happens after the visitor has been answered. A lead that is spam because
+// of this sign is quarantined before it goes out.
 //
-// Only what is sure counts. A resolver that is down, slow or confused says
-// nothing, and a question that nobody has time for is not asked: the lead then
-// goes out like any other. No domain and nothing that a resolver says is
-// written into a log.
+// Only certain answers count. If a resolver is down, slow or confused, or there are too
+// many lookups, the lead goes out like any other. No domain and nothing that a resolver
+// says is logged.
 package mx
 
 import (
@@ -17,27 +16,27 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Answer is what is known of a domain.
+// Answer is what is known about a domain.
 type Answer string
 
 // The answers.
 const (
 	Takes   Answer = "takes mail"
 	NoMail  Answer = "takes no mail"
-	Unknown Answer = "unknown" // nobody could say
+	Unknown Answer = "unknown" // it could not be found out
 )
 
-// Resolver is the part of a [net.Resolver] that is needed.
+// Resolver is the part of [net.Resolver] that is needed.
 type Resolver interface {
 	LookupMX(ctx context.Context, name string) ([]*net.MX, error)
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 	LookupNS(ctx context.Context, name string) ([]*net.NS, error)
 }
 
-// ask asks about a domain as it stands in an address. There is no mail where
-// the domain says so (RFC 7505), is not there, or has neither a mail server nor
-// an address: without the one the other counts (RFC 5321, section 5.1).
-func ask(ctx context.Context, r Resolver, domain string) Answer {
+// lookUp looks up a domain as it is in an e-mail address. A domain takes no mail if it
+// says so (RFC 7505), does not exist, or has neither a mail server nor an address:
+// without the one the other counts (RFC 5321, section 5.1).
+func lookUp(ctx context.Context, r Resolver, domain string) Answer {
 	name, ok := absolute(domain)
 	if !ok {
 		return Unknown
@@ -51,8 +50,8 @@ func ask(ctx context.Context, r Resolver, domain string) Answer {
 	case err != nil && !isAbsent(err):
 		return Unknown
 	}
-	// One kind at a time: asked for both, a resolver may take the absence of the
-	// one for the answer where the other cannot be looked up.
+	// One kind at a time. Asked for both, a resolver may answer with the absence of one
+	// if the other cannot be looked up.
 	for _, kind := range []string{"ip4", "ip6"} {
 		addresses, err := r.LookupNetIP(ctx, kind, name)
 		switch {
@@ -62,31 +61,31 @@ func ask(ctx context.Context, r Resolver, domain string) Answer {
 			return Unknown
 		}
 	}
-	if !seesTheWorld(ctx, r) {
+	if !seesInternet(ctx, r) {
 		return Unknown
 	}
 	return NoMail
 }
 
-// seesTheWorld reports whether the resolver knows what is surely there. In a
-// network that reaches the world through a proxy alone, a resolver may say of
-// every name that it does not exist.
-func seesTheWorld(ctx context.Context, r Resolver) bool {
+// seesInternet reports whether the resolver finds what surely exists. In a network that
+// reaches the internet only through a proxy, a resolver may say that no name exists.
+func seesInternet(ctx context.Context, r Resolver) bool {
 	servers, err := r.LookupNS(ctx, "com.")
 	return err == nil && len(servers) > 0
 }
 
 var ascii = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.VerifyDNSLength(true))
 
-// absolute is the domain as DNS knows it, with the dot at its end that keeps
-// the machine's own search domains out. A domain that cannot be written so is
-// none to ask about: a resolver would say that it is not there.
+// absolute returns the domain as DNS knows it, with the dot at its end that keeps the
+// machine's search domains out. ok is false if the domain cannot be written like that. A
+// resolver would say that such a domain does not exist.
 func absolute(domain string) (name string, ok bool) {
 	name, err := ascii.ToASCII(domain)
 	return name + ".", err == nil && name != ""
 }
 
-// isAbsent reports that a name, or what was asked of it, is surely not there.
+// isAbsent reports whether the error says that a name, or the record that was asked for,
+// certainly does not exist.
 func isAbsent(err error) bool {
 	var failed *net.DNSError
 	return errors.As(err, &failed) && failed.IsNotFound

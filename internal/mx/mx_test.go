@@ -23,7 +23,7 @@ const (
 	refused  = dnsmessage.RCodeRefused
 )
 
-// has is a zone with the names in it.
+// has returns a zone with the names.
 func has(names ...string) map[string]bool {
 	all := map[string]bool{}
 	for _, name := range names {
@@ -86,7 +86,7 @@ func TestWhatDNSSaysOfADomain(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
-			require.Equal(t, tt.want, mx.Look(ctx, resolver, tt.domain))
+			require.Equal(t, tt.want, mx.LookUp(ctx, resolver, tt.domain))
 		})
 	}
 }
@@ -94,19 +94,19 @@ func TestWhatDNSSaysOfADomain(t *testing.T) {
 // A machine's search domains must not be asked: *.example.com may well exist.
 func TestADomainIsAskedAboutAsItStands(t *testing.T) {
 	s, resolver := serve(t, zone{})
-	require.Equal(t, mx.NoMail, mx.Look(t.Context(), resolver, "robot.mx"))
+	require.Equal(t, mx.NoMail, mx.LookUp(t.Context(), resolver, "robot.mx"))
 	require.Equal(t, []question{{"robot.mx.", mail}, {"robot.mx.", a}, {"robot.mx.", aaaa}, {"com.", dnsmessage.TypeNS}}, s.questions())
 
 	s, resolver = serve(t, zone{mail: map[string][]string{"casas.mx.": {"mx.casas.mx."}}})
-	require.Equal(t, mx.Takes, mx.Look(t.Context(), resolver, "casas.mx"))
+	require.Equal(t, mx.Takes, mx.LookUp(t.Context(), resolver, "casas.mx"))
 	require.Equal(t, []question{{"casas.mx.", mail}}, s.questions(), "one question is enough")
 }
 
-// Some resolvers say of every name that it is not there.
+// Some resolvers say of every name that it does not exist.
 func TestAResolverThatKnowsNothingOfTheWorldIsNotBelieved(t *testing.T) {
 	_, resolver := serve(t, zone{apart: true, mail: map[string][]string{"casa.lan.": {"mx.casa.lan."}}})
-	require.Equal(t, mx.Unknown, mx.Look(t.Context(), resolver, "robot.mx"))
-	require.Equal(t, mx.Takes, mx.Look(t.Context(), resolver, "casa.lan"))
+	require.Equal(t, mx.Unknown, mx.LookUp(t.Context(), resolver, "robot.mx"))
+	require.Equal(t, mx.Takes, mx.LookUp(t.Context(), resolver, "casa.lan"))
 }
 
 func TestWithoutAResolverNothingIsKnown(t *testing.T) {
@@ -117,9 +117,9 @@ func TestWithoutAResolverNothingIsKnown(t *testing.T) {
 		var d net.Dialer
 		return d.DialContext(ctx, "udp", closed.LocalAddr().String())
 	}}
-	require.Equal(t, mx.Unknown, mx.Look(t.Context(), resolver, "casas.mx"))
+	require.Equal(t, mx.Unknown, mx.LookUp(t.Context(), resolver, "casas.mx"))
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.Equal(t, mx.Unknown, mx.Look(ctx, resolver, "casas.mx"))
+	require.Equal(t, mx.Unknown, mx.LookUp(ctx, resolver, "casas.mx"))
 }

@@ -26,8 +26,8 @@ import (
 	"leadrelay/internal/store"
 )
 
-// relay is a whole one, from the door to EasyBroker, in a bubble. It takes
-// every captcha for a wrong one, which leaves room for one weak sign.
+// relay is a whole relay, from the form to EasyBroker, in a bubble. It refuses every
+// captcha, which leaves room for one weak sign.
 type relay struct {
 	*testing.T
 	database string
@@ -66,7 +66,7 @@ func (r *relay) arrived() []sent {
 func newTestRelay(t *testing.T, dns mx.Resolver) *relay {
 	t.Helper()
 	if noon := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC); time.Now().Before(noon) {
-		time.Sleep(time.Until(noon)) // remote ids are what they will be
+		time.Sleep(time.Until(noon)) // remote ids depend on the time
 	}
 	r := &relay{T: t, database: filepath.Join(t.TempDir(), "leads.db")}
 	r.start(dns)
@@ -74,7 +74,7 @@ func newTestRelay(t *testing.T, dns mx.Resolver) *relay {
 	return r
 }
 
-// start runs the relay; the one before must have been stopped.
+// start runs the relay. The one before must have been stopped.
 func (r *relay) start(dns mx.Resolver) {
 	r.Helper()
 	s, err := store.Open(r.Context(), r.database)
@@ -86,7 +86,7 @@ func (r *relay) start(dns mx.Resolver) {
 	r.door = intake.New([]site.Site{{
 		ID: "casas", Source: "casas.mx", Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds, SpamThreshold: 100,
 	}}, s, intake.Options{
-		Accepted: r.courier.Wake, AskMail: mail.Ask,
+		Accepted: r.courier.Wake, CheckMail: mail.Check,
 		Captchas: map[string]intake.Captcha{"casas": {Field: "token", Refuses: func(_ context.Context, token string) (bool, error) { return token == "bad", nil }}},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -100,7 +100,7 @@ func (r *relay) start(dns mx.Resolver) {
 	}
 }
 
-// post sends an inquiry, and returns the lead as it was when it was answered.
+// post sends an inquiry, and returns the lead as it was when the answer came.
 func (r *relay) post(token string) lead.Lead {
 	r.Helper()
 	form := url.Values{"property_id": {"EB-1"}, "email": {"ana@robot.mx"}, "message": {"Hola, ¿sigue disponible?"}, "token": {token}}
@@ -124,7 +124,7 @@ func (r *relay) find(id lead.RemoteID) lead.Lead {
 	return l
 }
 
-// requireSentAfter lets time pass until the lead must have arrived.
+// requireSentAfter waits until the lead must have arrived.
 func (r *relay) requireSentAfter(l lead.Lead, wait time.Duration) {
 	r.Helper()
 	const slack = 100 * time.Millisecond
@@ -135,10 +135,10 @@ func (r *relay) requireSentAfter(l lead.Lead, wait time.Duration) {
 	require.WithinRange(r, all[0].at, l.ReceivedAt.Add(wait), l.ReceivedAt.Add(wait+slack))
 }
 
-func TestAHeldLeadWithoutMailIsSetApartBeforeItIsSent(t *testing.T) {
+func TestAHeldLeadWithoutMailIsQuarantinedBeforeItIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTestRelay(t, resolver(func(ctx context.Context, name string) ([]*net.MX, error) {
-			time.Sleep(moment / 2) // it takes its time
+			time.Sleep(moment / 2) // the resolver takes its time
 			return absent(ctx, name)
 		}))
 		l := r.post("bad")
@@ -183,7 +183,7 @@ func TestAHeldLeadGoesOutWhenNothingIsSureAboutItsMail(t *testing.T) {
 	}
 }
 
-// A relay that stops in between, or dies, knows nothing of the question any more.
+// A relay that stops in between, or dies, forgets the lookup.
 func TestAHeldLeadGoesOutAfterARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTestRelay(t, resolver(hangs))

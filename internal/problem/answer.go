@@ -7,7 +7,7 @@ import (
 	"leadrelay/internal/locale"
 )
 
-// Document is an Error in words: the members of RFC 9457 and ours.
+// Document is an [Error] in words. It has the members of RFC 9457 and ours.
 type Document struct {
 	Type      string  `json:"type"`
 	Title     string  `json:"title"`
@@ -16,11 +16,11 @@ type Document struct {
 	Code      Code    `json:"code"`
 	RequestID string  `json:"request_id,omitempty"`
 	Errors    []Field `json:"errors,omitempty"`
-	Next      string  `json:"-"` // what the visitor can do now, for pages
+	Next      string  `json:"-"` // what the visitor can do now; for pages
 }
 
-// Document puts the error into words. The request's id is the one that the
-// server's middleware has set on the answer already.
+// Document puts the error into words. The server's middleware has already set the
+// request's id on the answer.
 func (e *Error) Document(h http.Header, lang locale.Lang) Document {
 	return Document{
 		Type:      "urn:leadrelay:problem:" + string(e.Code),
@@ -34,7 +34,7 @@ func (e *Error) Document(h http.Header, lang locale.Lang) Document {
 	}
 }
 
-// words are those of the variant, or those for operators, where there are any.
+// words returns the texts of the variant, or those for operators, or else the usual ones.
 func (e *Error) words(lang locale.Lang, part string) string {
 	key := "problem." + string(e.Code) + "." + part
 	keys := []string{key}
@@ -47,7 +47,7 @@ func (e *Error) words(lang locale.Lang, part string) string {
 	return locale.First(lang, keys)
 }
 
-// RequestID is the id that the answer carries to its reader.
+// RequestID returns the id of the request that is on the answer.
 func RequestID(h http.Header) string { return h.Get("X-Request-Id") }
 
 // WriteJSON answers with application/problem+json.
@@ -55,22 +55,21 @@ func WriteJSON(w http.ResponseWriter, e *Error, lang locale.Lang) {
 	Write(w, e, lang, e.Document(w.Header(), lang))
 }
 
-// Write does the same with a document that has more members than ours.
+// Write does the same with a document of more members.
 func Write(w http.ResponseWriter, e *Error, lang locale.Lang, document any) {
 	h := w.Header()
 	e.WriteHeaders(h)
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Content-Language", string(lang))
 	w.WriteHeader(e.Status)
-	_ = json.NewEncoder(w).Encode(document) // the client has gone; nobody is left to tell
+	_ = json.NewEncoder(w).Encode(document) // an error means that the client has gone
 }
 
-// HandlerFunc is a handler of the operator's door that returns its error instead
-// of writing it.
+// HandlerFunc is a handler for operators that returns its error instead of writing it.
 type HandlerFunc func(w http.ResponseWriter, r *http.Request) error
 
-// ServeHTTP answers the handler's error as JSON, in an operator's words and the
-// language that the request prefers, and notes it for the log.
+// ServeHTTP answers the handler's error as JSON, in words for operators and in the
+// language that the request prefers, and logs it.
 func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err := f(w, r)
 	if err == nil {

@@ -1,7 +1,7 @@
-// Package problem is how an error becomes an answer, and the only place that
-// knows. An [Error] has a public face, a stable code and texts in the visitor's
-// language, and a private cause that only the log sees. Any other error is an
-// internal one and shows nothing of itself.
+// Package problem turns an error into an answer. It is the only place that knows how. An
+// [Error] has a public side, with a stable code and texts in the visitor's language, and
+// a private cause that only the log shows. Any other error is an internal error, and
+// shows nothing of itself.
 package problem
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Code names a problem for programs; it never changes its meaning.
+// Code names a problem for programs. Its meaning never changes.
 type Code string
 
 // The problems that an answer can have.
@@ -62,7 +62,7 @@ var statuses = map[Code]int{
 	Internal:         http.StatusInternalServerError,
 }
 
-// Field is one wrong field. It never holds what was typed.
+// Field is a wrong field. It never holds what was typed.
 type Field struct {
 	Field   string `json:"field"`
 	Code    string `json:"code"`
@@ -73,15 +73,15 @@ type Field struct {
 type Error struct {
 	Status     int
 	Code       Code
-	Variant    string        // which of the code's texts it has; empty: the usual ones
+	Variant    string        // which of the code's texts it has; empty for the usual ones
 	Fields     []Field       // every wrong field, not only the first
-	RetryAfter time.Duration // zero: nothing is said of a later try
+	RetryAfter time.Duration // when the client may try again; zero if the answer does not say
 	Header     http.Header   // more headers of the answer
-	Cause      error         // for the log only; its text must hold no personal data
+	Cause      error         // for the log only; its text must not hold personal data
 	toOperator bool          // the texts are for an operator, not for a visitor
 }
 
-// New makes the error of a code. The cause may be nil.
+// New returns the error of a code. The cause may be nil.
 func New(code Code, cause error) *Error {
 	status, ok := statuses[code]
 	if !ok {
@@ -90,55 +90,57 @@ func New(code Code, cause error) *Error {
 	return &Error{Status: status, Code: code, Cause: cause}
 }
 
-// NewInvalid is the answer to wrong fields.
+// NewInvalid returns the error of wrong fields.
 func NewInvalid(fields []Field, cause error) *Error {
 	e := New(Invalid, cause)
 	e.Fields = fields
 	return e
 }
 
-// NewNoLead says that there is no such lead.
+// NewNoLead returns the error of a lead that does not exist.
 func NewNoLead(cause error) *Error {
 	e := New(NotFound, cause)
 	e.Variant = "lead"
 	return e
 }
 
-// NewWrongState says which state of a lead is in the way of what was asked.
+// NewWrongState returns the error of a lead whose state does not allow what was asked.
 func NewWrongState(asked, state string, cause error) *Error {
 	e := New(WrongState, cause)
 	e.Variant = asked + "." + state
 	return e
 }
 
-// NewMethodNotAllowed names the methods that the address does take.
+// NewMethodNotAllowed returns the error of a wrong method. allow lists the right ones.
 func NewMethodNotAllowed(allow string) *Error {
 	return New(MethodNotAllowed, nil).With("Allow", allow)
 }
 
-// NewTryAgain says that nothing was done and when to come back.
+// NewTryAgain returns the error of a request that had no effect, and may be repeated
+// after that time.
 func NewTryAgain(after time.Duration, cause error) *Error {
 	e := New(TryAgain, cause)
 	e.RetryAfter = after
 	return e
 }
 
-// NewTooSlow says that there was too much to read, and when to ask again.
+// NewTooSlow returns the error of a request that took too long, and may be repeated after
+// that time.
 func NewTooSlow(after time.Duration, cause error) *Error {
 	e := New(TooSlow, cause)
 	e.RetryAfter = after
 	return e
 }
 
-// NewInProgress says that the same is being done already, and when it will be
-// done.
+// NewInProgress returns the error of a request that is being handled already, and will be
+// done after that time.
 func NewInProgress(after time.Duration) *Error {
 	e := New(InProgress, nil)
 	e.RetryAfter = after
 	return e
 }
 
-// NewTooMany says when there is room again.
+// NewTooMany returns the error of a client that must wait for that time.
 func NewTooMany(after time.Duration) *Error {
 	e := New(TooMany, nil)
 	e.RetryAfter = after
@@ -154,7 +156,7 @@ func (e *Error) With(name, value string) *Error {
 	return e
 }
 
-// Error is for the log: the code, and the cause behind it.
+// Error returns the code and the cause, for the log.
 func (e *Error) Error() string {
 	if e.Cause == nil {
 		return string(e.Code)
@@ -165,7 +167,7 @@ func (e *Error) Error() string {
 // Unwrap returns the private cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// From finds the Error in err. What is none is hidden behind an internal one.
+// From returns the [Error] in err. It hides any other error behind an internal one.
 func From(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) && e.Status >= 400 {
@@ -174,7 +176,7 @@ func From(err error) *Error {
 	return New(Internal, err)
 }
 
-// Log puts the problem and its cause into the request's line of the access log.
+// Log adds the problem and its cause to the request's line in the access log.
 func (e *Error) Log(ctx context.Context) {
 	zerolog.Ctx(ctx).UpdateContext(func(c zerolog.Context) zerolog.Context {
 		c = c.Str("problem", string(e.Code))
@@ -195,12 +197,12 @@ func (e *Error) WriteHeaders(h http.Header) {
 	}
 }
 
-// Guard sets what every answer that may hold personal data carries: no cache
-// keeps it, and no browser takes it for another type.
+// Guard sets the headers of every answer that may hold personal data: no cache keeps it,
+// and no browser guesses another type.
 func Guard(h http.Header) {
 	h["Cache-Control"] = noStore
 	h["X-Content-Type-Options"] = noSniff
 }
 
-// All answers share these values: each would cost an allocation.
+// All answers share these values, so they cost no allocation.
 var noStore, noSniff = []string{"no-store"}, []string{"nosniff"}

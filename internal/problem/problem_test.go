@@ -46,7 +46,7 @@ func TestAWrongStateIsNamed(t *testing.T) {
 	}
 }
 
-// A visitor and an operator read different words of the same problem.
+// Visitors and operators read different texts of the same problem.
 func TestWordsForVisitorsAndOperators(t *testing.T) {
 	for _, tt := range []struct {
 		e                 *problem.Error
@@ -54,7 +54,7 @@ func TestWordsForVisitorsAndOperators(t *testing.T) {
 	}{
 		{problem.New(problem.NotFound, nil), "This page does not exist", "There is nothing at this address"},
 		{problem.NewNoLead(nil), "There is no such lead", "There is no such lead"},
-		{problem.New(problem.TooMany, nil), "Too many requests", "Too many requests"}, // no words of their own
+		{problem.New(problem.TooMany, nil), "Too many requests", "Too many requests"}, // without a text for operators
 	} {
 		require.Equal(t, tt.visitor, tt.e.Document(http.Header{}, locale.EN).Title)
 		r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
@@ -118,7 +118,7 @@ func TestHandlerFunc(t *testing.T) {
 	}
 }
 
-// requireSameJSON compares all members but those that want writes as "%s".
+// requireSameJSON compares all members except those that are "%s" in want.
 func requireSameJSON(t *testing.T, want string, got []byte) {
 	t.Helper()
 	var expected, actual map[string]any
@@ -155,7 +155,7 @@ func TestTheCauseIsForTheLog(t *testing.T) {
 	e.Log(ctx)
 	zerolog.Ctx(ctx).Info().Msg("request")
 	require.JSONEq(t, `{"level":"info","problem":"try_again","cause":"disk full","message":"request"}`, log.String())
-	problem.New(problem.NotFound, nil).Log(t.Context()) // without a log there is nothing to do
+	problem.New(problem.NotFound, nil).Log(t.Context()) // without a logger it does nothing
 }
 
 func TestWithKeepsOtherProblemsAsTheyAre(t *testing.T) {

@@ -23,8 +23,8 @@ import (
 	"leadrelay/internal/mx"
 )
 
-// resolver says of every domain what its function says of mail servers; there
-// are no addresses.
+// resolver answers for every domain what its function returns for mail servers. It has
+// no addresses.
 type resolver func(ctx context.Context, name string) ([]*net.MX, error)
 
 func (r resolver) LookupMX(ctx context.Context, name string) ([]*net.MX, error) { return r(ctx, name) }
@@ -45,7 +45,7 @@ func hangs(ctx context.Context, _ string) ([]*net.MX, error) {
 	return nil, &net.DNSError{Err: "canceled", IsTimeout: true}
 }
 
-// pile is where leads are set apart.
+// pile is where leads are quarantined.
 type pile struct {
 	mu    sync.Mutex
 	apart []lead.RemoteID
@@ -71,7 +71,7 @@ func (p *pile) ids() []lead.RemoteID {
 
 const moment = 10 * time.Second
 
-// held is lead n, as the door hands it over.
+// held returns lead n, as intake hands it over.
 func held(n int, email string) lead.Lead {
 	l := lead.Lead{RemoteID: lead.RemoteID(n)}
 	l.Site, l.Email = "casas", email
@@ -79,8 +79,8 @@ func held(n int, email string) lead.Lead {
 	return l
 }
 
-// run runs an asker until the test is over.
-func run(t *testing.T, p *pile, r mx.Resolver) (a *mx.Asker, log *bytes.Buffer, stop func()) {
+// run runs a checker until the test is over.
+func run(t *testing.T, p *pile, r mx.Resolver) (a *mx.Checker, log *bytes.Buffer, stop func()) {
 	t.Helper()
 	log = &bytes.Buffer{}
 	a = mx.New(p, mx.Options{Resolver: r, Log: zerolog.New(zerolog.SyncWriter(log))})
@@ -95,7 +95,7 @@ func run(t *testing.T, p *pile, r mx.Resolver) (a *mx.Asker, log *bytes.Buffer, 
 	return a, log, stop
 }
 
-func TestALeadWhoseDomainTakesNoMailIsSetApart(t *testing.T) {
+func TestALeadWhoseDomainTakesNoMailIsQuarantined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &pile{}
 		asked := make(chan string, 1)
@@ -103,7 +103,7 @@ func TestALeadWhoseDomainTakesNoMailIsSetApart(t *testing.T) {
 			asked <- name
 			return absent(ctx, name)
 		}))
-		a.Ask(held(7, "ana@robot.example"), "captcha, no_mail")
+		a.Check(held(7, "ana@robot.example"), "captcha, no_mail")
 		synctest.Wait()
 		require.Equal(t, "robot.example.", <-asked)
 		require.Equal(t, []lead.RemoteID{7}, p.ids())
@@ -125,7 +125,7 @@ func TestALeadWhoseDomainMayTakeMailIsLeftAlone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := &pile{}
 				a, log, _ := run(t, p, r)
-				a.Ask(held(7, "ana@casas.mx"), "captcha, no_mail")
+				a.Check(held(7, "ana@casas.mx"), "captcha, no_mail")
 				time.Sleep(moment)
 				synctest.Wait()
 				require.Empty(t, p.ids())
@@ -140,19 +140,19 @@ func TestALeadWhoseDomainMayTakeMailIsLeftAlone(t *testing.T) {
 func TestAStoreThatFailsIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, log, _ := run(t, &pile{fails: errors.New("the disk is full")}, resolver(absent))
-		a.Ask(held(7, "ana@robot.example"), "captcha, no_mail")
+		a.Check(held(7, "ana@robot.example"), "captcha, no_mail")
 		synctest.Wait()
 		require.Contains(t, log.String(), `"cause":"the disk is full"`)
 		require.NotContains(t, log.String(), "quarantined")
 	})
 }
 
-// However many leads wait for an answer, asking waits for nobody, few questions
-// are under way, and what finds no room or falls due in the queue is not asked.
+// However many leads wait for an answer, Check does not block and few lookups run. A lead
+// that finds no room, or is due before its turn, is not looked up.
 func TestTooManyQuestionsAreNotAsked(t *testing.T) {
 	for answersIn, want := range map[time.Duration]int{
-		moment / 20:      mx.MostAtOnce + mx.MostWaiting,
-		moment * 11 / 20: 2 * mx.MostAtOnce, // begun after 0 and 5.5 s
+		moment / 20:      mx.MaxRunning + mx.MaxWaiting,
+		moment * 11 / 20: 2 * mx.MaxRunning, // these begin after 0 and 5.5 s
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			now, most := atomic.Int64{}, atomic.Int64{}
@@ -165,23 +165,23 @@ func TestTooManyQuestionsAreNotAsked(t *testing.T) {
 			}))
 			begun := time.Now()
 			for n := range 2 * want {
-				a.Ask(held(n+1, fmt.Sprintf("ana@robot%d.example", n)), "no_mail")
-				synctest.Wait() // those who can have begun
+				a.Check(held(n+1, fmt.Sprintf("ana@robot%d.example", n)), "no_mail")
+				synctest.Wait() // those that can have begun
 			}
 			require.Zero(t, time.Since(begun), "nobody waits")
 			time.Sleep(2 * moment)
-			require.EqualValues(t, mx.MostAtOnce, most.Load())
+			require.EqualValues(t, mx.MaxRunning, most.Load())
 			require.Len(t, p.ids(), want)
 
-			a.Ask(held(9999, "ana@robot.example"), "no_mail")
+			a.Check(held(9999, "ana@robot.example"), "no_mail")
 			time.Sleep(moment)
 			require.Contains(t, p.ids(), lead.RemoteID(9999), "and then it goes on")
 		})
 	}
 }
 
-// Whose servers never answer takes no hand for long, and of his other domains few
-// are asked about: nobody else's lead goes out unasked for that.
+// An owner whose servers never answer takes no worker for long, and few of the other
+// domains of that owner are looked up. So no other lead goes out unchecked because of it.
 func TestASlowDomainHoldsFewHands(t *testing.T) {
 	for _, domain := range []string{"x%d.robot.com.mx", "robot.com.mx", "%d.x.robot.com.mx", "%d.x.ROBOT.com.mx"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -193,27 +193,27 @@ func TestASlowDomainHoldsFewHands(t *testing.T) {
 				}
 				return absent(ctx, name)
 			}))
-			for n := range 10 * (mx.MostAtOnce + mx.MostWaiting) {
-				a.Ask(held(1000+n, "ana@"+strings.ReplaceAll(domain, "%d", strconv.Itoa(n))), "no_mail")
+			for n := range 10 * (mx.MaxRunning + mx.MaxWaiting) {
+				a.Check(held(1000+n, "ana@"+strings.ReplaceAll(domain, "%d", strconv.Itoa(n))), "no_mail")
 			}
 			synctest.Wait()
-			require.EqualValues(t, mx.MostOfOne, hung.Load())
-			for n := range mx.MostWaiting {
-				a.Ask(held(n+1, fmt.Sprintf("ana@agencia%d.com.mx", n)), "no_mail")
+			require.EqualValues(t, mx.MaxPerOwner, hung.Load())
+			for n := range mx.MaxWaiting {
+				a.Check(held(n+1, fmt.Sprintf("ana@agencia%d.com.mx", n)), "no_mail")
 			}
 			synctest.Wait()
-			require.Len(t, p.ids(), mx.MostWaiting, "all others, at once")
-			time.Sleep(mx.Patience)
+			require.Len(t, p.ids(), mx.MaxWaiting, "all others, at once")
+			time.Sleep(mx.Timeout)
 			synctest.Wait()
-			a.Ask(held(999, "ana@robot.com.mx"), "no_mail")
+			a.Check(held(999, "ana@robot.com.mx"), "no_mail")
 			synctest.Wait()
-			require.EqualValues(t, mx.MostOfOne+1, hung.Load(), "and then one more of him")
+			require.EqualValues(t, mx.MaxPerOwner+1, hung.Load(), "and then one more of him")
 		})
 	}
 }
 
 func TestAQuestionIsCutWhenItsLeadIsDue(t *testing.T) {
-	for before, want := range map[time.Duration]time.Duration{0: mx.Patience, moment - time.Second: time.Second} {
+	for before, want := range map[time.Duration]time.Duration{0: mx.Timeout, moment - time.Second: time.Second} {
 		synctest.Test(t, func(t *testing.T) {
 			cut := make(chan time.Duration, 1)
 			a, _, _ := run(t, &pile{}, resolver(func(ctx context.Context, name string) ([]*net.MX, error) {
@@ -223,25 +223,25 @@ func TestAQuestionIsCutWhenItsLeadIsDue(t *testing.T) {
 			}))
 			l := held(7, "ana@casas.mx")
 			time.Sleep(before)
-			a.Ask(l, "no_mail")
+			a.Check(l, "no_mail")
 			require.Equal(t, want, <-cut)
 		})
 	}
 }
 
-// A stop waits neither for DNS nor for those who wait for it.
+// Stopping waits neither for DNS nor for those who wait for it.
 func TestStoppingEndsAllQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &pile{}
 		a, _, stop := run(t, p, resolver(hangs))
-		for n := range mx.MostAtOnce + mx.MostWaiting {
-			a.Ask(held(n+1, fmt.Sprintf("ana@casas%d.mx", n)), "no_mail")
+		for n := range mx.MaxRunning + mx.MaxWaiting {
+			a.Check(held(n+1, fmt.Sprintf("ana@casas%d.mx", n)), "no_mail")
 		}
 		synctest.Wait()
 		begun := time.Now()
 		stop()
 		require.Zero(t, time.Since(begun))
 		require.Empty(t, p.ids())
-		a.Ask(held(9999, "ana@casas.mx"), "no_mail") // the doors may still be closing
+		a.Check(held(9999, "ana@casas.mx"), "no_mail") // intake may still be closing
 	})
 }
