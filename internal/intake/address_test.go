@@ -13,7 +13,7 @@ import (
 	"leadrelay/internal/site"
 )
 
-// at is a door that knows where it is on the web. With "" it does not.
+// at returns a relay whose settings say where it is on the web, unless address is "".
 func at(t *testing.T, address string, change func(*site.Site)) *relay {
 	t.Helper()
 	var own site.Address
@@ -27,11 +27,11 @@ func at(t *testing.T, address string, change func(*site.Site)) *relay {
 		change(&all[i])
 	}
 	d := newRelay(t)
-	d.open(intake.New(all, d.shelf, intake.Options{Address: own}))
+	d.open(intake.New(all, d.keeper, intake.Options{Address: own}))
 	return d
 }
 
-// askAs sends a request with a Host that somebody has made up.
+// askAs sends a request with an invented Host.
 func askAs(d *relay, host, method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	return ask(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Host = host
@@ -69,8 +69,8 @@ func TestEveryAddressIsBuiltFromTheRelaysOwn(t *testing.T) {
 	}
 }
 
-// The pages name what is theirs below the path, whoever asks, and their form may
-// lead to our thank-you page there.
+// The pages link to their files below the relay's path, whatever the Host, and their form
+// may lead to our thank-you page there.
 func TestHostedPagesStandBelowTheirPath(t *testing.T) {
 	colored := func(s *site.Site) { s.Color = "#0e6657" }
 	for _, path := range []string{"", "/leads"} {
@@ -93,8 +93,8 @@ func TestHostedPagesStandBelowTheirPath(t *testing.T) {
 	}
 }
 
-// A proxy that puts another Host in place of ours leaves the hosted form in an
-// old browser without any sign but its origin.
+// Behind a proxy that replaces the Host, the hosted form in an old browser is known only
+// by its origin.
 func TestTheRelaysOwnPageMayPost(t *testing.T) {
 	d := at(t, "https://leads.lofts.mx/leads", func(*site.Site) {})
 	for origin, want := range map[string]int{

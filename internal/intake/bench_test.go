@@ -17,9 +17,9 @@ func (nowhere) Keep(context.Context, lead.Submission) (lead.Kept, error) {
 	return lead.Kept{RemoteID: 1}, nil
 }
 
-// BenchmarkSubmit is the door alone: the keeper stores nothing.
+// BenchmarkSubmit measures intake alone: the keeper stores nothing.
 func BenchmarkSubmit(b *testing.B) {
-	door := intake.New(sites(b), nowhere{}, intake.Options{})
+	handler := intake.New(sites(b), nowhere{}, intake.Options{})
 	accent := strings.Replace(wholeJSON, "Hola", "¿Sigue disponible?\\nMe gustaría visitarla el sábado.", 1)
 	for name, c := range map[string]struct{ contentType, accept, body string }{
 		"form":      {formType, "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", wholeForm},
@@ -34,7 +34,7 @@ func BenchmarkSubmit(b *testing.B) {
 				r := httptest.NewRequest(http.MethodPost, "/f/casas", strings.NewReader(c.body))
 				r.Header = header
 				w := httptest.NewRecorder()
-				door.ServeHTTP(w, r)
+				handler.ServeHTTP(w, r)
 				if w.Code != 202 && w.Code != 303 {
 					b.Fatal(w.Code, w.Body)
 				}

@@ -14,7 +14,7 @@ import (
 
 const multiType = "multipart/form-data; boundary=xyz"
 
-// parts writes a multipart body; each part is its header lines and its content.
+// parts returns a multipart body. Each part is its header lines and its content.
 func parts(all ...string) string {
 	var b strings.Builder
 	for i := 0; i < len(all); i += 2 {
@@ -29,7 +29,7 @@ func wholeParts(more ...string) string {
 	return parts(append([]string{field("property_id"), "EB-AB1234", field("email"), "ana@casas.mx", field("message"), "Hola"}, more...)...)
 }
 
-// jsonWith is a whole inquiry with something more in it.
+// jsonWith returns a complete inquiry with something more in it.
 func jsonWith(members string) string {
 	return strings.TrimSuffix(wholeJSON, "}") + "," + members + "}"
 }
@@ -168,8 +168,8 @@ func TestBodies(t *testing.T) {
 			begun := time.Now()
 			w := d.post(tt.contentType, tt.body, "Accept", "application/json")
 			require.Equal(t, tt.status, w.Code, w.Body.String())
-			require.Less(t, time.Since(begun), 500*time.Millisecond) // some 1 ms; the bound is for a loaded machine
-			require.Equal(t, tt.status == 202, len(d.shelf.leads) == 1)
+			require.Less(t, time.Since(begun), 500*time.Millisecond) // about 1 ms; the bound is for a loaded machine
+			require.Equal(t, tt.status == 202, len(d.keeper.leads) == 1)
 			if tt.status == 415 {
 				require.Equal(t, "application/json, application/x-www-form-urlencoded, multipart/form-data, text/plain", w.Header().Get("Accept-Post"))
 			}
@@ -185,7 +185,7 @@ func manyMembers(n int, value string) string {
 	return b.String()
 }
 
-// pieces are fields as Elementor sends them.
+// pieces returns fields as Elementor sends them.
 func pieces(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -196,7 +196,7 @@ func pieces(n int) string {
 	return b.String()
 }
 
-// places are fields that each lie somewhere else, in one long list.
+// places returns fields that each lie in another place, in one long list.
 func places(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -227,10 +227,10 @@ func TestBodiesOfTheLargestSize(t *testing.T) {
 	d := newRelay(t)
 	require.Equal(t, 303, d.post(formType, filled(most)).Code)
 	require.Equal(t, 413, d.post(formType, filled(most+1)).Code)
-	require.Len(t, d.shelf.leads, 1)
+	require.Len(t, d.keeper.leads, 1)
 }
 
-// Packed or not, nothing is unpacked.
+// A body with a Content-Encoding is refused, whether it is compressed or not.
 func TestContentEncodings(t *testing.T) {
 	for coding, status := range map[string]int{"identity": 202, "Identity": 202, "gzip": 415, "br": 415, "gzip, identity": 415, "deflate": 415} {
 		d := newRelay(t)
@@ -245,7 +245,7 @@ func TestContentEncodings(t *testing.T) {
 	require.Equal(t, 415, d.post(jsonType, wholeJSON, "Content-Encoding", "identity", "Content-Encoding", "gzip").Code)
 }
 
-// What a browser's own FormData sends.
+// This is what a browser's own FormData sends.
 func TestMultipartFromALibrary(t *testing.T) {
 	var b bytes.Buffer
 	m := multipart.NewWriter(&b)

@@ -17,8 +17,8 @@ import (
 	"leadrelay/internal/store"
 )
 
-// largeBody is a post of 22 kB that is all characters which HTML escapes, in all
-// places where something is kept.
+// largeBody returns a post of 22 kB of characters that HTML escapes, in all fields that
+// are kept.
 func largeBody(t *testing.T, i int) string {
 	t.Helper()
 	of := func(n int) string { return strings.Repeat("<", n) }
@@ -38,14 +38,14 @@ func largeBody(t *testing.T, i int) string {
 	return b.String()
 }
 
-// 1,300 posts of 22 kB cost the disk no more than they are themselves, and each
-// lead has 16 kB at most: the database with its log and its indexes.
+// 1,300 posts of 22 kB take no more of the disk than their own size, and each lead takes
+// 16 kB at most, including the database's log and indexes.
 func TestAFloodCostsNoMoreThanItSends(t *testing.T) {
 	const posts, hands = 1300, 64
 	path := filepath.Join(t.TempDir(), "leads.db")
 	s, err := store.Open(t.Context(), path)
 	require.NoError(t, err)
-	door := intake.New(sites(t), s, intake.Options{})
+	handler := intake.New(sites(t), s, intake.Options{})
 	before := sizeOf(t, path)
 	var posting sync.WaitGroup
 	sent := 0
@@ -59,7 +59,7 @@ func TestAFloodCostsNoMoreThanItSends(t *testing.T) {
 				r.Header.Set("Content-Type", jsonType)
 				r.Header.Set("Idempotency-Key", fmt.Sprint("key ", i))
 				w := httptest.NewRecorder()
-				door.ServeHTTP(w, r)
+				handler.ServeHTTP(w, r)
 				if w.Code != http.StatusAccepted {
 					t.Error(w.Code, w.Body)
 				}
@@ -67,7 +67,7 @@ func TestAFloodCostsNoMoreThanItSends(t *testing.T) {
 		})
 	}
 	posting.Wait()
-	require.NoError(t, s.Close()) // the log is now in the database
+	require.NoError(t, s.Close()) // this moves the log into the database
 	grown := sizeOf(t, path) - before
 	t.Logf("%d posts of %d bytes: %d bytes a lead", posts, sent/posts, grown/posts)
 	require.Less(t, grown, sent)

@@ -17,7 +17,7 @@ const corsAllow = "Access-Control-Allow-Origin"
 func TestOrigins(t *testing.T) {
 	tests := map[string]struct {
 		origin  string
-		allowed bool // by the site's list, so that the page may read the answer
+		allowed bool // listed by the site, so that the page may read the answer
 		status  int
 	}{
 		"the site":                         {"https://casas.mx", true, 202},
@@ -62,7 +62,7 @@ func TestOrigins(t *testing.T) {
 			w := d.post(jsonType, wholeJSON, "Origin", tt.origin)
 			require.Equal(t, tt.status, w.Code)
 			requireOrigin(t, w.Header(), tt.origin, tt.allowed)
-			require.Equal(t, tt.status == 202, len(d.shelf.leads) == 1)
+			require.Equal(t, tt.status == 202, len(d.keeper.leads) == 1)
 
 			w = d.ask("OPTIONS", "/f/casas", "", "Origin", tt.origin, "Access-Control-Request-Method", "POST")
 			require.Equal(t, 204, w.Code)
@@ -154,7 +154,7 @@ func TestPreflight(t *testing.T) {
 	require.Equal(t, asked, strings.ToLower(strings.ReplaceAll(w.Header().Get("Access-Control-Allow-Headers"), " ", "")))
 	require.Equal(t, "7200", w.Header().Get("Access-Control-Max-Age"))
 	require.Equal(t, []string{"Accept, Origin", "Access-Control-Request-Headers"}, w.Header()["Vary"])
-	require.Empty(t, d.shelf.leads)
+	require.Empty(t, d.keeper.leads)
 
 	w = d.ask("OPTIONS", "/f/casas", "", "Origin", "https://casas.mx", "Access-Control-Request-Method", "POST")
 	require.Equal(t, 204, w.Code)
@@ -177,8 +177,7 @@ func TestPreflight(t *testing.T) {
 	require.Equal(t, "GET, HEAD, OPTIONS, POST", w.Header().Get("Allow"))
 }
 
-// A page of the site can read every answer, so that a script can tell what
-// went wrong.
+// A page of the site can read every answer, so that a script can tell what went wrong.
 func TestEveryAnswerCanBeRead(t *testing.T) {
 	const origin = "https://casas.mx"
 	d := newRelay(t)
@@ -202,13 +201,13 @@ func TestEveryAnswerCanBeRead(t *testing.T) {
 	w := d.post(jsonType, wholeJSON, "Origin", origin)
 	require.Equal(t, 429, w.Code)
 	requireOrigin(t, w.Header(), origin, true)
-	d.wait, d.shelf.fails = 0, errors.New("disk full")
+	d.wait, d.keeper.fails = 0, errors.New("disk full")
 	w = d.post(jsonType, wholeJSON, "Origin", origin)
 	require.Equal(t, 503, w.Code)
 	requireOrigin(t, w.Header(), origin, true)
 }
 
-// logLines are the log's lines with a message.
+// logLines returns the log's lines with the message.
 func (d *relay) logLines(t *testing.T, message string) []map[string]any {
 	t.Helper()
 	var found []map[string]any
@@ -251,10 +250,10 @@ func TestAnOddOriginIsNotWrittenToTheLog(t *testing.T) {
 	}
 }
 
-// An origin opens its own site and no other, whatever the method; and what a
-// browser asks for in a preflight changes nothing of that.
+// An origin opens its own site and no other, whatever the method and whatever a preflight
+// asks for.
 func TestAnOriginOpensItsOwnSiteOnly(t *testing.T) {
-	opens := map[string]string{ // by origin: the site
+	opens := map[string]string{ // the site of each origin
 		"https://casas.mx": "casas", "https://www.casas.mx": "casas", "https://homes.example": "homes",
 		"": "", "null": "", "https://evil.mx": "", "http://casas.mx": "", "https://casas.mx:8443": "", "https://casas.mx.": "", "https://casas.mx.evil.mx": "",
 		"https://sub.homes.example": "", "http://example.com": "", "https://CASAS.MX.evil.mx": "", "https://casas.mx\x00": "", "https://casas.mx https://evil.mx": "",
@@ -278,7 +277,7 @@ func TestAnOriginOpensItsOwnSiteOnly(t *testing.T) {
 	}
 }
 
-// Two origins in one request are none that a browser sends.
+// No browser sends two origins in one request.
 func TestTwoOriginHeaders(t *testing.T) {
 	for _, pair := range [][2]string{
 		{"https://evil.mx", "https://evil.mx"}, {"https://evil.mx", "null"}, {"https://evil.mx", ""}, {"https://evil.mx", "https://casas.mx"},
@@ -291,7 +290,7 @@ func TestTwoOriginHeaders(t *testing.T) {
 			w := d.post(formType, wholeForm, headers...)
 			require.Equal(t, 403, w.Code, pair)
 			requireOrigin(t, w.Header(), "", false)
-			require.Empty(t, d.shelf.leads)
+			require.Empty(t, d.keeper.leads)
 			w = d.ask("OPTIONS", "/f/casas", "", append(headers, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "accept")...)
 			requireOrigin(t, w.Header(), "", false)
 			refused := d.logLines(t, "origin refused")
@@ -301,11 +300,11 @@ func TestTwoOriginHeaders(t *testing.T) {
 	}
 }
 
-// What a page asks for is allowed as it is, and answered the same each time.
+// Headers that a page asks for are allowed unchanged, and answered the same each time.
 func TestAPreflightAllowsWhatItAsksFor(t *testing.T) {
 	tests := map[string]struct {
 		asked   []string
-		allowed string // "": the whole preflight is refused
+		allowed string // empty if the preflight is refused
 	}{
 		"a framework's header":      {[]string{"x-csrf-token"}, "x-csrf-token"},
 		"several, in their order":   {[]string{"hx-request,baggage,accept"}, "hx-request, baggage, accept"},
@@ -343,8 +342,8 @@ func TestAPreflightAllowsWhatItAsksFor(t *testing.T) {
 	}
 }
 
-// A page may send its cookies along, since nobody here looks at them: with and
-// without, all is the same, and none is set.
+// A page may send its cookies along, because nothing here reads them. The answers are the
+// same with and without, and set no cookie.
 func TestNoCookieIsSetOrRead(t *testing.T) {
 	const cookies = "session=abc; _language=en; token=t; Idempotency-Key=k; __Host-leadrelay=1"
 	for _, q := range []struct{ method, path, contentType, body string }{
@@ -358,17 +357,17 @@ func TestNoCookieIsSetOrRead(t *testing.T) {
 		mixed := with.ask(q.method, q.path, q.body, append(headers, "Cookie", cookies)...)
 		require.Equal(t, plain.Header(), mixed.Header(), q)
 		require.Equal(t, plain.Body.String(), mixed.Body.String(), q)
-		require.Equal(t, len(without.shelf.leads), len(with.shelf.leads))
+		require.Equal(t, len(without.keeper.leads), len(with.keeper.leads))
 		require.NotContains(t, mixed.Header(), "Set-Cookie")
 		require.Equal(t, q.path != "/f/nobody", mixed.Header().Get("Access-Control-Allow-Credentials") == "true", q)
 		require.Equal(t, without.log.String(), with.log.String())
-		for i, l := range with.shelf.leads {
-			require.Equal(t, without.shelf.leads[i].Inquiry, l.Inquiry)
+		for i, l := range with.keeper.leads {
+			require.Equal(t, without.keeper.leads[i].Inquiry, l.Inquiry)
 		}
 	}
 }
 
-// However much a preflight asks for, it is answered at once and in few bytes.
+// However much a preflight asks for, the answer is immediate and short.
 func TestAPreflightWithManyHeaders(t *testing.T) {
 	d := newRelay(t)
 	for name, asked := range map[string]string{

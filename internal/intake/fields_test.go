@@ -66,12 +66,12 @@ func TestAliases(t *testing.T) {
 	}
 }
 
-// A row of a body that is whole but for what the row says.
+// Each row is a body that is complete except for what the row says.
 func TestFields(t *testing.T) {
 	const rest = "property_id=EB-1&email=a%40x.mx&message=Hola"
 	tests := map[string]struct {
 		contentType, body string
-		wrong             []string // nil: accepted
+		wrong             []string // nil if it is accepted
 		kept              map[lead.Field]string
 	}{
 		"a number for a phone": {jsonType, `{"property_id":"EB-1","email":"a@x.mx","message":"x","phone":5512345678}`, nil, map[lead.Field]string{lead.Phone: "5512345678"}},
@@ -111,7 +111,7 @@ func TestFields(t *testing.T) {
 			if tt.wrong != nil {
 				require.Equal(t, 422, w.Code)
 				require.Equal(t, tt.wrong, wrongFields(t, w))
-				require.Empty(t, d.shelf.leads)
+				require.Empty(t, d.keeper.leads)
 				return
 			}
 			require.Equal(t, 202, w.Code, w.Body.String())
@@ -131,7 +131,7 @@ func TestEitherOfTwo(t *testing.T) {
 	require.Equal(t, []string{"email EMAIL_OR_PHONE", "phone TYPE_TEXT"}, wrongFields(t, w))
 }
 
-// Rows B and C of the fault list at the door; package lead has the whole list.
+// Package lead tests many more texts.
 func TestTextsAtTheDoor(t *testing.T) {
 	tests := map[string]struct {
 		field  lead.Field
@@ -234,7 +234,7 @@ func TestContext(t *testing.T) {
 	require.Equal(t, "x", d.one(t).Context["utm_0"])
 }
 
-// Only the relay says that it has cleaned a message.
+// Only the relay itself can mark a message as cleaned.
 func TestTheMarkOfACleanedMessageIsTheRelays(t *testing.T) {
 	const forged = `"sanitized":"name","context":{"sanitized":"name"}`
 	posted := []lead.Pair{{Name: "sanitized", Value: "name"}, {Name: "context[sanitized]", Value: "name"}}

@@ -16,12 +16,12 @@ import (
 	"leadrelay/internal/site"
 )
 
-// crowded is a door whose gate gives every lead the same share.
-func crowded(t *testing.T, s flood.Share) (*relay, *gate) {
+// withShare returns a relay whose gate gives every lead the same share.
+func withShare(t *testing.T, s flood.Share) (*relay, *gate) {
 	t.Helper()
 	d := newRelay(t)
 	g := &gate{Gate: openGate(), relay: d, share: s}
-	d.open(intake.New([]site.Site{{ID: "costa", Source: "costa.mx", Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds, SpamThreshold: 100}}, d.shelf,
+	d.open(intake.New([]site.Site{{ID: "costa", Source: "costa.mx", Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds, SpamThreshold: 100}}, d.keeper,
 		intake.Options{Flood: g, Client: func(*http.Request) netip.Addr { return netip.MustParseAddr("198.51.100.7") }}))
 	return d, g
 }
@@ -57,7 +57,7 @@ func TestWhatBecomesOfALeadInAFlood(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d, g := crowded(t, tt.share)
+				d, g := withShare(t, tt.share)
 				w := d.ask("POST", "/f/costa", asked("utm_source", "feria", "recámaras", "3").Encode(), "Content-Type", formType, "Accept", "application/json")
 				require.Equal(t, tt.status, w.Code)
 				require.Empty(t, g.back)
@@ -65,7 +65,7 @@ func TestWhatBecomesOfALeadInAFlood(t *testing.T) {
 				require.NotContains(t, d.log.String(), "ana@")
 				if tt.is == nil {
 					require.Equal(t, "90", w.Header().Get("Retry-After"))
-					require.Empty(t, d.shelf.leads)
+					require.Empty(t, d.keeper.leads)
 					return
 				}
 				tt.is(t, d.one(t))
@@ -77,10 +77,10 @@ func TestWhatBecomesOfALeadInAFlood(t *testing.T) {
 	}
 }
 
-// Rubbish costs the site nothing: the gate is not even asked about it. A lead
-// that was not kept, or was there before, is given back, and spam is told apart.
+// Rubbish costs the site nothing: it does not reach the gate. The share of a lead that was
+// not kept, or is a repeat, is given back, and the gate knows which leads are spam.
 func TestWhatCostsTheSiteNothing(t *testing.T) {
-	d, g := crowded(t, flood.Share{Delay: time.Second})
+	d, g := withShare(t, flood.Share{Delay: time.Second})
 	for status, post := range map[int][2]string{400: {jsonType, "{"}, 415: {"text/xml", "<a/>"}, 422: {formType, "x=1"}, 413: {formType, string(make([]byte, 70_000))}} {
 		require.Equal(t, status, d.ask("POST", "/f/costa", post[1], "Content-Type", post[0], "Accept", "application/json").Code)
 	}
@@ -90,18 +90,18 @@ func TestWhatCostsTheSiteNothing(t *testing.T) {
 	require.True(t, g.seen[0].Quarantined)
 	require.Equal(t, 202, d.submit(asked()))
 	require.Empty(t, g.back)
-	d.shelf.again = true
+	d.keeper.again = true
 	require.Equal(t, 202, d.submit(asked()))
 	require.Len(t, g.back, 1)
-	d.shelf.again, d.shelf.fails = false, http.ErrAbortHandler
+	d.keeper.again, d.keeper.fails = false, http.ErrAbortHandler
 	require.Equal(t, 503, d.submit(asked()))
 	require.Len(t, g.back, 2)
 }
 
-// The operator is told once a minute.
+// The log tells the operator once a minute.
 func TestAFloodIsNotAFloodOfLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d, _ := crowded(t, flood.Share{Held: true})
+		d, _ := withShare(t, flood.Share{Held: true})
 		told := func() int { return strings.Count(d.log.String(), `"message":"flood"`) }
 		for range 30 {
 			require.Equal(t, 202, d.submit(asked()))

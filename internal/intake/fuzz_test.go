@@ -14,9 +14,8 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// FuzzPost is the whole way of a post, from the request to the answer, with
-// whatever a client can write: the door does not fall and does not take long,
-// and what it keeps, logs and answers is sound.
+// FuzzPost sends posts of any kind, from the request to the answer. The handler does not
+// panic and does not take long, and what it keeps, logs and answers is sound.
 func FuzzPost(f *testing.F) {
 	const browser = "text/html,application/xhtml+xml,*/*;q=0.8"
 	for _, contentType := range []string{jsonType, formType, multiType, "text/plain", "application/json;charset=utf-16", "multipart/form-data", ""} {
@@ -37,7 +36,7 @@ func FuzzPost(f *testing.F) {
 	f.Add("multipart/form-data; boundary*=utf-8''x", "\x00", "https://casas.mx\r\nX: y", "--x\r\n\r\n--x--")
 	d := newRelay(f)
 	f.Fuzz(func(t *testing.T, contentType, accept, origin, body string) {
-		d.shelf.leads = nil
+		d.keeper.leads = nil
 		w := d.quickly(t, func() *httptest.ResponseRecorder {
 			return d.post(contentType, body, "Accept", accept, "Origin", origin)
 		})
@@ -47,8 +46,8 @@ func FuzzPost(f *testing.F) {
 			require.Equal(t, origin, w.Header().Get(corsAllow))
 			require.NotEqual(t, 403, w.Code)
 		}
-		require.Equal(t, w.Code < 400, len(d.shelf.leads) > 0)
-		for _, l := range d.shelf.leads {
+		require.Equal(t, w.Code < 400, len(d.keeper.leads) > 0)
+		for _, l := range d.keeper.leads {
 			requireSoundLead(t, l)
 			for _, p := range l.Extra {
 				require.False(t, strings.HasPrefix(p.Name, "_") || strings.Contains(p.Name, "[_"), "%q is a control field", p.Name)
@@ -58,8 +57,8 @@ func FuzzPost(f *testing.F) {
 	})
 }
 
-// quickly wants an answer within the time that one may take. A machine that is
-// busy has more than one try.
+// quickly requires an answer within the time that one may take. On a busy machine it
+// tries more than once.
 func (d *relay) quickly(t *testing.T, ask func() *httptest.ResponseRecorder) (w *httptest.ResponseRecorder) {
 	t.Helper()
 	const longest, tries = 50 * time.Millisecond, 20
@@ -73,8 +72,8 @@ func (d *relay) quickly(t *testing.T, ask func() *httptest.ResponseRecorder) (w 
 	return nil
 }
 
-// requireSoundAnswer wants what a program or a browser can read, and no header
-// that is another one's beginning.
+// requireSoundAnswer requires an answer that a program or a browser can read, without
+// line ends in its headers.
 func requireSoundAnswer(t *testing.T, w *httptest.ResponseRecorder) {
 	t.Helper()
 	for name, values := range w.Header() {
@@ -93,7 +92,7 @@ func requireSoundAnswer(t *testing.T, w *httptest.ResponseRecorder) {
 	}
 }
 
-// requireSoundLead is what the store and EasyBroker may rely on.
+// requireSoundLead checks what the store and EasyBroker rely on.
 func requireSoundLead(t *testing.T, l lead.Lead) {
 	t.Helper()
 	require.Equal(t, "casas.mx", l.Source)
@@ -108,7 +107,7 @@ func requireSoundLead(t *testing.T, l lead.Lead) {
 	require.NotRegexp(t, `[\n\t]`, strings.Join(texts, ""))
 }
 
-// requireSoundLog wants lines that each are one object, and forgets them.
+// requireSoundLog requires lines that are one object each, and empties the log.
 func (d *relay) requireSoundLog(t *testing.T) {
 	t.Helper()
 	for line := range strings.Lines(d.log.String()) {
@@ -117,7 +116,7 @@ func (d *relay) requireSoundLog(t *testing.T) {
 	d.log.Reset()
 }
 
-// FuzzNext is any place that a form may name, on any page.
+// FuzzNext posts forms with any address of a next page, from any page.
 func FuzzNext(f *testing.F) {
 	for _, next := range []string{"/a", "//evil.mx", `/\evil.mx`, "https://casas.mx/a", "https:evil.mx", "javascript:x", "https://casas.mx@evil.mx", "/%09/evil.mx", "/.//evil.mx", "https://www.casas.mx:443/"} {
 		f.Add(next, "")

@@ -50,7 +50,7 @@ type Keeper interface {
 
 // Options are optional parts of the handler.
 type Options struct {
-	// Address is where the door is on the web. If it is empty, the addresses in
+	// Address is the address of the relay on the web. If it is empty, the addresses in
 	// answers are made from each request's Host.
 	Address site.Address
 	// Accepted is called for every lead that is kept. It must not block.

@@ -36,7 +36,7 @@ func TestLogNamesTheProblemAndItsCause(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			d := newRelay(t)
-			d.shelf.fails = tt.fails
+			d.keeper.fails = tt.fails
 			w := d.post(tt.contentType, tt.body, "Accept", jsonType)
 			require.Contains(t, d.log.String(), tt.want)
 			require.NotContains(t, d.log.String(), "canary")
@@ -46,7 +46,7 @@ func TestLogNamesTheProblemAndItsCause(t *testing.T) {
 	}
 }
 
-// Whatever is sent, one request is one line, which parses, has no name twice
+// Whatever is sent, a request is one line of the log. The line parses, has no name twice
 // and holds nothing of the visitor's.
 func TestNothingOfTheVisitorIsLogged(t *testing.T) {
 	payloads := []string{

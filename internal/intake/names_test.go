@@ -11,12 +11,12 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// contact is what of a lead tells who wrote.
+// contact is the part of a lead that tells who wrote.
 type contact struct{ name, email, phone, message string }
 
 func contactOf(l lead.Lead) contact { return contact{l.Name, l.Email, l.Phone, l.Message} }
 
-// encoded writes a form of names and values, in order.
+// encoded returns a form of names and values, in order.
 func encoded(pairs ...string) string {
 	var b strings.Builder
 	for i := 0; i < len(pairs); i += 2 {
@@ -55,7 +55,7 @@ func TestTheNameInParts(t *testing.T) {
 	}
 }
 
-// The form that comes back has one field for the name, and it is whole.
+// The form that comes back has one field for the whole name.
 func TestTheNameInPartsOnThePageThatComesBack(t *testing.T) {
 	d := newRelay(t)
 	w := d.post(formType, encoded("nombre", "Ana", "apellidos", "López", "message", "Hola", "property_id", "EB-1", "email", "a@"))
@@ -151,7 +151,7 @@ func TestNestedJSONThatIsWrong(t *testing.T) {
 	}
 }
 
-// A wrapper does not make a control field one of the lead's.
+// A control field in an object does not become part of the lead.
 func TestControlFieldsInOthers(t *testing.T) {
 	controls := []string{
 		"fields[_gotcha]", "form_fields[_honey]", "data[botcheck]", "contact.bot-field", "fields[honeypot][value]", "fields[_email]", "[_name]", "contact[_x][email]",

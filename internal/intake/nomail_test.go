@@ -14,20 +14,20 @@ import (
 	"leadrelay/internal/site"
 )
 
-// question is what the door asks about a mail domain.
+// question is a call of CheckMail.
 type question struct {
 	lead   lead.Lead
 	reason string
 }
 
-// doubting is a door that asks about mail domains. A token decides how much
-// speaks against a sender: a bad one is a strong sign.
+// doubting returns a relay that checks mail domains. A bad token is a strong sign of
+// spam.
 func doubting(t *testing.T, threshold int) (*relay, *[]question) {
 	t.Helper()
 	d, heard := newRelay(t), &[]question{}
 	s := site.Site{ID: "costa", Source: "costa.mx", Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds, SpamThreshold: threshold}
 	isBad := func(_ context.Context, token string) (bool, error) { return token == "bad", nil }
-	d.open(intake.New([]site.Site{s}, d.shelf, intake.Options{
+	d.open(intake.New([]site.Site{s}, d.keeper, intake.Options{
 		Captchas:  map[string]intake.Captcha{"costa": {Field: "token", Refuses: isBad}},
 		CheckMail: func(l lead.Lead, reason string) { *heard = append(*heard, question{l, reason}) },
 	}))
@@ -48,7 +48,7 @@ func TestOnlyALeadThatHangsByItsMailDomainIsHeld(t *testing.T) {
 		"a large mail service":        {100, []string{"token", "bad", "email", "ana@gmail.com"}, false, lead.Queued},
 		"a finger slipped":            {100, []string{"token", "bad", "email", "ana@hotmail.con"}, false, lead.Queued},
 		"a site that wants more":      {120, []string{"token", "bad"}, false, lead.Queued},
-		"a site that wants little":    {20, nil, false, lead.Queued}, // the sign never condemns alone
+		"a site that wants little":    {20, nil, false, lead.Queued}, // the sign is never enough alone
 		"a site that takes anything":  {0, []string{"token", "bad"}, false, lead.Queued},
 		"a site that takes even that": {0, []string{"_gotcha", "x"}, false, lead.Queued},
 	}
@@ -76,8 +76,7 @@ func TestOnlyALeadThatHangsByItsMailDomainIsHeld(t *testing.T) {
 	}
 }
 
-// Its sender can tell nothing from the answer, nor from the log who was asked
-// about.
+// The answer does not tell the sender, and the log does not tell whose domain it was.
 func TestAHeldLeadIsAnsweredLikeAnyOther(t *testing.T) {
 	d, heard := doubting(t, 100)
 	plain := d.ask("POST", "/f/costa", asked().Encode(), "Content-Type", formType, "Accept", "application/json")
@@ -91,10 +90,10 @@ func TestAHeldLeadIsAnsweredLikeAnyOther(t *testing.T) {
 	require.NotContains(t, d.log.String(), "ejemplo.mx")
 }
 
-// Nobody is asked about what is not on disk.
+// No domain is checked for a lead that is not on disk.
 func TestOnlyAKeptLeadIsAskedAbout(t *testing.T) {
 	d, heard := doubting(t, 100)
-	d.shelf.fails = errors.New("disk full")
+	d.keeper.fails = errors.New("disk full")
 	require.Equal(t, 503, d.submit(asked("token", "bad")))
 	require.Empty(t, *heard)
 }

@@ -25,7 +25,7 @@ var (
 	value    = regexp.MustCompile(`\bvalue="([^"]*)"`)
 )
 
-// formOf is what a browser would post from the page's form.
+// formOf returns what a browser would post from the page's form.
 func formOf(t *testing.T, w *httptest.ResponseRecorder) url.Values {
 	t.Helper()
 	form := url.Values{}
@@ -46,7 +46,7 @@ func formOf(t *testing.T, w *httptest.ResponseRecorder) url.Values {
 	return form
 }
 
-// controls are the names and values of the page's form, in the order in which a
+// controls returns the names and values of the page's form, in the order in which a
 // browser posts them.
 func controls(t *testing.T, w *httptest.ResponseRecorder) (all [][]string) {
 	t.Helper()
@@ -77,8 +77,8 @@ func TestHostedForm(t *testing.T) {
 	require.Equal(t, "EB-AB1234", d.one(t).PropertyID)
 }
 
-// A link to the form, in a mail or an advertisement, says where its visitor comes
-// from; the lead keeps it, also when the form has to come again.
+// A link to the form, in a mail or an advertisement, says where its visitor comes from.
+// The lead keeps that, even if the form has to come back once.
 func TestHostedFormKeepsTheCampaign(t *testing.T) {
 	d := newRelay(t)
 	const long = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
@@ -130,7 +130,7 @@ func TestHostedFormSpeaksTheAskedLanguage(t *testing.T) {
 	require.Equal(t, "en", formOf(t, w).Get("_language"))
 }
 
-// The wrong fields are marked, and nothing that was typed is lost.
+// The form marks the wrong fields and loses nothing that was typed.
 func TestFormAgain(t *testing.T) {
 	posted := url.Values{
 		"clave": {"EB-AB1234"}, "your-name": {"Ana \"<b>\" O'Neill"}, "correo": {"ana@casas"}, "teléfono": {"55 1234 5678"},
@@ -160,8 +160,8 @@ func TestFormAgain(t *testing.T) {
 	require.Equal(t, "feria", l.Context["utm_source"])
 }
 
-// A page that comes back shows five fields and carries along all that was
-// posted. What the visitor writes there counts, whatever else there is.
+// A form that comes back shows five fields and carries along everything else that was
+// posted. What the visitor writes into the five counts.
 func TestFormAgainDoesNotLetAnOldValueWin(t *testing.T) {
 	long := strings.Repeat("x", 5001)
 	tests := map[string]struct {
@@ -215,10 +215,10 @@ func TestFormAgainAfterJSON(t *testing.T) {
 	require.False(t, form.Has("x"))
 }
 
-// A page that says "try again" has the button for it, with all that was typed.
+// A page that says "try again" has a button for it, with everything that was typed.
 func TestTryAgainKeepsWhatWasTyped(t *testing.T) {
 	d := newRelay(t)
-	d.shelf.fails = errors.New("disk full")
+	d.keeper.fails = errors.New("disk full")
 	w := d.post(formType, wholeForm+"&_gotcha=&utm_source=feria")
 	require.Equal(t, 503, w.Code)
 	require.Equal(t, "30", w.Header().Get("Retry-After"))
@@ -226,12 +226,12 @@ func TestTryAgainKeepsWhatWasTyped(t *testing.T) {
 	requirePolicy(t, w)
 	form := formOf(t, w)
 	require.Equal(t, "feria", form.Get("utm_source"))
-	d.shelf.fails = nil
+	d.keeper.fails = nil
 	require.Equal(t, 303, d.post(formType, form.Encode()).Code)
 	require.Equal(t, "ana@casas.mx", d.one(t).Email)
 }
 
-// Browsers hold a page's form-action against the redirect behind the post.
+// Browsers check a page's form-action against the redirect after the post.
 func TestPolicyLetsTheFormEndOnTheSite(t *testing.T) {
 	d := newRelay(t)
 	policy := d.ask("GET", "/f/casas", "").Header().Get("Content-Security-Policy")
@@ -263,7 +263,7 @@ func TestThanks(t *testing.T) {
 	}
 }
 
-// A site that wants one of two says so at both.
+// A site that requires one of two fields says so at both.
 func TestTheFormAsksForOneOfTwo(t *testing.T) {
 	d := newRelay(t)
 	page := d.ask("GET", "/f/homes", "", "Accept-Language", "es").Body.String()
@@ -274,7 +274,7 @@ func TestTheFormAsksForOneOfTwo(t *testing.T) {
 	require.Equal(t, 2, strings.Count(wrong, "Escribe tu correo o tu teléfono para poder responderte."))
 }
 
-// agency is a door for a site with all that its pages can show.
+// agency returns a relay for a site with everything that its pages can show.
 func agency(t *testing.T) *relay {
 	t.Helper()
 	d := newRelay(t)
@@ -282,7 +282,7 @@ func agency(t *testing.T) *relay {
 		ID: "costa", Source: "costa.mx", Name: "Casas de la Costa", Color: "#ffd400", Privacy: "https://costa.mx/aviso?v=2",
 		Origins: origins(t, "https://costa.mx"), Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds,
 	}
-	d.open(intake.New([]site.Site{s}, d.shelf, intake.Options{}))
+	d.open(intake.New([]site.Site{s}, d.keeper, intake.Options{}))
 	return d
 }
 
@@ -315,7 +315,7 @@ func TestPagesHaveTheSitesNameAndColor(t *testing.T) {
 	require.Equal(t, 404, plain.ask("GET", "/f/nadie/theme.css", "").Code)
 }
 
-// A problem page leads back to the site, but not away from what was typed.
+// A problem page links back to the site, but not away from what was typed.
 func TestProblemPagesLeadBack(t *testing.T) {
 	d := agency(t)
 	const back = `<a href="https://costa.mx">Volver al sitio</a>`
@@ -324,7 +324,7 @@ func TestProblemPagesLeadBack(t *testing.T) {
 	require.NotContains(t, d.ask("GET", "/f/nadie", "", "Accept", "text/html").Body.String(), "<header")
 }
 
-// What the visitor agreed to stays with the lead, in the words that were shown.
+// The lead keeps what the visitor agreed to, in the words that were shown.
 func TestConsentIsEvidence(t *testing.T) {
 	for lang, want := range map[string]string{
 		"es": "Al enviar aceptas el aviso de privacidad: https://costa.mx/aviso?v=2",
@@ -335,7 +335,7 @@ func TestConsentIsEvidence(t *testing.T) {
 		require.Contains(t, w.Body.String(), `<a href="https://costa.mx/aviso?v=2" target="_blank" rel="noopener">`)
 		form := formOf(t, w)
 		require.Equal(t, want, form.Get("consent"))
-		form.Set("email", "ana") // the form comes back, and holds it once
+		form.Set("email", "ana") // the form comes back, and has it once
 		w = d.ask("POST", "/f/costa", form.Encode(), "Content-Type", formType, "Accept", "text/html")
 		require.Equal(t, 422, w.Code)
 		form = formOf(t, w)

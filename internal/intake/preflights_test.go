@@ -12,7 +12,7 @@ import (
 
 const lonely = "preflights without a post"
 
-// preflight sends one of a page, as a browser does.
+// preflight sends a preflight for a page, as a browser does.
 func (d *relay) preflight(origin, method string, headers ...string) {
 	d.ask("OPTIONS", "/f/casas", "", append(headers, "Origin", origin, "Access-Control-Request-Method", method)...)
 }
@@ -39,7 +39,7 @@ func TestWhichPreflightsAreTold(t *testing.T) {
 	script := []string{"Sec-Fetch-Mode", "cors", "Origin", "https://casas.mx"}
 	tests := map[string]struct {
 		come func(d *relay)
-		told string // part of the remedy; "" when there is nothing to tell
+		told string // part of the remedy; empty if there is no warning
 	}{
 		"five in five minutes": {func(d *relay) {
 			for range 5 {
@@ -64,7 +64,7 @@ func TestWhichPreflightsAreTold(t *testing.T) {
 			for i := range 50 {
 				d.preflight("https://casas.mx", "POST")
 				if i%4 == 0 {
-					d.post(jsonType, "{}", script...) // a wrong one has come through, too
+					d.post(jsonType, "{}", script...) // an invalid post has come through, too
 				}
 				time.Sleep(time.Minute)
 			}
@@ -136,8 +136,8 @@ func TestWhichPreflightsAreTold(t *testing.T) {
 	}
 }
 
-// A page that is not on the list never posts when it has to ask before: the
-// preflight alone can tell which setting is missing.
+// A page that is not listed and needs a preflight never posts. So the preflight is the
+// only chance to tell which setting is missing.
 func TestARefusedPreflightIsReportedToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newRelay(t)
@@ -152,8 +152,8 @@ func TestARefusedPreflightIsReportedToo(t *testing.T) {
 	})
 }
 
-// Anybody can invent subdomains; they take bounded memory, and hide no page that
-// is there for long.
+// Anybody can invent subdomains. They take bounded memory, and do not hide a page that is
+// there for long.
 func TestInventedOriginsHideNoPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newRelay(t)
@@ -171,7 +171,7 @@ func TestInventedOriginsHideNoPage(t *testing.T) {
 	})
 }
 
-// What no setting would take is not proposed as one.
+// The log proposes no setting that would not be accepted.
 func TestARefusedOriginThatCannotBeAllowedNamesNoSetting(t *testing.T) {
 	d := newRelay(t)
 	d.post(jsonType, wholeJSON, "Origin", "chrome-extension://abcdef")

@@ -23,7 +23,7 @@ func TestNext(t *testing.T) {
 	tests := map[string]struct {
 		field, next string
 		headers     []string
-		want        string // "": our own page
+		want        string // empty for our own page
 	}{
 		"none":                               {"_next", "", nil, ""},
 		"a page of the site":                 {"_next", "https://casas.mx/gracias?a=1&b=2#c", nil, "https://casas.mx/gracias?a=1&b=2#c"},
@@ -119,8 +119,8 @@ func TestOneNextIsReadAsText(t *testing.T) {
 	require.Equal(t, "https://casas.mx/b", readNext(t, w))
 }
 
-// Every way to write another host that browsers have fallen for, in front of
-// and behind the words of the site.
+// These are the ways to write another host that browsers have accepted, before and after
+// the words of the site.
 func TestNoOpenRedirect(t *testing.T) {
 	starts := []string{
 		"", "/", "//", "///", "////", `\`, `\\`, `/\`, `\/`, `/\/`, `//\`, "/\t/", "/\n/", "/\r/", "/\x00/", "/ /", "/%09/", "/%0a/", "/%5c", "/%2f", "/.//", "/..//", "/;//", "./", "../", "?//", "#//",

@@ -19,7 +19,7 @@ import (
 	"leadrelay/internal/store"
 )
 
-// counter is a door in front of the real store.
+// counter is a relay with the real store.
 type counter struct {
 	http.Handler
 	store    *store.Store
@@ -43,7 +43,7 @@ func newCounter(t *testing.T, keep func(*store.Store) intake.Keeper) *counter {
 
 func atOnce(s *store.Store) intake.Keeper { return s }
 
-// post posts to a site; headers come in pairs.
+// post posts to a site. Headers come in pairs.
 func (c *counter) post(path, contentType, body string, headers ...string) *httptest.ResponseRecorder {
 	return ask(c, http.MethodPost, path, body, append([]string{"Content-Type", contentType}, headers...)...)
 }
@@ -56,7 +56,7 @@ func (c *counter) leads(t *testing.T) int {
 	return len(leads)
 }
 
-// other is wholeJSON with its members in another order, and more of what makes no
+// other is wholeJSON with its members in another order, and with more that makes no
 // difference.
 const other = `{"message":"Hola","phone":"55 1234 5678","email":"ANA@casas.mx","name":" Ana ","utm_source":"x","page_url":"https://casas.mx/2","property_id":"EB-AB1234"}`
 
@@ -75,7 +75,7 @@ func TestARepeatGetsTheSameAnswer(t *testing.T) {
 		firstHead, secondHead []string
 		status                int
 		leads                 int
-		replayed              string // what the second answer's header says
+		replayed              string // the header of the second answer
 	}{
 		"the same key and body":                        {wholeJSON, wholeJSON, []string{key, "k"}, []string{key, "k"}, 202, 1, "true"},
 		"the key in a field":                           {withID(wholeJSON, "k"), withID(wholeJSON, "k"), nil, nil, 202, 1, "true"},
@@ -139,7 +139,7 @@ func TestAKeyBelongsToItsSite(t *testing.T) {
 	require.Equal(t, 3, c.leads(t))
 }
 
-// A day later the key is anybody's again, but the words still count.
+// A day later the key may be used again, and the words of the inquiry still count.
 func TestAKeyCountsForADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCounter(t, atOnce)
@@ -167,7 +167,7 @@ func TestAFormThatIsSentTwiceLeadsToTheSamePage(t *testing.T) {
 	require.Equal(t, 1, c.leads(t))
 }
 
-// What is wrong uses up no key: the visitor mends it and sends it again.
+// An invalid inquiry does not use up its key: the visitor mends it and sends it again.
 func TestAKeyIsFreeUntilSomethingIsKept(t *testing.T) {
 	c := newCounter(t, atOnce)
 	wrong := strings.Replace(wholeJSON, "ana@casas.mx", "ana", 1)
@@ -197,7 +197,7 @@ func TestManyAtOnceWithOneKeyAreOneLead(t *testing.T) {
 	require.Equal(t, 1, c.leads(t))
 }
 
-// slow keeps a lead after a while.
+// slow is a keeper that takes a while.
 type slow struct {
 	intake.Keeper
 	while time.Duration
@@ -233,8 +233,8 @@ func TestTheKeyOfARunningRequest(t *testing.T) {
 	}
 }
 
-// A webhook that is tried again after the ten minutes for which words count.
-// The first is what documenso/documenso#3204 and zenml-io/zenml#5215 ask for.
+// A webhook may be sent again after the ten minutes for which words count.
+// documenso/documenso#3204 and zenml-io/zenml#5215 ask for the first.
 func TestADeliveryThatComesAgainIsOneLead(t *testing.T) {
 	const agent = "User-Agent"
 	tests := map[string]struct {
@@ -291,8 +291,8 @@ func TestADeliveryCountsForADay(t *testing.T) {
 	})
 }
 
-// A page that was cached with its hidden id: each of its visitors has an inquiry,
-// and each of these is still one when it comes twice.
+// A page may be cached with its hidden id. Each of its visitors has an inquiry, and each
+// of these is one lead even if it comes twice.
 func TestACachedPageGivesEachVisitorAnInquiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCounter(t, atOnce)
@@ -303,7 +303,7 @@ func TestACachedPageGivesEachVisitorAnInquiry(t *testing.T) {
 		for _, visitor := range visitors {
 			require.Equal(t, 303, post(visitor[0], visitor[1], "Hola").Code)
 		}
-		time.Sleep(time.Hour) // the words do not count any more
+		time.Sleep(time.Hour) // the words no longer count
 		for _, visitor := range visitors {
 			again := post(visitor[0], visitor[1], "Hola")
 			require.Equal(t, 303, again.Code)

@@ -13,15 +13,15 @@ import (
 	"leadrelay/internal/site"
 )
 
-// Public reports of inquiries that other receivers lost or got wrong, rebuilt in
-// testdata/reports with invented details. The sites require what is required by
-// default, unless a row says otherwise.
+// These are public reports of inquiries that other receivers lost or got wrong, rebuilt
+// in testdata/reports with invented details. The sites have the default rules, unless a
+// row says otherwise.
 func TestReports(t *testing.T) {
 	const pets = "¿Aceptan mascotas?"
 	gravity := map[string]string{"1.3": "first_name", "1.6": "last_name", "2": "email", "3": "phone", "4": "message", "5": "property_id"}
 	tests := map[string]struct {
 		source  string // where it was reported or described
-		require string // of the site, besides property_id and message; empty: email
+		require string // what the site requires besides property_id and message; email if empty
 		own     map[string]string
 		want    contact
 		extra   []string // values that are kept beside it
@@ -99,8 +99,8 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// A form builder posts multipart, and the answers as JSON in one field
-// (windmill#3529, n8n#258, simstudioai/sim#2616).
+// A form builder posts multipart, with the answers as JSON in one field (windmill#3529,
+// n8n#258, simstudioai/sim#2616).
 func TestReport05AnswersAsJSONInOneField(t *testing.T) {
 	l := keptWith(t, nil, "", parts(
 		field("formID"), "1", field("submissionID"), "99", field("ip"), "203.0.113.1", field("formTitle"), "Contacto",
@@ -112,7 +112,7 @@ func TestReport05AnswersAsJSONInOneField(t *testing.T) {
 	require.Equal(t, "EB-RS0001", l.PropertyID)
 }
 
-// Two ids under one name: the first is taken, and the lead says so.
+// Of two ids under one name the first is used, and the lead says so.
 func TestTwoPropertiesMakeALeadAmbiguous(t *testing.T) {
 	const rest = "&email=rita%40correo-prueba.mx&message=Hola"
 	tests := map[string]struct {
@@ -136,15 +136,15 @@ func TestTwoPropertiesMakeALeadAmbiguous(t *testing.T) {
 	}
 }
 
-// keptWith posts to a site that requires a property, a message and an e-mail, or
-// what is said instead of that.
+// keptWith posts to a site that requires a property, a message and an e-mail address, or
+// something else instead of the address.
 func keptWith(t *testing.T, own map[string]string, instead, body, contentType string) lead.Lead {
 	t.Helper()
 	required := lead.DefaultRules()
 	if instead != "" {
 		required = rules(t, "property_id", "message", instead)
 	}
-	kept := &shelf{}
+	kept := &memoryKeeper{}
 	s := site.Site{ID: "casas", Source: "casas.mx", Locale: "es", Fields: own, Rules: required, Tick: lead.Milliseconds}
 	w := ask(intake.New([]site.Site{s}, kept, intake.Options{}), "POST", "/f/casas", body, "Content-Type", contentType, "Accept", jsonType)
 	require.Equal(t, 202, w.Code, w.Body.String())

@@ -24,7 +24,7 @@ import (
 // request is a request and what is known about it so far.
 type request struct {
 	*http.Request
-	relay     site.Address // where the door is on the web; empty if the settings do not say
+	relay     site.Address // the address of the relay on the web; empty if the settings do not say
 	site      *siteForms   // nil if there is no such site
 	media     body.Media   // the Content-Type
 	wantsJSON bool         // the answer is for a program

@@ -20,7 +20,7 @@ import (
 	"leadrelay/internal/spam"
 )
 
-// guarded is a door for a site that sets spam apart.
+// guarded returns a relay for a site that quarantines spam.
 func guarded(t *testing.T, threshold int, captcha *intake.Captcha) *relay {
 	t.Helper()
 	d := newRelay(t)
@@ -32,11 +32,11 @@ func guarded(t *testing.T, threshold int, captcha *intake.Captcha) *relay {
 	if captcha != nil {
 		opt.Captchas = map[string]intake.Captcha{"costa": *captcha}
 	}
-	d.open(intake.New([]site.Site{s}, d.shelf, opt))
+	d.open(intake.New([]site.Site{s}, d.keeper, opt))
 	return d
 }
 
-// asked is a good form with some fields changed; names and values in turn.
+// asked returns a good form with some fields changed. Names and values alternate.
 func asked(change ...string) url.Values {
 	form := url.Values{"property_id": {"EB-1"}, "name": {"Ana"}, "email": {"ana@ejemplo.mx"}, "phone": {"5512345678"}, "message": {"¿Sigue disponible?"}}
 	for i := 0; i < len(change); i += 2 {
@@ -53,7 +53,7 @@ func TestSpamIsSetApartAndAnsweredLikeAnyOther(t *testing.T) {
 	const pitch = "Get quality SEO backlinks https://spin.top/a http://spin.top/b https://spin.top/c"
 	tests := map[string]struct {
 		form   url.Values
-		reason string // empty: it goes on its way
+		reason string // empty if it is queued
 	}{
 		"a person":                                {asked(), ""},
 		"a honeypot":                              {asked("_gotcha", "x"), "honeypot"},
@@ -104,21 +104,20 @@ func TestTheThresholdIsTheSites(t *testing.T) {
 	require.Equal(t, lead.Queued, d.one(t).State, "off is off")
 }
 
-// An invalid inquiry gets the 422 that anybody gets, and nobody is asked about
-// its captcha.
+// An invalid inquiry gets the same 422 as any other, and its captcha is not verified.
 func TestFieldsComeBeforeSpam(t *testing.T) {
 	d := guarded(t, 100, &intake.Captcha{Field: "x", Refuses: func(context.Context, string) (bool, error) {
 		t.Error("asked too early")
 		return false, nil
 	}})
 	require.Equal(t, 422, d.submit(asked("_gotcha", "x", "email", "ana")))
-	require.Empty(t, d.shelf.leads)
+	require.Empty(t, d.keeper.leads)
 }
 
 func TestTheTimeThatAFormTakes(t *testing.T) {
 	tests := map[string]struct {
 		wait  time.Duration
-		stamp func(string) string // what becomes of the form's time
+		stamp func(string) string // changes the form's stamp
 		want  lead.State
 	}{
 		"in 200 ms":                {200 * time.Millisecond, nil, lead.Quarantined},
@@ -147,8 +146,8 @@ func TestTheTimeThatAFormTakes(t *testing.T) {
 	}
 }
 
-// The page was open for hours, and the inquiry waited in it until there was
-// a network again. It is one post, kept with the time that the page tells.
+// The page was open for hours, and the inquiry waited in it until there was a network
+// again. It is one post, kept with the time that the page gives.
 func TestAnInquiryThatWasWrittenOffline(t *testing.T) {
 	const written = "client_submitted_at"
 	for _, at := range []string{"2026-11-24T09:30:00-06:00", "2026-11-24T15:30:00Z", "1795534200000", "hace rato"} {
@@ -205,23 +204,23 @@ func TestABusySenderIsASign(t *testing.T) {
 	d := newRelay(t)
 	s := site.Site{ID: "costa", Source: "costa.mx", Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds, SpamThreshold: 80}
 	g := &gate{Gate: openGate(), relay: d}
-	d.open(intake.New([]site.Site{s}, d.shelf, intake.Options{Flood: g, Client: func(*http.Request) netip.Addr { return netip.Addr{} }}))
+	d.open(intake.New([]site.Site{s}, d.keeper, intake.Options{Flood: g, Client: func(*http.Request) netip.Addr { return netip.Addr{} }}))
 	require.Equal(t, 202, d.submit(asked("email", "ana@yopmail.com")))
 	g.busy = true
 	require.Equal(t, 202, d.submit(asked("email", "ana@yopmail.com")))
-	require.Equal(t, lead.Queued, d.shelf.leads[0].State)
-	require.Equal(t, lead.Quarantined, d.shelf.leads[1].State)
-	require.Contains(t, d.shelf.leads[1].Reason, "busy")
+	require.Equal(t, lead.Queued, d.keeper.leads[0].State)
+	require.Equal(t, lead.Quarantined, d.keeper.leads[1].State)
+	require.Contains(t, d.keeper.leads[1].Reason, "busy")
 }
 
-// The same long text without a word of any property, over and over.
+// The same long text, without a word about a property, comes over and over.
 func TestATextThatKeepsComingIsASign(t *testing.T) {
 	d := guarded(t, 100, nil)
 	const text = "Somos una empresa con muchos años y queremos presentarnos con ustedes, escriban a https://spin.mx/x"
 	for i := range 10 {
 		require.Equal(t, 202, d.submit(asked("message", text, "email", fmt.Sprintf("ana%d@ejemplo.mx", i))))
 	}
-	first, last := d.shelf.leads[0], d.shelf.leads[9]
+	first, last := d.keeper.leads[0], d.keeper.leads[9]
 	require.NotContains(t, first.Reason, "repeated")
 	require.Equal(t, lead.Quarantined, last.State)
 	require.Contains(t, last.Reason, "repeated")

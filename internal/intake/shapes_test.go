@@ -13,8 +13,8 @@ import (
 	"leadrelay/internal/site"
 )
 
-// What form plug-ins, builders, services and CRMs really send, and what a person
-// who reads it says of the visitor; testdata/shapes/README.md has the sources.
+// These bodies are what form plug-ins, builders, services and CRMs really send, with the
+// visitor that a person would find in them. testdata/shapes/README.md has the sources.
 func TestRealShapes(t *testing.T) {
 	const folder = "testdata/shapes/"
 	table, err := os.ReadFile(folder + "shapes.tsv")
@@ -39,7 +39,7 @@ func TestRealShapes(t *testing.T) {
 	}
 }
 
-// ownWords reads a site's map: theirs=ours,theirs=ours.
+// ownWords parses a site's map: theirs=ours,theirs=ours.
 func ownWords(t *testing.T, cell string) map[string]string {
 	t.Helper()
 	own := map[string]string{}
@@ -57,7 +57,7 @@ func ownWords(t *testing.T, cell string) map[string]string {
 // keptOf posts a body to a site that requires nothing, and returns the lead.
 func keptOf(t *testing.T, own map[string]string, body, contentType string) lead.Lead {
 	t.Helper()
-	kept := &shelf{}
+	kept := &memoryKeeper{}
 	s := site.Site{ID: "casas", Source: "casas.mx", Locale: "es", Fields: own, Tick: lead.Milliseconds}
 	w := ask(intake.New([]site.Site{s}, kept, intake.Options{}), "POST", "/f/casas", body, "Content-Type", contentType, "Accept", jsonType)
 	require.Equal(t, 202, w.Code, w.Body.String())
@@ -65,7 +65,7 @@ func keptOf(t *testing.T, own map[string]string, body, contentType string) lead.
 	return kept.leads[0]
 }
 
-// shape reads a file as it is sent. A form has one field a line, unescaped.
+// shape reads a body from a file. A form has one field a line, unescaped.
 func shape(t *testing.T, file string) (body, contentType string) {
 	t.Helper()
 	text, err := os.ReadFile(file)

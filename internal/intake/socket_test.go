@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// listen serves the door on a real socket.
+// listen serves the handler on a real socket.
 func listen(t *testing.T) (*relay, string) {
 	t.Helper()
 	d := newRelay(t)
@@ -39,15 +39,14 @@ func begin(t *testing.T, address, request string) net.Conn {
 	return conn
 }
 
-// say sends bytes as they are and returns all that comes back.
+// say sends bytes as they are and returns everything that comes back.
 func say(t *testing.T, address, request string) string {
 	t.Helper()
 	answer, _ := io.ReadAll(begin(t, address, request)) // a reset ends it too
 	return string(answer)
 }
 
-// A client that writes its whole body before it reads learns that it was too
-// large.
+// A client that writes its whole body before it reads learns that it was too large.
 func TestABodyThatIsTooLargeIsAnswered(t *testing.T) {
 	_, address := listen(t)
 	for _, size := range []int{64<<10 + 1, 128 << 10, 250 << 10} {
@@ -125,14 +124,14 @@ func TestRawRequests(t *testing.T) {
 				require.Contains(t, answer, "\r\nConnection: close\r\n")
 			}
 			if tt.kept >= 0 {
-				require.Len(t, d.shelf.leads, tt.kept)
+				require.Len(t, d.keeper.leads, tt.kept)
 			}
 		})
 	}
 }
 
-// A client that has said all may close its half of the line, as nc does, and
-// still gets its answer.
+// A client may close its half of the connection when it has sent everything, as nc does.
+// It still gets the answer.
 func TestAHalfClosedConnectionIsAnswered(t *testing.T) {
 	d, address := listen(t)
 	conn := begin(t, address, plain(fmt.Sprintf("Content-Length: %d\r\n", len(wholeForm)), wholeForm))
@@ -140,10 +139,10 @@ func TestAHalfClosedConnectionIsAnswered(t *testing.T) {
 	answer, err := io.ReadAll(conn)
 	require.NoError(t, err)
 	require.Contains(t, string(answer), " 303 ")
-	require.Len(t, d.shelf.leads, 1)
+	require.Len(t, d.keeper.leads, 1)
 }
 
-// A client may ask whether it may send before it sends.
+// A client may ask whether it may send the body.
 func TestExpectIsAnsweredWhenTheBodyIsWanted(t *testing.T) {
 	_, address := listen(t)
 	conn := begin(t, address, plain(fmt.Sprintf("Expect: 100-continue\r\nContent-Length: %d\r\n", len(wholeForm)), ""))
@@ -158,8 +157,8 @@ func TestExpectIsAnsweredWhenTheBodyIsWanted(t *testing.T) {
 	require.Contains(t, string(rest), " 303 ")
 }
 
-// A body that stops coming ends with the server's read deadline, and nothing
-// is kept of it.
+// A body that stops coming ends with the server's read deadline, and nothing of it is
+// kept.
 func TestABodyThatStopsComing(t *testing.T) {
 	d := newRelay(t)
 	server := httptest.NewUnstartedServer(d)
@@ -169,7 +168,7 @@ func TestABodyThatStopsComing(t *testing.T) {
 	defer server.Close()
 	answer := say(t, server.Listener.Addr().String(), plain("Content-Length: 100\r\n", "name=canary"))
 	require.Contains(t, answer, " 400 ")
-	require.Empty(t, d.shelf.leads)
+	require.Empty(t, d.keeper.leads)
 	require.Contains(t, d.log.String(), "too slowly")
 	require.NotContains(t, d.log.String(), "127.0.0.1")
 }
@@ -179,10 +178,10 @@ func TestAnAnswerThatCannotBeWrittenTakesNothingBack(t *testing.T) {
 	r := httptest.NewRequest("POST", "/f/casas", bytes.NewReader([]byte(wholeJSON)))
 	r.Header.Set("Content-Type", jsonType)
 	d.ServeHTTP(&deafWriter{header: http.Header{}}, r)
-	require.Len(t, d.shelf.leads, 1)
+	require.Len(t, d.keeper.leads, 1)
 }
 
-// deafWriter is a client that is gone.
+// deafWriter is the answer to a client that has gone.
 type deafWriter struct{ header http.Header }
 
 func (w *deafWriter) Header() http.Header       { return w.header }

@@ -18,14 +18,14 @@ import (
 	"leadrelay/internal/store"
 )
 
-// judging is a door of a site that sets spam apart, in front of the real store. A
-// captcha without a token is refused.
+// judging is a relay with the real store, for a site that quarantines spam. A captcha
+// without a token is refused.
 type judging struct {
 	http.Handler
 	*testing.T
 	store    *store.Store
 	released []string
-	asked    []lead.RemoteID // about whose mail domain
+	asked    []lead.RemoteID // the leads whose mail domain was checked
 	gate     gate
 }
 
@@ -47,8 +47,7 @@ func newJudging(t *testing.T, threshold int) *judging {
 	return d
 }
 
-// post posts a form; fields come in pairs, and are those of a person with a token
-// unless they say otherwise.
+// post posts a form of a person with a token. Other fields come in pairs.
 func (d *judging) post(key string, change ...string) *httptest.ResponseRecorder {
 	form := asked(append([]string{"token", "t"}, change...)...)
 	headers := []string{"Content-Type", formType, "Accept", "application/json"}
@@ -60,7 +59,7 @@ func (d *judging) post(key string, change ...string) *httptest.ResponseRecorder 
 	return w
 }
 
-// leads are all that is kept, the oldest first.
+// leads returns all leads, the oldest first.
 func (d *judging) leads() []lead.Lead {
 	newest, _, err := d.store.List(d.Context(), lead.Filter{Limit: 100})
 	require.NoError(d, err)
@@ -78,7 +77,7 @@ func (d *judging) discard(id lead.RemoteID) {
 
 const offTopic = "Les escribo porque quiero saber todo lo que ustedes hacen en su empresa, y también qué más me pueden contar de ella por favor"
 
-// The captcha's script was blocked, and then it was not.
+// The captcha's script is blocked at first, and then it is not.
 func TestASecondTryWithATokenGoesOut(t *testing.T) {
 	d := newJudging(t, 100)
 	first := d.post("", "message", offTopic, "token", "")
@@ -93,7 +92,7 @@ func TestASecondTryWithATokenGoesOut(t *testing.T) {
 	require.Equal(t, []string{"costa"}, d.released, "its courier hears of it")
 }
 
-// An enemy posts a visitor's inquiry first, so that it looks bad.
+// An attacker posts a visitor's inquiry first, so that it looks like spam.
 func TestRubbishSwallowsNoVisitor(t *testing.T) {
 	for _, key := range []string{"", "k"} {
 		t.Run("key "+key, func(t *testing.T) {
@@ -109,7 +108,7 @@ func TestRubbishSwallowsNoVisitor(t *testing.T) {
 				d.post(key, "_gotcha", "x")
 				require.Equal(t, lead.Queued, d.leads()[0].State, "worse never beats better")
 
-				// Nor does the enemy's when the operator has thrown it away.
+				// Nor does the attacker's after the operator has discarded it.
 				d.post(key+"2", "_gotcha", "x", "property_id", "EB-2")
 				d.discard(d.leads()[1].RemoteID)
 				d.post(key+"2", "property_id", "EB-2")
@@ -122,8 +121,8 @@ func TestRubbishSwallowsNoVisitor(t *testing.T) {
 	}
 }
 
-// The same with other words under one key: who has it is set apart, and refuses
-// nobody.
+// The same happens with other words under one key: a quarantined lead with the key
+// refuses no other.
 func TestRubbishHoldsNoKey(t *testing.T) {
 	d := newJudging(t, 100)
 	d.post("k", "_gotcha", "x")
@@ -132,7 +131,7 @@ func TestRubbishHoldsNoKey(t *testing.T) {
 	require.Equal(t, lead.Queued, d.leads()[1].State)
 }
 
-// The only sign was that the sender was busy.
+// The only sign is that the sender is busy.
 func TestABusySendersSecondTry(t *testing.T) {
 	d := newJudging(t, 80)
 	d.gate.busy = true
@@ -144,7 +143,7 @@ func TestABusySendersSecondTry(t *testing.T) {
 	require.Equal(t, lead.Queued, d.leads()[0].State)
 }
 
-// A lead that is held for its mail domain, and comes again.
+// A lead that is delayed for its mail domain comes again.
 func TestAHeldLeadThatComesAgain(t *testing.T) {
 	d := newJudging(t, 100)
 	d.post("", "token", "", "otro correo", "ana@costa.mx")
@@ -163,7 +162,7 @@ func TestAHeldLeadThatComesAgain(t *testing.T) {
 	require.Greater(t, d.leads()[0].DueAt, until)
 	until = d.leads()[0].DueAt
 
-	d.post("") // with a token nothing hangs by the mail domain
+	d.post("") // with a token the mail domain does not matter
 	require.Len(t, d.leads(), 1)
 	require.Less(t, d.leads()[0].DueAt, until)
 	apart, err = d.store.Quarantine(t.Context(), id, until, "no_mail")
@@ -172,7 +171,7 @@ func TestAHeldLeadThatComesAgain(t *testing.T) {
 	require.Equal(t, lead.Queued, d.leads()[0].State)
 }
 
-// What a repeat adds is kept, whatever has become of the first.
+// What a repeat adds is kept, whatever has become of the first lead.
 func TestWhatARepeatAddsIsKept(t *testing.T) {
 	for _, state := range []lead.State{lead.Queued, lead.Quarantined, lead.Delivered} {
 		d := newJudging(t, 100)
@@ -193,8 +192,8 @@ func TestWhatARepeatAddsIsKept(t *testing.T) {
 	}
 }
 
-// A fixed id in a page that was copied. Nobody closes the form, not
-// even to who left the same address, and a webhook's fixed id closes nothing.
+// A page may have been copied with a fixed id. Nobody can close the form with it, not
+// even for whoever left the same address, nor can a webhook with a fixed id.
 func TestAFixedIDClosesNoForm(t *testing.T) {
 	d := newJudging(t, 100)
 	visitors := [][]string{

@@ -13,8 +13,8 @@ import (
 	"leadrelay/internal/site"
 )
 
-// What form plug-ins send; testdata/webhooks/README.md says where that is
-// written.
+// These bodies are what form plug-ins send. testdata/webhooks/README.md names the
+// sources.
 func TestWebhooks(t *testing.T) {
 	const roma = "https://casas.mx/propiedades/roma"
 	tests := map[string]struct {
@@ -22,7 +22,7 @@ func TestWebhooks(t *testing.T) {
 		status int
 		phone  string
 		page   string
-		extra  []string // names of what is kept besides
+		extra  []string // names of the extra fields
 	}{
 		"contact-form-7.json": {status: 202, extra: []string{"your-subject", "menu-31", "acceptance-714"}},
 		"contact-form-7.form": {status: 303, extra: []string{"your-subject", "menu-31"}},
@@ -51,7 +51,7 @@ func TestWebhooks(t *testing.T) {
 	require.Len(t, files, len(tests)+1, "each has a row")
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			kept := &shelf{}
+			kept := &memoryKeeper{}
 			s := site.Site{ID: "casas", Source: "casas.mx", Locale: "es", Rules: lead.DefaultRules(), Fields: tt.own, Tick: lead.Milliseconds}
 			body, contentType := webhook(t, name)
 			w := ask(intake.New([]site.Site{s}, kept, intake.Options{}), http.MethodPost, "/f/casas", body, "Content-Type", contentType, "Accept", "*/*")
@@ -74,7 +74,7 @@ func TestWebhooks(t *testing.T) {
 	}
 }
 
-// webhook is a file's body as it is sent.
+// webhook returns the body in a file.
 func webhook(t *testing.T, file string) (body, contentType string) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/webhooks/" + file)

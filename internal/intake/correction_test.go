@@ -11,7 +11,7 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// mistyped is a form as a browser posts it without a script.
+// mistyped is a form with a mistyped address, as a browser posts it without a script.
 var mistyped = url.Values{"clave": {"EB-1"}, "nombre": {"Ana"}, "correo": {" ana@GMIAL.com "}, "mensaje": {"Hola"}, "utm_source": {"anuncio"}, "Presupuesto": {"4 millones"}}
 
 func with(form url.Values, pairs ...string) url.Values {
@@ -32,8 +32,8 @@ func (c *counter) all(t *testing.T) []lead.Lead {
 	return leads
 }
 
-// The inquiry is on disk before anybody is asked: who closes the page has sent
-// it. One press sets the address right, on the very lead.
+// The inquiry is on disk before the visitor is asked, so it is sent even if the page is
+// closed. One press corrects the address of the same lead.
 func TestAMistypedAddressIsSetRight(t *testing.T) {
 	c := newCounter(t, atOnce)
 	w := c.post("/f/casas", formType, with(mistyped, "_next", "/gracias").Encode(), "Origin", "https://casas.mx")
@@ -60,8 +60,8 @@ func TestAMistypedAddressIsSetRight(t *testing.T) {
 	require.False(t, l.DueAt.After(time.Now()), "there is nothing to wait for any more")
 }
 
-// A stranger who has the folio, or a guess, changes nobody's lead: he must know
-// all that was written, and then he can take the slip out of it and no more.
+// A stranger who knows the folio, or guesses, changes no lead. Whoever knows everything
+// that was written can only correct the typo.
 func TestOnlyTheVisitorSetsAnAddressRight(t *testing.T) {
 	tests := map[string]url.Values{
 		"another message":      with(mistyped, "mensaje", "Hola.", "correo", "ana@gmail.com", "_typed_email", "ana@gmial.com"),
@@ -86,7 +86,7 @@ func TestOnlyTheVisitorSetsAnAddressRight(t *testing.T) {
 	require.Equal(t, 2, c.leads(t), "sites have nothing in common")
 }
 
-// What does not look mistyped waits for nobody, and goes where it always went.
+// An inquiry that does not look mistyped is not delayed, and is answered like any other.
 func TestAGoodAddressIsNotAskedAbout(t *testing.T) {
 	for _, email := range []string{"ana@gmail.com", "ana@outlook.es", "ana@yahoo.com.mx", "ana@live.com.mx", "ana@gmail.com.mx", "ana@hotmail.com.mx", "ana@prodigy.net.mx", "ana@gmx.com", "ana@gmil.mx.casas.mx"} {
 		c := newCounter(t, atOnce)

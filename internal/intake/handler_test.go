@@ -34,17 +34,17 @@ const (
 	wholeJSON = `{"property_id":"EB-AB1234","name":"Ana","email":"ana@casas.mx","phone":"5512345678","message":"Hola"}`
 )
 
-// shelf keeps leads in memory, or fails.
-type shelf struct {
+// memoryKeeper keeps leads in memory, or fails.
+type memoryKeeper struct {
 	mu    sync.Mutex
 	leads []lead.Lead
 	ticks []lead.Tick
 	fails error
-	again bool // it has whatever comes
+	again bool // every lead is a repeat
 	seen  context.Context
 }
 
-func (s *shelf) Keep(ctx context.Context, sub lead.Submission) (lead.Kept, error) {
+func (s *memoryKeeper) Keep(ctx context.Context, sub lead.Submission) (lead.Kept, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen = ctx
@@ -58,10 +58,10 @@ func (s *shelf) Keep(ctx context.Context, sub lead.Submission) (lead.Kept, error
 	return lead.Kept{RemoteID: lead.RemoteID(28_339_200_000 + len(s.leads))}, nil
 }
 
-// relay is the door as the server runs it: with request ids and an access log.
+// relay is the handler as the server runs it, with request ids and an access log.
 type relay struct {
 	http.Handler
-	shelf    *shelf
+	keeper   *memoryKeeper
 	log      *bytes.Buffer
 	accepted []string
 	wait     time.Duration
@@ -96,8 +96,8 @@ func sites(t testing.TB) []site.Site {
 }
 
 func newRelay(t testing.TB) *relay {
-	d := &relay{shelf: &shelf{}, log: &bytes.Buffer{}}
-	d.open(intake.New(sites(t), d.shelf, intake.Options{
+	d := &relay{keeper: &memoryKeeper{}, log: &bytes.Buffer{}}
+	d.open(intake.New(sites(t), d.keeper, intake.Options{
 		Accepted: func(id string) { d.accepted = append(d.accepted, id) },
 		Flood:    &gate{Gate: openGate(), relay: d},
 		Client:   func(*http.Request) netip.Addr { return netip.Addr{} },
@@ -105,7 +105,7 @@ func newRelay(t testing.TB) *relay {
 	return d
 }
 
-// gate turns away, calls busy, and gives shares to whom the test wants.
+// gate is a [flood.Gate] whose answers the test sets.
 type gate struct {
 	*flood.Gate
 	relay *relay
@@ -124,30 +124,30 @@ func (g *gate) Take(l flood.Lead) flood.Share {
 	return g.share
 }
 
-// openGate lets everything pass.
+// openGate returns a gate that lets everything pass.
 func openGate() *flood.Gate { return flood.New(flood.Options{Pace: 5}) }
 
-// open puts a door behind the access log.
-func (d *relay) open(door http.Handler) {
+// open puts a handler behind the access log.
+func (d *relay) open(handler http.Handler) {
 	var mu sync.Mutex
 	d.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
-		defer mu.Unlock() // one log, one line at a time
+		defer mu.Unlock() // one line of the log at a time
 		ctx := zerolog.New(d.log).WithContext(r.Context())
 		w.Header().Set("X-Request-Id", "req-1")
-		door.ServeHTTP(w, r.WithContext(ctx))
+		handler.ServeHTTP(w, r.WithContext(ctx))
 		zerolog.Ctx(ctx).Info().Msg("request")
 	})
 }
 
-// ask sends one request; headers come in pairs.
-func ask(door http.Handler, method, path, body string, headers ...string) *httptest.ResponseRecorder {
+// ask sends a request. Headers come in pairs.
+func ask(handler http.Handler, method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	door.ServeHTTP(w, r)
+	handler.ServeHTTP(w, r)
 	return w
 }
 
@@ -159,11 +159,11 @@ func (d *relay) post(contentType, body string, headers ...string) *httptest.Resp
 	return d.ask(http.MethodPost, "/f/casas", body, append([]string{"Content-Type", contentType}, headers...)...)
 }
 
-// one is the only lead that was kept.
+// one returns the only lead that was kept.
 func (d *relay) one(t testing.TB) lead.Lead {
 	t.Helper()
-	require.Len(t, d.shelf.leads, 1)
-	return d.shelf.leads[0]
+	require.Len(t, d.keeper.leads, 1)
+	return d.keeper.leads[0]
 }
 
 type problemDoc struct {
@@ -181,7 +181,7 @@ func readProblem(t testing.TB, w *httptest.ResponseRecorder) problemDoc {
 	return p
 }
 
-// wrongFields are a problem's fields as "field CODE".
+// wrongFields returns the fields of a problem as "field CODE".
 func wrongFields(t testing.TB, w *httptest.ResponseRecorder) []string {
 	t.Helper()
 	var all []string
@@ -194,7 +194,7 @@ func wrongFields(t testing.TB, w *httptest.ResponseRecorder) []string {
 	return all
 }
 
-// Every row of the table of answers, for a program and for a person.
+// Every problem is answered for programs and for people.
 func TestAnswers(t *testing.T) {
 	tests := map[string]struct {
 		method, path, body string
@@ -250,7 +250,7 @@ func TestAnswers(t *testing.T) {
 		}
 		try := func(accept string) (*relay, *httptest.ResponseRecorder) {
 			d := newRelay(t)
-			d.shelf.fails, d.wait = tt.fails, tt.wait
+			d.keeper.fails, d.wait = tt.fails, tt.wait
 			w := d.ask(tt.method, tt.path, tt.body, append(tt.headers, "Accept", accept)...)
 			requireHeaders(t, w)
 			return d, w
@@ -260,11 +260,11 @@ func TestAnswers(t *testing.T) {
 			require.Equal(t, tt.status, w.Code, w.Body.String())
 			require.Empty(t, w.Header().Get("Location"))
 			if tt.status == 202 {
-				require.Len(t, d.shelf.leads, 1)
+				require.Len(t, d.keeper.leads, 1)
 				require.Len(t, d.accepted, 1)
 				return
 			}
-			require.Empty(t, d.shelf.leads)
+			require.Empty(t, d.keeper.leads)
 			require.Empty(t, d.accepted)
 			p := readProblem(t, w)
 			require.Equal(t, tt.code, p.Code)
@@ -277,14 +277,14 @@ func TestAnswers(t *testing.T) {
 			d, w := try("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
 			if tt.status == 202 {
 				require.Equal(t, 303, w.Code)
-				require.Len(t, d.shelf.leads, 1)
+				require.Len(t, d.keeper.leads, 1)
 				return
 			}
 			require.Equal(t, tt.status, w.Code)
 			require.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"))
 			requirePolicy(t, w)
 			require.Contains(t, w.Body.String(), `<html lang="es"`)
-			require.Empty(t, d.shelf.leads)
+			require.Empty(t, d.keeper.leads)
 		})
 	}
 }
@@ -329,15 +329,15 @@ func TestKeptLead(t *testing.T) {
 		},
 		Source: "casas.mx", State: lead.Queued,
 	}, l)
-	require.Equal(t, []lead.Tick{lead.Milliseconds}, d.shelf.ticks)
+	require.Equal(t, []lead.Tick{lead.Milliseconds}, d.keeper.ticks)
 	require.Equal(t, []string{"casas"}, d.accepted)
 
 	require.Equal(t, 303, d.ask("POST", "/f/homes", wholeForm, "Content-Type", formType).Code)
-	require.Equal(t, []lead.Tick{lead.Milliseconds, lead.Seconds}, d.shelf.ticks)
+	require.Equal(t, []lead.Tick{lead.Milliseconds, lead.Seconds}, d.keeper.ticks)
 }
 
 func TestAnOptionlessDoorWorks(t *testing.T) {
-	kept := &shelf{}
+	kept := &memoryKeeper{}
 	w := ask(intake.New(sites(t), kept, intake.Options{}), "POST", "/f/casas", wholeJSON, "Content-Type", jsonType)
 	require.Equal(t, 202, w.Code)
 	require.Len(t, kept.leads, 1)
@@ -356,7 +356,7 @@ func TestWaits(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			d := newRelay(t)
-			d.wait, d.shelf.fails = tt.wait, tt.fails
+			d.wait, d.keeper.fails = tt.wait, tt.fails
 			require.Equal(t, tt.want, d.post(jsonType, wholeJSON).Header().Get("Retry-After"))
 		})
 	}
@@ -369,8 +369,8 @@ func TestAVisitorWhoLeavesStillHasHisInquiryKept(t *testing.T) {
 	r.Header.Set("Content-Type", formType)
 	leave()
 	d.ServeHTTP(httptest.NewRecorder(), r)
-	require.Len(t, d.shelf.leads, 1)
-	deadline, bounded := d.shelf.seen.Deadline()
+	require.Len(t, d.keeper.leads, 1)
+	deadline, bounded := d.keeper.seen.Deadline()
 	require.True(t, bounded)
 	require.WithinDuration(t, time.Now().Add(10*time.Second), deadline, 5*time.Second)
 }
@@ -397,7 +397,7 @@ func TestHead(t *testing.T) {
 	require.Equal(t, 404, d.ask("HEAD", "/f/nobody", "").Code)
 }
 
-// A link or a form may have a slash at its end; it is the same address, and no
+// A link or a form may have a slash at its end. That is the same address, and not a
 // redirect, which would lose what was posted.
 func TestASlashAtTheEndMakesNoDifference(t *testing.T) {
 	for path, same := range map[string]string{"/f/": "/f/default", "/f/casas/": "/f/casas"} {

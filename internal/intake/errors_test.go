@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A refusal is a problem, and has what the clients of form services look for.
+// An error is a problem, with the members that the clients of form services look for.
 func TestRefusedJSONHasTheseMembersAndNoOther(t *testing.T) {
 	d := newRelay(t)
 	w := d.post(jsonType, `{"property_id":"EB-1","email":"a@","message":"Hola"}`)
@@ -30,7 +30,7 @@ func TestRefusedJSONHasTheseMembersAndNoOther(t *testing.T) {
 	require.NotEmpty(t, members["error"])
 }
 
-// A script looks for the field by the name that the form has for it.
+// A script finds the field by the name that the form has for it.
 func TestWrongFieldsHaveTheFormsNames(t *testing.T) {
 	tests := map[string]struct {
 		contentType, body string
