@@ -33,9 +33,15 @@ var mayImport = map[string][]string{
 	"internal/intake/body":   {},
 	"internal/intake/fields": {"internal/intake/body", "internal/lead"},
 	"internal/store":         {"internal/bounded", "internal/lead"},
-	"internal/courier":       {"internal/lead", "internal/easybroker"},
+	"internal/courier":       {"internal/courier/breaker", "internal/courier/verify", "internal/courier/wallclock", "internal/easybroker", "internal/lead"},
 	"internal/easybroker":    {"internal/secret"},
 	"internal/console":       {"internal/lead", "internal/locale", "internal/problem", "internal/secret", "web"},
+
+	// Rooms of the courier, and what its tests share.
+	"internal/courier/breaker":     {"internal/lead"},
+	"internal/courier/couriertest": {"internal/config", "internal/courier"},
+	"internal/courier/verify":      {"internal/courier/breaker", "internal/courier/wallclock", "internal/easybroker", "internal/lead"},
+	"internal/courier/wallclock":   {},
 
 	// What a station may ask on the way.
 	"internal/flood":   {"internal/bounded"},

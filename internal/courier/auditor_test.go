@@ -122,7 +122,7 @@ func newOffice(t *testing.T, routes []courier.Route) *office {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	o := &office{T: t, store: s, archive: newArchive()}
-	o.auditor = courier.NewAuditor(courier.New(s, o.archive, routes, courier.Options{Log: zerolog.Nop()}), s)
+	o.auditor = courier.NewAuditor(newCourier(s, o.archive, routes, courier.Options{Log: zerolog.Nop()}), s)
 	return o
 }
 

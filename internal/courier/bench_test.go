@@ -43,7 +43,7 @@ func BenchmarkDeliver(b *testing.B) {
 	s, err := store.Open(b.Context(), path)
 	require.NoError(b, err)
 	broker := &instant{most: int64(b.N), done: make(chan struct{})}
-	c := courier.New(s, broker, []courier.Route{{Site: stock.Site, Account: account}}, courier.Options{
+	c := newCourier(s, broker, []courier.Route{{Site: stock.Site, Account: account}}, courier.Options{
 		Rate: 1e6, Log: zerolog.Nop(), Attempt: func(lead.Outcome, time.Duration) {},
 	})
 	ctx, cancel := context.WithCancel(b.Context())

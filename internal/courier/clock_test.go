@@ -112,7 +112,7 @@ func TestAFreshProcessBelievesNoAbsenceBeforeItHasWatchedTheClock(t *testing.T) 
 
 		begun := time.Now()
 		ctx, cancel := context.WithCancel(t.Context())
-		again := courier.New(w.store, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
+		again := newCourier(w.store, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
 		done := make(chan error, 1)
 		go func() { done <- again.Run(ctx) }()
 		w.await(id, lead.Confirmed, 15*time.Minute)
@@ -157,7 +157,7 @@ func TestAProcessThatStoodStillSendsNothingTwice(t *testing.T) {
 				w.stop()
 				w.stopped <- <-w.stopped
 				freeze.Store = w.store
-				c := courier.New(freeze, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
+				c := newCourier(freeze, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
 				ctx, cancel := context.WithCancel(t.Context())
 				done := make(chan error, 1)
 				w.courier = c
@@ -193,7 +193,7 @@ func TestASettlementThatCannotBeWrittenIsWrittenLater(t *testing.T) {
 		w := start(t, b, courier.Options{})
 		w.stop()
 		w.stopped <- <-w.stopped
-		c := courier.New(&forgetful{w.store, time.Now().Add(20 * time.Second)}, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
+		c := newCourier(&forgetful{w.store, time.Now().Add(20 * time.Second)}, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		w.courier = c

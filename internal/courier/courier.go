@@ -1,12 +1,16 @@
-// Package courier carries leads to EasyBroker: every lead, once. It writes down
-// that an attempt begins before the first byte leaves, judges how the attempt
-// ended, and never sends a lead again whose attempt may have been taken before
-// EasyBroker's own list says that it is not there.
+// Package courier delivers leads to EasyBroker, each of them once. It writes down
+// that an attempt begins before the first byte leaves, and judges how the attempt
+// ended. If EasyBroker may have taken the lead, it sends the lead again only after
+// EasyBroker's own list has shown that it is not there.
+//
+// Read courier.go, then worker.go, and follow a lead through attempt.go. Package
+// verify reads the list, and package breaker decides whether a credential may be
+// used.
 package courier
 
 import (
-	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +18,8 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"leadrelay/internal/courier/verify"
+	"leadrelay/internal/courier/wallclock"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
 )
@@ -33,15 +39,8 @@ type Broker interface {
 	List(ctx context.Context, a easybroker.Account, q easybroker.Query) (easybroker.Page, error)
 }
 
-// Route says as whom a site's leads go to EasyBroker.
-type Route struct {
-	Site       string
-	Account    easybroker.Account
-	SendSource bool
-	Template   lead.Template // how the message reads
-}
-
-// Options tune a courier; its zero values are the defaults of the settings.
+// Options tune a courier. The first seven are required. Their defaults are in
+// one place, the settings of package config.
 type Options struct {
 	Timeout     time.Duration // one attempt, from dial to the end of the answer
 	Settle      time.Duration // how long EasyBroker's list may lag behind
@@ -49,26 +48,26 @@ type Options struct {
 	Deadline    time.Duration // a lead that is not delivered by then has failed
 	Rate        float64       // calls per second and credential
 	Concurrency int           // attempts at once per credential
-	Probe       time.Duration // the longest rest of a credential that does not work
+	Probe       time.Duration // between two probes of a credential that does not work
 
 	Log     zerolog.Logger
-	Now     func() time.Time                  // the clock on the wall
-	Attempt func(lead.Outcome, time.Duration) // told of every attempt, and how long it took
-	Seen    func(time.Duration)               // told when a lead is seen in the list, and how long after it was sent
-	// Refused is told when EasyBroker refuses a lead that fails for it, or waits
+	Now     func() time.Time                  // the wall clock; time.Now if nil
+	Attempt func(lead.Outcome, time.Duration) // called after every attempt, with its duration
+	Seen    func(time.Duration)               // called when a lead is seen in the list, with the time since it was sent
+	// Refused is called when EasyBroker refuses a lead and the lead fails, or waits
 	// because its site is paused.
 	Refused func(site string, status int, about About)
 }
 
-func (o Options) withDefaults() Options {
-	o.Timeout = cmp.Or(o.Timeout, 15*time.Second)
-	o.Settle = cmp.Or(o.Settle, 5*time.Minute)
-	o.Deadline = cmp.Or(o.Deadline, 168*time.Hour)
-	o.Probe = cmp.Or(o.Probe, 30*time.Second)
-	o.Rate = cmp.Or(o.Rate, 10)
-	o.Concurrency = cmp.Or(o.Concurrency, 4)
-	if len(o.Schedule) == 0 {
-		o.Schedule = DefaultSchedule()
+// complete panics if a required option is missing, and fills in the others.
+func (o Options) complete() Options {
+	for name, missing := range map[string]bool{
+		"Timeout": o.Timeout <= 0, "Settle": o.Settle <= 0, "Schedule": len(o.Schedule) == 0, "Deadline": o.Deadline <= 0,
+		"Rate": o.Rate <= 0, "Concurrency": o.Concurrency <= 0, "Probe": o.Probe <= 0,
+	} {
+		if missing {
+			panic(fmt.Sprintf("courier: Options.%s is missing", name))
+		}
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -85,65 +84,68 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Courier carries the leads of all sites, each credential in a lane of its
-// own, so that one site's trouble delays no other.
+// lease returns how long an attempt that was begun is ours: long enough to make
+// it and to write down how it ended.
+func (o Options) lease() time.Duration { return 2*o.Timeout + 30*time.Second }
+
+// Courier delivers the leads of all sites. Each credential has a worker of its
+// own, so that trouble at one site does not delay another.
 type Courier struct {
-	outbox Outbox
-	broker Broker
-	opt    Options
-	clock  *clock
-	held   pool
-	lanes  []*lane
-	stops  map[string]*stop // by site
-	bySite map[string]*lane
+	opt     Options
+	clock   *wallclock.Clock
+	workers []*credentialWorker
+	bySite  map[string]*credentialWorker
 }
 
-// New returns a courier for the routes. Sites with the same key share a lane.
+// New returns a courier for the routes. Sites with the same credential share a
+// worker. New panics if a required option is missing.
 func New(outbox Outbox, broker Broker, routes []Route, opt Options) *Courier {
-	c := &Courier{outbox: outbox, broker: broker, opt: opt.withDefaults(), stops: map[string]*stop{}, bySite: map[string]*lane{}}
-	c.clock = newClock(c.opt.Now)
-	byAccount := map[easybroker.Account]*lane{}
-	routes = slices.SortedFunc(slices.Values(routes), func(a, b Route) int { return strings.Compare(a.Site, b.Site) })
-	for _, r := range routes {
-		l := byAccount[r.Account]
-		if l == nil {
-			l = newLane(c, r.Account)
-			byAccount[r.Account] = l
-			c.lanes = append(c.lanes, l)
+	opt = opt.complete()
+	c := &Courier{opt: opt, clock: wallclock.New(opt.Now), bySite: map[string]*credentialWorker{}}
+	var accounts []easybroker.Account
+	byAccount := map[easybroker.Account][]Route{}
+	for _, r := range slices.SortedFunc(slices.Values(routes), func(a, b Route) int { return strings.Compare(a.Site, b.Site) }) {
+		if byAccount[r.Account] == nil {
+			accounts = append(accounts, r.Account)
 		}
-		s := &stop{route: r}
-		l.stops, l.sites = append(l.stops, s), append(l.sites, r.Site)
-		c.stops[r.Site], c.bySite[r.Site] = s, l
+		byAccount[r.Account] = append(byAccount[r.Account], r)
+	}
+	budget := new(verify.Budget)
+	for _, a := range accounts {
+		w := newCredentialWorker(outbox, broker, byAccount[a], opt, c.clock, budget)
+		c.workers = append(c.workers, w)
+		for _, site := range w.sites {
+			c.bySite[site] = w
+		}
 	}
 	return c
 }
 
-// Run carries leads until ctx ends. Then it gives back the leads that it has
-// not begun with, finishes the attempts that it has, and returns.
+// Run delivers leads until ctx ends. Then it gives back the leads that it has not
+// begun with, finishes the attempts that it has begun, and returns.
 func (c *Courier) Run(ctx context.Context) error {
-	var lanes errgroup.Group
-	for _, l := range c.lanes {
-		lanes.Go(func() error { l.run(ctx); return nil })
+	var workers errgroup.Group
+	for _, w := range c.workers {
+		workers.Go(func() error { w.run(ctx); return nil })
 	}
-	return lanes.Wait()
+	return workers.Wait()
 }
 
 // Wake tells the courier that a lead of the site was queued just now.
 func (c *Courier) Wake(site string) {
-	if l := c.bySite[site]; l != nil {
-		c.stops[site].pause.arrived()
-		l.toSend.by(time.Now())
+	if w := c.bySite[site]; w != nil {
+		w.queues[site].pause.leadArrived()
+		w.sendWake.at(time.Now())
 	}
 }
 
-// Status tells how the credentials stand with EasyBroker, and which sites are
-// paused.
+// Status returns the state of each credential, and the sites that are paused.
 func (c *Courier) Status() []lead.Credential {
 	var all []lead.Credential
-	for _, l := range c.lanes {
-		all = append(all, l.standing.show(l.sites))
-		for _, s := range l.stops {
-			if paused, ok := s.pause.show(s.route.Site, c.clock.read()); ok {
+	for _, w := range c.workers {
+		all = append(all, w.breaker.Status(w.sites))
+		for _, site := range w.sites {
+			if paused, ok := w.queues[site].pause.state(site, c.clock.Read()); ok {
 				all = append(all, paused)
 			}
 		}
@@ -151,27 +153,18 @@ func (c *Courier) Status() []lead.Credential {
 	return all
 }
 
-// lease is how long an attempt that was begun is ours: the attempt, and time to
-// write down how it ended.
-func (c *Courier) lease() time.Duration { return 2*c.opt.Timeout + 30*time.Second }
-
-// farthest is later than any lead is due that waits to be sent; seen is how
-// often the clock had been set when it was last asked. After it has been set,
-// all that is due later is due now: its times mean nothing any more.
-func (c *Courier) farthest(seen *int) time.Duration {
-	return c.unlessSet(seen, c.opt.Schedule.longest()*5/4+time.Hour)
+// Auditor is a courier that a person can ask what has arrived, and tell to send
+// again what has not.
+type Auditor struct {
+	*Courier
+	*verify.Auditor
 }
 
-// farthestLook is the same for leads to be looked up.
-func (c *Courier) farthestLook(seen *int) time.Duration {
-	return c.unlessSet(seen, longestLook+time.Hour)
-}
-
-func (c *Courier) unlessSet(seen *int, far time.Duration) time.Duration {
-	jumps := c.clock.jumpsSeen()
-	if jumps != *seen {
-		*seen = jumps
-		return time.Millisecond
+// NewAuditor returns an auditor for the courier's credentials.
+func NewAuditor(c *Courier, ledger verify.Ledger) *Auditor {
+	verifiers := make([]*verify.Verifier, len(c.workers))
+	for i, w := range c.workers {
+		verifiers[i] = w.verifier
 	}
-	return far
+	return &Auditor{c, verify.NewAuditor(ledger, verifiers, c.clock, c.Wake, c.opt.Log)}
 }

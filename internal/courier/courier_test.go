@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"leadrelay/internal/courier"
+	"leadrelay/internal/courier/couriertest"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/secret"
@@ -174,6 +175,12 @@ func (b *broker) posts() []time.Time {
 	return append([]time.Time(nil), b.calls...)
 }
 
+// newCourier returns a courier with the defaults of the settings for what opt
+// leaves out.
+func newCourier(outbox courier.Outbox, b courier.Broker, routes []courier.Route, opt courier.Options) *courier.Courier {
+	return courier.New(outbox, b, routes, couriertest.WithDefaults(opt))
+}
+
 // world is a relay without a door: the real store and the real courier.
 type world struct {
 	*testing.T
@@ -200,7 +207,7 @@ func start(t *testing.T, b *broker, opt courier.Options, routes ...courier.Route
 	require.NoError(t, err)
 	w := &world{T: t, store: s, broker: b, stopped: make(chan error, 1)}
 	opt.Log = zerolog.Nop()
-	w.courier = courier.New(s, b, routes, opt)
+	w.courier = newCourier(s, b, routes, opt)
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
 	go func() { w.stopped <- w.courier.Run(ctx) }()
@@ -563,7 +570,7 @@ func TestAnAttemptThatACrashCutIsLookedUpBeforeItIsSentAgain(t *testing.T) {
 				w.stopped <- err
 
 				ctx, cancel := context.WithCancel(context.Background())
-				again := courier.New(w.store, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Log: zerolog.Nop()})
+				again := newCourier(w.store, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Log: zerolog.Nop()})
 				done := make(chan error, 1)
 				go func() { done <- again.Run(ctx) }()
 				time.Sleep(time.Hour)
@@ -616,7 +623,7 @@ func TestAPlainAccountIsLookedUpByWhatTheVisitorWrote(t *testing.T) {
 func TestAStoreThatFailsIsAskedAgainGently(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
-		c := courier.New(brokenOutbox{&asked}, &broker{}, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Log: zerolog.Nop()})
+		c := newCourier(brokenOutbox{&asked}, &broker{}, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Log: zerolog.Nop()})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		require.NoError(t, c.Run(ctx))
@@ -644,7 +651,7 @@ func (brokenOutbox) Settle(context.Context, lead.Claim, lead.Settlement) error {
 func (brokenOutbox) Release(context.Context, lead.Claim) error                 { return errDisk }
 
 func ExampleSchedule_Wait() {
-	s := courier.DefaultSchedule()
+	s := couriertest.Options().Schedule
 	fmt.Println(s.Wait(0), s.Wait(1), s.Wait(7), s.Wait(100))
 	// Output: 5s 30s 4h0m0s 4h0m0s
 }

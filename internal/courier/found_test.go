@@ -72,7 +72,7 @@ func TestAClockThatIsWrongNowHidesNoLeadOfAnAccount(t *testing.T) {
 		require.NoError(t, <-w.stopped)
 		c.set(100 * time.Hour)
 		b.now(func(b *broker) { b.listErr = nil })
-		again := courier.New(w.store, b, []courier.Route{{Site: "casas", Account: plain}}, courier.Options{Now: c.now})
+		again := newCourier(w.store, b, []courier.Route{{Site: "casas", Account: plain}}, courier.Options{Now: c.now})
 		ctx, cancel := context.WithCancel(context.Background())
 		w.stop = cancel
 		t.Cleanup(cancel)
@@ -118,7 +118,7 @@ func TestAnIntentThatTookLongIsNotActedUpon(t *testing.T) {
 		w := start(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
 		w.stop()
 		require.NoError(t, <-w.stopped)
-		again := courier.New(&slowBegin{Store: w.store}, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
+		again := newCourier(&slowBegin{Store: w.store}, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
 		ctx, cancel := context.WithCancel(context.Background())
 		w.stop = cancel
 		t.Cleanup(cancel)
@@ -168,7 +168,7 @@ func postLeavesLate(t *testing.T, stood time.Duration) {
 	w := start(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
 	w.stop()
 	require.NoError(t, <-w.stopped)
-	again := courier.New(w.store, &thawed{broker: b, stood: stood}, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
+	again := newCourier(w.store, &thawed{broker: b, stood: stood}, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
 	t.Cleanup(cancel)
@@ -225,7 +225,7 @@ func TestALeadOfAClockThatWasAheadIsFoundAmongOthers(t *testing.T) {
 		run := func(long time.Duration) {
 			ctx, cancel := context.WithTimeout(t.Context(), long)
 			defer cancel()
-			again := courier.New(w.store, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Now: c.now})
+			again := newCourier(w.store, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Now: c.now})
 			require.NoError(t, again.Run(ctx))
 		}
 		w.postAt(c.now())

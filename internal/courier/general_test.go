@@ -150,7 +150,7 @@ func TestAGeneralInquiryOfAnEarlierLife(t *testing.T) {
 				b.now(func(b *broker) { b.listErr, b.looks = nil, nil })
 				ctx, cancel := context.WithCancel(context.Background())
 				done := make(chan error, 1)
-				again := courier.New(w.store, b, []courier.Route{toAccount()}, courier.Options{Log: zerolog.Nop()})
+				again := newCourier(w.store, b, []courier.Route{toAccount()}, courier.Options{Log: zerolog.Nop()})
 				go func() { done <- again.Run(ctx) }()
 				w.await(id, test.end, 24*time.Hour)
 				cancel()

@@ -16,27 +16,27 @@ type verdict struct {
 	detail  string // what happened; no personal data
 	reason  string // EasyBroker's own words, for the operator
 
-	// credential is set when it is not about this lead: the key, the pace, the
-	// broker as a whole. Then the credential rests, for as long as EasyBroker
-	// asks or longer, and the lead keeps its place on its schedule.
+	// credential is set if the end is not about this lead but about the key, the
+	// pace, or the broker as a whole. Then the credential cools down for at least as
+	// long as EasyBroker asks, and the lead keeps its place on its schedule.
 	credential bool
-	held       bool // it will not work until a person changes something
+	held       bool // the credential will not work until a person changes something
 	retryAfter time.Duration
 
-	// refusedID is set when EasyBroker refuses the remote_id. Perhaps it has the
-	// lead already: a proxy on the way may send a request twice. Perhaps it has
-	// something else under the number, or takes no such number.
+	// refusedID is set if EasyBroker refuses the remote_id. It may have the lead
+	// already, because a proxy on the way may send a request twice. It may have
+	// something else under the number, or take no such number.
 	refusedID bool
 
-	// unsent is set when the call was not even tried.
+	// unsent is set if the call was not even tried.
 	unsent bool
 
-	// strange is set for a refusal that nobody has seen EasyBroker give, such
-	// as one by a proxy on the way. The lead fails when it is given again.
+	// strange is set for a refusal that nobody has seen EasyBroker give, such as one
+	// by a proxy on the way. The lead fails if it is given again and again.
 	strange bool
 }
 
-// judge is the one place that decides what an ended call means.
+// judge decides what the end of a call means. Nothing else does.
 func judge(receipt easybroker.Receipt, err error) verdict {
 	var (
 		notSent    *easybroker.NotSentError
@@ -57,8 +57,8 @@ func judge(receipt easybroker.Receipt, err error) verdict {
 	}
 }
 
-// judgeStatus judges every answer that is not a success. A conflict, or a
-// refusal that names remote_id, is no refusal before the list agrees.
+// judgeStatus judges every answer that is not a success. A conflict, or a refusal
+// that names remote_id, counts as a refusal only if the list agrees.
 func judgeStatus(e *easybroker.StatusError) verdict {
 	v := judgeCode(e)
 	if e.Status == http.StatusConflict || e.NamesRemoteID && (v.outcome == lead.OutcomeRefused || v.strange) {
@@ -66,12 +66,6 @@ func judgeStatus(e *easybroker.StatusError) verdict {
 		v.detail += ": it refuses the folio"
 	}
 	return v
-}
-
-// refusesID reports whether the last answer of a lead in doubt refused its
-// remote_id: no other 4xx leaves a lead in doubt, but for a proxy's time-out.
-func refusesID(c lead.Claim) bool {
-	return c.Lead.State == lead.Doubtful && c.LastStatus/100 == 4 && c.LastStatus != http.StatusRequestTimeout
 }
 
 func judgeCode(e *easybroker.StatusError) verdict {
@@ -84,7 +78,7 @@ func judgeCode(e *easybroker.StatusError) verdict {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity,
 		http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType, http.StatusRequestHeaderFieldsTooLarge:
 		v.outcome = lead.OutcomeRefused
-	case http.StatusRequestTimeout: // a proxy's word: who knows what went on behind it
+	case http.StatusRequestTimeout: // by a proxy: nobody knows what went on behind it
 		v.outcome = lead.OutcomeUnsure
 	default:
 		return judgeClass(v, e.Status)
@@ -92,7 +86,7 @@ func judgeCode(e *easybroker.StatusError) verdict {
 	return v
 }
 
-// timesStrange counts the answers that were strange.
+// timesStrange returns how many of the answers were strange.
 func timesStrange(statuses []int) (n int) {
 	for _, status := range statuses {
 		if judgeStatus(&easybroker.StatusError{Status: status}).strange {
@@ -104,7 +98,7 @@ func timesStrange(statuses []int) (n int) {
 
 func judgeClass(v verdict, status int) verdict {
 	switch {
-	case status >= 300 && status < 400: // who knows who answered
+	case status >= 300 && status < 400: // nobody knows who answered
 		v.outcome, v.credential, v.held = lead.OutcomeUnsure, true, true
 	case status >= 400 && status < 500:
 		v.outcome, v.strange = lead.OutcomeDeferred, true

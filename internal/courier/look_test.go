@@ -129,7 +129,7 @@ func TestAListThatCannotBeReadIsToldOfOnceAMinute(t *testing.T) {
 		total := 0
 		b := &broker{answer: taken, lag: 1000 * time.Hour, turn: func(_ easybroker.Query, p *easybroker.Page) { total++; p.Total, p.More = 1000+total, true }}
 		w := start(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
-		c := courier.New(w.store, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Rate: 1000, Log: zerolog.New(&log)})
+		c := newCourier(w.store, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Rate: 1000, Log: zerolog.New(&log)})
 		for i := range 4 {
 			w.postAbout("casas", fmt.Sprintf("EB-%d", i))
 		}
@@ -198,7 +198,7 @@ func TestACrowdedPropertyHidesNoLeadOfAnotherClock(t *testing.T) {
 						b.kept = append(b.kept, kept{easybroker.ContactRequest{RemoteID: int64(i + 1), PropertyID: "EB-XX1234"}, time.Now(), "k"})
 					})
 				}
-				again := courier.New(w.store, b, []courier.Route{{Site: "casas", Account: account}}, clock.options())
+				again := newCourier(w.store, b, []courier.Route{{Site: "casas", Account: account}}, clock.options())
 				ctx, cancel := context.WithCancel(context.Background())
 				t.Cleanup(cancel)
 				go func() { w.stopped <- again.Run(ctx) }()

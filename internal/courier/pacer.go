@@ -9,15 +9,15 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// pacer keeps the calls of a credential within its rate, and shares them out:
-// while leads wait, reads of the list get at most every second call. At other
-// times they may have all, and when leads wait they are never shut out.
+// pacer keeps the calls of a credential within its rate, and divides them between
+// leads and reads of the list. While leads wait, reads get every second call and
+// no more. Otherwise they may have all of them.
 type pacer struct {
 	calls *rate.Limiter // all of them
 	reads *rate.Limiter // reads while leads wait
 
 	leadsWait atomic.Bool
-	reading   chan struct{} // held by the read that is next, so that only one call is promised ahead
+	reading   chan struct{} // held by the next read, so that only one call is reserved ahead
 }
 
 func newPacer(perSecond float64) *pacer {
@@ -28,8 +28,8 @@ func newPacer(perSecond float64) *pacer {
 	}
 }
 
-// sends is how many sends may begin now, or how long it takes until one may. It
-// uses up no call, because the caller does not know yet whether a lead is due.
+// sends returns how many sends may begin now, or how long it takes until one may.
+// It uses up no call, because the caller does not know yet whether a lead is due.
 func (p *pacer) sends() (n int, wait time.Duration) {
 	tokens := p.calls.Tokens()
 	if tokens >= 1 {

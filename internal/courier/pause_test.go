@@ -201,7 +201,7 @@ func TestATrialPrefersTheNewestLeadOfAPropertyThatWasNotRefused(t *testing.T) {
 func (w *world) again(opt courier.Options) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.Cleanup(cancel)
-	w.courier = courier.New(w.store, w.broker, []courier.Route{{Site: "casas", Account: account}}, opt)
+	w.courier = newCourier(w.store, w.broker, []courier.Route{{Site: "casas", Account: account}}, opt)
 	w.stop = cancel
 	go func() { w.stopped <- w.courier.Run(ctx) }()
 }
@@ -276,7 +276,7 @@ func TestAPausedSiteRemembersNotTooMuch(t *testing.T) {
 		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: status(404)} }}
 		w := start(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
 		outbox := &watchedOutbox{Store: w.store}
-		again := courier.New(outbox, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
+		again := newCourier(outbox, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		go func() { done <- again.Run(ctx) }()

@@ -118,7 +118,7 @@ func TestWhatEasyBrokerSaysOfARefusedRemoteIDIsInNoLog(t *testing.T) {
 		var log safeBuffer
 		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: refusesNumber(422)} }}
 		w := start(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
-		again := courier.New(w.store, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Log: zerolog.New(&log)})
+		again := newCourier(w.store, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Log: zerolog.New(&log)})
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		go func() { done <- again.Run(ctx) }()

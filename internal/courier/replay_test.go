@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/courier"
+	"leadrelay/internal/courier/verify"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
 )
@@ -183,7 +184,7 @@ func TestAReplayTakesAllThatAreMeantOldestFirst(t *testing.T) {
 // crowded is a ledger with more leads than anybody can look up, none of which may
 // move.
 type crowded struct {
-	courier.Ledger
+	verify.Ledger
 	leads  int
 	listed *int // how often
 }
@@ -220,7 +221,7 @@ func TestAReplayOfTooMany(t *testing.T) {
 }
 
 // overgrown is a ledger in which nothing is found in time.
-type overgrown struct{ courier.Ledger }
+type overgrown struct{ verify.Ledger }
 
 func (overgrown) List(ctx context.Context, _ lead.Filter) ([]lead.Lead, bool, error) {
 	<-ctx.Done()
@@ -243,7 +244,7 @@ func TestALeadThatMovesMeanwhileIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		l := o.ago(time.Hour, "casas", lead.Delivered, "Hola")
-		meddler := courier.NewAuditor(courier.New(o.store, meddling{o, l.RemoteID}, both(easybroker.Partner), courier.Options{Log: zerolog.Nop()}), o.store)
+		meddler := courier.NewAuditor(newCourier(o.store, meddling{o, l.RemoteID}, both(easybroker.Partner), courier.Options{Log: zerolog.Nop()}), o.store)
 		all, _, err := meddler.Replay(t.Context(), lead.Filter{Site: "casas"}, false)
 		require.NoError(t, err)
 		require.Equal(t, lead.Blocked, all[0].Verdict)

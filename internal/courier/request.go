@@ -6,12 +6,22 @@ import (
 
 	"github.com/nyaruka/phonenumbers"
 
+	"leadrelay/internal/courier/verify"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
 )
 
-// request is the lead in EasyBroker's words.
-func request(l lead.Lead, r Route) easybroker.ContactRequest {
+// Route says under which account a site's leads go to EasyBroker, and how they
+// read there.
+type Route struct {
+	Site       string
+	Account    easybroker.Account
+	SendSource bool
+	Template   lead.Template // of the message
+}
+
+// Request returns the lead in EasyBroker's words.
+func (r Route) Request(l lead.Lead) easybroker.ContactRequest {
 	cr := easybroker.ContactRequest{
 		PropertyID: l.PropertyID,
 		Name:       l.Name,
@@ -26,13 +36,13 @@ func request(l lead.Lead, r Route) easybroker.ContactRequest {
 	return cr
 }
 
-// fingerprint is what an attempt for the lead writes down of what it sends: in
-// a list without remote ids that is all by which it is known, and the lead or
-// the template may be another one by then.
+// fingerprint returns what an attempt for the lead writes down about what it
+// sends. In a list without remote ids the lead is known by nothing else, and by
+// then the lead or the template may have changed.
 func (r Route) fingerprint(l *lead.Lead) lead.Fingerprint {
 	reach := l.Email
 	if reach == "" {
-		reach = tail(dialable(l.Phone, r.Account.Country))
+		reach = verify.PhoneKey(dialable(l.Phone, r.Account.Country))
 	}
 	if reach == "" { // an account takes a name alone
 		reach = l.Name
@@ -40,9 +50,9 @@ func (r Route) fingerprint(l *lead.Lead) lead.Fingerprint {
 	return lead.NewFingerprint(reach, r.Template.Fill(&l.Inquiry))
 }
 
-// remember sees to it that the claim knows what each of its attempts sent. One
-// of which nothing was written down is from before there were templates.
-func (r Route) remember(c *lead.Claim) {
+// CompleteFingerprints implements [verify.Route]. An attempt without a fingerprint
+// is from before there were templates.
+func (r Route) CompleteFingerprints(c *lead.Claim) {
 	r.Template = lead.Template{}
 	for i, f := range c.Fingerprints {
 		if f.IsZero() {
@@ -51,9 +61,8 @@ func (r Route) remember(c *lead.Claim) {
 	}
 }
 
-// dialable returns the phone as E.164 where it is a number of the country or
-// names another, and as typed where it is anything else: a person can still
-// read it.
+// dialable returns the phone as E.164 if it is a number of the country or names
+// another one. Otherwise it returns the phone as typed: a person can still read it.
 func dialable(typed, country string) string {
 	if typed == "" {
 		return ""
@@ -69,16 +78,16 @@ func dialable(typed, country string) string {
 	return phonenumbers.Format(number, phonenumbers.E164)
 }
 
-// isMexican reports whether the number is E.164 with ten digits behind +52, none
-// of whose area codes begins with 0 or 1. Most numbers are, and asking the
-// library about each costs more than all else that is done to a lead here.
+// isMexican reports whether the number is E.164 with ten digits after +52. No area
+// code there begins with 0 or 1. Most numbers are Mexican, and the library takes
+// longer for one of them than all else that is done to a lead here.
 func isMexican(number string) bool {
 	const length = len("+525512345678")
 	return len(number) == length && strings.HasPrefix(number, "+52") && number[3] >= '2' && number[3] <= '9'
 }
 
-// trunkless drops what people in Mexico dialed before a number until 2019 and
-// still write: 044, 045 and 01, and the 1 behind +52 that WhatsApp kept.
+// trunkless removes the prefixes that people in Mexico dialed until 2019 and still
+// write: 044, 045 and 01, and the 1 after +52 that WhatsApp kept.
 func trunkless(typed, country string) string {
 	if country != "MX" {
 		return typed

@@ -10,7 +10,7 @@ import (
 	"leadrelay/internal/lead"
 )
 
-func TestPhonesBecomeDialableWhereTheyCan(t *testing.T) { // C7, C8
+func TestPhonesBecomeDialableWhereTheyCan(t *testing.T) {
 	const mx = "+525512345678"
 	for typed, want := range map[string]string{
 		"5512345678":          mx,
@@ -43,13 +43,13 @@ func TestPhonesBecomeDialableWhereTheyCan(t *testing.T) { // C7, C8
 		require.Equal(t, want, dialable(typed, "MX"), typed)
 	}
 	require.Equal(t, "+5491123456789", dialable("011 15 2345-6789", "AR"))
-	require.Equal(t, "55 1234 5678", dialable("55 1234 5678", "XX"), "a country that nobody knows")
+	require.Equal(t, "55 1234 5678", dialable("55 1234 5678", "XX"), "an unknown country")
 }
 
 func TestSourceIsLeftOutOnRequest(t *testing.T) {
 	l := lead.Lead{Source: "casas.mx"}
-	require.Empty(t, request(l, Route{}).Source)
-	require.Equal(t, "casas.mx", request(l, Route{SendSource: true}).Source)
+	require.Empty(t, Route{}.Request(l).Source)
+	require.Equal(t, "casas.mx", Route{SendSource: true}.Request(l).Source)
 }
 
 func TestJitterStaysWithinAFifth(t *testing.T) {
@@ -66,7 +66,7 @@ func TestLooksComeEarlyThenLessOftenAndOnceWhenTheListHasSettled(t *testing.T) {
 	settled := sent.Add(5 * time.Minute)
 	var looks []time.Duration
 	for at := sent; at.Before(sent.Add(time.Hour)); {
-		at = nextLook(at, sent, settled, true)
+		at = nextLookUp(at, sent, settled, true)
 		looks = append(looks, at.Sub(sent))
 	}
 	require.Equal(t, []time.Duration{

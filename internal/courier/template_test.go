@@ -39,7 +39,7 @@ func (w *world) restart(outbox courier.Outbox, opt courier.Options, route courie
 	w.stop()
 	require.NoError(w, <-w.stopped)
 	opt.Log = zerolog.Nop()
-	w.courier = courier.New(outbox, w.broker, []courier.Route{route}, opt)
+	w.courier = newCourier(outbox, w.broker, []courier.Route{route}, opt)
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
 	w.Cleanup(cancel)
@@ -227,7 +227,7 @@ func TestAReconciliationKnowsWhatWasSent(t *testing.T) {
 					o.archive.listed["k"][0].Message = test.listed
 					o.archive.mu.Unlock()
 					another := []courier.Route{routeWith(t, api, "{message}\nDe: {email}")}
-					o.auditor = courier.NewAuditor(courier.New(o.store, o.archive, another, courier.Options{Log: zerolog.Nop()}), o.store)
+					o.auditor = courier.NewAuditor(newCourier(o.store, o.archive, another, courier.Options{Log: zerolog.Nop()}), o.store)
 					d := o.reconcile()
 					if l.State = lead.Confirmed; api == easybroker.Plain && test.fields != nil { // there only the words tell
 						require.Equal(t, []lead.Drifted{drifted(l)}, d.OnlyHere)

@@ -13,10 +13,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/courier"
+	"leadrelay/internal/courier/couriertest"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/intake"
 	"leadrelay/internal/lead"
@@ -81,7 +81,7 @@ func (r *relay) start(dns mx.Resolver) {
 	require.NoError(r, err)
 	r.store = s
 	route := courier.Route{Site: "casas", Account: easybroker.Account{Key: secret.New("k"), Country: "MX", API: easybroker.Partner}}
-	r.courier = courier.New(s, r, []courier.Route{route}, courier.Options{Log: zerolog.Nop()})
+	r.courier = courier.New(s, r, []courier.Route{route}, couriertest.Options())
 	mail := mx.New(s, mx.Options{Resolver: dns})
 	r.door = intake.New([]site.Site{{
 		ID: "casas", Source: "casas.mx", Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds, SpamThreshold: 100,

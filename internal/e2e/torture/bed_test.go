@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"leadrelay/internal/courier"
+	"leadrelay/internal/courier/couriertest"
 	"leadrelay/internal/fakebroker"
 	"leadrelay/internal/lead"
 )
@@ -68,7 +69,7 @@ func newBed(t *testing.T, c cell, opt courier.Options, faults fakebroker.Faults)
 		time.Sleep(time.Until(noon))
 	}
 	b := &bed{
-		T: t, wire: newWire(), database: filepath.Join(t.TempDir(), "leads.db"), cell: c, opt: opt,
+		T: t, wire: newWire(), database: filepath.Join(t.TempDir(), "leads.db"), cell: c, opt: couriertest.WithDefaults(opt),
 		broker: fakebroker.New(fakebroker.Options{
 			PartnerKeys: []string{account.Key.Reveal()}, AccountKeys: []string{plainAccount().Key.Reveal()}, Faults: faults,
 		}),

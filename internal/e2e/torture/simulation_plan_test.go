@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"leadrelay/internal/courier"
+	"leadrelay/internal/courier/couriertest"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/secret"
@@ -120,7 +121,7 @@ func (p *simPlan) tunes(r *rand.Rand) {
 		Concurrency: simPick(r, 1, 2, 4, 4, 8),
 		Probe:       simPick(r, 30*time.Second, time.Minute, 5*time.Minute, 10*time.Minute),
 		Schedule: simPick(r,
-			courier.DefaultSchedule(), courier.DefaultSchedule(),
+			couriertest.Options().Schedule, couriertest.Options().Schedule,
 			courier.Schedule{time.Minute, time.Hour, 12 * time.Hour}, courier.Schedule{5 * time.Second, 30 * time.Second}),
 	}
 }

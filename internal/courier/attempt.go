@@ -1,0 +1,227 @@
+package courier
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"leadrelay/internal/courier/breaker"
+	"leadrelay/internal/courier/verify"
+	"leadrelay/internal/lead"
+)
+
+// About is what a refusal speaks of.
+type About string
+
+// A refusal speaks of the lead, which mostly means its property, of its
+// remote_id, or of all that the site sends.
+const (
+	AboutLead     About = "lead"
+	AboutRemoteID About = "remote_id"
+	AboutSite     About = "site"
+)
+
+// call is an attempt that has begun.
+type call struct {
+	lead.Claim
+	begun time.Time       // monotonic
+	ended *sync.WaitGroup // of those that began with it
+}
+
+// attempt makes an attempt that has begun. It returns the function that writes
+// down how the attempt ended. So the next call need not wait for that, and its
+// intent shares a commit with this settlement.
+func (w *credentialWorker) attempt(ctx context.Context, c call) (settle func(context.Context)) {
+	began := time.Now()
+	v := w.send(ctx, c)
+	took := time.Since(began)
+	to := w.settlementFor(c.Claim, v, began)
+	w.slots.callEnded()
+	c.ended.Done()
+	return func(ctx context.Context) {
+		defer w.memory.AttemptEnded(c.Lead.RemoteID)
+		err := w.settle(ctx, c.Claim, to)
+		w.opt.Attempt(v.outcome, took)
+		w.logAttempt(c.Claim, to, v, took)
+		if errors.Is(err, lead.ErrLost) {
+			// Another courier took us for dead. What we did is not written down, so for
+			// a while no list can prove that it was not done.
+			w.clock.Disturb()
+		}
+	}
+}
+
+// send makes the call, unless it must not be made any more. Then it sends nothing,
+// and the verdict says nothing new about the credential.
+func (w *credentialWorker) send(ctx context.Context, c call) verdict {
+	abort := func(reason string) verdict {
+		return verdict{outcome: lead.OutcomeDeferred, credential: true, unsent: true, detail: reason}
+	}
+	if time.Since(c.begun) > w.opt.lease()-w.opt.Timeout { // the lease may be gone before an answer comes
+		return abort("the process stood still before sending")
+	}
+	if step, _ := w.breaker.Next(time.Now()); step < breaker.Single { // because of how another call has ended meanwhile
+		return abort("the credential was stopped before sending")
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.opt.Timeout)
+	defer cancel()
+	receipt, err := w.broker.Create(ctx, w.account, w.queues[c.Lead.Site].route.Request(c.Lead))
+	return judge(receipt, err)
+}
+
+// settlementFor decides what becomes of the lead. It also notes what the verdict
+// says about the credential and the site.
+func (w *credentialWorker) settlementFor(c lead.Claim, v verdict, began time.Time) lead.Settlement {
+	now := w.clock.Read()
+	to := lead.Settlement{State: lead.Queued, Reason: v.detail, At: now, Tries: c.Tries + 1}
+	to.Attempt = &lead.Attempt{Number: c.Number, EndedAt: now, Outcome: v.outcome, Status: v.status, Detail: v.detail}
+	switch {
+	case v.unsent:
+	case v.credential, v.outcome == lead.OutcomeUnsure && !v.refusedID: // a refusal is about the lead, whatever it means
+		w.noteFailure(v, c.Lead.RemoteID)
+	case w.breaker.Worked(began):
+		w.opt.Log.Info().Strs("sites", w.sites).Str("credential", lead.CredentialWorking).Msg("credential works again")
+	}
+	if v.credential {
+		to.Tries = c.Tries
+	}
+	switch v.outcome {
+	case lead.OutcomeDelivered:
+		if w.queues[c.Lead.Site].pause.leadTaken() {
+			w.opt.Log.Info().Str("site", c.Lead.Site).Msg("site goes on: EasyBroker takes its leads")
+		}
+		to.State, to.Reason, to.DueAt = lead.Delivered, "", now.Add(firstLookUp)
+	case lead.OutcomeRefused:
+		w.refuse(c, v, &to)
+	case lead.OutcomeUnsure:
+		if v.refusedID {
+			to.Reason = quote(v.detail, v.reason)
+		}
+		to.State, to.DueAt = lead.Doubtful, nextLookUp(now, now, now.Add(w.opt.Settle), true)
+	case lead.OutcomeDeferred:
+		w.deferLead(c, v, &to)
+	}
+	return to
+}
+
+// noteFailure tells the breaker about a failure. The id is zero if the call was
+// for the list.
+func (w *credentialWorker) noteFailure(v verdict, id lead.RemoteID) {
+	changed := w.breaker.Failed(breaker.Failure{Credential: v.credential, Held: v.held, RetryAfter: v.retryAfter, Detail: v.detail}, id)
+	if due, stopped := w.breaker.ProbeDue(); stopped {
+		w.sendWake.at(due) // nothing else may be due by then
+	}
+	if changed {
+		now := w.breaker.Status(w.sites)
+		w.opt.Log.Warn().Strs("sites", w.sites).Str("credential", now.State).Str("reason", now.Reason).Msg("credential stopped")
+	}
+}
+
+// refuse fails the lead. If EasyBroker refuses all of the site's leads, it holds
+// the lead back instead, with the others.
+func (w *credentialWorker) refuse(c lead.Claim, v verdict, to *lead.Settlement) {
+	to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, cmp.Or(v.reason, v.detail)
+	held, wait, begun := w.queues[c.Lead.Site].pause.leadRefused(&c.Lead, v.status, to.At)
+	if held {
+		to.State, to.DueAt = lead.Queued, to.At.Add(wait)
+	}
+	if begun {
+		w.opt.Log.Error().Str("site", c.Lead.Site).Int("status", v.status).Msg("site paused: EasyBroker refuses lead after lead, whatever the property")
+	}
+	w.opt.Refused(c.Lead.Site, v.status, refusalAbout(v, to))
+}
+
+// refusalAbout returns what a refusal speaks of, judging by what became of the
+// lead.
+func refusalAbout(v verdict, to *lead.Settlement) About {
+	switch {
+	case to.State == lead.Queued:
+		return AboutSite
+	case v.refusedID:
+		return AboutRemoteID
+	}
+	return AboutLead
+}
+
+// deferLead puts the lead back into the queue. It keeps its place if it is not to
+// blame.
+func (w *credentialWorker) deferLead(c lead.Claim, v verdict, to *lead.Settlement) {
+	// A refusal that nobody has seen EasyBroker give is believed the third time.
+	const strangeTries, strangeWait = 3, 30 * time.Minute
+	switch {
+	case v.credential:
+		to.DueAt = c.WasDueAt
+	case v.strange && timesStrange(c.Deferred)+1 >= strangeTries:
+		to.Attempt.Outcome = lead.OutcomeRefused
+		w.refuse(c, v, to)
+		return // a paused site knows no deadline
+	default:
+		to.DueAt = to.At.Add(max(strangeWait, jitter(w.opt.Schedule.Wait(c.Tries), c)))
+	}
+	if to.State == lead.Queued && !v.held && w.clock.Since(c.Lead.QueuedAt) >= w.opt.Deadline {
+		to.State, to.Reason, to.DueAt = lead.Failed, lead.ReasonDeadline, time.Time{}
+	}
+}
+
+// settle writes down what becomes of the lead. If the store fails, it tries again
+// until the lease is over; after that the lead is looked up.
+func (w *credentialWorker) settle(ctx context.Context, c lead.Claim, to lead.Settlement) error {
+	const shortest, longest = 100 * time.Millisecond, 2 * time.Second
+	began := time.Now()
+	for wait := shortest; ; wait = min(2*wait, longest) {
+		err := w.outbox.Settle(context.WithoutCancel(ctx), c, to)
+		if err == nil {
+			w.noteSettled(c, to)
+			return nil
+		}
+		_, isBug := errors.AsType[*lead.IllegalMoveError](err) // ours, and no later try can succeed
+		if isBug || errors.Is(err, lead.ErrLost) || ctx.Err() != nil || time.Since(began) > w.opt.lease() {
+			w.opt.Log.Error().Str("site", c.Lead.Site).Int64("remote_id", int64(c.Lead.RemoteID)).Err(err).Msg("lead not settled")
+			return err
+		}
+		time.Sleep(wait)
+	}
+}
+
+// noteSettled sees to it that what is due next for the lead is done.
+func (w *credentialWorker) noteSettled(c lead.Claim, to lead.Settlement) {
+	wasRefused := verify.RemoteIDRefused(c) || to.Attempt != nil && to.Attempt.Outcome == lead.OutcomeRefused
+	if to.State == lead.Queued && !wasRefused {
+		w.queues[c.Lead.Site].pause.leadArrived()
+	}
+	if to.DueAt.IsZero() {
+		w.memory.Forget(c.Lead.RemoteID)
+		return
+	}
+	wake := w.lookWake
+	if to.State == lead.Queued {
+		wake = w.sendWake
+	}
+	wake.at(time.Now().Add(to.DueAt.Sub(to.At)))
+}
+
+func (w *credentialWorker) logAttempt(c lead.Claim, to lead.Settlement, v verdict, took time.Duration) {
+	event := w.opt.Log.Info()
+	if v.outcome != lead.OutcomeDelivered {
+		event = w.opt.Log.Warn()
+	}
+	if to.Attempt.Outcome == lead.OutcomeRefused {
+		event.Str("about", string(refusalAbout(v, &to)))
+	}
+	withNext(event, to.DueAt).Int64("remote_id", int64(c.Lead.RemoteID)).Str("site", c.Lead.Site).Int("attempt", c.Number).
+		Str("outcome", string(v.outcome)).Int("status", v.status).Str("detail", v.detail).
+		Str("state", string(to.State)).Dur("took", took).
+		Dur("age", to.At.Sub(c.Lead.ReceivedAt)).Msg("attempt")
+}
+
+// withNext adds when the lead is seen to again, if ever.
+func withNext(e *zerolog.Event, at time.Time) *zerolog.Event {
+	if at.IsZero() {
+		return e
+	}
+	return e.Time("next", at)
+}
