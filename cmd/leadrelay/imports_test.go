@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 
 	// Rooms of the courier, and what its tests share.
 	"internal/courier/breaker":     {"internal/lead"},
-	"internal/courier/couriertest": {"internal/config", "internal/courier"},
+	"internal/courier/couriertest": {"internal/config", "internal/courier", "internal/store"},
 	"internal/courier/verify":      {"internal/courier/breaker", "internal/courier/wallclock", "internal/easybroker", "internal/lead"},
 	"internal/courier/wallclock":   {},
 

@@ -12,6 +12,7 @@ import (
 
 	"leadrelay/internal/bench/stock"
 	"leadrelay/internal/courier"
+	"leadrelay/internal/courier/couriertest"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/store"
@@ -35,7 +36,7 @@ func (*instant) List(context.Context, easybroker.Account, easybroker.Query) (eas
 	return easybroker.Page{}, nil
 }
 
-// BenchmarkDeliver is what a lead costs from the queue to its settlement,
+// BenchmarkDeliver measures what a lead costs from the queue to its settlement,
 // without a network.
 func BenchmarkDeliver(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "leads.db")
@@ -43,9 +44,9 @@ func BenchmarkDeliver(b *testing.B) {
 	s, err := store.Open(b.Context(), path)
 	require.NoError(b, err)
 	broker := &instant{most: int64(b.N), done: make(chan struct{})}
-	c := newCourier(s, broker, []courier.Route{{Site: stock.Site, Account: account}}, courier.Options{
+	c := courier.New(s, broker, []courier.Route{{Site: stock.Site, Account: account}}, couriertest.WithDefaults(courier.Options{
 		Rate: 1e6, Log: zerolog.Nop(), Attempt: func(lead.Outcome, time.Duration) {},
-	})
+	}))
 	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan error, 1)
 	b.ResetTimer()

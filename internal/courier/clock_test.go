@@ -1,11 +1,8 @@
 package courier_test
 
 import (
-	"context"
-	"errors"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -13,26 +10,23 @@ import (
 	"leadrelay/internal/courier"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
-	"leadrelay/internal/store"
 )
 
 // wall is a clock that can be set.
 type wall struct{ off atomic.Int64 }
 
-func (w *wall) now() time.Time             { return time.Now().Add(time.Duration(w.off.Load())) }
-func (w *wall) set(ahead time.Duration)    { w.off.Store(int64(ahead)) }
-func (w *wall) options() courier.Options   { return courier.Options{Now: w.now} }
-func taken(int, easybroker.Account) answer { return answer{keep: true, err: errReset} }
-func notSent(int, easybroker.Account) answer {
-	return answer{err: &easybroker.NotSentError{Err: errReset}}
-}
+func (w *wall) now() time.Time { return time.Now().Add(time.Duration(w.off.Load())) }
+
+func (w *wall) set(ahead time.Duration) { w.off.Store(int64(ahead)) }
+
+func (w *wall) options() courier.Options { return courier.Options{Now: w.now} }
 
 const year = 365 * 24 * time.Hour
 
 func TestAClockThatIsSetSendsNothingTwice(t *testing.T) {
 	for name, jump := range map[string]time.Duration{"a year ahead": year, "a year back": -year, "an hour ahead": time.Hour, "an hour back": -time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				// The list shows it as late as it may: a look that trusted the
 				// wall would find the settle delay over and the lead absent.
 				b := &broker{lag: 4*time.Minute + 50*time.Second, answer: taken}
@@ -54,7 +48,7 @@ func TestAClockThatIsSetSendsNothingTwice(t *testing.T) {
 func TestAnAttemptUnderAWrongClockIsFoundUnderARightOne(t *testing.T) {
 	for name, wrong := range map[string]time.Duration{"a year ahead": year, "a year back": -year} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				b := &broker{lag: 2 * time.Minute, answer: taken}
 				clock := &wall{}
 				clock.set(wrong)
@@ -74,7 +68,7 @@ func TestAnAttemptUnderAWrongClockIsFoundUnderARightOne(t *testing.T) {
 func TestAClockThatIsSetKeepsNoLeadWaiting(t *testing.T) {
 	for name, jump := range map[string]time.Duration{"a year ahead": year, "a year back": -year} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				b := &broker{answer: notSent, listErr: &easybroker.NotSentError{Err: errReset}}
 				clock := &wall{}
 				w := start(t, b, clock.options())
@@ -98,112 +92,159 @@ func TestAClockThatIsSetKeepsNoLeadWaiting(t *testing.T) {
 }
 
 func TestAFreshProcessBelievesNoAbsenceBeforeItHasWatchedTheClock(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		b := &broker{answer: func(call int, _ easybroker.Account) answer {
 			return answer{keep: call > 1, err: map[bool]error{true: errReset}[call == 1]}
 		}}
 		w := start(t, b, courier.Options{})
 		id := w.post("casas")
 		w.await(id, lead.Doubtful, time.Second)
-		w.stop()
-		err := <-w.stopped
-		w.stopped <- err
+		w.halt()
 		time.Sleep(24 * time.Hour)
 
 		begun := time.Now()
-		ctx, cancel := context.WithCancel(t.Context())
-		again := newCourier(w.store, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
-		done := make(chan error, 1)
-		go func() { done <- again.Run(ctx) }()
+		w.run(w.store, b, courier.Options{})
 		w.await(id, lead.Confirmed, 15*time.Minute)
-		cancel()
-		require.NoError(t, <-done)
 		require.GreaterOrEqual(t, b.posts()[1].Sub(begun), 5*time.Minute)
 	})
 }
 
-// frozen holds up a process at one of its writes, as SIGSTOP does: at the first
-// intent, or at every settlement.
-type frozen struct {
-	*store.Store
-	begin, settle time.Duration
+// What the simulation has found, each at its smallest.
+
+func TestTheFirstReadingTellsHowWrongOurClockIs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := &wall{}
+		c.set(2 * time.Hour)
+		b := &broker{answer: taken, listErr: errReset}
+		w := start(t, b, courier.Options{Now: c.now})
+		id := w.postAt(c.now())
+		time.Sleep(time.Hour)
+		b.now(func(b *broker) { b.listErr = nil })
+		time.Sleep(time.Hour)
+		require.Equal(t, 1, b.timesKept(id))
+	})
 }
 
-func (f *frozen) Begin(ctx context.Context, site string, q lead.Due) ([]lead.Claim, time.Time, error) {
-	claims, next, err := f.Store.Begin(ctx, site, q)
-	if len(claims) > 0 {
-		time.Sleep(f.begin)
-		f.begin = 0
-	}
-	return claims, next, err
-}
-
-func (f *frozen) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) error {
-	if to.Attempt != nil {
-		time.Sleep(f.settle)
-	}
-	return f.Store.Settle(ctx, c, to)
-}
-
-func TestAProcessThatStoodStillSendsNothingTwice(t *testing.T) {
-	for name, freeze := range map[string]*frozen{
-		"before it sent":          {begin: 10 * time.Minute},
-		"before it wrote it down": {settle: 10 * time.Minute},
+func TestAClockThatIsSetHidesNoLead(t *testing.T) {
+	for name, test := range map[string]struct {
+		account easybroker.Account
+		wrong   time.Duration
+	}{
+		"a partner, whose clock was ahead": {account, 2 * time.Hour},
+		"an account, whose was behind":     {plainAccount(), -2 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b := &broker{lag: 4 * time.Minute}
-				w := start(t, b, courier.Options{})
-				w.stop()
-				w.stopped <- <-w.stopped
-				freeze.Store = w.store
-				c := newCourier(freeze, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
-				ctx, cancel := context.WithCancel(t.Context())
-				done := make(chan error, 1)
-				w.courier = c
-				go func() { done <- c.Run(ctx) }()
-				id := w.post("casas")
-				time.Sleep(3 * time.Hour)
-				cancel()
-				require.NoError(t, <-done)
-				l, _ := w.find(id)
-				require.Equal(t, lead.Confirmed, l.State)
+			bubble(t, func(t *testing.T) {
+				c := &wall{}
+				c.set(test.wrong)
+				b := &broker{answer: taken, listErr: errReset}
+				w := start(t, b, courier.Options{Now: c.now}, courier.Route{Site: "casas", Account: test.account})
+				id := w.postAt(c.now())
+				time.Sleep(time.Minute)
+				c.set(0)
+				time.Sleep(4 * time.Hour)
+				b.now(func(b *broker) { b.listErr = nil })
+				time.Sleep(time.Hour)
 				require.Equal(t, 1, b.timesKept(id))
 			})
 		})
 	}
 }
 
-// forgetful fails to settle for a while.
-type forgetful struct {
-	*store.Store
-	until time.Time
-}
-
-func (f *forgetful) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) error {
-	if time.Now().Before(f.until) {
-		return errors.New("disk full")
-	}
-	return f.Store.Settle(ctx, c, to)
-}
-
-func TestASettlementThatCannotBeWrittenIsWrittenLater(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := &broker{}
-		w := start(t, b, courier.Options{})
-		w.stop()
-		w.stopped <- <-w.stopped
-		c := newCourier(&forgetful{w.store, time.Now().Add(20 * time.Second)}, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		w.courier = c
-		go func() { done <- c.Run(ctx) }()
-		id := w.post("casas")
-		time.Sleep(23 * time.Second)
-		l, attempts := w.find(id)
-		require.Equal(t, lead.Delivered, l.State)
-		require.Equal(t, lead.OutcomeDelivered, attempts[0].Outcome)
-		cancel()
-		require.NoError(t, <-done)
+func TestAClockThatIsWrongNowHidesNoLeadOfAnAccount(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := &wall{}
+		b := &broker{answer: taken, listErr: errReset}
+		w := start(t, b, courier.Options{Now: c.now}, courier.Route{Site: "casas", Account: plainAccount()})
+		id := w.postAt(c.now())
+		time.Sleep(time.Second)
+		w.halt()
+		c.set(100 * time.Hour)
+		b.now(func(b *broker) { b.listErr = nil })
+		w.run(w.store, b, courier.Options{Now: c.now}, courier.Route{Site: "casas", Account: plainAccount()})
+		time.Sleep(time.Hour)
+		require.Equal(t, 1, b.timesKept(id))
 	})
+}
+
+func TestASecondAttemptAfterTheClockWasSetBackSettlesToo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := &wall{}
+		c.set(365 * 24 * time.Hour)
+		b := &broker{lag: 2 * time.Minute, answer: func(call int, _ easybroker.Account) answer { return answer{keep: call > 1, err: errReset} }}
+		w := start(t, b, courier.Options{Now: c.now})
+		id := w.postAt(c.now())
+		time.Sleep(time.Minute)
+		c.set(0)
+		time.Sleep(time.Hour)
+		require.Equal(t, 1, b.timesKept(id))
+	})
+}
+
+func TestALeadThatIsMissingIsReportedAfterTheClockWasSetBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := &wall{}
+		c.set(100 * 24 * time.Hour)
+		b := &broker{lag: 1000 * time.Hour}
+		w := start(t, b, courier.Options{Now: c.now})
+		id := w.postAt(c.now())
+		time.Sleep(time.Second)
+		c.set(0)
+		time.Sleep(3 * 24 * time.Hour)
+		l, _ := w.find(id)
+		require.Equal(t, lead.ReasonMissing, l.Reason)
+	})
+}
+
+func TestALeadOfAClockThatWasAheadIsFoundAmongOthers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := &wall{}
+		c.set(100 * time.Hour)
+		b := &broker{listErr: errReset, answer: func(call int, _ easybroker.Account) answer { return answer{keep: call != 2, err: errReset} }}
+		w := start(t, b, courier.Options{Now: c.now})
+		first := w.postAt(c.now())
+		time.Sleep(time.Second)
+		w.halt()
+		c.set(0)
+		time.Sleep(time.Hour)
+		runFor := func(long time.Duration) {
+			w.run(w.store, b, courier.Options{Now: c.now})
+			time.Sleep(long)
+			w.halt()
+		}
+		w.postAt(c.now())
+		runFor(time.Minute)
+		b.now(func(b *broker) { b.listErr = nil })
+		time.Sleep(time.Hour) // both are due when it starts again
+		runFor(time.Hour)
+		require.Equal(t, 1, b.timesKept(first))
+	})
+}
+
+// More people have asked about a property than a look-up reads pages, and the
+// attempt was stamped by a clock that was set right while the process was down.
+func TestACrowdedPropertyHidesNoLeadOfAnotherClock(t *testing.T) {
+	for name, arrived := range map[string]bool{"it had arrived": true, "it had not": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := &broker{answer: func(call int, _ easybroker.Account) answer { return answer{keep: arrived || call > 1, err: errReset} }}
+				clock := &wall{}
+				clock.set(time.Hour)
+				w := start(t, b, clock.options())
+				id := w.postAt(clock.now())
+				w.await(id, lead.Doubtful, time.Second)
+				w.halt()
+				clock.set(0)
+				for i := range 150 {
+					time.Sleep(time.Minute)
+					b.now(func(b *broker) {
+						b.kept = append(b.kept, kept{easybroker.ContactRequest{RemoteID: int64(i + 1), PropertyID: "EB-XX1234"}, time.Now(), "k"})
+					})
+				}
+				w.run(w.store, b, clock.options())
+				w.await(id, lead.Confirmed, 3*time.Hour)
+				require.Equal(t, 1, b.timesKept(id))
+			})
+		})
+	}
 }

@@ -1,12 +1,9 @@
 package courier_test
 
 import (
-	"context"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/courier"
@@ -27,9 +24,7 @@ func (w *world) ask(q lead.Inquiry) lead.RemoteID {
 }
 
 func toAccount() courier.Route {
-	plain := account
-	plain.API = easybroker.Plain
-	return courier.Route{Site: "casas", Account: plain, SendSource: true}
+	return courier.Route{Site: "casas", Account: plainAccount(), SendSource: true}
 }
 
 // general are inquiries that an account takes and a partner does not.
@@ -46,7 +41,7 @@ func general() map[string]lead.Inquiry {
 }
 
 func TestAGeneralInquiryGoesOutAsItIs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := start(t, &broker{}, courier.Options{}, toAccount())
 		id := w.ask(lead.Inquiry{Name: "Ana", Phone: "55 1234 5678", Message: "Busco casa"})
 		w.await(id, lead.Confirmed, time.Hour)
@@ -68,7 +63,7 @@ func TestWhatAnAccountTakesArrivesOnce(t *testing.T) {
 			"lost before":             {err: errReset},
 		} {
 			t.Run(name+", "+end, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
 					b := &broker{lag: time.Minute, answer: func(call int, _ easybroker.Account) answer {
 						if call == 1 {
 							return first
@@ -95,22 +90,11 @@ func TestWhatAnAccountTakesArrivesOnce(t *testing.T) {
 	}
 }
 
-// others are other people's inquiries of every ten minutes until the end; there
-// is one to a page.
-func (b *broker) others(n int, end time.Time) {
-	for i := range n {
-		b.kept = append(b.kept, kept{
-			easybroker.ContactRequest{PropertyID: "EB-ZZ0001", Email: "otra@ejemplo.mx", Message: "Hola", RemoteID: int64(i + 1)},
-			end.Add(-time.Duration(n-i) * 10 * time.Minute), "k",
-		})
-	}
-}
-
 // A general inquiry cannot be looked for by its property, and the list of an
 // account grows. This one was taken and is never listed, so it is looked for
 // over days.
 func TestALookUpOfAGeneralInquiryReadsALittleOfTheList(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		b := &broker{answer: func(int, easybroker.Account) answer { return answer{} }}
 		w := start(t, b, courier.Options{}, toAccount())
 		id := w.ask(lead.Inquiry{Name: "Ana", Email: "ana@ejemplo.mx", Message: "Busco casa"})
@@ -135,26 +119,18 @@ func TestAGeneralInquiryOfAnEarlierLife(t *testing.T) {
 		"EasyBroker has it not": {false, lead.Failed, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				time.Sleep(time.Until(time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)))
+			bubble(t, func(t *testing.T) {
 				b := &broker{listErr: errReset, answer: func(int, easybroker.Account) answer { return answer{keep: test.took, err: errReset} }}
 				b.others(500, time.Now())
 				w := start(t, b, courier.Options{}, toAccount())
 				id := w.ask(lead.Inquiry{Name: "Ana", Email: "ana@ejemplo.mx", Message: "Busco casa"})
 				w.await(id, lead.Doubtful, time.Minute)
-				w.stop()
-				require.NoError(t, <-w.stopped)
-				w.stopped <- nil
+				w.halt()
 				time.Sleep(time.Hour)
 
 				b.now(func(b *broker) { b.listErr, b.looks = nil, nil })
-				ctx, cancel := context.WithCancel(context.Background())
-				done := make(chan error, 1)
-				again := newCourier(w.store, b, []courier.Route{toAccount()}, courier.Options{Log: zerolog.Nop()})
-				go func() { done <- again.Run(ctx) }()
+				w.run(w.store, b, courier.Options{}, toAccount())
 				w.await(id, test.end, 24*time.Hour)
-				cancel()
-				require.NoError(t, <-done)
 				require.Len(t, b.posts(), test.posts, "nobody sent it again")
 				require.Less(t, len(b.reads()), 50)
 				if l, _ := w.find(id); test.end == lead.Failed {
@@ -167,24 +143,26 @@ func TestAGeneralInquiryOfAnEarlierLife(t *testing.T) {
 
 // The person's replay reads the whole list, and knows.
 func TestAReplayOfAGeneralInquiryDeliversOnce(t *testing.T) {
-	for _, took := range []bool{true, false} {
-		synctest.Test(t, func(t *testing.T) {
-			b := &broker{answer: func(call int, _ easybroker.Account) answer { return answer{keep: took || call > 1, err: status(422)} }}
-			w := start(t, b, courier.Options{}, toAccount())
-			id := w.ask(lead.Inquiry{Name: "Ana", Email: "ana@ejemplo.mx", Message: "Busco casa"})
-			w.await(id, lead.Failed, time.Minute)
-			b.now(func(b *broker) {
-				b.answer = nil
-				b.move = func(items []easybroker.Listed) {
-					for i := range items {
-						items[i].RemoteID = 0
+	for name, took := range map[string]bool{"EasyBroker has it": true, "EasyBroker has it not": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := &broker{answer: func(call int, _ easybroker.Account) answer { return answer{keep: took || call > 1, err: status(422)} }}
+				w := start(t, b, courier.Options{}, toAccount())
+				id := w.ask(lead.Inquiry{Name: "Ana", Email: "ana@ejemplo.mx", Message: "Busco casa"})
+				w.await(id, lead.Failed, time.Minute)
+				b.now(func(b *broker) {
+					b.answer = nil
+					b.move = func(items []easybroker.Listed) {
+						for i := range items {
+							items[i].RemoteID = 0
+						}
 					}
-				}
+				})
+				_, _, err := w.auditor().Replay(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{id}}, false)
+				require.NoError(t, err)
+				time.Sleep(time.Hour)
+				require.Equal(t, 1, b.timesKept(id))
 			})
-			_, _, err := courier.NewAuditor(w.courier, w.store).Replay(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{id}}, false)
-			require.NoError(t, err)
-			time.Sleep(time.Hour)
-			require.Equal(t, 1, b.timesKept(id))
 		})
 	}
 }

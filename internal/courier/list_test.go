@@ -1,12 +1,13 @@
 package courier_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/courier"
@@ -52,7 +53,7 @@ func brokenLists() map[string]func(easybroker.Query, *easybroker.Page) {
 func TestABrokenListProvesNoAbsence(t *testing.T) {
 	for name, turn := range brokenLists() {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				b := &broker{page: 50, answer: taken, lag: 1000 * time.Hour, turn: turn}
 				w := start(t, b, courier.Options{})
 				id := w.post("casas")
@@ -71,7 +72,7 @@ func TestABrokenListProvesNoAbsence(t *testing.T) {
 func TestWhatABrokenListShowsIsThere(t *testing.T) {
 	for name, turn := range brokenLists() {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				b := &broker{page: 50, answer: taken, turn: turn}
 				w := start(t, b, courier.Options{Rate: 1000})
 				w.post("casas")                                // it is looked up alone, and then the others together
@@ -91,12 +92,12 @@ func TestWhatABrokenListShowsIsThere(t *testing.T) {
 func TestABrokenListIsNamedByAReconciliation(t *testing.T) {
 	for name, turn := range brokenLists() {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				b := &broker{page: 50, lag: 1000 * time.Hour, turn: turn}
 				w := start(t, b, courier.Options{})
 				w.post("casas")
 				time.Sleep(time.Hour)
-				drift, err := courier.NewAuditor(w.courier, w.store).Reconcile(t.Context(), time.Now().Add(-2*time.Hour))
+				drift, err := w.auditor().Reconcile(t.Context(), time.Now().Add(-2*time.Hour))
 				require.NoError(t, err)
 				require.Len(t, drift.Unreadable, 1)
 				require.Contains(t, drift.Unreadable[0].Why, "the list")
@@ -106,23 +107,63 @@ func TestABrokenListIsNamedByAReconciliation(t *testing.T) {
 	}
 }
 
-// padded fills every list with sixty pages of somebody else's long texts.
-func padded(q easybroker.Query, p *easybroker.Page) {
-	const pages, each, long = 60, 50, 10_000
-	p.Total += pages * each
-	p.More = q.Page < pages
-	for i := range each {
-		p.Content = append(p.Content, easybroker.Listed{
-			RemoteID: int64(q.Page*each + i), PropertyID: "EB-XX1234", Message: strings.Repeat("x", long), HappenedAt: q.After.Add(time.Hour),
+func TestAListThatMovesWhileItIsReadProvesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := &broker{page: 2, answer: func(int, easybroker.Account) answer { return answer{keep: true, err: errReset} }}
+		w := start(t, b, courier.Options{Rate: 100})
+		var ids []lead.RemoteID
+		for range 6 {
+			ids = append(ids, w.post("casas"))
+		}
+		reads := 0
+		b.now(func(b *broker) { // every page hides its last item behind its first
+			b.move = func(all []easybroker.Listed) {
+				reads++
+				for i := 1; i < len(all); i += 2 {
+					all[i] = all[i-1]
+				}
+			}
 		})
-	}
+		time.Sleep(20 * time.Minute)
+		require.Len(t, b.posts(), 6, "none is sent again")
+		b.now(func(b *broker) {
+			require.Positive(t, reads)
+			b.move = nil
+		})
+		for _, id := range ids {
+			w.await(id, lead.Confirmed, 11*time.Minute)
+		}
+	})
+}
+
+// A list that cannot be read is one trouble, however many leads are looked for.
+func TestAListThatCannotBeReadIsToldOfOnceAMinute(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var log safeBuffer
+		total := 0
+		b := &broker{answer: taken, lag: 1000 * time.Hour, turn: func(_ easybroker.Query, p *easybroker.Page) { total++; p.Total, p.More = 1000+total, true }}
+		w := newWorld(t, b)
+		for i := range 4 {
+			w.postAbout("casas", fmt.Sprintf("EB-%d", i))
+		}
+		w.run(w.store, b, courier.Options{Rate: 1000, Log: zerolog.New(&log)})
+		time.Sleep(10 * time.Minute)
+		w.halt()
+		lines := strings.Count(log.String(), `"message":"look-up"`)
+		require.Greater(t, lines, 20)
+		warnings := strings.Count(log.String(), "EasyBroker's list could not be read")
+		require.Positive(t, warnings)
+		require.LessOrEqual(t, warnings, 10)
+		require.NotRegexp(t, `"level":"warn".*"message":"look-up"`, log.String())
+		require.Contains(t, log.String(), `"sites":["casas"],"cause":"the list changes while it is read`)
+	})
 }
 
 // A list of long texts is not held in the memory: what a look-up or a replay does
 // not ask for is passed over, and a reconciliation that needs all of it says why
 // it cannot be.
 func TestAListOfLongTextsIsNotHeld(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		first := true
 		b := &broker{page: 50, turn: padded, answer: func(int, easybroker.Account) answer {
 			defer func() { first = false }()
@@ -132,12 +173,12 @@ func TestAListOfLongTextsIsNotHeld(t *testing.T) {
 		id := w.post("casas")
 		w.await(id, lead.Confirmed, time.Hour) // looked for in all pages, absent, sent again, found
 		require.Len(t, b.posts(), 2)
-		all, _, err := courier.NewAuditor(w.courier, w.store).Replay(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{id}}, false)
+		all, _, err := w.auditor().Replay(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{id}}, false)
 		require.NoError(t, err)
 		require.Equal(t, lead.Present, all[0].Verdict)
 
 		before := len(b.reads())
-		drift, err := courier.NewAuditor(w.courier, w.store).Reconcile(t.Context(), time.Now().Add(-2*time.Hour))
+		drift, err := w.auditor().Reconcile(t.Context(), time.Now().Add(-2*time.Hour))
 		require.NoError(t, err)
 		require.Equal(t, []lead.Unreadable{{Sites: []string{"casas"}, Why: "the list is too large to be held in memory"}}, drift.Unreadable)
 		require.Less(t, len(b.reads())-before, 40)
@@ -147,7 +188,7 @@ func TestAListOfLongTextsIsNotHeld(t *testing.T) {
 // A list without an end is read no longer than the look-ups are ours, and then
 // those of other properties have their turn.
 func TestAListWithoutEndKeepsNoOtherLookUpForLong(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		b := &broker{listTook: 30 * time.Millisecond, answer: taken}
 		b.turn = func(q easybroker.Query, p *easybroker.Page) {
 			if q.PropertyID == "EB-A" {
@@ -165,7 +206,7 @@ func TestAListWithoutEndKeepsNoOtherLookUpForLong(t *testing.T) {
 }
 
 func TestAReadingStopsWhileTheCredentialRests(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		b := &broker{listTook: 30 * time.Millisecond, turn: huge}
 		w := start(t, b, courier.Options{})
 		w.reconcile()

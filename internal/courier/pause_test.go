@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -31,17 +30,6 @@ func refusing(err error, properties []string) map[string]error {
 	all := map[string]error{}
 	for _, property := range properties {
 		all[property] = err
-	}
-	return all
-}
-
-// states counts the leads by state.
-func (w *world) states(ids []lead.RemoteID) map[lead.State]int {
-	w.Helper()
-	all := map[lead.State]int{}
-	for _, id := range ids {
-		l, _ := w.find(id)
-		all[l.State]++
 	}
 	return all
 }
@@ -71,7 +59,7 @@ func TestOneAgencysTroubleDelaysNoOther(t *testing.T) {
 		"twelve leads whose remote_id it refuses, so it says": {12, 12, refusesNumber(422), false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				gone := agency("GONE", test.properties)
 				b := &broker{page: 50, about: refusing(test.answer, gone)}
 				w := start(t, b, courier.Options{})
@@ -98,7 +86,7 @@ func TestOneAgencysTroubleDelaysNoOther(t *testing.T) {
 }
 
 func TestAPropertyThatIsRefusedPausesNoSite(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		b := &broker{about: refusing(status(404), agency("GONE", 1))}
 		w := start(t, b, courier.Options{})
 		var ids []lead.RemoteID
@@ -112,7 +100,7 @@ func TestAPropertyThatIsRefusedPausesNoSite(t *testing.T) {
 }
 
 func TestRefusalsOfTwoKindsDoNotAddUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		gone, wrong := agency("GONE", 5), agency("WRONG", 5)
 		b := &broker{about: refusing(status(404), gone)}
 		for _, property := range wrong {
@@ -134,7 +122,7 @@ func TestRefusalsOfTwoKindsDoNotAddUp(t *testing.T) {
 // A lead whose e-mail EasyBroker refuses is no trial of whether a property is
 // known: it fails, and waits for none.
 func TestALeadThatIsRefusedOtherwiseIsNotHeldByAPause(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		gone := agency("GONE", 6)
 		b := &broker{about: refusing(status(404), gone)}
 		b.about["EB-OTHER"] = status(422)
@@ -152,7 +140,7 @@ func TestALeadThatIsRefusedOtherwiseIsNotHeldByAPause(t *testing.T) {
 // A lead that was taken shows that the source, the key and the half of the API
 // are right. After a while it shows nothing any more.
 func TestASiteOfWhichALeadWasTakenLatelyIsNotPaused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		b := &broker{}
 		w := start(t, b, courier.Options{})
 		w.await(w.post("casas"), lead.Delivered, time.Second)
@@ -172,17 +160,15 @@ func TestASiteOfWhichALeadWasTakenLatelyIsNotPaused(t *testing.T) {
 }
 
 func TestATrialPrefersTheNewestLeadOfAPropertyThatWasNotRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		gone := agency("GONE", 18)
 		b := &broker{about: refusing(status(404), append(gone, "EB-OTHER"))}
-		w := start(t, b, courier.Options{})
-		w.stop()
-		require.NoError(t, <-w.stopped)
+		w := newWorld(t, b)
 		for _, property := range slices.Concat(gone, gone[:4]) {
 			w.postAbout("casas", property)
 			time.Sleep(2 * time.Minute)
 		}
-		w.again(courier.Options{Concurrency: 1})
+		w.run(w.store, b, courier.Options{Concurrency: 1})
 		time.Sleep(10 * time.Minute)
 		newest := slices.Clone(gone[6:])
 		slices.Reverse(newest)
@@ -197,19 +183,10 @@ func TestATrialPrefersTheNewestLeadOfAPropertyThatWasNotRefused(t *testing.T) {
 	})
 }
 
-// again starts the courier again.
-func (w *world) again(opt courier.Options) {
-	ctx, cancel := context.WithCancel(context.Background())
-	w.Cleanup(cancel)
-	w.courier = newCourier(w.store, w.broker, []courier.Route{{Site: "casas", Account: account}}, opt)
-	w.stop = cancel
-	go func() { w.stopped <- w.courier.Run(ctx) }()
-}
-
 // The attempt for another agency's lead was cut in a pause. When the list has
 // proved that it has not arrived, it waits for no trial.
 func TestALeadThatComesBackInAPauseIsATrial(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		b := &broker{about: refusing(status(404), agency("GONE", 12))}
 		w := start(t, b, courier.Options{})
 		for i := range 40 {
@@ -239,7 +216,7 @@ func TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads(t *testing.T) {
 		"numbers that are too high":  refusesNumber(422),
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				b := &broker{page: 50, answer: func(int, easybroker.Account) answer { return answer{err: answered} }}
 				w := start(t, b, courier.Options{Concurrency: 1})
 				var ids []lead.RemoteID
@@ -272,21 +249,16 @@ func (o *watchedOutbox) Begin(ctx context.Context, site string, q lead.Due) ([]l
 }
 
 func TestAPausedSiteRemembersNotTooMuch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: status(404)} }}
-		w := start(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
+		w := newWorld(t, b)
 		outbox := &watchedOutbox{Store: w.store}
-		again := newCourier(outbox, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{})
-		ctx, cancel := context.WithCancel(context.Background())
-		done := make(chan error, 1)
-		go func() { done <- again.Run(ctx) }()
+		w.run(outbox, b, courier.Options{})
 		for i := range 270 {
 			w.postAbout("casas", fmt.Sprintf("EB-%d", i))
-			again.Wake("casas")
 			time.Sleep(10 * time.Second)
 		}
-		cancel()
-		require.NoError(t, <-done)
+		w.halt()
 		require.EqualValues(t, 256, outbox.most.Load())
 	})
 }
@@ -300,7 +272,7 @@ func TestEachRefusalIsToldWithWhatItSpeaksOf(t *testing.T) {
 		"of the numbers": {refusesNumber(422), []courier.About{"remote_id", "remote_id", "remote_id", "remote_id", "remote_id", "site", "site"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				var told []courier.About
 				opt := courier.Options{Concurrency: 1, Refused: func(site string, status int, about courier.About) {
 					require.Equal(t, "casas", site)
@@ -312,11 +284,45 @@ func TestEachRefusalIsToldWithWhatItSpeaksOf(t *testing.T) {
 					w.postAbout("casas", fmt.Sprintf("EB-%d", i))
 				}
 				time.Sleep(6 * time.Minute)
-				w.stop()
-				err := <-w.stopped
-				w.stopped <- err
+				w.halt()
 				require.Equal(t, test.about, told[:7])
 			})
 		})
 	}
+}
+
+func TestASiteWhoseLeadsAreAllRefusedIsPaused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		wrong := true
+		b := &broker{answer: func(int, easybroker.Account) answer {
+			if wrong {
+				return answer{err: status(404)}
+			}
+			return answer{keep: true}
+		}}
+		w := start(t, b, courier.Options{Concurrency: 1})
+		var ids []lead.RemoteID
+		for i := range 40 {
+			ids = append(ids, w.postAbout("casas", fmt.Sprintf("EB-%d", i)))
+		}
+		time.Sleep(3*time.Hour + 10*time.Second) // between two trials
+		count := func() map[lead.State]int {
+			states := map[lead.State]int{}
+			for _, id := range ids {
+				l, _ := w.find(id)
+				states[l.State]++
+			}
+			return states
+		}
+		require.Equal(t, map[lead.State]int{lead.Failed: 5, lead.Queued: 35}, count())
+		require.Less(t, len(b.posts()), 30)
+		paused := w.courier.Status()[1]
+		require.Equal(t, lead.SitePaused, paused.State)
+		require.Equal(t, []string{"casas"}, paused.Sites)
+
+		b.now(func(*broker) { wrong = false })
+		time.Sleep(20 * time.Minute)
+		require.Equal(t, map[lead.State]int{lead.Failed: 5, lead.Confirmed: 35}, count())
+		require.Len(t, w.courier.Status(), 1)
+	})
 }

@@ -1,13 +1,9 @@
 package courier_test
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"net/http"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -17,11 +13,6 @@ import (
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
 )
-
-// refusesNumber is an answer that refuses the remote_id.
-func refusesNumber(code int) error {
-	return &easybroker.StatusError{Status: code, NamesRemoteID: code != http.StatusConflict, Reason: "remote_id ya existe"}
-}
 
 // A proxy on the way may send a request twice, and the second answer is the
 // one that we see. Metronome's client met the same: its retry of a request that
@@ -43,7 +34,7 @@ func TestAFirstAttemptWhoseRemoteIDIsRefusedIsLookedUp(t *testing.T) {
 	} {
 		for _, code := range []int{400, 404, 409, 410, 422} {
 			t.Run(fmt.Sprint(name, ", and it answers ", code), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
 					b := &broker{lag: 2 * time.Minute, answer: func(int, easybroker.Account) answer {
 						return answer{keep: test.keep, err: refusesNumber(code)}
 					}}
@@ -78,7 +69,7 @@ func TestAFirstAttemptWhoseRemoteIDIsRefusedIsLookedUp(t *testing.T) {
 }
 
 func TestARefusedRemoteIDWaitsForAListThatCanBeRead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		b := &broker{listErr: status(500), answer: func(int, easybroker.Account) answer { return answer{keep: true, err: refusesNumber(422)} }}
 		w := start(t, b, courier.Options{})
 		id := w.post("casas")
@@ -97,7 +88,7 @@ func TestARefusedRemoteIDWaitsForAListThatCanBeRead(t *testing.T) {
 func TestRefusedRemoteIDsDoNotStopTheCredential(t *testing.T) {
 	for _, code := range []int{409, 422} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				b := &broker{page: 50, answer: func(int, easybroker.Account) answer { return answer{keep: true, err: refusesNumber(code)} }}
 				w := start(t, b, courier.Options{})
 				for range 20 {
@@ -114,41 +105,17 @@ func TestRefusedRemoteIDsDoNotStopTheCredential(t *testing.T) {
 // EasyBroker's words are for the operator. They may quote the visitor, so no
 // log has them.
 func TestWhatEasyBrokerSaysOfARefusedRemoteIDIsInNoLog(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		var log safeBuffer
 		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: refusesNumber(422)} }}
-		w := start(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
-		again := newCourier(w.store, b, []courier.Route{{Site: "casas", Account: account}}, courier.Options{Log: zerolog.New(&log)})
-		ctx, cancel := context.WithCancel(context.Background())
-		done := make(chan error, 1)
-		go func() { done <- again.Run(ctx) }()
+		w := start(t, b, courier.Options{Log: zerolog.New(&log)})
 		id := w.post("casas")
-		again.Wake("casas")
 		time.Sleep(10 * time.Minute)
-		cancel()
-		require.NoError(t, <-done)
+		w.halt()
 		l, _ := w.find(id)
 		require.Contains(t, l.Reason, "ya existe")
 		require.Contains(t, log.String(), "refuses the folio")
 		require.Contains(t, log.String(), "its list does not have it")
 		require.NotContains(t, log.String(), "ya existe")
 	})
-}
-
-// safeBuffer is a log that a test reads while it is written.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

@@ -3,10 +3,8 @@ package courier_test
 import (
 	"context"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/courier"
@@ -32,22 +30,8 @@ func routeWith(t *testing.T, api easybroker.API, text string) courier.Route {
 	return r
 }
 
-// restart ends the process and begins it anew, with other settings and perhaps
-// a store that does something of its own.
-func (w *world) restart(outbox courier.Outbox, opt courier.Options, route courier.Route) {
-	w.Helper()
-	w.stop()
-	require.NoError(w, <-w.stopped)
-	opt.Log = zerolog.Nop()
-	w.courier = newCourier(outbox, w.broker, []courier.Route{route}, opt)
-	ctx, cancel := context.WithCancel(context.Background())
-	w.stop = cancel
-	w.Cleanup(cancel)
-	go func() { w.stopped <- w.courier.Run(ctx) }()
-}
-
 func TestTheTemplateWordsTheMessage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := start(t, &broker{}, courier.Options{}, routeWith(t, easybroker.Partner, "{message}\n\nTel. {phone}\nDe: {utm_source}"))
 		id := w.post("casas")
 		w.await(id, lead.Delivered, time.Second)
@@ -92,14 +76,14 @@ func TestATemplateThatChangesHidesNoLead(t *testing.T) {
 			}
 			for _, api := range []easybroker.API{easybroker.Plain, easybroker.Partner} {
 				t.Run(name+", "+how+", "+string(api), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) {
+					bubble(t, func(t *testing.T) {
 						b := &broker{listErr: errReset, answer: taken}
-						w := start(t, b, courier.Options{}, courier.Route{Site: "nobody", Account: account})
-						w.restart(outbox(w.store), courier.Options{}, routeWith(t, api, test.before))
+						w := newWorld(t, b)
+						w.run(outbox(w.store), b, courier.Options{}, routeWith(t, api, test.before))
 						id := w.post("casas")
 						time.Sleep(10 * time.Second)
 						b.now(func(b *broker) { b.listErr = nil })
-						w.restart(w.store, courier.Options{}, routeWith(t, api, test.after))
+						w.run(w.store, b, courier.Options{}, routeWith(t, api, test.after))
 						time.Sleep(time.Hour)
 						require.Len(t, b.posts(), 1)
 						l, _ := w.find(id)
@@ -122,7 +106,7 @@ func TestWhatIsOnlyLikeALeadIsNotTheLead(t *testing.T) {
 		"for another home":    {PropertyID: "EB-XX9999", Email: "ana@ejemplo.mx", Message: "Hola\nAna"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				b := &broker{answer: func(call int, _ easybroker.Account) answer { return answer{keep: call > 1, err: errReset} }}
 				w := start(t, b, courier.Options{}, routeWith(t, easybroker.Plain, "{message}\n{name}"))
 				id := w.post("casas")
@@ -162,12 +146,12 @@ func TestALeadThatAPersonChangedIsNotReplayedTwice(t *testing.T) {
 	for name, changes := range edits() {
 		for _, api := range []easybroker.API{easybroker.Plain, easybroker.Partner} {
 			t.Run(name+", "+string(api), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
 					b, opt := late(taken)
 					w := start(t, b, opt, routeWith(t, api, "{message}\n{name}"))
 					id := edited(w, changes)
 					time.Sleep(time.Hour)
-					all, _, err := courier.NewAuditor(w.courier, w.store).Replay(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{id}}, false)
+					all, _, err := w.auditor().Replay(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{id}}, false)
 					require.NoError(t, err)
 					require.Equal(t, lead.Present, all[0].Verdict, all[0].Why)
 					time.Sleep(time.Hour)
@@ -184,7 +168,7 @@ func TestALookUpFindsWhatAPersonChangedSince(t *testing.T) {
 	for name, changes := range edits() {
 		for _, api := range []easybroker.API{easybroker.Plain, easybroker.Partner} {
 			t.Run(name+", "+string(api), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
 					b, opt := late(func(call int, _ easybroker.Account) answer { return answer{keep: call == 1, err: errReset} })
 					w := start(t, b, opt, routeWith(t, api, "{message}\n{name}"))
 					id := edited(w, changes)
@@ -194,51 +178,6 @@ func TestALookUpFindsWhatAPersonChangedSince(t *testing.T) {
 					w.courier.Wake("casas")
 					w.await(id, lead.Confirmed, time.Hour)
 					require.Len(t, b.posts(), 2)
-				})
-			})
-		}
-	}
-}
-
-// What EasyBroker lists is compared with what was sent, not with what a
-// template of today would make of it.
-func TestAReconciliationKnowsWhatWasSent(t *testing.T) {
-	for _, api := range []easybroker.API{easybroker.Partner, easybroker.Plain} {
-		for name, test := range map[string]struct {
-			listed string // what EasyBroker makes of the message
-			fields []lead.Field
-		}{
-			"as it was sent": {"Hola\nAna", nil},
-			"tidied up":      {"hola Ana", nil},
-			"changed":        {"Hola", []lead.Field{lead.Message}},
-		} {
-			t.Run(string(api)+", "+name, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					o := newOffice(t, []courier.Route{routeWith(t, api, "{message}\n{name}")})
-					l := o.ago(time.Minute, "casas", lead.Queued, "Hola")
-					_, err := o.store.Amend(t.Context(), l.RemoteID, func(l *lead.Lead) error { l.DueAt = time.Now(); return nil })
-					require.NoError(t, err)
-					o.run()
-					time.Sleep(time.Hour)
-					require.Equal(t, lead.Confirmed, o.state(l.RemoteID))
-
-					o.archive.mu.Lock()
-					require.Equal(t, "Hola\nAna", o.archive.listed["k"][0].Message)
-					o.archive.listed["k"][0].Message = test.listed
-					o.archive.mu.Unlock()
-					another := []courier.Route{routeWith(t, api, "{message}\nDe: {email}")}
-					o.auditor = courier.NewAuditor(newCourier(o.store, o.archive, another, courier.Options{Log: zerolog.Nop()}), o.store)
-					d := o.reconcile()
-					if l.State = lead.Confirmed; api == easybroker.Plain && test.fields != nil { // there only the words tell
-						require.Equal(t, []lead.Drifted{drifted(l)}, d.OnlyHere)
-						return
-					}
-					require.Empty(t, d.OnlyHere)
-					if test.fields == nil {
-						require.Empty(t, d.Differing)
-						return
-					}
-					require.Equal(t, []lead.Drifted{drifted(l, test.fields...)}, d.Differing)
 				})
 			})
 		}

@@ -3,11 +3,21 @@ package couriertest
 
 import (
 	"cmp"
+	"context"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"leadrelay/internal/config"
 	"leadrelay/internal/courier"
+	"leadrelay/internal/store"
 )
 
 // WithDefaults returns the options with the defaults of the settings for those
@@ -40,3 +50,53 @@ var defaults = sync.OnceValue(func() config.Courier {
 })
 
 func noFile(string) (fs.File, error) { return nil, fs.ErrNotExist }
+
+// Bubble runs the test in virtual time, beside other tests.
+func Bubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		// Noon of a day on which remote ids are what they will be.
+		time.Sleep(time.Until(time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)))
+		test(t)
+	})
+}
+
+// OpenStore opens an empty store in a directory of the test's own. The caller
+// closes it.
+func OpenStore(t *testing.T) *store.Store {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "leads.db")
+	require.NoError(t, os.WriteFile(path, emptyDatabase(), 0o600))
+	s, err := store.Open(t.Context(), path)
+	require.NoError(t, err)
+	return s
+}
+
+// Main runs the tests of a package, and finds goroutines that they leave behind.
+func Main(m *testing.M) {
+	emptyDatabase() // outside any bubble
+	goleak.VerifyTestMain(m)
+}
+
+// emptyDatabase makes a database once. To open a copy takes half of the time.
+var emptyDatabase = sync.OnceValue(func() []byte {
+	dir, err := os.MkdirTemp("", "courier")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	path := filepath.Join(dir, "leads.db")
+	s, err := store.Open(context.Background(), path)
+	if err == nil {
+		err = s.Close()
+	}
+	if err != nil {
+		panic(err)
+	}
+	database, err := os.ReadFile(path) //nolint:gosec // a path of our own
+	if err != nil {
+		panic(err)
+	}
+	return database
+})

@@ -1,10 +1,9 @@
-package courier_test
+package verify_test
 
 import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,173 +12,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/courier"
+	"leadrelay/internal/courier/couriertest"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
-	"leadrelay/internal/secret"
-	"leadrelay/internal/store"
 )
-
-// archive is EasyBroker as an auditor sees it: what it lists, for each key.
-type archive struct {
-	mu     sync.Mutex
-	listed map[string][]easybroker.Listed
-	taken  map[int64]int // how often a remote_id was sent
-	grows  bool          // a contact request of somebody else comes in with every call
-	fails  map[string]error
-	page   int // items on a page, fewer than asked for
-	calls  int // of the list
-	takes  time.Duration
-	now    int // calls of the list under way
-	most   int
-}
-
-func newArchive() *archive {
-	return &archive{listed: map[string][]easybroker.Listed{}, taken: map[int64]int{}, fails: map[string]error{}, page: 2}
-}
-
-func (a *archive) Create(_ context.Context, key easybroker.Account, cr easybroker.ContactRequest) (easybroker.Receipt, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.taken[cr.RemoteID]++
-	a.listed[key.Key.Reveal()] = append(a.listed[key.Key.Reveal()], easybroker.Listed{
-		RemoteID: cr.RemoteID, PropertyID: cr.PropertyID, Name: cr.Name, Email: cr.Email, Phone: cr.Phone, Message: cr.Message, HappenedAt: time.Now().UTC(),
-	})
-	return easybroker.Receipt{Status: 200}, nil
-}
-
-func (a *archive) List(_ context.Context, key easybroker.Account, q easybroker.Query) (easybroker.Page, error) {
-	a.spend()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.calls++
-	if a.grows {
-		a.listed["k"] = append(a.listed["k"], easybroker.Listed{RemoteID: int64(a.calls), HappenedAt: time.Now().UTC()})
-	}
-	if err := a.fails[key.Key.Reveal()]; err != nil {
-		return easybroker.Page{}, err
-	}
-	var all []easybroker.Listed
-	for _, item := range a.listed[key.Key.Reveal()] {
-		if (q.PropertyID == "" || item.PropertyID == q.PropertyID) && !item.HappenedAt.Before(q.After) &&
-			(q.Before.IsZero() || !item.HappenedAt.After(q.Before)) {
-			all = append(all, item)
-		}
-	}
-	from, to := min((q.Page-1)*a.page, len(all)), min(q.Page*a.page, len(all))
-	return easybroker.Page{Content: all[from:to], Total: len(all), More: to < len(all), Date: time.Now()}, nil
-}
-
-// spend lets a call of the list take its time.
-func (a *archive) spend() {
-	a.count(1)
-	time.Sleep(a.takes)
-	a.count(-1)
-}
-
-func (a *archive) count(n int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.now += n
-	a.most = max(a.most, a.now)
-}
-
-// list puts a contact request into the list of the first key.
-func (a *archive) list(items ...easybroker.Listed) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.listed["k"] = append(a.listed["k"], items...)
-}
-
-// office is a relay with its auditor, whose courier may run or not.
-type office struct {
-	*testing.T
-	store   *store.Store
-	archive *archive
-	auditor *courier.Auditor
-}
-
-// both are two sites with keys of their own.
-func both(api easybroker.API) []courier.Route {
-	second := account
-	second.Key = secret.New("k2")
-	routes := []courier.Route{{Site: "casas", Account: account, SendSource: true}, {Site: "lofts", Account: second}}
-	for i := range routes {
-		routes[i].Account.API = api
-	}
-	return routes
-}
-
-func newOffice(t *testing.T, routes []courier.Route) *office {
-	t.Helper()
-	if noon := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC); time.Now().Before(noon) {
-		time.Sleep(time.Until(noon))
-	}
-	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "leads.db"))
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	o := &office{T: t, store: s, archive: newArchive()}
-	o.auditor = courier.NewAuditor(newCourier(s, o.archive, routes, courier.Options{Log: zerolog.Nop()}), s)
-	return o
-}
-
-// run lets the courier carry until the test ends.
-func (o *office) run() {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- o.auditor.Run(ctx) }()
-	o.Cleanup(func() { cancel(); require.NoError(o, <-done) })
-}
-
-// ago keeps a lead that came into the state so long ago.
-func (o *office) ago(age time.Duration, site string, state lead.State, message string) lead.Lead {
-	o.Helper()
-	at := time.Now().Add(-age)
-	l, err := lead.New(lead.Inquiry{
-		Site: site, PropertyID: "EB-XX1234", Name: "Ana", Email: "ana@ejemplo.mx", Phone: "55 1234 5678", Message: message,
-	}, "casas.mx", lead.DefaultRules(), at)
-	require.NoError(o, err)
-	l.State, l.DueAt = state, time.Time{}
-	if state == lead.Queued || state == lead.Doubtful {
-		l.DueAt = time.Now().Add(time.Hour)
-	}
-	kept, err := o.store.Keep(o.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
-	require.NoError(o, err)
-	l.RemoteID = kept.RemoteID
-	if state != lead.Delivered && state != lead.Confirmed {
-		return l
-	}
-	l, err = o.store.Amend(o.Context(), l.RemoteID, func(l *lead.Lead) error {
-		l.DeliveredAt = at
-		if state == lead.Confirmed {
-			l.ConfirmedAt = at
-		}
-		return nil
-	})
-	require.NoError(o, err)
-	return l
-}
-
-// sent is how the lead stands in the list when nothing has gone wrong.
-func sent(l lead.Lead) easybroker.Listed {
-	at := l.ReceivedAt
-	if !l.DeliveredAt.IsZero() {
-		at = l.DeliveredAt
-	}
-	return easybroker.Listed{
-		RemoteID: int64(l.RemoteID), PropertyID: l.PropertyID, Name: l.Name, Email: l.Email, Phone: "+525512345678", Message: l.Message, HappenedAt: at,
-	}
-}
-
-func (o *office) state(id lead.RemoteID) lead.State {
-	o.Helper()
-	l, _, err := o.store.Find(o.Context(), id)
-	require.NoError(o, err)
-	return l.State
-}
 
 func (o *office) reconcile() lead.Drift {
 	o.Helper()
@@ -188,10 +27,14 @@ func (o *office) reconcile() lead.Drift {
 	return d
 }
 
+func drifted(l lead.Lead, fields ...lead.Field) lead.Drifted {
+	return lead.Drifted{RemoteID: l.RemoteID, Site: l.Site, State: l.State, PropertyID: l.PropertyID, Fields: fields}
+}
+
 // Where everything drifts a report names a thousand of a kind and counts the rest,
 // and its parts are added in the same way.
 func TestADriftOfThousands(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		const most, items = 1000, 1207
 		o := newOffice(t, both(easybroker.Partner))
 		o.archive.page = 50
@@ -214,12 +57,10 @@ func TestADriftOfThousands(t *testing.T) {
 	})
 }
 
-// More of our leads than a reconciliation holds at once are compared all the same,
-// those of both sites in their order.
 // What a command holds is bounded, so a second one waits for the first; who has no
 // time to wait is told so.
 func TestOneCommandRunsAtATime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner)[:1])
 		o.archive.takes = time.Second
 		for i := range 6 {
@@ -253,8 +94,10 @@ func TestOneCommandRunsAtATime(t *testing.T) {
 	})
 }
 
+// More of our leads than a reconciliation holds at once are compared all the same,
+// those of both sites in their order.
 func TestALongReconciliation(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		one := both(easybroker.Partner)
 		one[1].Account = one[0].Account
 		o := newOffice(t, one)
@@ -274,12 +117,8 @@ func TestALongReconciliation(t *testing.T) {
 	})
 }
 
-func drifted(l lead.Lead, fields ...lead.Field) lead.Drifted {
-	return lead.Drifted{RemoteID: l.RemoteID, Site: l.Site, State: l.State, PropertyID: l.PropertyID, Fields: fields}
-}
-
 func TestWhereNothingIsWrongAReconciliationFindsNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		for i := range 7 {
 			o.archive.list(sent(o.ago(time.Hour, "casas", lead.Confirmed, "Hola "+strconv.Itoa(i))))
@@ -387,7 +226,7 @@ func TestAReconciliationNamesWhatDiffers(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				o := newOffice(t, both(easybroker.Partner))
 				want := test.scene(o)
 				got := o.reconcile()
@@ -407,7 +246,7 @@ func TestAReconciliationNamesWhatDiffers(t *testing.T) {
 // A plain account's list has no remote_id, so only what was written can be
 // compared, and one contact request is never two leads.
 func TestAReconciliationOfAPlainAccount(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Plain))
 		first, second := o.ago(2*time.Hour, "casas", lead.Delivered, "Hola"), o.ago(time.Hour, "casas", lead.Delivered, "Hola")
 		other := o.ago(time.Hour, "casas", lead.Delivered, "Otra")
@@ -426,7 +265,7 @@ func TestAReconciliationOfAPlainAccount(t *testing.T) {
 }
 
 func TestAConfirmedLeadIsNotSentAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		l := o.ago(time.Hour, "casas", lead.Queued, "Hola")
 		o.archive.list(sent(l))
@@ -441,7 +280,7 @@ func TestAConfirmedLeadIsNotSentAgain(t *testing.T) {
 }
 
 func TestAListOfManyPagesIsReadInHalves(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		o.archive.page = 1
 		const leads = 250 // on more than two times a hundred pages
@@ -456,7 +295,7 @@ func TestAListOfManyPagesIsReadInHalves(t *testing.T) {
 }
 
 func TestABusyListIsComparedButForItsEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		o.archive.grows = true
 		for i := range 9 {
@@ -472,7 +311,7 @@ func TestABusyListIsComparedButForItsEnd(t *testing.T) {
 }
 
 func TestAHeldCredentialIsNotAsked(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		l := o.ago(time.Hour, "casas", lead.Delivered, "Hola")
 		o.archive.fails["k"] = &easybroker.StatusError{Status: 401}
@@ -490,7 +329,7 @@ func TestAHeldCredentialIsNotAsked(t *testing.T) {
 }
 
 func TestARestingCredentialIsWaitedFor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		o.archive.fails["k"] = &easybroker.StatusError{Status: 429, RetryAfter: 10 * time.Second}
 		require.Len(t, o.reconcile().Unreadable, 1)
@@ -503,4 +342,58 @@ func TestARestingCredentialIsWaitedFor(t *testing.T) {
 		_, err := o.auditor.Reconcile(ctx, time.Now())
 		require.ErrorIs(t, err, context.Canceled)
 	})
+}
+
+func routeWith(t *testing.T, api easybroker.API, template string) courier.Route {
+	t.Helper()
+	parsed, err := lead.ParseTemplate(template)
+	require.NoError(t, err)
+	r := courier.Route{Site: "casas", Account: account, Template: parsed}
+	r.Account.API = api
+	return r
+}
+
+// What EasyBroker lists is compared with what was sent, not with what a
+// template of today would make of it.
+func TestAReconciliationKnowsWhatWasSent(t *testing.T) {
+	for _, api := range []easybroker.API{easybroker.Partner, easybroker.Plain} {
+		for name, test := range map[string]struct {
+			listed string // what EasyBroker makes of the message
+			fields []lead.Field
+		}{
+			"as it was sent": {"Hola\nAna", nil},
+			"tidied up":      {"hola Ana", nil},
+			"changed":        {"Hola", []lead.Field{lead.Message}},
+		} {
+			t.Run(string(api)+", "+name, func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					o := newOffice(t, []courier.Route{routeWith(t, api, "{message}\n{name}")})
+					l := o.ago(time.Minute, "casas", lead.Queued, "Hola")
+					_, err := o.store.Amend(t.Context(), l.RemoteID, func(l *lead.Lead) error { l.DueAt = time.Now(); return nil })
+					require.NoError(t, err)
+					o.run()
+					time.Sleep(time.Hour)
+					require.Equal(t, lead.Confirmed, o.state(l.RemoteID))
+
+					o.archive.mu.Lock()
+					require.Equal(t, "Hola\nAna", o.archive.listed["k"][0].Message)
+					o.archive.listed["k"][0].Message = test.listed
+					o.archive.mu.Unlock()
+					another := []courier.Route{routeWith(t, api, "{message}\nDe: {email}")}
+					o.auditor = courier.NewAuditor(courier.New(o.store, o.archive, another, couriertest.Options()), o.store)
+					d := o.reconcile()
+					if l.State = lead.Confirmed; api == easybroker.Plain && test.fields != nil { // there only the words tell
+						require.Equal(t, []lead.Drifted{drifted(l)}, d.OnlyHere)
+						return
+					}
+					require.Empty(t, d.OnlyHere)
+					if test.fields == nil {
+						require.Empty(t, d.Differing)
+						return
+					}
+					require.Equal(t, []lead.Drifted{drifted(l, test.fields...)}, d.Differing)
+				})
+			})
+		}
+	}
 }

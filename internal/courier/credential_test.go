@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -14,15 +13,41 @@ import (
 	"leadrelay/internal/lead"
 )
 
-func status(code int) error { return &easybroker.StatusError{Status: code, Reason: "no se pudo"} }
+func TestARevokedKeyFailsNoLeadAndIsProbedGently(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		revoked := true
+		b := &broker{answer: func(int, easybroker.Account) answer {
+			if revoked {
+				return answer{err: &easybroker.StatusError{Status: 401}}
+			}
+			return answer{keep: true}
+		}}
+		w := start(t, b, courier.Options{})
+		var ids []lead.RemoteID
+		for range 20 {
+			ids = append(ids, w.post("casas"))
+		}
+		const sunday = 3*time.Hour + 10*time.Second // between two probes
+		time.Sleep(sunday)
+		probes := int(sunday / (30 * time.Second))
+		require.LessOrEqual(t, len(w.broker.posts()), probes+4)
+		require.GreaterOrEqual(t, len(w.broker.posts()), probes-4)
+		for _, id := range ids {
+			l, _ := w.find(id)
+			require.Equal(t, lead.Queued, l.State)
+		}
 
-// credential is how the first key stands.
-func (w *world) credential() lead.Credential { return w.courier.Status()[0] }
+		b.now(func(*broker) { revoked = false })
+		for _, id := range ids {
+			w.await(id, lead.Delivered, 35*time.Second)
+		}
+	})
+}
 
 func TestARefusedKeyIsProbedWithoutALead(t *testing.T) {
 	for name, refusal := range map[string]error{"revoked": status(401), "not in the plan": status(403), "redirected": status(302)} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				b := &broker{listErr: refusal, answer: func(int, easybroker.Account) answer { return answer{err: refusal} }}
 				w := start(t, b, courier.Options{Concurrency: 1})
 				var ids []lead.RemoteID
@@ -63,7 +88,7 @@ func TestAStoppedCredentialIsProbedWhateverComesBetween(t *testing.T) {
 		"revoked": status(401), "not in the plan": status(403), "redirected": status(302), "too many": status(429), "broken": status(500),
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				b := &broker{answer: taken, listErr: status(401)}
 				w := start(t, b, courier.Options{})
 				id := w.post("casas") // it is in doubt, so there is something to look up and nothing to send
@@ -97,7 +122,7 @@ func TestAStoppedCredentialThatCanBeReadAgainAlarmsNobody(t *testing.T) {
 		"redirected": {status(307), 1, lead.CredentialHeld}, "revoked": {status(401), 1, lead.CredentialHeld}, "broken": {status(500), 5, lead.CredentialDown},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				b := &broker{listErr: stops.err, answer: func(int, easybroker.Account) answer { return answer{err: stops.err} }}
 				w := start(t, b, courier.Options{})
 				var ids []lead.RemoteID
@@ -137,7 +162,7 @@ func TestAStoppedCredentialThatCanBeReadAgainAlarmsNobody(t *testing.T) {
 }
 
 func TestAKeyThatMayOnlyReadCostsOneLeadAProbe(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: status(403)} }}
 		w := start(t, b, courier.Options{})
 		for range 20 {
@@ -150,7 +175,7 @@ func TestAKeyThatMayOnlyReadCostsOneLeadAProbe(t *testing.T) {
 }
 
 func TestFiveUnsureEndsInARowOpenTheBreaker(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		b := &broker{listErr: status(500), answer: func(int, easybroker.Account) answer { return answer{err: status(500)} }}
 		w := start(t, b, courier.Options{})
 		for range 100 {
@@ -171,7 +196,7 @@ func TestFiveUnsureEndsInARowOpenTheBreaker(t *testing.T) {
 }
 
 func TestOneLeadThatNobodyAnswersDoesNotStopTheOthers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		b := &broker{answer: func(call int, _ easybroker.Account) answer {
 			if call%4 == 0 {
 				return answer{err: status(500)}
@@ -190,7 +215,7 @@ func TestOneLeadThatNobodyAnswersDoesNotStopTheOthers(t *testing.T) {
 func TestRetryAfterRestsTheCredential(t *testing.T) {
 	for name, code := range map[string]int{"too many": 429, "unavailable": 503} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				b := &broker{answer: func(call int, _ easybroker.Account) answer {
 					if call == 1 {
 						return answer{err: &easybroker.StatusError{Status: code, RetryAfter: 2 * time.Minute}}
@@ -212,83 +237,8 @@ func TestRetryAfterRestsTheCredential(t *testing.T) {
 	}
 }
 
-func TestASiteWhoseLeadsAreAllRefusedIsPaused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		wrong := true
-		b := &broker{answer: func(int, easybroker.Account) answer {
-			if wrong {
-				return answer{err: status(404)}
-			}
-			return answer{keep: true}
-		}}
-		w := start(t, b, courier.Options{Concurrency: 1})
-		var ids []lead.RemoteID
-		for i := range 40 {
-			ids = append(ids, w.postAbout("casas", fmt.Sprintf("EB-%d", i)))
-		}
-		time.Sleep(3*time.Hour + 10*time.Second) // between two trials
-		count := func() map[lead.State]int {
-			states := map[lead.State]int{}
-			for _, id := range ids {
-				l, _ := w.find(id)
-				states[l.State]++
-			}
-			return states
-		}
-		require.Equal(t, map[lead.State]int{lead.Failed: 5, lead.Queued: 35}, count())
-		require.Less(t, len(b.posts()), 30)
-		paused := w.courier.Status()[1]
-		require.Equal(t, lead.SitePaused, paused.State)
-		require.Equal(t, []string{"casas"}, paused.Sites)
-
-		b.now(func(*broker) { wrong = false })
-		time.Sleep(20 * time.Minute)
-		require.Equal(t, map[lead.State]int{lead.Failed: 5, lead.Confirmed: 35}, count())
-		require.Len(t, w.courier.Status(), 1)
-	})
-}
-
-func TestAStrangeRefusalIsBelievedTheThirdTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: status(451)} }}
-		w := start(t, b, courier.Options{})
-		id := w.post("casas")
-		time.Sleep(50 * time.Minute)
-		l, _ := w.find(id)
-		require.Equal(t, lead.Queued, l.State)
-		time.Sleep(30 * time.Minute)
-		l, attempts := w.find(id)
-		require.Equal(t, lead.Failed, l.State)
-		require.Equal(t, "no se pudo", l.Reason)
-		require.Len(t, attempts, 3)
-		require.GreaterOrEqual(t, attempts[2].BegunAt.Sub(attempts[0].BegunAt), time.Hour)
-	})
-}
-
-func TestWhoComesInWhileABacklogDrainsGoesFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := &broker{page: 50, listErr: status(401), answer: func(int, easybroker.Account) answer { return answer{err: status(401)} }}
-		w := start(t, b, courier.Options{})
-		for range 600 {
-			w.post("casas")
-		}
-		time.Sleep(10 * time.Minute)
-		b.now(func(b *broker) { b.listErr, b.answer = nil, nil })
-		time.Sleep(40 * time.Second)
-		var waits []time.Duration
-		for range 60 { // one a second, at half of the pace's fresh half
-			id, at := w.post("casas"), time.Now()
-			w.await(id, lead.Delivered, 20*time.Second)
-			waits = append(waits, time.Since(at))
-			time.Sleep(time.Second)
-		}
-		slices.Sort(waits)
-		require.Less(t, waits[57], 5*time.Second)
-	})
-}
-
 func TestAHeldKeyFailsNoLeadThoughItsDeadlinePasses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		b := &broker{listErr: status(401), answer: func(int, easybroker.Account) answer { return answer{err: status(401)} }}
 		w := start(t, b, courier.Options{Deadline: time.Hour})
 		id := w.post("casas")
@@ -301,7 +251,7 @@ func TestAHeldKeyFailsNoLeadThoughItsDeadlinePasses(t *testing.T) {
 }
 
 func TestABrokerThatIsDownBeyondTheDeadlinePutsItsLeadsBeforeAPerson(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		lost := &easybroker.NotSentError{Err: errReset}
 		b := &broker{listErr: lost, answer: func(int, easybroker.Account) answer { return answer{err: lost} }}
 		w := start(t, b, courier.Options{Deadline: time.Hour})
@@ -323,7 +273,7 @@ func TestABrokerThatIsDownBeyondTheDeadlinePutsItsLeadsBeforeAPerson(t *testing.
 }
 
 func TestAFlappingBrokerIsNotTakenForAWorkingOne(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		begin := time.Now()
 		b := &broker{page: 50}
 		b.answer = func(int, easybroker.Account) answer {

@@ -1,4 +1,4 @@
-package courier_test
+package verify_test
 
 import (
 	"cmp"
@@ -6,13 +6,12 @@ import (
 	"errors"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/courier"
+	"leadrelay/internal/courier/couriertest"
 	"leadrelay/internal/courier/verify"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
@@ -53,9 +52,9 @@ func TestWhatAReplayDoesWithALead(t *testing.T) {
 		"spam, it seems":                        {lead.Quarantined, time.Hour, false, "casas", lead.Blocked, "spam", lead.Quarantined},
 		"of a site that is gone":                {lead.Failed, time.Hour, false, "villas", lead.Blocked, "settings", lead.Failed},
 	} {
-		t.Run(name, func(t *testing.T) {
-			for _, api := range []easybroker.API{easybroker.Partner, easybroker.Plain} {
-				synctest.Test(t, func(t *testing.T) {
+		for _, api := range []easybroker.API{easybroker.Partner, easybroker.Plain} {
+			t.Run(name+", "+string(api), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
 					o := newOffice(t, both(api))
 					l := o.ago(test.age, test.site, test.state, "Hola")
 					if test.listed {
@@ -82,8 +81,8 @@ func TestWhatAReplayDoesWithALead(t *testing.T) {
 					require.Equal(t, test.after, got.State)
 					require.Equal(t, test.after, o.state(l.RemoteID))
 				})
-			}
-		})
+			})
+		}
 	}
 }
 
@@ -96,7 +95,7 @@ func TestAReplayThatCannotReadTheListSendsNothing(t *testing.T) {
 		"nothing of ours": errors.New("?"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				o := newOffice(t, both(easybroker.Partner))
 				l, other := o.ago(time.Hour, "casas", lead.Failed, "Hola"), o.ago(time.Hour, "lofts", lead.Failed, "Hola")
 				o.archive.fails["k"] = broken
@@ -112,7 +111,7 @@ func TestAReplayThatCannotReadTheListSendsNothing(t *testing.T) {
 }
 
 func TestAnotherContactRequestUnderTheNumberBlocksAReplay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		l := o.ago(time.Hour, "casas", lead.Failed, "Hola")
 		o.archive.list(easybroker.Listed{RemoteID: int64(l.RemoteID), PropertyID: l.PropertyID, Email: "x@otro.mx", Message: "Nada", HappenedAt: time.Now()})
@@ -125,7 +124,7 @@ func TestAnotherContactRequestUnderTheNumberBlocksAReplay(t *testing.T) {
 // Many at once, and twice, and by two people at the same time: each
 // arrives once.
 func TestReplayingTwiceDeliversOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		o.archive.page = 50
 		const leads = 120
@@ -168,7 +167,7 @@ func TestReplayingTwiceDeliversOnce(t *testing.T) {
 }
 
 func TestAReplayTakesAllThatAreMeantOldestFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		const leads = 501 // more than the store lists at once
 		for range leads {
@@ -229,7 +228,7 @@ func (overgrown) List(ctx context.Context, _ lead.Filter) ([]lead.Lead, bool, er
 }
 
 func TestAReplaysSearchIsGivenUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		begun := time.Now()
 		_, _, err := courier.NewAuditor(o.auditor.Courier, overgrown{o.store}).Replay(t.Context(), lead.Filter{Text: "zzzz"}, false)
@@ -241,10 +240,10 @@ func TestAReplaysSearchIsGivenUp(t *testing.T) {
 // A lead may be retried by hand while a replay reads the list. What the list
 // said then is not about the new attempt.
 func TestALeadThatMovesMeanwhileIsLeftAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		l := o.ago(time.Hour, "casas", lead.Delivered, "Hola")
-		meddler := courier.NewAuditor(newCourier(o.store, meddling{o, l.RemoteID}, both(easybroker.Partner), courier.Options{Log: zerolog.Nop()}), o.store)
+		meddler := courier.NewAuditor(courier.New(o.store, meddling{o, l.RemoteID}, both(easybroker.Partner), couriertest.Options()), o.store)
 		all, _, err := meddler.Replay(t.Context(), lead.Filter{Site: "casas"}, false)
 		require.NoError(t, err)
 		require.Equal(t, lead.Blocked, all[0].Verdict)
