@@ -9,9 +9,9 @@ import (
 	"leadrelay/internal/secret"
 )
 
-// DefaultURL is the root of EasyBroker's API; staging lives at
-// https://api.stagingeb.com/v1 and takes other keys.
-// Source: page; gem and its staging exchanges (rec).
+// DefaultURL is the root of EasyBroker's API. Staging is at
+// https://api.stagingeb.com/v1 and needs other keys.
+// Source: page; gem and its exchanges with staging (rec).
 const DefaultURL = "https://api.easybroker.com/v1"
 
 // API is the half of EasyBroker's API that a key belongs to.
@@ -21,8 +21,8 @@ const (
 	// Partner is the integration partners' half:
 	// /integration_partners/contact_requests, with remote_id. Source: page, ref.
 	Partner API = "partner"
-	// Plain is the half of an ordinary account: /contact_requests, whose list
-	// has no remote_id. Source: ref, rec.
+	// Plain is the half of an ordinary account: /contact_requests. Its list has no
+	// remote_id. Source: ref, rec.
 	Plain API = "account"
 )
 
@@ -33,14 +33,14 @@ type Account struct {
 	Country string // two upper-case letters for the Country-Code header
 	API     API
 
-	// UsePartnerCode is for partners: it asks for the organizations that were
-	// connected to the site by a partner's code. Whether EasyBroker heeds it for
-	// contact requests is not known. Source: gem 1.0.4.
+	// UsePartnerCode is for partners. It asks for the organizations that were
+	// connected to the site by a partner's code. We do not know whether EasyBroker
+	// uses it for contact requests. Source: gem 1.0.4.
 	UsePartnerCode bool
 }
 
-// Check reports what keeps the account from being used at all. The error
-// names the part that is wrong and shows neither the key nor the address.
+// Check returns an error if the account cannot be used at all. The error names
+// the part that is wrong and shows neither the key nor the address.
 func (a Account) Check() error {
 	return errors.Join(a.checkURL(), a.checkKey(), a.checkAPI())
 }
@@ -63,7 +63,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// checkKey refuses what could not stand in a header as it is.
+// checkKey refuses a key that cannot be a header's value.
 func (a Account) checkKey() error {
 	key := a.Key.Reveal()
 	if key == "" {
@@ -75,8 +75,8 @@ func (a Account) checkKey() error {
 	return nil
 }
 
-// checkAPI asks for a country on the partners' paths alone, since the plain
-// ones take no Country-Code. Source: gem.
+// checkAPI requires a country for partners alone, because the plain paths take no
+// Country-Code. Source: gem.
 func (a Account) checkAPI() error {
 	switch {
 	case a.API != Partner && a.API != Plain:
@@ -89,7 +89,7 @@ func (a Account) checkAPI() error {
 	return nil
 }
 
-// contactRequests is the address that takes and lists contact requests.
+// contactRequests returns the address that takes and lists contact requests.
 // Source: page (Partner), ref (Plain).
 func (a Account) contactRequests() string {
 	root := strings.TrimRight(a.URL, "/")

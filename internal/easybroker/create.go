@@ -7,12 +7,12 @@ import (
 	"net/http"
 )
 
-// ContactRequest is EasyBroker's word for an inquiry. Empty fields are left
-// out, and no other field is ever sent: another of their endpoints answers 422
-// to "unpermitted parameters" (inova).
+// ContactRequest is EasyBroker's word for an inquiry. Empty fields are left out,
+// and no other field is ever sent: another endpoint of theirs answers 422 to
+// "unpermitted parameters" (inova).
 //
-// The page requires source and remote_id; the reference has no source for a
-// partner, and requires it of an account. What else must be there: [API.Needs].
+// The page requires source and remote_id. The reference has no source for a
+// partner, and requires it for an account. [API.Needs] has the other fields.
 type ContactRequest struct {
 	PropertyID string `json:"property_id,omitempty"`
 	Name       string `json:"name,omitempty"`
@@ -20,16 +20,17 @@ type ContactRequest struct {
 	Phone      string `json:"phone,omitempty"`
 	Message    string `json:"message,omitempty"`
 	Source     string `json:"source,omitempty"`
-	RemoteID   int64  `json:"remote_id,omitempty"` // goes out as a number (page); not sent to a Plain account (rec)
+	RemoteID   int64  `json:"remote_id,omitempty"` // sent as a number (page), and not for a Plain account (rec)
 }
 
-// Needs are the fields that a contact request must have, by their JSON names:
-// of each list, one. The source, which is not the visitor's, is left out.
+// Needs returns the fields that a contact request must have, by their JSON names:
+// one of each list. It leaves out the source, which is not the visitor's.
 //
-// A partner's needs a property, and an e-mail or a phone (ref; the page wants
-// the e-mail). An account's with a property needs anything to know the person
-// by; one without is a general inquiry, and needs a name, an e-mail or a phone,
-// and a message. Source for an account: PipedreamHQ/pipedream, create-contact-request.
+// For a partner a request needs a property, an e-mail or a phone (ref; the page
+// requires the e-mail), and a message. For an account one with a property needs
+// anything that identifies the person. One without is a general inquiry: it needs
+// a name, an e-mail or a phone, and a message. Source for an account:
+// PipedreamHQ/pipedream, create-contact-request.
 func (a API) Needs(withProperty bool) [][]string {
 	switch {
 	case a == Partner:
@@ -40,11 +41,11 @@ func (a API) Needs(withProperty bool) [][]string {
 	return [][]string{{"name"}, {"email", "phone"}, {"message"}}
 }
 
-// Receipt is EasyBroker's word that it took a contact request. It is no proof:
-// 200s that never showed up in the list have been seen (byg).
+// Receipt is EasyBroker's answer that it took a contact request. It is no proof:
+// some requests were answered 200 and never appeared in the list (byg).
 type Receipt struct {
 	Status    int
-	RequestID string // EasyBroker's X-Request-Id, when it is fit to be logged
+	RequestID string // EasyBroker's X-Request-Id, if it is fit for the log
 }
 
 // maxRemoteID keeps a remote_id exact in JSON.
@@ -54,8 +55,8 @@ var errRemoteID = errors.New("easybroker: a partner's contact request needs a re
 
 // Create sends one contact request, once.
 //
-// A good answer is 200 or 201 with a JSON object that has no error in it; the
-// account's is {"status":"successful"} (rec), the partner's is not documented.
+// A good answer is 200 or 201 with a JSON object that contains no error. For an
+// account it is {"status":"successful"} (rec); for a partner it is not documented.
 func (c *Client) Create(ctx context.Context, a Account, cr ContactRequest) (Receipt, error) {
 	switch {
 	case a.API == Plain:
@@ -67,7 +68,7 @@ func (c *Client) Create(ctx context.Context, a Account, cr ContactRequest) (Rece
 	if err != nil {
 		return Receipt{}, &NotSentError{Err: err}
 	}
-	got, err := c.do(ctx, a, request{method: http.MethodPost, body: body, cap: answerCap})
+	got, err := c.do(ctx, a, request{method: http.MethodPost, body: body, max: maxAnswer})
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -84,7 +85,8 @@ func (a answer) unreadable(why string) error {
 	return &UnreadableError{Status: a.status, RequestID: a.requestID, Why: why}
 }
 
-// doubt says why a 2xx does not count as taken, or nothing.
+// doubt returns why a 2xx does not count as taken. It returns an empty string if
+// it does.
 func (a answer) doubt() string {
 	switch {
 	case a.status != http.StatusOK && a.status != http.StatusCreated:

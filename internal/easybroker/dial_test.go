@@ -12,14 +12,14 @@ import (
 	"leadrelay/internal/easybroker"
 )
 
-// A wire in place of the network is watched like the network.
-func TestAGivenWireIsWatched(t *testing.T) {
+// A connection that replaces the network is watched like the network.
+func TestADialedConnectionIsWatched(t *testing.T) {
 	tests := map[string]struct {
 		dial func(far net.Conn) error
 		want string
 	}{
-		"nobody answers":               {func(net.Conn) error { return errors.New("refused") }, "not sent"},
-		"it breaks behind the request": {func(far net.Conn) error { go swallow(far); return nil }, "unanswered"},
+		"nobody answers":              {func(net.Conn) error { return errors.New("refused") }, "not sent"},
+		"it breaks after the request": {func(far net.Conn) error { go swallow(far); return nil }, "unanswered"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package easybroker_test
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const canaryKey = "k3y-canary"
 
-// inquiry is full of data that must never show up in an error.
+// inquiry is full of data that must never appear in an error.
 var inquiry = easybroker.ContactRequest{
 	PropertyID: "EB-XXXX01", Name: "Ana Canary", Email: "ana@canary.example", Phone: "5559090909",
 	Message: "Busco casa, soy canary", Source: "casas.mx", RemoteID: 1516,
@@ -34,15 +35,18 @@ func account(url string) easybroker.Account {
 	return easybroker.Account{URL: url + "/v1", Key: secret.New(canaryKey), Country: "MX", API: easybroker.Partner}
 }
 
-// client closes its connections at the end of the test.
+const timeout = 15 * time.Second
+
+// client returns a client whose connections are closed at the end of the test.
 func client(t *testing.T, opt easybroker.Options) *easybroker.Client {
 	t.Helper()
+	opt.Timeout = cmp.Or(opt.Timeout, timeout)
 	c := easybroker.New(opt)
 	t.Cleanup(c.CloseIdle)
 	return c
 }
 
-// kind names an ending as the caller sees it.
+// kind names the end of a call as the caller sees it.
 func kind(err error) string {
 	var (
 		notSent    *easybroker.NotSentError
@@ -65,7 +69,7 @@ func kind(err error) string {
 	return fmt.Sprintf("unknown: %T", err)
 }
 
-// requireSilent looks for the canaries in every way that an error is printed.
+// requireSilent looks for the canaries in every format of the error.
 func requireSilent(t *testing.T, err error) {
 	t.Helper()
 	for _, e := range []error{err, fmt.Errorf("wrapped: %w", err), errors.Unwrap(err)} {
@@ -102,7 +106,7 @@ func gzipped(t *testing.T) string {
 	return "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: " + strconv.Itoa(b.Len()) + "\r\n\r\n" + b.String()
 }
 
-// Each row is one way for a call to end at a server that did get the request.
+// Each row is one way in which a call ends at a server that did get the request.
 // Whatever it does, it sees the request once.
 func TestEveryEndingOfARequestThatLeft(t *testing.T) {
 	gz := gzipped(t)
@@ -218,8 +222,8 @@ func TestTheRequestIsExactlyWhatEasyBrokerDocuments(t *testing.T) {
 	}
 }
 
-// The gem sends the header with every call of a partner, and leaves it out
-// rather than saying false.
+// The gem sends the header with every call of a partner if it is true, and never
+// sends false.
 func TestUsePartnerCodeIsAHeaderOfPartners(t *testing.T) {
 	partnerList := say(body(200, `{"pagination":{"total":0,"next_page":null},"content":[]}`))
 	for name, tt := range map[string]struct {
@@ -296,7 +300,7 @@ func TestARequestIDFromOutsideIsKeptOnlyWhenItIsHarmless(t *testing.T) {
 	}
 }
 
-// A transport from outside has no gates, so nothing is proven by it.
+// A transport from outside has no watched connections, so it proves nothing.
 func TestAStrangeTransportProvesNothing(t *testing.T) {
 	fail := roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New(canaryKey) })
 	_, err := client(t, easybroker.Options{Transport: fail}).Create(t.Context(), account("https://x.mx"), inquiry)

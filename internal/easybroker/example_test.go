@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"time"
 
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/secret"
@@ -22,7 +23,7 @@ func ExampleClient() {
 	}))
 	defer broker.Close()
 
-	client := easybroker.New(easybroker.Options{})
+	client := easybroker.New(easybroker.Options{Timeout: 15 * time.Second})
 	defer client.CloseIdle()
 	account := easybroker.Account{URL: broker.URL, Key: secret.New("a-key"), Country: "MX", API: easybroker.Partner}
 	inquiry := easybroker.ContactRequest{

@@ -12,8 +12,8 @@ import (
 	"leadrelay/internal/easybroker"
 )
 
-// When we give up, the kernel must, too: what it still had to send could arrive
-// minutes later. The server then sees the connection reset, not closed.
+// If we give up, the kernel must, too: what it still has to send could arrive
+// minutes later. The server then sees a reset and not an end.
 func TestARequestThatIsGivenUpIsNotSentOnByTheKernel(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer string

@@ -16,16 +16,16 @@ import (
 
 // Query narrows a list. Zero fields are left out.
 //
-// Names: page, ref. The limit is 20 when left out; the most for an account is
-// 50, and larger ones are capped in silence (ref).
+// Names: page, ref. The limit is 20 if it is left out. For an account it is 50 at
+// most, and larger ones are reduced without a word (ref).
 type Query struct {
-	After, Before time.Time // of happened_at; whether the ends belong to it is not known
+	After, Before time.Time // of happened_at; we do not know whether the ends belong to it
 	PropertyID    string
 	Page, Limit   int // pages count from 1
 }
 
-// encode writes times in UTC and whole seconds, widening the window rather
-// than narrowing it.
+// encode returns the query string. It rounds times to whole seconds so that the
+// window grows rather than shrinks.
 func (q Query) encode() string {
 	v := url.Values{}
 	if !q.After.IsZero() {
@@ -46,33 +46,33 @@ func (q Query) encode() string {
 	return v.Encode()
 }
 
-// Listed is one contact request as EasyBroker's list gives it back.
+// Listed is one contact request as EasyBroker lists it.
 //
-// The partners' list has remote_id (as a string) and status, and no source
-// (page); the account's list has source and neither of the others (ref).
+// The partners' list has remote_id (as a string) and status, and no source (page).
+// The account's list has source and neither of the others (ref).
 type Listed struct {
-	RemoteID                                                int64 // 0 when the list has none, or one that cannot be ours
+	RemoteID                                                int64 // zero if the list has none, or one that cannot be ours
 	PropertyID, Name, Email, Phone, Message, Source, Status string
-	HappenedAt                                              time.Time // zero when the list has none
+	HappenedAt                                              time.Time // zero if the list has none
 }
 
-// Page is one page of a list. What it says of the others need not be so: whether
-// Total and More can contradict each other, or the items, is not known.
+// Page is one page of a list. What it says about the other pages may be wrong: we
+// do not know whether Total and More can contradict each other, or the items.
 type Page struct {
 	Content []Listed
 	Total   int  // of the items on all pages
 	More    bool // there is a next page
-	// Date is EasyBroker's clock when it answered, to the second; zero when it
-	// did not say.
+	// Date is EasyBroker's clock when it answered, to the second. It is zero if the
+	// answer had none.
 	Date time.Time
 }
 
-// List reads one page. The list lags behind: what was created may be missing
-// for seconds or minutes (inova). Its order is newest first by experience
-// alone (inova), so rely on none.
+// List reads one page. The list lags behind: what was created may be missing for
+// seconds or minutes (inova). Its order was always newest first (inova), but no
+// document says so, so the caller relies on none.
 func (c *Client) List(ctx context.Context, a Account, q Query) (Page, error) {
 	var page Page
-	got, err := c.do(ctx, a, request{method: http.MethodGet, query: q.encode(), cap: listCap, take: func(body io.Reader) (err error) {
+	got, err := c.do(ctx, a, request{method: http.MethodGet, query: q.encode(), max: maxList, decode: func(body io.Reader) (err error) {
 		page, err = readPage(body)
 		return err
 	}})
@@ -86,11 +86,11 @@ func (c *Client) List(ctx context.Context, a Account, q Query) (Page, error) {
 	case got.flaw != "":
 		return Page{}, got.unreadable(got.flaw)
 	}
-	page.Date, _ = http.ParseTime(got.header.Get("Date")) // zero is what it says then
+	page.Date, _ = http.ParseTime(got.header.Get("Date")) // zero if it has no Date
 	return page, nil
 }
 
-// pagination is what a page says of all pages. Source: page, ref, rec.
+// pagination is what a page says about all pages. Source: page, ref, rec.
 type pagination struct {
 	Total    *number  `json:"total"`
 	NextPage nextPage `json:"next_page"`
@@ -108,28 +108,31 @@ type item struct {
 	HappenedAt moment   `json:"happened_at"`
 }
 
-// mostItems is ten times the most that a page has for an account (ref), and a
-// page has two members. One of 4 MiB may hold a million items of nothing, and
-// each of them costs memory and time. mostOfOne is how many bytes an item or a
-// member may have: the longest message that we send has 60 kB as escapes, and
-// what is decoded takes three times as much for the moment. mostText is what the
-// texts of all items have: twice as much as those of fifty can.
+// A page of 4 MiB may have a million empty items, and each of them costs memory
+// and time.
 const (
-	mostItems   = 500
-	mostMembers = 100
-	mostOfOne   = 128 << 10
-	mostText    = 2 << 20
+	// maxItems is ten times what a page for an account has at most (ref).
+	maxItems = 500
+	// maxMembers limits a page's members. It should have two.
+	maxMembers = 100
+	// maxValue is how many bytes an item or a member may have. The longest message
+	// that we send has 60 kB with escapes, and decoding it takes three times as much
+	// for a moment.
+	maxValue = 128 << 10
+	// maxText limits the texts of all items together: twice as much as fifty items
+	// can have.
+	maxText = 2 << 20
 )
 
-// Neither quotes anything, since a list is full of visitors' data.
+// These errors quote nothing, because a list is full of visitors' data.
 var (
-	errShape = errors.New("the list has a shape that is not known")
-	errMany  = errors.New("the page holds far more than was asked for")
+	errShape    = errors.New("the list has a shape that is not known")
+	errTooLarge = errors.New("the page holds far more than was asked for")
 )
 
-// readPage reads the whole page or nothing: half a list would make a lead
-// that is there look absent. It reads item by item, and stops where there are
-// too many.
+// readPage reads the whole page or returns an error: with half a list, a lead that
+// is there would look absent. It reads item by item, and stops if there are too
+// many.
 func readPage(body io.Reader) (Page, error) {
 	d := newPageReader(body)
 	var pages *pagination
@@ -139,7 +142,7 @@ func readPage(body io.Reader) (Page, error) {
 		case strings.EqualFold(name, "pagination"):
 			return d.Decode(&pages)
 		case strings.EqualFold(name, "content") && out.Content != nil:
-			return errShape // of two lists nobody knows which is meant
+			return errShape // nobody knows which of two lists is meant
 		case strings.EqualFold(name, "content"):
 			var err error
 			out.Content, err = d.readItems()
@@ -148,8 +151,8 @@ func readPage(body io.Reader) (Page, error) {
 		return d.Decode(new(json.RawMessage))
 	})
 	switch {
-	case errors.Is(err, errMany):
-		return Page{}, errMany
+	case errors.Is(err, errTooLarge):
+		return Page{}, errTooLarge
 	case err != nil || pages == nil || pages.Total == nil || !pages.NextPage.given || out.Content == nil:
 		return Page{}, errShape
 	}
@@ -157,7 +160,8 @@ func readPage(body io.Reader) (Page, error) {
 	return out, nil
 }
 
-// eachMember reads the one object that there is; read takes each member's value.
+// eachMember reads the body's only object. It calls read for each member, which
+// reads the member's value.
 func (d *pageReader) eachMember(read func(name string) error) error {
 	if err := d.expect('{'); err != nil {
 		return err
@@ -167,8 +171,8 @@ func (d *pageReader) eachMember(read func(name string) error) error {
 		if err != nil {
 			return err
 		}
-		if n > mostMembers {
-			return errMany
+		if n > maxMembers {
+			return errTooLarge
 		}
 		if err := read(name.(string)); err != nil {
 			return err
@@ -189,15 +193,15 @@ func (d *pageReader) readItems() ([]Listed, error) {
 	}
 	items := []Listed{}
 	for text := 0; d.more(); {
-		if len(items) == mostItems {
-			return nil, errMany
+		if len(items) == maxItems {
+			return nil, errTooLarge
 		}
 		var it *item
 		if err := d.Decode(&it); err != nil || it == nil {
 			return nil, cmp.Or(d.body.err, errShape)
 		}
-		if text += it.size(); text > mostText {
-			return nil, errMany
+		if text += it.size(); text > maxText {
+			return nil, errTooLarge
 		}
 		items = append(items, it.listed())
 	}
@@ -215,32 +219,32 @@ func (d *pageReader) expect(delim json.Delim) error {
 // pageReader decodes a page value by value.
 type pageReader struct {
 	*json.Decoder
-	body *portions
+	body *portion
 }
 
 func newPageReader(body io.Reader) *pageReader {
-	p := &portions{from: body, left: mostOfOne}
+	p := &portion{from: body, left: maxValue}
 	return &pageReader{json.NewDecoder(p), p}
 }
 
-// more reports whether there is one more item or member, and lets it be read.
+// more reports whether there is one more item or member, and allows it to be read.
 func (d *pageReader) more() bool {
-	d.body.left = mostOfOne
+	d.body.left = maxValue
 	return d.More()
 }
 
-// portions is a body of which so much is read at a time.
-type portions struct {
+// portion is a body of which one value may be read at a time.
+type portion struct {
 	from io.Reader
-	left int
-	err  error // there is more
+	left int   // bytes that the value may still have
+	err  error // set if the value has more
 }
 
 // Read implements [io.Reader].
-func (p *portions) Read(b []byte) (int, error) {
+func (p *portion) Read(b []byte) (int, error) {
 	if p.left == 0 {
-		p.err = errMany
-		return 0, errMany
+		p.err = errTooLarge
+		return 0, errTooLarge
 	}
 	n, err := p.from.Read(b[:min(len(b), p.left)])
 	p.left -= n
@@ -262,8 +266,8 @@ func (it *item) size() (n int) {
 	return n
 }
 
-// scalar returns what a JSON string or number says; ok is false for any other
-// value but null, which says nothing.
+// scalar returns the text of a JSON string or number. For null it returns an empty
+// text. For any other value ok is false.
 func scalar(b []byte) (s string, isNull, ok bool) {
 	switch c := b[0]; {
 	case c == '"':
@@ -276,7 +280,7 @@ func scalar(b []byte) (s string, isNull, ok bool) {
 	return "", isNull, isNull
 }
 
-// text takes a string, a number or null.
+// text is a string, a number or null.
 type text string
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -289,7 +293,7 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// number takes a count that is not negative, as a number or a string.
+// number is a count that is not negative, as a number or a string.
 type number int
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -303,9 +307,9 @@ func (n *number) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// nextPage is an absolute URL or null (page, rec); clients have also seen
-// numbers. It is only asked whether there is one: following it could carry the
-// key to another host.
+// nextPage is an absolute URL or null (page, rec). Clients have also seen numbers.
+// We only look whether there is one: to follow it could send the key to another
+// host.
 type nextPage struct{ given, more bool }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -318,8 +322,8 @@ func (n *nextPage) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// remoteID goes out as a number and comes back as a string (page). One that is
-// no integer below 2^53 was not made by us and counts as none.
+// remoteID is sent as a number and comes back as a string (page). One that is not
+// an integer below 2^53 is not ours and counts as none.
 type remoteID int64
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -336,9 +340,9 @@ func (id *remoteID) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// moment takes any offset: Z with milliseconds (page) and -06:00 (rec) have
-// been seen. A time that cannot be read makes the list unreadable, since an
-// account's list is matched by it.
+// moment is a time with any offset: Z with milliseconds (page) and -06:00 (rec)
+// have been seen. A time that cannot be read makes the list unreadable, because we
+// need it to find a lead in an account's list.
 type moment time.Time
 
 // UnmarshalJSON implements [json.Unmarshaler].

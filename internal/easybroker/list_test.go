@@ -135,9 +135,9 @@ func TestAListCallEndsAsAnyOther(t *testing.T) {
 	}
 }
 
-// Pages that are as large as any may be, of what costs a parser most: none of
-// them costs much more than its own size, and what has far too many items is not
-// read to its end.
+// These pages are as large as a page may be, and full of what costs a parser most.
+// None of them costs much more than its own size, and one with far too many items
+// is not read to its end.
 func TestAHostileListCostsLittle(t *testing.T) {
 	const size = 4<<20 - 200
 	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
@@ -181,8 +181,8 @@ func TestAHostileListCostsLittle(t *testing.T) {
 	}
 }
 
-// peakOf is how much memory everybody together has at most meanwhile, under the
-// limit that the relay has.
+// peakOf returns the process's peak memory while f runs, under the relay's memory
+// limit.
 func peakOf(t *testing.T, f func()) (most uint64) {
 	t.Helper()
 	percent, limit := debug.SetGCPercent(200), debug.SetMemoryLimit(37<<20)

@@ -91,7 +91,7 @@ func TestAContextThatHasEndedSendsNothing(t *testing.T) {
 	require.Empty(t, server.bytes())
 }
 
-// A TLS server that never finishes its handshake has been given no request.
+// A TLS server that never finishes its handshake gets no request.
 func TestAHandshakeThatHangsSendsNothing(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -135,7 +135,7 @@ func TestTLSIsCheckedBeforeAnythingIsSent(t *testing.T) {
 			if !tt.trusted {
 				roots = x509.NewCertPool()
 			}
-			c := easybroker.NewTrusting(easybroker.Options{}, roots)
+			c := easybroker.NewTrusting(easybroker.Options{Timeout: timeout}, roots)
 			defer c.CloseIdle()
 			_, err := c.Create(t.Context(), account(server.URL), inquiry)
 			require.Equal(t, tt.want, kind(err), "%v", err)
@@ -157,7 +157,7 @@ func TestATLSFailureCanBeToldFromOthers(t *testing.T) {
 	require.ErrorAs(t, err, &verification)
 }
 
-// certificate signs itself, for 127.0.0.1 unless there are names.
+// certificate returns a self-signed certificate, for 127.0.0.1 if there are no names.
 func certificate(t *testing.T, names []string, from, to time.Time) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -178,20 +178,20 @@ func certificate(t *testing.T, names []string, from, to time.Time) (tls.Certific
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
 }
 
-func TestAGate(t *testing.T) {
+func TestAWatchedConn(t *testing.T) {
 	t.Run("a shut one lets nothing through", func(t *testing.T) {
 		inner := &memory{}
-		conn, writes, shutSince := easybroker.NewGate(inner)
-		require.True(t, shutSince(writes()))
+		conn, writesBegun, shutSince := easybroker.NewWatchedConn(inner)
+		require.True(t, shutSince(writesBegun()))
 		n, err := conn.Write([]byte("late"))
 		require.Zero(t, n)
 		require.ErrorIs(t, err, net.ErrClosed)
 		require.Zero(t, inner.calls)
 	})
-	t.Run("one that a write has passed cannot be shut", func(t *testing.T) {
+	t.Run("one on which a write has begun cannot be shut", func(t *testing.T) {
 		inner := &memory{}
-		conn, writes, shutSince := easybroker.NewGate(inner)
-		before := writes()
+		conn, writesBegun, shutSince := easybroker.NewWatchedConn(inner)
+		before := writesBegun()
 		_, err := conn.Write([]byte("x"))
 		require.NoError(t, err)
 		require.False(t, shutSince(before))
@@ -200,8 +200,8 @@ func TestAGate(t *testing.T) {
 		require.Equal(t, 2, inner.calls)
 	})
 	t.Run("a write that failed has begun", func(t *testing.T) {
-		conn, writes, shutSince := easybroker.NewGate(&memory{err: io.ErrClosedPipe})
-		before := writes()
+		conn, writesBegun, shutSince := easybroker.NewWatchedConn(&memory{err: io.ErrClosedPipe})
+		before := writesBegun()
 		_, err := conn.Write([]byte("x"))
 		require.ErrorIs(t, err, io.ErrClosedPipe)
 		require.False(t, shutSince(before))
@@ -223,8 +223,8 @@ func (m *memory) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// The server takes the second request on a kept connection and hangs up.
-// net/http must not take that for a connection that was closed while idle.
+// The server reads the second request on a kept connection and hangs up. net/http
+// must not think that the connection was closed while idle.
 func TestAKeptConnectionThatBreaksIsNotTriedAgain(t *testing.T) {
 	for name, end := range map[string]func(net.Conn, int) bool{"closed": sayAndClose(""), "reset": reset} {
 		t.Run(name, func(t *testing.T) {
@@ -245,8 +245,8 @@ func TestAKeptConnectionThatBreaksIsNotTriedAgain(t *testing.T) {
 }
 
 // The server drops connections at random and the callers give up at random.
-// Whatever the client says must agree with the bytes that arrived: "not sent"
-// means none, and nothing arrives twice.
+// What the client says must agree with the bytes that arrived: "not sent" means
+// none, and nothing arrives twice.
 func TestTheVerdictNeverContradictsTheServer(t *testing.T) {
 	const calls = 600
 	server := serve(t, func(conn net.Conn, n int) bool {

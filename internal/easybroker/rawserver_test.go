@@ -13,8 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rawServer answers with bytes rather than with net/http's server, which would
-// not send what is wrong.
+// rawServer answers with raw bytes. net/http's server would not send wrong ones.
 type rawServer struct {
 	url  string
 	act  func(conn net.Conn, n int) (again bool)
@@ -29,8 +28,8 @@ type seen struct {
 	header            http.Header
 }
 
-// serve starts a server that lets act deal with each whole request; n counts
-// them from 1. The connection stays open while act says so.
+// serve starts a server that calls act for each whole request. They are counted
+// from 1. The connection stays open as long as act returns true.
 func serve(t *testing.T, act func(conn net.Conn, n int) (again bool)) *rawServer {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -121,10 +120,10 @@ func sayAndClose(text string) func(net.Conn, int) bool {
 	}
 }
 
-// silence sends nothing until the client has gone.
+// silence sends nothing and waits until the client hangs up.
 func silence(net.Conn, int) bool { return true }
 
-// reset tears the connection down.
+// reset resets the connection.
 func reset(conn net.Conn, _ int) bool {
 	_ = conn.(*net.TCPConn).SetLinger(0)
 	return false

@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	longestWait   = 15 * time.Minute
-	longestReason = 1 << 10
+	maxRetryAfter = 15 * time.Minute
+	maxReason     = 1 << 10
 )
 
-// refusal turns an answer that is no success into its error.
+// refusal returns the error of an answer that is not a success.
 func refusal(a Account, got answer) error {
 	object, _ := readObject(got.body)
 	c := readComplaint(object)
@@ -33,7 +33,7 @@ func refusal(a Account, got answer) error {
 	}
 }
 
-// readObject reads a body that must be one JSON object, and says why it is not.
+// readObject reads a body that must be one JSON object. If it is not, why says so.
 func readObject(body []byte) (object map[string]any, why string) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, "the answer is empty"
@@ -49,9 +49,9 @@ func readObject(body []byte) (object map[string]any, why string) {
 	return object, ""
 }
 
-// complaint is what an answer says is wrong. Both shapes have been seen:
-// `error` with a text, `errors` with an array (ref, inova); an object from
-// field to texts is taken as well.
+// complaint is what an answer says is wrong. Two shapes have been seen: `error`
+// with a text, and `errors` with an array (ref, inova). An object from field to
+// texts is accepted as well.
 type complaint struct {
 	found         bool
 	texts         []string
@@ -64,7 +64,7 @@ func readComplaint(object map[string]any) complaint {
 		if !strings.EqualFold(key, "error") && !strings.EqualFold(key, "errors") {
 			continue
 		}
-		if value, err := json.Marshal(object[key]); err != nil || !saysNothing[string(value)] {
+		if value, err := json.Marshal(object[key]); err != nil || !noErrors[string(value)] {
 			c.found = true
 		}
 		c.collect("", object[key])
@@ -72,8 +72,8 @@ func readComplaint(object map[string]any) complaint {
 	return c
 }
 
-// saysNothing are the values that are no error.
-var saysNothing = map[string]bool{"null": true, "false": true, `""`: true, "[]": true, "{}": true}
+// noErrors are the values that mean that there is no error.
+var noErrors = map[string]bool{"null": true, "false": true, `""`: true, "[]": true, "{}": true}
 
 func (c *complaint) collect(field string, v any) {
 	switch v := v.(type) {
@@ -98,14 +98,14 @@ func (c *complaint) collect(field string, v any) {
 
 func (c *complaint) text() string { return strings.Join(c.texts, "; ") }
 
-// remoteIDName finds the field's name and not words about it, since the texts
-// change with the language (ref). Rails, which answers there, writes the name
-// as "Remote" in its full messages, which begin with it; elsewhere in a text
-// "remote" is a word, perhaps the visitor's.
+// remoteIDName finds the field's name and not words about it, because the texts
+// depend on the language (ref). EasyBroker runs on Rails, whose full messages begin
+// with the name as "Remote". Elsewhere in a text "remote" is a word, perhaps the
+// visitor's.
 var remoteIDName = regexp.MustCompile(`(?i:\bremote[ _-]?id\b|^remote\b)|[:;,.]\s+Remote\b`)
 
-// readable makes a stranger's text fit for an operator's screen: one line, no
-// control characters, at most 1 KiB, cut between two runes.
+// readable makes a foreign text fit for an operator's screen: one line, no control
+// characters, at most 1 KiB, cut between two runes.
 func readable(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
@@ -116,23 +116,23 @@ func readable(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "\uFFFD"))
-	if len(s) <= longestReason {
+	if len(s) <= maxReason {
 		return s
 	}
-	end := longestReason
+	end := maxReason
 	for !utf8.RuneStart(s[end]) {
 		end--
 	}
 	return s[:end]
 }
 
-// retryAfter reads Retry-After as seconds or as a date. A date is measured
-// against the answer's own Date, so that two clocks need not agree. Whether
-// EasyBroker sends the header at all is not known.
+// retryAfter reads Retry-After as seconds or as a date. It compares a date with the
+// answer's own Date, so that two clocks need not agree. We do not know whether
+// EasyBroker sends the header at all.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if seconds, err := strconv.Atoi(value); err == nil {
-		return time.Duration(min(max(seconds, 0), int(longestWait/time.Second))) * time.Second
+		return time.Duration(min(max(seconds, 0), int(maxRetryAfter/time.Second))) * time.Second
 	}
 	at, err := http.ParseTime(value)
 	if err != nil {
@@ -141,5 +141,5 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		now = date
 	}
-	return min(max(at.Sub(now), 0), longestWait)
+	return min(max(at.Sub(now), 0), maxRetryAfter)
 }

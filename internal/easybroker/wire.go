@@ -15,38 +15,36 @@ import (
 
 // How "no byte of the request left" is decided.
 //
-// Every connection of the client is a [gate]. It stands above TLS, so what
-// passes it is the request and not the handshake, and net/http has no other
-// way to the network. A [witness] notes each gate that a call is given,
-// together with the number of writes begun there so far. When the call fails,
-// the witness tries to shut those gates: a gate at which a write has begun
-// since cannot be shut, and the request counts as sent; a gate that is shut
-// lets no write begin ever after. So there is no moment at which the verdict
-// "not sent" and a late write can both happen, whatever net/http's own
-// goroutines still have in hand. httptrace's WroteHeaders and WroteRequest are
-// not asked: they tell of net/http's buffer, and they may be late.
+// Every connection of the client is a [watchedConn]. It is above TLS, so it sees
+// the request and not the handshake, and net/http has no other way to the network.
+// [usedConns] notes each connection that a call is given, with the number of
+// writes begun on it so far. If the call fails, it tries to shut these
+// connections. If a write has begun since, a connection cannot be shut, and the
+// request counts as sent. Once a connection is shut, no write can begin. So the
+// verdict "not sent" and a late write can never both happen, whatever net/http's
+// own goroutines are still doing. We do not use httptrace's WroteHeaders and
+// WroteRequest: they are about net/http's buffer, and they may be late.
 //
-// A write counts from its beginning, even one that failed with nothing
-// written. That errs on the side of "perhaps sent".
+// A write counts from its beginning, even if it failed and wrote nothing. That
+// errs on the side of "perhaps sent".
 //
-// HTTP/2 is off. There, one connection carries many requests, and a write
-// could not be told to belong to one of them.
+// HTTP/2 is off. One of its connections carries many requests, and nobody could
+// tell which of them a write belongs to.
 
 const (
 	dialTimeout = 5 * time.Second
 	tlsTimeout  = 5 * time.Second
-	// idleTimeout is shorter than what common load balancers keep (60 s and
-	// more): a POST on a connection that the server is just closing would end
-	// in doubt.
+	// idleTimeout is shorter than that of common load balancers (60 s and more). A
+	// POST on a connection that the server is just closing would end in doubt.
 	idleTimeout = 30 * time.Second
 	idlePerHost = 8
-	headCap     = 64 << 10
+	maxHead     = 64 << 10
 )
 
 // dialer makes the client's connections.
 type dialer struct {
-	roots *x509.CertPool                                                    // nil: the system's
-	via   func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the network
+	roots *x509.CertPool                                                    // the system's if nil
+	via   func(ctx context.Context, network, addr string) (net.Conn, error) // the network if nil
 }
 
 // transport returns the only way to EasyBroker: HTTP/1.1, no proxy from the
@@ -62,7 +60,7 @@ func (d *dialer) transport(timeout time.Duration) *http.Transport {
 		ResponseHeaderTimeout:  timeout,
 		MaxIdleConnsPerHost:    idlePerHost,
 		IdleConnTimeout:        idleTimeout,
-		MaxResponseHeaderBytes: headCap,
+		MaxResponseHeaderBytes: maxHead,
 	}
 }
 
@@ -78,7 +76,7 @@ func (d *dialer) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	if err != nil {
 		return nil, err
 	}
-	return &gate{Conn: conn}, nil
+	return &watchedConn{Conn: conn}, nil
 }
 
 func (d *dialer) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -97,111 +95,115 @@ func (d *dialer) dialTLS(ctx context.Context, network, addr string) (net.Conn, e
 		_ = conn.Close()
 		return nil, fmt.Errorf("TLS with %s: %w", host, err)
 	}
-	return &gate{Conn: secure}, nil
+	return &watchedConn{Conn: secure}, nil
 }
 
-// gate is a connection that counts the writes begun on it and can be shut.
-type gate struct {
+// watchedConn is a connection that counts the writes begun on it and can be shut.
+type watchedConn struct {
 	net.Conn
-	asked atomic.Bool // a request is on its way, and nothing has come back
-	mu    sync.Mutex
-	begun uint64
-	shut  bool
+	awaits atomic.Bool // a request was sent, and nothing has come back
+
+	mu     sync.Mutex
+	writes uint64 // that have begun
+	shut   bool
 }
 
-// Close implements [net.Conn]. When nobody has begun to answer, what still waits
-// in the kernel is thrown away: sent again and again for minutes after we have
-// given up, it could arrive when the lead has long been looked up.
-func (g *gate) Close() error {
-	conn := g.Conn
+// Close implements [net.Conn]. If no answer has begun, it discards what still
+// waits in the kernel. The kernel would try to send that for minutes after we have
+// given up, and it could arrive after the lead was looked up.
+func (c *watchedConn) Close() error {
+	conn := c.Conn
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok && g.asked.Load() {
-		_ = tcp.SetLinger(0) // it is closed already, then
+	if tcp, ok := conn.(*net.TCPConn); ok && c.awaits.Load() {
+		_ = tcp.SetLinger(0) // fails only if it is closed already
 	}
-	return g.Conn.Close()
+	return c.Conn.Close()
 }
 
 // Write implements [net.Conn].
-func (g *gate) Write(p []byte) (int, error) {
-	g.mu.Lock()
-	if g.shut {
-		g.mu.Unlock()
+func (c *watchedConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	if c.shut {
+		c.mu.Unlock()
 		return 0, net.ErrClosed
 	}
-	g.begun++
-	g.mu.Unlock()
-	return g.Conn.Write(p)
+	c.writes++
+	c.mu.Unlock()
+	return c.Conn.Write(p)
 }
 
-func (g *gate) writes() uint64 {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.begun
+func (c *watchedConn) writesBegun() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.writes
 }
 
-// shutSince bars every later write, and reports true, if none has begun since
-// the count was taken.
-func (g *gate) shutSince(count uint64) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.begun != count {
+// shutSince prevents every later write, and reports true, if no write has begun
+// since the count was taken.
+func (c *watchedConn) shutSince(count uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.writes != count {
 		return false
 	}
-	g.shut = true
+	c.shut = true
 	return true
 }
 
-// witness knows the connections that one call was given. net/http gives them
-// before RoundTrip returns, so the list is whole when it is asked for.
-type witness struct {
+// usedConns are the connections that one call was given. net/http gives them
+// before RoundTrip returns, so after that there are no more.
+type usedConns struct {
 	mu      sync.Mutex
-	given   []sighting
-	foreign bool // a connection that is no gate proves nothing
+	conns   []usedConn
+	foreign bool // one was not a watchedConn, which proves nothing
 }
 
-type sighting struct {
-	gate  *gate
-	since uint64
+// usedConn is a connection, and how many writes had begun on it before the call.
+type usedConn struct {
+	*watchedConn
+	before uint64
 }
 
-func (w *witness) watch(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: w.gotConn, GotFirstResponseByte: w.gotAnswer})
+// watch returns a context for the call's request.
+func (u *usedConns) watch(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: u.gotConn, GotFirstResponseByte: u.gotAnswer})
 }
 
-func (w *witness) gotAnswer() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, s := range w.given {
-		s.gate.asked.Store(false)
+func (u *usedConns) gotAnswer() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, c := range u.conns {
+		c.awaits.Store(false)
 	}
 }
 
-func (w *witness) gotConn(info httptrace.GotConnInfo) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	g, ok := info.Conn.(*gate)
+func (u *usedConns) gotConn(info httptrace.GotConnInfo) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	c, ok := info.Conn.(*watchedConn)
 	if !ok {
-		w.foreign = true
+		u.foreign = true
 		return
 	}
-	g.asked.Store(true)
-	w.given = append(w.given, sighting{g, g.writes()})
+	c.awaits.Store(true)
+	u.conns = append(u.conns, usedConn{c, c.writesBegun()})
 }
 
-// nothingLeft reports whether the call was given a connection, and whether no
-// byte of it left; in that case none will.
-func (w *witness) nothingLeft() (given, nothing bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	nothing = !w.foreign
-	for _, s := range w.given {
-		if s.gate.shutSince(s.since) {
-			_ = s.gate.Close()
+// shut shuts the connections on which the call has begun no write. It reports
+// whether the call was given a connection at all, and whether nothing of it was
+// sent; then nothing ever will be.
+func (u *usedConns) shut() (connected, nothingSent bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	nothingSent = !u.foreign
+	for _, c := range u.conns {
+		if c.shutSince(c.before) {
+			_ = c.Close()
 		} else {
-			nothing = false
+			nothingSent = false
 		}
 	}
-	return w.foreign || len(w.given) > 0, nothing
+	return u.foreign || len(u.conns) > 0, nothingSent
 }
