@@ -19,7 +19,7 @@ import (
 // from a credential no more often than it is meant to: ten times at once, then
 // ten times a second, look-ups included.
 func TestTheRateHoldsWhateverWaits(t *testing.T) {
-	const leads = 300
+	const leads = 150
 	failing := &easybroker.StatusError{Status: 500}
 	tests := map[string]func(call int) answer{
 		"all are taken":           func(int) answer { return answer{keep: true} },

@@ -1,6 +1,7 @@
 package courier_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -8,9 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/courier"
+	"leadrelay/internal/courier/couriertest"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/secret"
+	"leadrelay/internal/store"
 )
 
 func TestATroubledSiteDelaysNoOther(t *testing.T) {
@@ -44,14 +47,14 @@ func TestSitesWithOneKeyShareItsPaceInTurn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := start(t, &broker{}, courier.Options{},
 			courier.Route{Site: "casas", Account: account}, courier.Route{Site: "lofts", Account: account})
-		for range 300 {
+		for range 150 {
 			w.post("casas")
 		}
 		id := w.post("lofts")
 		w.await(id, lead.Delivered, 3*time.Second)
 		time.Sleep(time.Minute)
 		posts := w.broker.posts()
-		require.Len(t, posts, 301)
+		require.Len(t, posts, 151)
 		for i := 20; i < len(posts); i++ {
 			require.GreaterOrEqual(t, posts[i].Sub(posts[i-20]), 900*time.Millisecond, "ten calls a second, and a burst of ten")
 		}
@@ -91,7 +94,7 @@ func TestWhoComesInWhileABacklogDrainsGoesFirst(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := &broker{page: 50, listErr: status(401), answer: func(int, easybroker.Account) answer { return answer{err: status(401)} }}
 		w := start(t, b, courier.Options{})
-		for range 600 {
+		for range 400 {
 			w.post("casas")
 		}
 		time.Sleep(10 * time.Minute)
@@ -107,4 +110,41 @@ func TestWhoComesInWhileABacklogDrainsGoesFirst(t *testing.T) {
 		slices.Sort(waits)
 		require.Less(t, waits[57], 5*time.Second)
 	})
+}
+
+// halfBroken is a store that hands out only leads that have just come due, and
+// fails to read those that wait longest.
+type halfBroken struct{ *store.Store }
+
+func (s halfBroken) Begin(ctx context.Context, site string, q lead.Due) ([]lead.Claim, time.Time, error) {
+	if q.Since.IsZero() {
+		return nil, time.Time{}, errDisk
+	}
+	return s.Store.Begin(ctx, site, q)
+}
+
+// The intents of these attempts are on disk, so they must be made.
+func TestAttemptsThatHaveBegunAreMadeThoughTheStoreFails(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, &broker{})
+		id := w.post("casas")
+		w.run(halfBroken{w.store}, w.broker, courier.Options{})
+		w.await(id, lead.Delivered, 5*time.Second)
+	})
+}
+
+func TestACourierWithoutARequiredOptionPanics(t *testing.T) {
+	for name, clear := range map[string]func(*courier.Options){
+		"Timeout":     func(o *courier.Options) { o.Timeout = 0 },
+		"Settle":      func(o *courier.Options) { o.Settle = 0 },
+		"Schedule":    func(o *courier.Options) { o.Schedule = nil },
+		"Deadline":    func(o *courier.Options) { o.Deadline = 0 },
+		"Rate":        func(o *courier.Options) { o.Rate = 0 },
+		"Concurrency": func(o *courier.Options) { o.Concurrency = 0 },
+		"Probe":       func(o *courier.Options) { o.Probe = 0 },
+	} {
+		opt := couriertest.Options()
+		clear(&opt)
+		require.PanicsWithValue(t, "courier: Options."+name+" is missing", func() { courier.New(nil, nil, nil, opt) })
+	}
 }
