@@ -250,14 +250,25 @@ func (o *watchedOutbox) Begin(ctx context.Context, site string, q lead.Due) ([]l
 
 func TestAPausedSiteRemembersNotTooMuch(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: status(404)} }}
+		b := &broker{answer: func(call int, _ easybroker.Account) answer {
+			if call == 1 {
+				return answer{keep: true} // so that the site is not paused yet
+			}
+			return answer{err: status(404)}
+		}}
 		w := newWorld(t, b)
 		outbox := &watchedOutbox{Store: w.store}
-		w.run(outbox, b, courier.Options{})
+		w.run(outbox, b, courier.Options{Rate: 100})
 		for i := range 270 {
 			w.postAbout("casas", fmt.Sprintf("EB-%d", i))
-			time.Sleep(10 * time.Second)
 		}
+		time.Sleep(16 * time.Minute)
+		require.False(t, w.isPaused())
+		require.Len(t, b.posts(), 270)
+		w.postAbout("casas", "EB-270")
+		w.postAbout("casas", "EB-271")
+		time.Sleep(5 * time.Minute)
+		require.True(t, w.isPaused())
 		w.halt()
 		require.EqualValues(t, 256, outbox.most.Load())
 	})
