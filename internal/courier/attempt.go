@@ -197,7 +197,7 @@ func (w *credentialWorker) noteSettled(c lead.Claim, to lead.Settlement) {
 		w.memory.Forget(c.Lead.RemoteID)
 		return
 	}
-	wake := w.lookWake
+	wake := w.lookUpWake
 	if to.State == lead.Queued {
 		wake = w.sendWake
 	}

@@ -18,7 +18,7 @@ import (
 	"leadrelay/internal/store"
 )
 
-// instant is a broker that takes everything at once.
+// instant is a broker that takes every lead at once.
 type instant struct {
 	taken atomic.Int64
 	most  int64

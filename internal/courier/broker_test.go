@@ -13,15 +13,15 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// errReset is what the client says when the connection broke after the
-// request had left.
+// errReset is the client's error if the connection breaks after the request was
+// sent.
 var errReset = &easybroker.UnansweredError{Err: errors.New("reset")}
 
-// answer is how the broker takes one call.
+// answer is what the broker does with one POST.
 type answer struct {
 	err  error
-	keep bool          // whatever it says, it keeps the request
-	took time.Duration // before it says anything
+	keep bool          // it keeps the request, even if err is set
+	took time.Duration // until it answers
 }
 
 func taken(int, easybroker.Account) answer { return answer{keep: true, err: errReset} }
@@ -32,7 +32,7 @@ func notSent(int, easybroker.Account) answer {
 
 func status(code int) error { return &easybroker.StatusError{Status: code, Reason: "no se pudo"} }
 
-// refusesNumber is an answer that refuses the remote_id.
+// refusesNumber returns an answer that refuses the remote_id.
 func refusesNumber(code int) error {
 	return &easybroker.StatusError{Status: code, NamesRemoteID: code != http.StatusConflict, Reason: "remote_id ya existe"}
 }
@@ -44,22 +44,22 @@ func on(seen bool, err error) error {
 	return nil
 }
 
-// broker is EasyBroker without a network: it keeps what it gets.
+// broker is EasyBroker without a network. It keeps what it gets and lists it.
 type broker struct {
 	mu      sync.Mutex
 	kept    []kept
 	calls   []time.Time // of every POST
-	looks   []time.Time // of every GET
+	gets    []time.Time // of every GET
 	lag     time.Duration
 	listErr error
 	answer  func(call int, a easybroker.Account) answer
-	about   map[string]error          // what it answers to a lead of these properties
+	about   map[string]error          // its answers to leads about these properties
 	tried   []string                  // the properties of all POSTs
-	page    int                       // items on one; one, so that a look-up must turn them, when zero
-	ahead   time.Duration             // its clock
-	move    func([]easybroker.Listed) // what it does to a list before it is cut into pages
+	page    int                       // items on a page; one if zero, so that a look-up must turn pages
+	ahead   time.Duration             // of its clock
+	move    func([]easybroker.Listed) // changes a list before it is cut into pages
 
-	listTook time.Duration // before it answers with a page
+	listTook time.Duration // until it answers with a page
 	refuse   func(easybroker.Query) error
 	turn     func(easybroker.Query, *easybroker.Page)
 }
@@ -85,7 +85,7 @@ func (b *broker) Create(ctx context.Context, a easybroker.Account, cr easybroker
 		b.kept = append(b.kept, kept{cr, time.Now(), a.Key.Reveal()})
 	}
 	b.mu.Unlock()
-	if how.took > 0 { // a timer for nothing has crashed Go's own runtime in a bubble, with the race detector
+	if how.took > 0 { // a timer that is due at once has crashed Go's runtime in a bubble under the race detector
 		select {
 		case <-time.After(how.took):
 		case <-ctx.Done():
@@ -104,7 +104,7 @@ func (b *broker) List(_ context.Context, _ easybroker.Account, q easybroker.Quer
 func (b *broker) list(q easybroker.Query) (page easybroker.Page, took time.Duration, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.looks = append(b.looks, time.Now())
+	b.gets = append(b.gets, time.Now())
 	if b.listErr != nil {
 		return easybroker.Page{}, b.listTook, b.listErr
 	}
@@ -138,7 +138,7 @@ func (b *broker) list(q easybroker.Query) (page easybroker.Page, took time.Durat
 	return page, b.listTook, nil
 }
 
-// now changes how it behaves.
+// now changes how the broker behaves.
 func (b *broker) now(change func(*broker)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -157,7 +157,7 @@ func (b *broker) timesKept(id lead.RemoteID) int {
 	return n
 }
 
-// all is what it has kept.
+// all returns what it has kept.
 func (b *broker) all() []kept {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -173,17 +173,17 @@ func (b *broker) posts() []time.Time {
 func (b *broker) reads() []time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Clone(b.looks)
+	return slices.Clone(b.gets)
 }
 
-// properties are what all POSTs were about.
+// properties returns the properties of all POSTs.
 func (b *broker) properties() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.tried)
 }
 
-// crowd lists many contact requests of other people for the property.
+// crowd adds n contact requests of other people for the same property.
 func (b *broker) crowd(n int) {
 	b.now(func(b *broker) {
 		for i := range n {
@@ -192,8 +192,7 @@ func (b *broker) crowd(n int) {
 	})
 }
 
-// others are other people's inquiries of every ten minutes until the end; there
-// is one to a page.
+// others adds n inquiries of other people, one in ten minutes until the end.
 func (b *broker) others(n int, end time.Time) {
 	for i := range n {
 		b.kept = append(b.kept, kept{
@@ -203,7 +202,7 @@ func (b *broker) others(n int, end time.Time) {
 	}
 }
 
-// huge turns every list into one that never ends, in whatever window.
+// huge turns every list into one that never ends, whatever its window.
 func huge(q easybroker.Query, p *easybroker.Page) {
 	*p = easybroker.Page{Total: 1e6, More: true, Content: []easybroker.Listed{{RemoteID: int64(q.Page), HappenedAt: q.After.Add(time.Second)}}}
 }

@@ -27,8 +27,8 @@ func TestAClockThatIsSetSendsNothingTwice(t *testing.T) {
 	for name, jump := range map[string]time.Duration{"a year ahead": year, "a year back": -year, "an hour ahead": time.Hour, "an hour back": -time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				// The list shows it as late as it may: a look that trusted the
-				// wall would find the settle delay over and the lead absent.
+				// The list shows it as late as it may. A look-up that trusted the wall
+				// clock would think that the list has settled and the lead is absent.
 				b := &broker{lag: 4*time.Minute + 50*time.Second, answer: taken}
 				clock := &wall{}
 				w := start(t, b, clock.options())
@@ -108,8 +108,6 @@ func TestAFreshProcessBelievesNoAbsenceBeforeItHasWatchedTheClock(t *testing.T) 
 		require.GreaterOrEqual(t, b.posts()[1].Sub(begun), 5*time.Minute)
 	})
 }
-
-// What the simulation has found, each at its smallest.
 
 func TestTheFirstReadingTellsHowWrongOurClockIs(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -221,7 +219,7 @@ func TestALeadOfAClockThatWasAheadIsFoundAmongOthers(t *testing.T) {
 	})
 }
 
-// More people have asked about a property than a look-up reads pages, and the
+// More people have asked about the property than a look-up reads pages, and the
 // attempt was stamped by a clock that was set right while the process was down.
 func TestACrowdedPropertyHidesNoLeadOfAnotherClock(t *testing.T) {
 	for name, arrived := range map[string]bool{"it had arrived": true, "it had not": false} {

@@ -94,7 +94,7 @@ func TestAStoppedCredentialIsProbedWhateverComesBetween(t *testing.T) {
 				id := w.post("casas") // it is in doubt, so there is something to look up and nothing to send
 				time.Sleep(3 * time.Minute)
 				require.Equal(t, lead.CredentialHeld, w.credential().State)
-				b.now(func(b *broker) { // a probe works, and the look-up behind it does not
+				b.now(func(b *broker) { // a probe works, and the look-up after it does not
 					b.listErr, b.refuse = nil, func(q easybroker.Query) error { return on(q.Limit > 1, refusal) }
 				})
 				time.Sleep(20 * time.Minute)
@@ -111,8 +111,8 @@ func TestAStoppedCredentialIsProbedWhateverComesBetween(t *testing.T) {
 	}
 }
 
-// No lead may come all night: that is no reason to wake somebody, once what was
-// wrong is over as far as can be seen.
+// It may take all night until a lead comes. That is no reason to wake somebody if
+// the trouble is over as far as we can see.
 func TestAStoppedCredentialThatCanBeReadAgainAlarmsNobody(t *testing.T) {
 	for name, stops := range map[string]struct {
 		err    error
@@ -132,7 +132,7 @@ func TestAStoppedCredentialThatCanBeReadAgainAlarmsNobody(t *testing.T) {
 				time.Sleep(3 * time.Minute)
 				require.Equal(t, stops.before, w.credential().State)
 				why := w.credential().Reason
-				for _, id := range ids { // a person takes them back, so nothing is left that could be sent
+				for _, id := range ids { // a person discards them, so nothing is left to be sent
 					for _, state := range []lead.State{lead.Failed, lead.Discarded} {
 						_, err := w.store.Amend(t.Context(), id, func(l *lead.Lead) error { l.State, l.DueAt = state, time.Time{}; return nil })
 						require.NoError(t, err)
@@ -149,7 +149,7 @@ func TestAStoppedCredentialThatCanBeReadAgainAlarmsNobody(t *testing.T) {
 					require.WithinDuration(t, time.Now(), c.Since, time.Hour)
 					time.Sleep(7 * time.Second)
 				}
-				id := w.post("casas") // it is as bad as it was, for a lead
+				id := w.post("casas") // leads are still refused
 				time.Sleep(time.Second)
 				require.Equal(t, stops.before, w.credential().State)
 				b.now(func(b *broker) { b.answer = nil })

@@ -11,7 +11,7 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// ask keeps an inquiry as a site of an account takes it, with whatever it has.
+// ask keeps an inquiry as a site of an account accepts it, whatever fields it has.
 func (w *world) ask(q lead.Inquiry) lead.RemoteID {
 	w.Helper()
 	q.Site = "casas"
@@ -27,7 +27,7 @@ func toAccount() courier.Route {
 	return courier.Route{Site: "casas", Account: plainAccount(), SendSource: true}
 }
 
-// general are inquiries that an account takes and a partner does not.
+// general returns inquiries that an account takes and a partner does not.
 func general() map[string]lead.Inquiry {
 	return map[string]lead.Inquiry{
 		"a general inquiry by e-mail":       {Name: "Ana", Email: "ana@ejemplo.mx", Message: "Busco casa"},
@@ -51,8 +51,8 @@ func TestAGeneralInquiryGoesOutAsItIs(t *testing.T) {
 	})
 }
 
-// Whatever an attempt's end leaves open, an account's list tells, by what little
-// the inquiry has.
+// However an attempt ends, an account's list shows what has become of it, even if
+// the inquiry has few fields.
 func TestWhatAnAccountTakesArrivesOnce(t *testing.T) {
 	for name, q := range general() {
 		for end, first := range map[string]answer{
@@ -72,7 +72,7 @@ func TestWhatAnAccountTakesArrivesOnce(t *testing.T) {
 					}}
 					b.move = func(items []easybroker.Listed) {
 						for i := range items {
-							items[i].RemoteID = 0 // as an account's list has it
+							items[i].RemoteID = 0 // as in an account's list
 							if items[i].Name == "maría  josé" {
 								items[i].Name = "MARÍA JOSÉ"
 							}
@@ -91,8 +91,8 @@ func TestWhatAnAccountTakesArrivesOnce(t *testing.T) {
 }
 
 // A general inquiry cannot be looked for by its property, and the list of an
-// account grows. This one was taken and is never listed, so it is looked for
-// over days.
+// account grows. This one was taken and is never listed, so we look for it for
+// days.
 func TestALookUpOfAGeneralInquiryReadsALittleOfTheList(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := &broker{answer: func(int, easybroker.Account) answer { return answer{} }}
@@ -107,8 +107,8 @@ func TestALookUpOfAGeneralInquiryReadsALittleOfTheList(t *testing.T) {
 	})
 }
 
-// What a process that died was sending is looked for by its stamps. If it is
-// not found there, no reading short of all the list could tell.
+// What a process was sending when it died is looked for by its stamps. If it is not
+// found there, only a reading of the whole list could tell.
 func TestAGeneralInquiryOfAnEarlierLife(t *testing.T) {
 	for name, test := range map[string]struct {
 		took  bool
@@ -128,7 +128,7 @@ func TestAGeneralInquiryOfAnEarlierLife(t *testing.T) {
 				w.halt()
 				time.Sleep(time.Hour)
 
-				b.now(func(b *broker) { b.listErr, b.looks = nil, nil })
+				b.now(func(b *broker) { b.listErr, b.gets = nil, nil })
 				w.run(w.store, b, courier.Options{}, toAccount())
 				w.await(id, test.end, 24*time.Hour)
 				require.Len(t, b.posts(), test.posts, "nobody sent it again")
@@ -141,7 +141,7 @@ func TestAGeneralInquiryOfAnEarlierLife(t *testing.T) {
 	}
 }
 
-// The person's replay reads the whole list, and knows.
+// A person's replay reads the whole list.
 func TestAReplayOfAGeneralInquiryDeliversOnce(t *testing.T) {
 	for name, took := range map[string]bool{"EasyBroker has it": true, "EasyBroker has it not": false} {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,8 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// Lists that break their word. Public clients were bitten by most of them:
+// brokenLists returns lists that contradict themselves. Most of them have bitten
+// public clients:
 // Materials-Consortia/optimade-python-tools#2249, stac-utils/pystac-client#334,
 // CoopBelvedere/laravel-basecamp-api#3.
 func brokenLists() map[string]func(easybroker.Query, *easybroker.Page) {
@@ -76,7 +77,7 @@ func TestWhatABrokenListShowsIsThere(t *testing.T) {
 				b := &broker{page: 50, answer: taken, turn: turn}
 				w := start(t, b, courier.Options{Rate: 1000})
 				w.post("casas")                                // it is looked up alone, and then the others together
-				id, absent := w.post("casas"), w.post("casas") // of whom only one is to be seen
+				id, absent := w.post("casas"), w.post("casas") // only one of these will be listed
 				time.Sleep(time.Second)
 				b.now(func(b *broker) {
 					b.kept = slices.DeleteFunc(b.kept, func(k kept) bool { return k.RemoteID == int64(absent) })
@@ -136,7 +137,7 @@ func TestAListThatMovesWhileItIsReadProvesNothing(t *testing.T) {
 	})
 }
 
-// A list that cannot be read is one trouble, however many leads are looked for.
+// A list that cannot be read is one problem, however many leads are looked up.
 func TestAListThatCannotBeReadIsToldOfOnceAMinute(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log safeBuffer
@@ -159,9 +160,8 @@ func TestAListThatCannotBeReadIsToldOfOnceAMinute(t *testing.T) {
 	})
 }
 
-// A list of long texts is not held in the memory: what a look-up or a replay does
-// not ask for is passed over, and a reconciliation that needs all of it says why
-// it cannot be.
+// A list of long texts is not held in memory. A look-up and a replay skip what they
+// do not ask for. A reconciliation needs all of it, and says why it cannot read it.
 func TestAListOfLongTextsIsNotHeld(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		first := true
@@ -185,8 +185,8 @@ func TestAListOfLongTextsIsNotHeld(t *testing.T) {
 	})
 }
 
-// A list without an end is read no longer than the look-ups are ours, and then
-// those of other properties have their turn.
+// A list without an end is read for no longer than the lease. Then the leads of
+// other properties have their turn.
 func TestAListWithoutEndKeepsNoOtherLookUpForLong(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := &broker{listTook: 30 * time.Millisecond, answer: taken}

@@ -29,7 +29,7 @@ func (w *credentialWorker) lookUpLoop(ctx context.Context) {
 	for ctx.Err() == nil {
 		now := time.Now()
 		if from := w.breaker.ReadableFrom(now); from.After(now) {
-			w.lookWake.sleep(ctx, from)
+			w.lookUpWake.sleep(ctx, from)
 			continue
 		}
 		wall := w.clock.Read()
@@ -38,7 +38,7 @@ func (w *credentialWorker) lookUpLoop(ctx context.Context) {
 		switch {
 		case err != nil:
 			w.opt.Log.Error().Strs("sites", w.sites).Err(err).Msg("look-ups not claimed")
-			w.lookWake.sleep(ctx, now.Add(time.Second))
+			w.lookUpWake.sleep(ctx, now.Add(time.Second))
 		case len(claims) > 0:
 			w.lookUp(ctx, claims)
 			isAll := due.IsZero() || due.After(wall)
@@ -46,9 +46,9 @@ func (w *credentialWorker) lookUpLoop(ctx context.Context) {
 				sleep(ctx, lookUpPause)
 			}
 		case due.IsZero():
-			w.lookWake.sleep(ctx, now.Add(maxSleep))
+			w.lookUpWake.sleep(ctx, now.Add(maxSleep))
 		default:
-			w.lookWake.sleep(ctx, now.Add(min(maxSleep, due.Sub(wall))))
+			w.lookUpWake.sleep(ctx, now.Add(min(maxSleep, due.Sub(wall))))
 		}
 	}
 }
@@ -64,7 +64,7 @@ func (w *credentialWorker) lookUp(ctx context.Context, claims []lead.Claim) {
 			w.release(ctx, groups[i:])
 			return
 		}
-		for f := range w.verifier.Look(ctx, group) {
+		for f := range w.verifier.LookUp(ctx, group) {
 			to := w.settlementAfter(f)
 			w.logLookUp(f, to)
 			_ = w.settle(ctx, f.Claim, to) // settle has logged it, and the lead comes back when the lease is over

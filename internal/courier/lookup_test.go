@@ -143,7 +143,7 @@ func TestALeadThatTheListNeverShowsIsReportedAndNotSentAgain(t *testing.T) {
 		l, attempts := w.find(id)
 		require.Equal(t, lead.Delivered, l.State)
 		require.Len(t, attempts, 1)
-		require.Zero(t, l.DueAt, "nobody looks for ever")
+		require.Zero(t, l.DueAt, "we do not look for ever")
 		require.Less(t, len(b.reads()), 150)
 	})
 }
@@ -173,7 +173,7 @@ func TestAnAttemptThatTookEffectLateIsReported(t *testing.T) {
 		w := start(t, b, courier.Options{})
 		id := w.post("casas")
 		w.await(id, lead.Confirmed, 10*time.Minute)
-		b.now(func(b *broker) { // what nobody could know
+		b.now(func(b *broker) { // no look-up could know this
 			late := b.kept[0]
 			late.at = time.Now()
 			b.kept = append(b.kept, late)

@@ -15,9 +15,8 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// However many leads wait, and whatever becomes of them, EasyBroker hears
-// from a credential no more often than it is meant to: ten times at once, then
-// ten times a second, look-ups included.
+// However many leads wait, and whatever becomes of them, a credential makes no more
+// calls than it may: ten at once, then ten a second, look-ups included.
 func TestTheRateHoldsWhateverWaits(t *testing.T) {
 	const leads = 150
 	failing := &easybroker.StatusError{Status: 500}
@@ -44,8 +43,8 @@ func TestTheRateHoldsWhateverWaits(t *testing.T) {
 	}
 }
 
-// requirePace counts the tokens of a bucket of ten, one of which grows back
-// every tenth of a second.
+// requirePace requires that the calls keep within a bucket of ten tokens, which gets
+// one back every tenth of a second.
 func requirePace(t *testing.T, calls []time.Time) {
 	t.Helper()
 	const most, aHair = 10., 1e-6
@@ -58,8 +57,8 @@ func requirePace(t *testing.T, calls []time.Time) {
 	}
 }
 
-// A list that answers in 30 ms is read faster than the pace allows, so whoever
-// reads it could take every call for as long as there are pages.
+// A list that answers in 30 ms is read faster than the pace allows, so its reader
+// could use up every call as long as there are pages.
 func TestLeadsGoOutWhileTheListIsRead(t *testing.T) {
 	for name, turn := range map[string]func(easybroker.Query, *easybroker.Page){
 		"a list of many pages":                   nil,
@@ -93,7 +92,7 @@ func TestLeadsGoOutWhileAPersonReconciles(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := &broker{listTook: 30 * time.Millisecond, turn: huge}
 		w := start(t, b, courier.Options{})
-		for range 3 { // persons
+		for range 3 { // people
 			w.reconcile()
 		}
 		time.Sleep(3 * time.Second)
@@ -102,7 +101,7 @@ func TestLeadsGoOutWhileAPersonReconciles(t *testing.T) {
 	})
 }
 
-// reconcile begins a reconciliation, which ends with the test at the latest.
+// reconcile begins a reconciliation. It ends with the test at the latest.
 func (w *world) reconcile() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -118,8 +117,8 @@ func (w *world) reconcile() {
 	})
 }
 
-// requireSixInTime sends six leads and asks that each is with EasyBroker within
-// four seconds.
+// requireSixInTime sends six leads and requires that EasyBroker has each of them
+// within four seconds.
 func requireSixInTime(t *testing.T, w *world) {
 	t.Helper()
 	var ids []lead.RemoteID

@@ -16,7 +16,7 @@ import (
 	"leadrelay/internal/store"
 )
 
-// agency are the properties of an agency.
+// agency returns n properties of an agency.
 func agency(name string, n int) []string {
 	properties := make([]string, n)
 	for i := range properties {
@@ -25,7 +25,7 @@ func agency(name string, n int) []string {
 	return properties
 }
 
-// refusing answers all leads of the properties so.
+// refusing returns the answers of a broker that refuses the properties with err.
 func refusing(err error, properties []string) map[string]error {
 	all := map[string]error{}
 	for _, property := range properties {
@@ -34,13 +34,13 @@ func refusing(err error, properties []string) map[string]error {
 	return all
 }
 
-// isPaused reports whether the site is.
+// isPaused reports whether the site is paused.
 func (w *world) isPaused() bool {
 	return slices.ContainsFunc(w.courier.Status(), func(c lead.Credential) bool { return c.State == lead.SitePaused })
 }
 
-// A partner's key serves many agencies. One of them is paused or not linked any
-// more, and all that its visitors write is refused.
+// A partner's key serves many agencies. One of them is paused or no longer linked,
+// and all that its visitors write is refused.
 func TestOneAgencysTroubleDelaysNoOther(t *testing.T) {
 	for name, test := range map[string]struct {
 		properties, leads int
@@ -76,7 +76,7 @@ func TestOneAgencysTroubleDelaysNoOther(t *testing.T) {
 					w.await(id, lead.Delivered, 3*time.Second)
 					time.Sleep(10 * time.Minute)
 				}
-				w.postAbout("casas", "EB-GOOD4") // ends the last pause, and what waits learns its lot
+				w.postAbout("casas", "EB-GOOD4") // ends the last pause, and the leads that wait are refused
 				time.Sleep(35 * time.Minute)
 				require.Equal(t, map[lead.State]int{lead.Failed: test.leads}, w.states(ids), "each is in front of a person")
 				require.False(t, w.isPaused())
@@ -119,8 +119,8 @@ func TestRefusalsOfTwoKindsDoNotAddUp(t *testing.T) {
 	})
 }
 
-// A lead whose e-mail EasyBroker refuses is no trial of whether a property is
-// known: it fails, and waits for none.
+// If EasyBroker refuses a lead for its e-mail, that is no trial of whether the
+// property is known. The lead fails at once.
 func TestALeadThatIsRefusedOtherwiseIsNotHeldByAPause(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		gone := agency("GONE", 6)
@@ -138,7 +138,7 @@ func TestALeadThatIsRefusedOtherwiseIsNotHeldByAPause(t *testing.T) {
 }
 
 // A lead that was taken shows that the source, the key and the half of the API
-// are right. After a while it shows nothing any more.
+// are right. After a while it no longer does.
 func TestASiteOfWhichALeadWasTakenLatelyIsNotPaused(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := &broker{}
@@ -172,7 +172,7 @@ func TestATrialPrefersTheNewestLeadOfAPropertyThatWasNotRefused(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		newest := slices.Clone(gone[6:])
 		slices.Reverse(newest)
-		require.Equal(t, slices.Concat(gone[:6], newest[:5+4]), b.properties(), "five beside, one at once, and one after 1, 2 and 4 minutes")
+		require.Equal(t, slices.Concat(gone[:6], newest[:5+4]), b.properties(), "five extra ones, one at once, and one after 1, 2 and 4 minutes")
 		time.Sleep(3 * time.Hour) // all were refused by then, and take turns
 		w.postAbout("casas", gone[0])
 		time.Sleep(time.Second)
@@ -183,8 +183,8 @@ func TestATrialPrefersTheNewestLeadOfAPropertyThatWasNotRefused(t *testing.T) {
 	})
 }
 
-// The attempt for another agency's lead was cut in a pause. When the list has
-// proved that it has not arrived, it waits for no trial.
+// An attempt for another agency's lead breaks off during a pause. After the list
+// has proved that the lead has not arrived, the lead need not wait for a trial.
 func TestALeadThatComesBackInAPauseIsATrial(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := &broker{about: refusing(status(404), agency("GONE", 12))}
@@ -205,8 +205,8 @@ func TestALeadThatComesBackInAPauseIsATrial(t *testing.T) {
 	})
 }
 
-// A site whose every request is refused fails five leads. The others wait, with
-// few calls, whatever the refusal says and however its leads come in.
+// If every request of a site is refused, five leads fail. The others wait, and few
+// calls are made, whatever the refusal says and however the leads come in.
 func TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads(t *testing.T) {
 	for name, answered := range map[string]error{
 		"an address that is none":    status(404),
@@ -237,7 +237,7 @@ func TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads(t *testing.T) {
 	}
 }
 
-// watchedOutbox notes how many properties a trial leaves out.
+// watchedOutbox records how many properties a trial leaves out.
 type watchedOutbox struct {
 	*store.Store
 	most atomic.Int64

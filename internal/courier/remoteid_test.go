@@ -14,9 +14,9 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// A proxy on the way may send a request twice, and the second answer is the
-// one that we see. Metronome's client met the same: its retry of a request that
-// had worked was answered 422 and taken for a failure (dust-tt/dust#31662).
+// A proxy on the way may send a request twice, and we see the second answer.
+// Metronome's client had the same problem: its retry of a request that had worked
+// was answered 422, and it took that for a failure (dust-tt/dust#31662).
 func TestAFirstAttemptWhoseRemoteIDIsRefusedIsLookedUp(t *testing.T) {
 	for name, test := range map[string]struct {
 		keep   bool
@@ -82,8 +82,8 @@ func TestARefusedRemoteIDWaitsForAListThatCanBeRead(t *testing.T) {
 	})
 }
 
-// EasyBroker judged each of these leads, so its key works: a breaker that
-// counts what a healthy server refuses stops those who have done nothing
+// EasyBroker judged each of these leads, so its key works. A breaker that counts
+// what a healthy server refuses stops calls that would work
 // (sgl-project/sglang#25811).
 func TestRefusedRemoteIDsDoNotStopTheCredential(t *testing.T) {
 	for _, code := range []int{409, 422} {
@@ -102,8 +102,8 @@ func TestRefusedRemoteIDsDoNotStopTheCredential(t *testing.T) {
 	}
 }
 
-// EasyBroker's words are for the operator. They may quote the visitor, so no
-// log has them.
+// EasyBroker's words are for the operator. They may quote the visitor, so they are
+// in no log.
 func TestWhatEasyBrokerSaysOfARefusedRemoteIDIsInNoLog(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log safeBuffer

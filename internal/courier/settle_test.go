@@ -17,7 +17,7 @@ import (
 	"leadrelay/internal/store"
 )
 
-// refusingStore is a store that takes every settlement for an illegal move.
+// refusingStore is a store that refuses every settlement as an illegal move.
 type refusingStore struct {
 	*store.Store
 	settled atomic.Int32
@@ -28,8 +28,8 @@ func (s *refusingStore) Settle(_ context.Context, c lead.Claim, to lead.Settleme
 	return &lead.IllegalMoveError{From: c.Lead.State, To: to.State}
 }
 
-// An illegal move is a bug of ours that no later try mends. The lead stays where
-// it is until its lease is over, and then it is looked up.
+// An illegal move is a bug of ours, and no later try can succeed. The lead keeps its
+// state until its lease is over, and then it is looked up.
 func TestAnIllegalMoveIsNotTriedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log safeBuffer
@@ -46,7 +46,7 @@ func TestAnIllegalMoveIsNotTriedAgain(t *testing.T) {
 	})
 }
 
-// forgetful fails to settle for a while.
+// forgetful is a store that fails to settle for a while.
 type forgetful struct {
 	*store.Store
 	until time.Time

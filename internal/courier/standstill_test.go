@@ -14,8 +14,8 @@ import (
 	"leadrelay/internal/store"
 )
 
-// frozen holds up a process at one of its writes, as SIGSTOP does: at the first
-// intent, or at every settlement.
+// frozen is the store of a process that stands still at one of its writes, as after
+// SIGSTOP: at the first intent, or at every settlement.
 type frozen struct {
 	*store.Store
 	begin, settle time.Duration
@@ -59,8 +59,8 @@ func TestAProcessThatStoodStillSendsNothingTwice(t *testing.T) {
 	}
 }
 
-// slowBegin answers once, and twenty minutes after it has written its intents
-// down.
+// slowBegin is a store that takes twenty minutes to return from its first Begin,
+// after the intents are on disk.
 type slowBegin struct {
 	*store.Store
 	times atomic.Int32
@@ -85,8 +85,8 @@ func TestAnIntentThatTookLongIsNotActedUpon(t *testing.T) {
 	})
 }
 
-// thawed is a broker whose first POST leaves only after ten minutes, in which
-// the process stood still.
+// thawed is a broker whose first POST is sent only after some minutes in which the
+// process stands still.
 type thawed struct {
 	*broker
 	stood time.Duration
@@ -102,7 +102,7 @@ func (b *thawed) Create(ctx context.Context, a easybroker.Account, cr easybroker
 	return easybroker.Receipt{}, &easybroker.UnansweredError{Err: context.DeadlineExceeded}
 }
 
-// List takes a minute to bring what the list was when it was asked.
+// List returns after a minute what the list was when it was called.
 func (b *thawed) List(ctx context.Context, a easybroker.Account, q easybroker.Query) (easybroker.Page, error) {
 	page, err := b.broker.List(ctx, a, q)
 	time.Sleep(time.Minute)

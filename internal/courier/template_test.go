@@ -41,13 +41,12 @@ func TestTheTemplateWordsTheMessage(t *testing.T) {
 	})
 }
 
-// killed is the store of a process that is killed in the middle of its
-// attempts.
+// killed is the store of a process that is killed during its attempts.
 type killed struct{ *store.Store }
 
 func (killed) Settle(context.Context, lead.Claim, lead.Settlement) error { return errDisk }
 
-// former is the store of a version that wrote no fingerprints down.
+// former is the store of a version that wrote no fingerprints.
 type former struct{ *store.Store }
 
 func (f former) Begin(ctx context.Context, site string, q lead.Due) ([]lead.Claim, time.Time, error) {
@@ -55,8 +54,7 @@ func (f former) Begin(ctx context.Context, site string, q lead.Due) ([]lead.Clai
 	return f.Store.Begin(ctx, site, q)
 }
 
-// A template may change while nobody knows whether an attempt was taken. What
-// was sent is found all the same.
+// A template may change while an attempt is in doubt. What was sent is still found.
 func TestATemplateThatChangesHidesNoLead(t *testing.T) {
 	const page, source = "{message}\n\nPágina: {page_url}\n{name}", "De: {email}\n{message}"
 	for name, test := range map[string]struct{ before, after string }{
@@ -95,8 +93,8 @@ func TestATemplateThatChangesHidesNoLead(t *testing.T) {
 	}
 }
 
-// What has the lead's words in it is not the lead, nor is what somebody else has
-// written in the same words.
+// A contact request that only contains the lead's words is not the lead, and neither
+// is somebody else's with the same words.
 func TestWhatIsOnlyLikeALeadIsNotTheLead(t *testing.T) {
 	for name, other := range map[string]easybroker.ContactRequest{
 		"without the context": {PropertyID: "EB-XX1234", Email: "ana@ejemplo.mx", Message: "Hola"},
@@ -112,14 +110,14 @@ func TestWhatIsOnlyLikeALeadIsNotTheLead(t *testing.T) {
 				id := w.post("casas")
 				b.now(func(b *broker) { b.kept = append(b.kept, kept{other, time.Now(), "k"}) })
 				time.Sleep(time.Hour)
-				require.Equal(t, 1, b.timesKept(id), "it was sent again, since nobody has it")
+				require.Equal(t, 1, b.timesKept(id), "it was sent again, because it was not there")
 			})
 		})
 	}
 }
 
-// edited fails a lead that EasyBroker has taken and does not list yet, and lets
-// a person change it.
+// edited returns a failed lead that EasyBroker has taken and does not list yet, after
+// a person has changed it.
 func edited(w *world, changes map[lead.Field]string) lead.RemoteID {
 	w.Helper()
 	id := w.post("casas")
@@ -137,7 +135,7 @@ func edits() map[string]map[lead.Field]string {
 	}
 }
 
-// late lists what it keeps after an hour.
+// late returns a broker that lists what it keeps after an hour.
 func late(answer func(int, easybroker.Account) answer) (*broker, courier.Options) {
 	return &broker{lag: time.Hour, answer: answer}, courier.Options{Deadline: 4 * time.Minute}
 }
@@ -162,8 +160,8 @@ func TestALeadThatAPersonChangedIsNotReplayedTwice(t *testing.T) {
 	}
 }
 
-// A person has sent the changed lead again, and that attempt was not taken: the
-// look-up finds the first one, and there is no third.
+// A person has sent the changed lead again, and that attempt was not taken. The
+// look-up finds the first one, so there is no third.
 func TestALookUpFindsWhatAPersonChangedSince(t *testing.T) {
 	for name, changes := range edits() {
 		for _, api := range []easybroker.API{easybroker.Plain, easybroker.Partner} {

@@ -30,15 +30,15 @@ type credentialWorker struct {
 	memory   *verify.Memory
 	verifier *verify.Verifier
 
-	sites  []string
-	queues map[string]*siteQueue // by site
-	turn   int                   // the site whose leads are sent first next time
+	sites     []string
+	queues    map[string]*siteQueue // by site
+	firstSite int                   // whose leads are sent first next time
 
-	pacer    *pacer
-	slots    *slots
-	calls    chan call // attempts that have begun, in their order
-	sendWake *wakeup
-	lookWake *wakeup
+	pacer      *pacer
+	slots      *slots
+	calls      chan call // attempts that have begun, in their order
+	sendWake   *wakeup
+	lookUpWake *wakeup
 
 	lookUpHorizon horizon
 }
@@ -56,11 +56,11 @@ func newCredentialWorker(outbox Outbox, broker Broker, routes []Route, opt Optio
 
 		queues: map[string]*siteQueue{},
 
-		pacer:    newPacer(opt.Rate),
-		slots:    newSlots(opt.Concurrency),
-		calls:    make(chan call, max(maxBegun, opt.Concurrency)),
-		sendWake: newWakeup(),
-		lookWake: newWakeup(),
+		pacer:      newPacer(opt.Rate),
+		slots:      newSlots(opt.Concurrency),
+		calls:      make(chan call, max(maxBegun, opt.Concurrency)),
+		sendWake:   newWakeup(),
+		lookUpWake: newWakeup(),
 
 		lookUpHorizon: horizon{clock: clock, farthest: longestLookUpWait + time.Hour},
 	}
@@ -207,7 +207,7 @@ func (w *credentialWorker) begin(ctx context.Context, n int) (claims []lead.Clai
 	now := time.Now()
 	next = now.Add(maxSleep)
 	for i := range w.sites {
-		site := w.sites[(w.turn+i)%len(w.sites)]
+		site := w.sites[(w.firstSite+i)%len(w.sites)]
 		got, due, err := w.queues[site].begin(context.WithoutCancel(ctx), n-len(claims))
 		for _, c := range got {
 			w.memory.AttemptBegan(c)
@@ -224,7 +224,7 @@ func (w *credentialWorker) begin(ctx context.Context, n int) (claims []lead.Clai
 			break
 		}
 	}
-	w.turn++
+	w.firstSite++
 	return claims, next
 }
 

@@ -61,8 +61,8 @@ func TestSitesWithOneKeyShareItsPaceInTurn(t *testing.T) {
 	})
 }
 
-// Many intents share a commit where EasyBroker is fast. Where it is slow, none is
-// written down before there is a connection for it.
+// If EasyBroker is fast, many intents share a commit. If it is slow, no intent is
+// written before there is a connection for it.
 func TestIntentsRunAheadOfAFastBrokerOnly(t *testing.T) {
 	for took, most := range map[time.Duration]int{time.Millisecond: 64, 5 * time.Millisecond: 16, 50 * time.Millisecond: 4} {
 		t.Run(took.String(), func(t *testing.T) {

@@ -30,14 +30,14 @@ type Auditor struct {
 	clock     *wallclock.Clock
 	wake      func(site string) // tells the courier that a lead was queued
 	log       zerolog.Logger
-	turn      chan struct{} // holds the command that runs, because the memory is for one
+	command   chan struct{} // holds the command that runs, because the memory is for one
 }
 
 // NewAuditor returns an auditor for the verifiers' credentials. It calls wake for
 // the site of each lead that it queues.
 func NewAuditor(ledger Ledger, verifiers []*Verifier, clock *wallclock.Clock, wake func(site string), log zerolog.Logger) *Auditor {
 	a := &Auditor{
-		ledger: ledger, verifiers: verifiers, bySite: map[string]*Verifier{}, clock: clock, wake: wake, log: log, turn: make(chan struct{}, 1),
+		ledger: ledger, verifiers: verifiers, bySite: map[string]*Verifier{}, clock: clock, wake: wake, log: log, command: make(chan struct{}, 1),
 	}
 	for _, v := range verifiers {
 		for _, site := range v.Sites {
@@ -50,11 +50,12 @@ func NewAuditor(ledger Ledger, verifiers []*Verifier, clock *wallclock.Clock, wa
 // maxListsAtOnce is how many credentials' lists a command reads at once.
 const maxListsAtOnce = 4
 
-// awaitTurn waits until no other command runs. The caller then calls done.
-func (a *Auditor) awaitTurn(ctx context.Context) (done func(), err error) {
+// beginCommand waits until no other command runs. The caller calls end when its
+// command has ended.
+func (a *Auditor) beginCommand(ctx context.Context) (end func(), err error) {
 	select {
-	case a.turn <- struct{}{}:
-		return func() { <-a.turn }, nil
+	case a.command <- struct{}{}:
+		return func() { <-a.command }, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for another command: %w", ctx.Err())
 	}

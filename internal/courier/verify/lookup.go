@@ -81,11 +81,11 @@ type Finding struct {
 	Steady time.Duration
 }
 
-// Look looks for the group with one reading of the list, and returns what it
+// LookUp looks for the group with one reading of the list, and returns what it
 // finds about each lead. The list is not read to its end for fresh leads. The
 // findings are made one by one: the caller settles each of them before it asks
 // for the next, so that a proof holds for what has happened until then.
-func (v *Verifier) Look(ctx context.Context, g Group) iter.Seq[Finding] {
+func (v *Verifier) LookUp(ctx context.Context, g Group) iter.Seq[Finding] {
 	return func(yield func(Finding) bool) {
 		held := v.Budget.reserve()
 		defer held.shrinkTo(0)

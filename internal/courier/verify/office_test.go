@@ -16,12 +16,12 @@ import (
 	"leadrelay/internal/store"
 )
 
-// archive is EasyBroker as an auditor sees it: what it lists, for each key.
+// archive is EasyBroker as an auditor sees it: a list for each key.
 type archive struct {
 	mu     sync.Mutex
 	listed map[string][]easybroker.Listed
 	taken  map[int64]int // how often a remote_id was sent
-	grows  bool          // a contact request of somebody else comes in with every call
+	grows  bool          // another contact request comes in with every call
 	fails  map[string]error
 	page   int // items on a page, fewer than asked for
 	calls  int // of the list
@@ -66,7 +66,7 @@ func (a *archive) List(_ context.Context, key easybroker.Account, q easybroker.Q
 	return easybroker.Page{Content: all[from:to], Total: len(all), More: to < len(all), Date: time.Now()}, nil
 }
 
-// spend lets a call of the list take its time.
+// spend lets a call of the list take some time.
 func (a *archive) spend() {
 	a.count(1)
 	time.Sleep(a.takes)
@@ -80,14 +80,14 @@ func (a *archive) count(n int) {
 	a.most = max(a.most, a.now)
 }
 
-// list puts a contact request into the list of the first key.
+// list adds contact requests to the list of the first key.
 func (a *archive) list(items ...easybroker.Listed) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.listed["k"] = append(a.listed["k"], items...)
 }
 
-// office is a relay with its auditor, whose courier may run or not.
+// office is a relay with an auditor. Its courier need not run.
 type office struct {
 	*testing.T
 	store   *store.Store
@@ -101,7 +101,7 @@ var bubble = couriertest.Bubble
 
 var account = easybroker.Account{Key: secret.New("k"), Country: "MX", API: easybroker.Partner}
 
-// both are two sites with keys of their own.
+// both returns the routes of two sites with keys of their own.
 func both(api easybroker.API) []courier.Route {
 	second := account
 	second.Key = secret.New("k2")
@@ -121,7 +121,7 @@ func newOffice(t *testing.T, routes []courier.Route) *office {
 	return o
 }
 
-// run lets the courier carry until the test ends.
+// run runs the courier until the test ends.
 func (o *office) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -129,7 +129,7 @@ func (o *office) run() {
 	o.Cleanup(func() { cancel(); require.NoError(o, <-done) })
 }
 
-// ago keeps a lead that came into the state so long ago.
+// ago keeps a lead that came into the state that long ago.
 func (o *office) ago(age time.Duration, site string, state lead.State, message string) lead.Lead {
 	o.Helper()
 	at := time.Now().Add(-age)
@@ -158,7 +158,7 @@ func (o *office) ago(age time.Duration, site string, state lead.State, message s
 	return l
 }
 
-// sent is how the lead stands in the list when nothing has gone wrong.
+// sent returns the lead as it is listed if nothing has gone wrong.
 func sent(l lead.Lead) easybroker.Listed {
 	at := l.ReceivedAt
 	if !l.DeliveredAt.IsZero() {

@@ -19,11 +19,11 @@ import (
 // we did not know it, so that a restored backup does not send it again. If a list
 // cannot be read in full, the report names it and says nothing about its leads.
 func (a *Auditor) Reconcile(ctx context.Context, since time.Time) (lead.Drift, error) {
-	done, err := a.awaitTurn(ctx)
+	end, err := a.beginCommand(ctx)
 	if err != nil {
 		return lead.Drift{}, err
 	}
-	defer done()
+	defer end()
 	all := lead.Drift{Since: since, ReadAt: a.clock.Read()}
 	parts := make([]lead.Drift, len(a.verifiers))
 	var comparisons errgroup.Group

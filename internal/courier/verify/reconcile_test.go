@@ -31,8 +31,8 @@ func drifted(l lead.Lead, fields ...lead.Field) lead.Drifted {
 	return lead.Drifted{RemoteID: l.RemoteID, Site: l.Site, State: l.State, PropertyID: l.PropertyID, Fields: fields}
 }
 
-// Where everything drifts a report names a thousand of a kind and counts the rest,
-// and its parts are added in the same way.
+// If everything drifts, a report names a thousand leads of a kind and counts the
+// rest. Its parts are added in the same way.
 func TestADriftOfThousands(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const most, items = 1000, 1207
@@ -57,8 +57,8 @@ func TestADriftOfThousands(t *testing.T) {
 	})
 }
 
-// What a command holds is bounded, so a second one waits for the first; who has no
-// time to wait is told so.
+// The memory of commands is limited, so a second one waits for the first. If it has
+// no time to wait, it says so.
 func TestOneCommandRunsAtATime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner)[:1])
@@ -94,8 +94,8 @@ func TestOneCommandRunsAtATime(t *testing.T) {
 	})
 }
 
-// More of our leads than a reconciliation holds at once are compared all the same,
-// those of both sites in their order.
+// A reconciliation compares more of our leads than it holds at once, and those of
+// both sites in their order.
 func TestALongReconciliation(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		one := both(easybroker.Partner)
@@ -243,8 +243,8 @@ func TestAReconciliationNamesWhatDiffers(t *testing.T) {
 	}
 }
 
-// A plain account's list has no remote_id, so only what was written can be
-// compared, and one contact request is never two leads.
+// A plain account's list has no remote_id, so only the texts can be compared, and
+// one contact request is never two leads.
 func TestAReconciliationOfAPlainAccount(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Plain))
@@ -260,7 +260,7 @@ func TestAReconciliationOfAPlainAccount(t *testing.T) {
 		require.Equal(t, []lead.Drifted{drifted(second)}, d.OnlyHere)
 		require.Empty(t, d.OnlyThere, "a plain account has contact requests of its own")
 		require.Equal(t, 2, d.Confirmed)
-		require.Equal(t, lead.Queued, o.state(waiting.RemoteID), "what looks the same proves nothing of a lead that was not sent")
+		require.Equal(t, lead.Queued, o.state(waiting.RemoteID), "a look-alike proves nothing about a lead that was not sent")
 	})
 }
 
@@ -353,8 +353,8 @@ func routeWith(t *testing.T, api easybroker.API, template string) courier.Route 
 	return r
 }
 
-// What EasyBroker lists is compared with what was sent, not with what a
-// template of today would make of it.
+// What EasyBroker lists is compared with what was sent, and not with what today's
+// template would make of it.
 func TestAReconciliationKnowsWhatWasSent(t *testing.T) {
 	for _, api := range []easybroker.API{easybroker.Partner, easybroker.Plain} {
 		for name, test := range map[string]struct {
@@ -382,7 +382,7 @@ func TestAReconciliationKnowsWhatWasSent(t *testing.T) {
 					another := []courier.Route{routeWith(t, api, "{message}\nDe: {email}")}
 					o.auditor = courier.NewAuditor(courier.New(o.store, o.archive, another, couriertest.Options()), o.store)
 					d := o.reconcile()
-					if l.State = lead.Confirmed; api == easybroker.Plain && test.fields != nil { // there only the words tell
+					if l.State = lead.Confirmed; api == easybroker.Plain && test.fields != nil { // there only the texts tell
 						require.Equal(t, []lead.Drifted{drifted(l)}, d.OnlyHere)
 						return
 					}

@@ -38,11 +38,11 @@ const (
 // delivers once. If there are more than ten thousand leads, it takes the oldest,
 // and left is how many it leaves out.
 func (a *Auditor) Replay(ctx context.Context, f lead.Filter, dryRun bool) (all []lead.Replayed, left int, err error) {
-	done, err := a.awaitTurn(ctx)
+	end, err := a.beginCommand(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
-	defer done()
+	defer end()
 	candidates, left, err := a.candidates(ctx, f)
 	if err != nil {
 		return nil, 0, err

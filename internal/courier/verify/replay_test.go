@@ -104,7 +104,7 @@ func TestAReplayThatCannotReadTheListSendsNothing(t *testing.T) {
 				require.Contains(t, all[0].Why, "list cannot be read")
 				require.NotContains(t, all[0].Why, "canary")
 				require.Equal(t, lead.Failed, o.state(l.RemoteID))
-				require.Equal(t, lead.Sent, all[1].Verdict, "the other key is none the worse")
+				require.Equal(t, lead.Sent, all[1].Verdict, "the other key is not affected")
 			})
 		})
 	}
@@ -121,7 +121,7 @@ func TestAnotherContactRequestUnderTheNumberBlocksAReplay(t *testing.T) {
 	})
 }
 
-// Many at once, and twice, and by two people at the same time: each
+// Many leads are replayed at once, twice, and by two people at the same time. Each
 // arrives once.
 func TestReplayingTwiceDeliversOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -180,7 +180,7 @@ func TestAReplayTakesAllThatAreMeantOldestFirst(t *testing.T) {
 	})
 }
 
-// crowded is a ledger with more leads than anybody can look up, none of which may
+// crowded is a ledger with more leads than a replay can look up. None of them may
 // move.
 type crowded struct {
 	verify.Ledger
@@ -201,7 +201,7 @@ func (c crowded) List(_ context.Context, f lead.Filter) (page []lead.Lead, more 
 	return page, false, nil
 }
 
-// A replay of all of a year takes those who have waited longest, and says how
+// A replay of a whole year takes the leads that have waited longest, and says how
 // many it has left out.
 func TestAReplayOfTooMany(t *testing.T) {
 	const most = 10_000
@@ -219,7 +219,7 @@ func TestAReplayOfTooMany(t *testing.T) {
 	}
 }
 
-// overgrown is a ledger in which nothing is found in time.
+// overgrown is a ledger whose search never ends in time.
 type overgrown struct{ verify.Ledger }
 
 func (overgrown) List(ctx context.Context, _ lead.Filter) ([]lead.Lead, bool, error) {
@@ -237,8 +237,8 @@ func TestAReplaysSearchIsGivenUp(t *testing.T) {
 	})
 }
 
-// A lead may be retried by hand while a replay reads the list. What the list
-// said then is not about the new attempt.
+// A lead may be retried by hand while a replay reads the list. What the list says is
+// then not about the new attempt.
 func TestALeadThatMovesMeanwhileIsLeftAlone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
@@ -252,7 +252,7 @@ func TestALeadThatMovesMeanwhileIsLeftAlone(t *testing.T) {
 	})
 }
 
-// meddling is an EasyBroker during whose answer a person sends the lead again.
+// meddling is an EasyBroker. While it answers, a person sends the lead again.
 type meddling struct {
 	*office
 	id lead.RemoteID

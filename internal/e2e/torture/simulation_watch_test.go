@@ -322,7 +322,7 @@ func (v *simWatch) clockSet(by time.Duration) {
 	v.disturbed()
 }
 
-// simTolerance is how late a lead may be. A lane sleeps for ten minutes at
+// simTolerance is how late a lead may be. A worker sleeps for ten minutes at
 // most, and a batch may take as long again.
 const simTolerance = time.Hour
 
