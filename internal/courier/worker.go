@@ -19,7 +19,8 @@ const maxSleep = 10 * time.Minute
 
 // credentialWorker delivers the leads of one credential. One goroutine begins
 // attempts, some others make them, and one looks up leads in doubt. All keep the
-// credential's pace. Its parts guard themselves; it has no lock of its own.
+// credential's pace. A worker has no lock: each of its parts has its own, or
+// belongs to one goroutine.
 type credentialWorker struct {
 	outbox   Outbox
 	broker   Broker
@@ -31,8 +32,8 @@ type credentialWorker struct {
 	verifier *verify.Verifier
 
 	sites     []string
-	queues    map[string]*siteQueue // by site
-	firstSite int                   // whose leads are sent first next time
+	queues    map[string]*siteQueue // by site; sendLoop asks them
+	firstSite int                   // sendLoop's: whose leads are sent first next time
 
 	pacer      *pacer
 	slots      *slots
@@ -40,7 +41,7 @@ type credentialWorker struct {
 	sendWake   *wakeup
 	lookUpWake *wakeup
 
-	lookUpHorizon horizon
+	lookUpHorizon horizon // lookUpLoop's
 }
 
 // newCredentialWorker returns the worker of the routes, which have one account.
