@@ -85,8 +85,8 @@ func (c snippetCmd) snippet(s config.Site) snippet {
 // reads them: "message email|phone". It has the property itself.
 func required(rules lead.Rules) string {
 	var names []string
-	for _, f := range []lead.Field{lead.Name, lead.Email, lead.Phone, lead.Message} {
-		if rules.Requires(f) {
+	for _, f := range lead.Fields() {
+		if f != lead.PropertyID && rules.Requires(f) {
 			names = append(names, string(f))
 		}
 	}

@@ -298,7 +298,7 @@ func origins(list []string) (site.Origins, error) {
 func rules(entries []string) (lead.Rules, error) {
 	r, err := lead.ParseRules(entries)
 	if err != nil { // its text repeats the entry
-		return r, fmt.Errorf("wants entries of %v, or several of them as email|phone", ourFields())
+		return r, fmt.Errorf("wants entries of %v, or several of them as email|phone", lead.Fields())
 	}
 	return r, nil
 }
@@ -315,15 +315,12 @@ func ruleTexts(r lead.Rules) []string {
 	return texts
 }
 
-// formFields are what a form's field may be: one of ours, or a part of the name.
+// formFields returns what a form's field may be mapped to: a field of ours, or a part
+// of the name.
 func formFields() []string {
 	var words []string
-	for _, f := range ourFields() {
+	for _, f := range lead.Fields() {
 		words = append(words, string(f))
 	}
 	return append(words, "first_name", "last_name")
-}
-
-func ourFields() []lead.Field {
-	return []lead.Field{lead.PropertyID, lead.Name, lead.Email, lead.Phone, lead.Message}
 }

@@ -36,7 +36,7 @@ func (a api) discard(w http.ResponseWriter, r *http.Request) error {
 // edit changes the fields that the body has; null takes one away.
 func (a api) edit(w http.ResponseWriter, r *http.Request) error {
 	changes, known := map[lead.Field]string{}, members{}
-	for _, f := range []lead.Field{lead.PropertyID, lead.Name, lead.Email, lead.Phone, lead.Message} {
+	for _, f := range lead.Fields() {
 		known[string(f)] = text(func(s string) { changes[f] = s })
 	}
 	if err := readBody(w, r, known); err != nil {

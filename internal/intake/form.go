@@ -20,7 +20,7 @@ import (
 )
 
 // formOrder is the order of the fields in our form.
-var formOrder = [...]lead.Field{lead.Name, lead.Email, lead.Phone, lead.Message, lead.PropertyID}
+var formOrder = append(lead.Fields()[1:], lead.PropertyID)
 
 // showForm shows the hosted form, which works without a script.
 func (h *handler) showForm(w http.ResponseWriter, r *request) error {

@@ -280,7 +280,7 @@ func (r *request) resubmission() (action string, all []web.Pair) {
 	if r.draft == nil {
 		return "", nil
 	}
-	for _, f := range fields.Ours { // they come first, before others of the same name
+	for _, f := range lead.Fields() { // they come first, before others of the same name
 		if e := r.draft.Of(f); e.Posted != "" {
 			all = append(all, web.Pair{Name: e.Again, Value: e.Value})
 		}

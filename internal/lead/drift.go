@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// MostDrifted is how many leads of a kind a drift report names. A backup that was
-// restored, or a key of another account, makes all of them drift.
-const MostDrifted = 1000
+// MaxDrifted is how many leads of a kind a drift report names. After a backup was
+// restored, or with a key of another account, all leads drift.
+const MaxDrifted = 1000
 
-// Drift is how our leads and EasyBroker's list differ. It holds ids and names
-// of fields, and nothing that a visitor wrote.
+// Drift reports how our leads and EasyBroker's list differ. It has ids and names of
+// fields, and nothing that a visitor wrote.
 type Drift struct {
 	Since  time.Time `json:"since"`
 	ReadAt time.Time `json:"read_at"`
-	Ours   int       `json:"ours"`   // leads of the window that should be there
+	Ours   int       `json:"ours"`   // leads of the window that EasyBroker should list
 	Listed int       `json:"listed"` // contact requests of the window
 
-	OnlyHere  []Drifted `json:"only_here"`  // EasyBroker said that it took them, and does not list them
-	OnlyThere []Drifted `json:"only_there"` // listed under a remote_id that we never gave
+	OnlyHere  []Drifted `json:"only_here"`  // EasyBroker answered that it took them, but does not list them
+	OnlyThere []Drifted `json:"only_there"` // listed under a remote_id that we never assigned
 	Twice     []Drifted `json:"twice"`      // listed more than once
-	Differing []Drifted `json:"differing"`  // listed with other fields than we would send
+	Differing []Drifted `json:"differing"`  // listed with other values than we would send
 
-	LeftOut map[DriftKind]int `json:"left_out"` // how many more there are of a kind
+	LeftOut map[DriftKind]int `json:"left_out"` // how many more there are of each kind
 
-	Confirmed  int          `json:"confirmed"`  // leads that were not known to be there, and now are
+	Confirmed  int          `json:"confirmed"`  // leads that became confirmed by this
 	Unreadable []Unreadable `json:"unreadable"` // what could not be compared
 }
 
@@ -43,7 +43,7 @@ type Unreadable struct {
 	Why   string   `json:"why"`
 }
 
-// DriftKind is how a lead drifts, in the words of the report.
+// DriftKind is how a lead drifts, as named in the report.
 type DriftKind string
 
 // The kinds of drift.
@@ -54,10 +54,10 @@ const (
 	Differing DriftKind = "differing"
 )
 
-// DriftKinds are all kinds, in the order of the report.
+// DriftKinds returns all kinds, in the order of the report.
 func DriftKinds() []DriftKind { return []DriftKind{OnlyHere, OnlyThere, Twice, Differing} }
 
-// Of is the report's list of the kind.
+// Of returns the report's list of the kind.
 func (d *Drift) Of(kind DriftKind) *[]Drifted {
 	switch kind {
 	case OnlyHere:
@@ -72,10 +72,10 @@ func (d *Drift) Of(kind DriftKind) *[]Drifted {
 	return new([]Drifted)
 }
 
-// Note names what drifts, or counts it where there is no room for more.
+// Note adds leads to the list of the kind. It only counts those beyond [MaxDrifted].
 func (d *Drift) Note(kind DriftKind, more ...Drifted) {
 	all := d.Of(kind)
-	room := min(len(more), max(0, MostDrifted-len(*all)))
+	room := min(len(more), max(0, MaxDrifted-len(*all)))
 	*all = append(*all, more[:room]...)
 	d.leaveOut(kind, len(more)-room)
 }
@@ -90,10 +90,10 @@ func (d *Drift) leaveOut(kind DriftKind, n int) {
 	d.LeftOut[kind] += n
 }
 
-// Count is how many leads drift so, named or not.
+// Count returns how many leads drift in this way, named or not.
 func (d *Drift) Count(kind DriftKind) int { return len(*d.Of(kind)) + d.LeftOut[kind] }
 
-// Add adds what was found with another credential.
+// Add adds the report of another credential.
 func (d *Drift) Add(part Drift) {
 	d.Ours += part.Ours
 	d.Listed += part.Listed
@@ -110,19 +110,19 @@ func (d *Drift) Found() bool {
 	return slices.ContainsFunc(DriftKinds(), func(kind DriftKind) bool { return d.Count(kind) > 0 })
 }
 
-// Verdict is what a replay does with a lead.
+// Verdict is what a replay decides for a lead.
 type Verdict string
 
 // The verdicts of a replay. A lead is never sent unless EasyBroker's list,
 // read in full, does not have it.
 const (
-	Present     Verdict = "present"       // EasyBroker lists it, so nothing is sent
+	Present     Verdict = "present"       // EasyBroker lists it; nothing is sent
 	Sent        Verdict = "sent"          // queued again
 	WouldBeSent Verdict = "would be sent" // the same in a dry run
-	Blocked     Verdict = "blocked"       // neither known to be there nor free to be sent
+	Blocked     Verdict = "blocked"       // not known to be listed, and must not be sent
 )
 
-// Replayed is what a replay did with one lead, or would do.
+// Replayed is what a replay did with one lead, or would do in a dry run.
 type Replayed struct {
 	RemoteID RemoteID `json:"remote_id"`
 	Site     string   `json:"site"`

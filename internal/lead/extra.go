@@ -5,32 +5,32 @@ import (
 	"unicode/utf8"
 )
 
-// Pair is a field that a form has and we have no word for.
+// Pair is a field of a form that is not one of ours.
 type Pair struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
-	// Rank tells [New] what to leave out where there is no room for all: those of
-	// the highest rank, and of these the last ones. A lead's own pairs have none.
+	// Rank tells [New] what to drop if there is no room for everything: pairs of the
+	// highest rank, the last ones first. The pairs of a lead have rank 0.
 	Rank int `json:"-"`
 }
 
-// MaxExtra is how many extra fields a lead has at most.
+// MaxExtra is the largest number of extra fields of a lead.
 const MaxExtra = 128
 
-// What of each is kept at most. All of them together have what [Lead.fit]
-// leaves them.
+// Limits of one extra field. [Lead.fit] bounds all of them together.
 const (
-	longestExtraName = 96   // bytes
-	longestExtra     = 5000 // runes, as many as a message has
+	maxExtraName  = 96         // bytes
+	maxExtraValue = maxMessage // runes
 )
 
-// cleanExtra makes a list of its own, in the order of the form. What is blank
-// stays out, and what is too long is cut and counted; it is never an error.
+// cleanExtra cleans the extra fields into a new list, in the order of the form. It
+// drops blank fields. It shortens and counts fields that are too long; they are
+// never an error.
 func (q *Inquiry) cleanExtra() {
 	var clean []Pair
 	for _, p := range q.Extra {
 		name, value := Line(p.Name), Text(p.Value)
-		p.Name, p.Value = cutBytes(name, longestExtraName), strings.TrimSpace(cut(value, longestExtra))
+		p.Name, p.Value = truncateBytes(name, maxExtraName), strings.TrimSpace(truncate(value, maxExtraValue))
 		if p.Name == "" || p.Value == "" {
 			continue
 		}
@@ -42,8 +42,8 @@ func (q *Inquiry) cleanExtra() {
 	q.Extra = clean
 }
 
-// cutBytes returns the whole runes in the first n bytes of s.
-func cutBytes(s string, n int) string {
+// truncateBytes returns the complete runes in the first n bytes of s, trimmed.
+func truncateBytes(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}

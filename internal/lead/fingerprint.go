@@ -7,16 +7,16 @@ import (
 	"unicode/utf8"
 )
 
-// Fingerprint tells what an attempt sent without keeping it: 64 bits of whom
-// to reach, and 64 of the message. Its zero value is that of an attempt of
-// which nothing was written down.
+// Fingerprint identifies what an attempt sent without storing it: 64 bits of the
+// address or number, and 64 bits of the message. It is zero if none was written down
+// for the attempt.
 type Fingerprint [16]byte
 
-// NewFingerprint returns the fingerprint of an attempt. Blanks and case make no
-// difference, as EasyBroker may tidy up what it gets.
+// NewFingerprint returns the fingerprint of an attempt. It ignores white space and
+// case, because EasyBroker may normalize what it gets.
 func NewFingerprint(reach, message string) Fingerprint {
 	var f Fingerprint
-	first, second := half(reach), half(message)
+	first, second := hash64(reach), hash64(message)
 	copy(f[:8], first[:])
 	copy(f[8:], second[:])
 	return f
@@ -25,31 +25,32 @@ func NewFingerprint(reach, message string) Fingerprint {
 // IsZero reports whether nothing is known of the attempt.
 func (f Fingerprint) IsZero() bool { return f == Fingerprint{} }
 
-// Reaches reports whether the attempt named that address or number.
+// Reaches reports whether the attempt sent that address or number.
 func (f Fingerprint) Reaches(reach string) bool {
-	return reach != "" && [8]byte(f[:8]) == half(reach)
+	return reach != "" && [8]byte(f[:8]) == hash64(reach)
 }
 
 // Says reports whether the attempt sent that message.
-func (f Fingerprint) Says(message string) bool { return [8]byte(f[8:]) == half(message) }
+func (f Fingerprint) Says(message string) bool { return [8]byte(f[8:]) == hash64(message) }
 
-func half(text string) [8]byte {
+// hash64 returns 64 bits of the SHA-256 of the text, ignoring white space and case.
+func hash64(text string) [8]byte {
 	folded := make([]byte, 0, 512)
 	for word := range strings.FieldsSeq(text) {
 		if len(folded) > 0 {
 			folded = append(folded, ' ')
 		}
 		for _, r := range word {
-			folded = utf8.AppendRune(folded, simplest(r))
+			folded = utf8.AppendRune(folded, foldCase(r))
 		}
 	}
 	sum := sha256.Sum256(folded)
 	return [8]byte(sum[:8])
 }
 
-// simplest returns the first of all runes that differ from r by their case
-// alone, as [strings.EqualFold] sees it.
-func simplest(r rune) rune {
+// foldCase returns the smallest rune that differs from r by case alone, as in
+// [strings.EqualFold].
+func foldCase(r rune) rune {
 	switch {
 	case 'a' <= r && r <= 'z':
 		return r - 'a' + 'A'

@@ -21,15 +21,15 @@ func TestAFingerprintKnowsWhatWasSent(t *testing.T) {
 	require.True(t, lead.Fingerprint{}.IsZero())
 }
 
-// Whoever left neither an address nor a number is not everybody who did so.
+// An attempt without address and number does not match every other such attempt.
 func TestAFingerprintReachesNobodyWithoutAnAddress(t *testing.T) {
 	f := lead.NewFingerprint("", "Hola")
 	require.False(t, f.Reaches(""))
 	require.True(t, f.Says("Hola"))
 }
 
-// What EasyBroker may have tidied up is the same to a fingerprint and to
-// whoever compares the texts themselves.
+// A text that EasyBroker may have normalized is the same for a fingerprint as for a
+// comparison of the texts.
 func TestAFingerprintSeesWhatEqualFoldSees(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringOf(rapid.OneOf(rapid.SampledFrom([]rune("aAkK\u212asS\u017fñÑéÉßẞΣσςİiıI \n\t\u00a0ǅǆǄ")), rapid.Rune()))

@@ -14,7 +14,7 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// seeds are texts that have bent programs before.
+// seeds are texts that programs have stumbled over.
 var seeds = []string{
 	"", " ", "Ana", "José", "Jose\u0301", "a\x00b", "\xff\xfe", "a\r\nb", "a\rb", "\u2028\u2029\u0085", "\u202eabc\u202c", "\u2066x\u2069",
 	"\u200b\u2060\ufeff", "👨‍👩‍👧‍👦🇲🇽", "\u0301a", " \u0301", "e\u200b\u0301", "a\u00a0\u0301", "\u1100\u200b\u1161", "ﬁ ﷺ", "\x1b[31m",
@@ -92,7 +92,7 @@ func requireInvalid(t *testing.T, err error) {
 	}
 }
 
-// requireSound is what the rest of the program may rely on.
+// requireSound checks what the rest of the program relies on.
 func requireSound(t require.TestingT, l lead.Lead) {
 	for text, lineEnds := range map[string]string{l.PropertyID: "", l.Name: "", l.Email: "", l.Phone: "", l.Message: "\n\t", l.Context["page_url"]: ""} {
 		requireClean(t, text, lineEnds)
@@ -128,7 +128,7 @@ func TestAnyTextBecomesSound(t *testing.T) {
 	})
 }
 
-// Texts that are as bad as a body of 64 KiB can be must not hold a processor up.
+// The worst texts that fit into a body of 64 KiB must not keep a processor busy.
 func TestNewIsQuickWithTheWorstTexts(t *testing.T) {
 	const bound = 250 * time.Millisecond // with the race detector; alone it is a few
 	const each = 64 << 10 / 5

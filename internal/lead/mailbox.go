@@ -1,33 +1,31 @@
 package lead
 
 import (
-	"reflect"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-func jsonName(f reflect.StructField) string { return f.Tag.Get("json") }
-
-// isPropertyID takes the letters of the ids that EasyBroker gives out
-// (EB-XXXX01); whether it knows the property is for EasyBroker to say.
+// isPropertyID reports whether s has only characters of EasyBroker's ids, such as
+// EB-XXXX01. Whether the property exists is for EasyBroker to say.
 func isPropertyID(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
 		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 	})
 }
 
-// isMailbox is stricter than the validator's own tag, which lets marks that
-// turn the writing direction, long labels and formulas pass, and cheaper. It
-// asks for local@domain.tld with the lengths of RFC 5321.
+// isMailbox reports whether s is local@domain.tld within the lengths of RFC 5321.
+// It is stricter than the validator's own tag, which accepts marks that turn the
+// writing direction, long labels and formulas, and cheaper. It accepts no quoted
+// local part and no address literal.
 func isMailbox(s string) bool {
-	const longest, longestLocal = 254, 64
+	const maxLength, maxLocal = 254, 64
 	at := strings.LastIndexByte(s, '@')
-	return len(s) <= longest && at > 0 && at <= longestLocal && utf8.ValidString(s) &&
+	return len(s) <= maxLength && at > 0 && at <= maxLocal && utf8.ValidString(s) &&
 		isLocalPart(s[:at]) && isMailDomain(s[at+1:])
 }
 
-// isLocalPart takes a dot-atom, with letters of any script.
+// isLocalPart reports whether s is a dot-atom. Letters may be of any script.
 func isLocalPart(s string) bool {
 	if s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, "..") {
 		return false
@@ -59,12 +57,12 @@ func isLabel(s string) bool {
 	})
 }
 
-// cleanEmail takes off what people and address books leave around an address
-// and writes its domain in lower case. The local part is the owner's business.
+// cleanEmail removes what people and address books put around an address, and
+// makes its domain lower case. It leaves the local part, where case may matter.
 func cleanEmail(s string) string {
 	s = strings.TrimSpace(s)
 	if open := strings.IndexByte(s, '<'); open >= 0 && strings.HasSuffix(s, ">") && strings.Count(s, "<") == 1 {
-		s = s[open+1 : len(s)-1] // Ana <ana@x.mx>; of two owners neither is meant
+		s = s[open+1 : len(s)-1] // Ana <ana@x.mx>; with two owners, neither is chosen
 	}
 	if len(s) > 7 && strings.EqualFold(s[:7], "mailto:") {
 		s = s[7:]

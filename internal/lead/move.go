@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// MoveError means that a person's move does not fit the state that the lead is
-// in. The lead is as it was.
+// MoveError means that a person's move is not possible in the lead's state. The
+// lead is unchanged.
 type MoveError struct {
 	From State
 	Verb string // what the person wanted: retry, release, discard, edit
@@ -14,9 +14,9 @@ type MoveError struct {
 
 func (e *MoveError) Error() string { return fmt.Sprintf("cannot %s a lead that is %s", e.Verb, e.From) }
 
-// Retry queues a lead that has failed or was discarded, for now. One that
-// EasyBroker has taken is only queued again when forced, since it then arrives
-// a second time. One on its way is never queued: two couriers could carry it.
+// Retry queues a lead that has failed or was discarded; it is due now. A lead that
+// EasyBroker has taken is queued only if forced, because it then arrives a second
+// time. A lead on its way is never queued, because two couriers could send it.
 func (l *Lead) Retry(now time.Time, force bool) error {
 	taken := l.State == Delivered || l.State == Confirmed
 	if l.State != Failed && l.State != Discarded && (!taken || !force) {
@@ -26,7 +26,7 @@ func (l *Lead) Retry(now time.Time, force bool) error {
 	return nil
 }
 
-// Release queues a lead that looked like spam and is none.
+// Release queues a quarantined lead.
 func (l *Lead) Release(now time.Time) error {
 	if l.State != Quarantined {
 		return &MoveError{From: l.State, Verb: "release"}
@@ -35,15 +35,15 @@ func (l *Lead) Release(now time.Time) error {
 	return nil
 }
 
-// queue begins the lead's way anew; its deadline counts from now.
+// queue puts the lead back at the start of its way. Its deadline counts from now.
 func (l *Lead) queue(now time.Time) {
 	l.State, l.Reason = Queued, ""
 	l.QueuedAt, l.DueAt = now, now
 	l.DeliveredAt, l.ConfirmedAt = time.Time{}, time.Time{}
 }
 
-// Discard throws a lead away that waits for a person. Its reason stays, for
-// whoever restores it.
+// Discard throws away a lead that waits for a person. The reason stays, in case
+// somebody retries the lead.
 func (l *Lead) Discard() error {
 	if l.State != Failed && l.State != Quarantined {
 		return &MoveError{From: l.State, Verb: "discard"}
@@ -52,9 +52,9 @@ func (l *Lead) Discard() error {
 	return nil
 }
 
-// Edit changes fields of a lead that waits for a person; its state stays. The
-// whole inquiry is cleaned and checked as [New] does it, and on an error, an
-// [*InvalidError] or a [*MoveError], nothing has changed.
+// Edit changes fields of a lead that waits for a person. The state stays. The whole
+// inquiry is cleaned and checked as in [New]. If Edit returns an error, which is an
+// [*InvalidError] or a [*MoveError], the lead is unchanged.
 func (l *Lead) Edit(changes map[Field]string, rules Rules) error {
 	if l.State != Failed && l.State != Discarded && l.State != Quarantined {
 		return &MoveError{From: l.State, Verb: "edit"}
@@ -63,7 +63,7 @@ func (l *Lead) Edit(changes map[Field]string, rules Rules) error {
 	for f, value := range changes {
 		q.Set(f, value)
 	}
-	if err := rules.admit(&q); err != nil {
+	if err := rules.cleanAndCheck(&q); err != nil {
 		return err
 	}
 	l.Inquiry = q

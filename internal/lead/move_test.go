@@ -12,10 +12,10 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// in is a lead that an hour brought into the state.
+// in returns a lead in the state, an hour after it was received.
 func in(t *testing.T, state lead.State) lead.Lead {
 	t.Helper()
-	q := whole()
+	q := fullInquiry()
 	q.Context = map[string]string{"utm_source": "feria"}
 	l, err := lead.New(q, "casas.mx", lead.DefaultRules(), noon)
 	require.NoError(t, err)
@@ -75,7 +75,7 @@ func TestWhatAPersonMayDoWithALeadInEachState(t *testing.T) {
 	}
 }
 
-// What a person queues begins anew: at once, with a deadline of its own.
+// A lead that a person queues is due at once, and its deadline counts anew.
 func TestAQueuedLeadBeginsAnew(t *testing.T) {
 	later := noon.Add(24 * 365 * time.Hour)
 	for _, state := range []lead.State{lead.Failed, lead.Discarded, lead.Delivered, lead.Confirmed} {
@@ -126,7 +126,7 @@ func TestEdit(t *testing.T) {
 	}
 }
 
-// A caller may try again with a copy of the lead, whose context is the same map.
+// A caller may edit a copy of the lead. Its context is the same map.
 func TestEditLeavesTheContextOfACopyAlone(t *testing.T) {
 	l := in(t, lead.Failed)
 	before := maps.Clone(l.Context)

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// RemoteID is the number of a lead, for EasyBroker and for people (the folio).
-// It is above zero and below 2^53, so that it is exact in JSON and in every
-// browser. The store gives it, once, in the transaction that keeps the lead:
-// max(last + 1, ticks since 2026), so it grows with time and no restart,
-// replica or clock that jumps back can give it twice.
+// RemoteID is the number of a lead, for EasyBroker and for people, who call it the
+// folio. It is above zero and below 2^53, so that it is exact in JSON and in every
+// browser. The store assigns it in the transaction that keeps the lead, as max(last +
+// 1, ticks since 2026). So it grows with time, and no restart, no replica and no
+// clock that is set back can assign it twice.
 type RemoteID int64
 
-// remoteIDBits is how much of a number JavaScript can tell from its neighbor.
+// remoteIDBits is the size of the integers that are exact in JavaScript.
 const remoteIDBits = 53
 
 var errRemoteID = errors.New("a folio is a whole number between 1 and 9007199254740991")
 
-// ParseRemoteID reads a remote_id as people write it: spaces between groups of
-// digits are fine.
+// ParseRemoteID parses a remote_id as people write it. Spaces between groups of
+// digits are allowed.
 func ParseRemoteID(s string) (RemoteID, error) {
 	n, err := strconv.ParseUint(strings.Join(strings.Fields(s), ""), 10, remoteIDBits)
 	if err != nil || n == 0 {
@@ -31,17 +31,17 @@ func ParseRemoteID(s string) (RemoteID, error) {
 
 func (id RemoteID) String() string { return strconv.FormatInt(int64(id), 10) }
 
-// Tick is what remote ids count.
+// Tick is the unit of time that remote ids count.
 type Tick string
 
 const (
 	// Milliseconds is the usual tick.
 	Milliseconds Tick = "ms"
-	// Seconds keeps ids in 32 bits, for a broker that takes no more.
+	// Seconds keeps ids below 2^32, for a broker that accepts no more.
 	Seconds Tick = "s"
 )
 
-// Epoch is where remote ids count from: no lead is older.
+// Epoch returns the time from which remote ids count. No lead is older.
 func Epoch() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // Since returns how many ticks have passed since [Epoch].

@@ -10,47 +10,46 @@ import (
 )
 
 const (
-	// KeyWindow is for how long the id that a sender gave an inquiry names it.
+	// KeyWindow is how long the id that a sender gave an inquiry identifies it.
 	KeyWindow = 24 * time.Hour
-	// ContentWindow is for how long the same words are the same inquiry: a
-	// double click, a page that was loaded again, a webhook that tries twice.
+	// ContentWindow is how long the same content means the same inquiry: a double
+	// click, a reloaded page, a webhook that tries twice.
 	ContentWindow = 10 * time.Minute
 )
 
-// ErrKeyReused means that the sender gave the id of one inquiry to another.
+// ErrKeyReused means that the sender used the id of one inquiry for another.
 var ErrKeyReused = errors.New("the key belongs to another inquiry")
 
-// Submission is a lead that is to be kept, and what tells whether it has been
+// Submission is a lead to keep, with the digests that tell whether we have it
 // already.
 type Submission struct {
 	Lead Lead
 	Tick Tick
 
-	Key     Digest // of the sender's own id for it; zero when it has none
-	Content Digest // of what the visitor wrote; zero when nobody asks whether it is a repeat
+	Key     Digest // of the sender's own id for it; zero if it has none
+	Content Digest // of what the visitor wrote; zero if repeats are not looked for
 
-	// Corrects is the content of the inquiry that the visitor takes back for this
-	// one, if that has not left yet: see [Inquiry.Corrects]. Zero for most.
+	// Corrects is the content of the inquiry that this one replaces, if that has not
+	// been sent yet: see [Inquiry.Corrects]. It is zero for most.
 	Corrects Digest
 }
 
 // Kept is a lead that is on disk.
 type Kept struct {
 	RemoteID RemoteID
-	Again    bool // it was there before, and this is a repeat of it
-	ByKey    bool // its sender's id for it said so, and not its words alone
-	Sooner   bool // the repeat has queued it, or has made it due sooner
+	Again    bool // we had it already, and this is a repeat of it
+	ByKey    bool // the repeat was recognized by the sender's id, not by the content alone
+	Sooner   bool // the repeat queued the lead, or made it due sooner
 }
 
-// Digest stands for a text that need not be kept for it: 128 bits of its
-// SHA-256.
+// Digest identifies a text without storing it: 128 bits of its SHA-256.
 type Digest [16]byte
 
-// IsZero reports whether it stands for nothing.
+// IsZero reports whether the digest identifies nothing.
 func (d Digest) IsZero() bool { return d == Digest{} }
 
-// KeyOf is the digest of the id that a sender gave to an inquiry for the site,
-// or zero when it gave none.
+// KeyOf returns the digest of the id that a sender gave to an inquiry for the
+// site. It is zero if the id is empty.
 func KeyOf(site, id string) Digest {
 	if id == "" {
 		return Digest{}
@@ -58,10 +57,10 @@ func KeyOf(site, id string) Digest {
 	return digest("key", site, id)
 }
 
-// ContentKeyOf is KeyOf for an id that its sender may give to more than one
-// inquiry, such as a hidden field of a cached page, or a webhook's id for a
-// delivery. Whether ids are kept apart there is for nobody here to know, so the
-// same one with another content is another key.
+// ContentKeyOf is [KeyOf] for an id that may be used for more than one inquiry,
+// such as a hidden field of a cached page or a webhook's delivery id. We cannot
+// know whether such ids are unique, so the same id with other content is another
+// key.
 func ContentKeyOf(site, id string, content Digest) Digest {
 	if id == "" {
 		return Digest{}
@@ -69,16 +68,29 @@ func ContentKeyOf(site, id string, content Digest) Digest {
 	return digest("content key", site, id, string(content[:]))
 }
 
-// Content is the digest of who asks what about which property. Two inquiries
-// that have the same one are one and the same when they come in short order;
-// where the visitor came from and what else the form sent make no difference.
+// Content returns the digest of the site and all fields: who asks what about
+// which property. Two inquiries with the same content are the same inquiry if they
+// arrive within [ContentWindow]. Context and extra fields are not part of it.
 func (q *Inquiry) Content() Digest {
-	return digest("content", q.Site, q.PropertyID, q.Name, strings.ToLower(q.Email), digits(q.Phone), q.Message)
+	words := make([]string, 0, 8)
+	words = append(words, "content", q.Site)
+	for _, f := range Fields() {
+		value := q.Get(f)
+		switch f {
+		case Email:
+			value = strings.ToLower(value)
+		case Phone:
+			value = Digits(value)
+		case PropertyID, Name, Message:
+		}
+		words = append(words, value)
+	}
+	return digest(words...)
 }
 
-// digest keeps its words apart by a byte that no cleaned text has.
+// digest separates the words by a byte that no cleaned text contains.
 func digest(words ...string) Digest {
-	text := make([]byte, 0, 1024) // most texts are shorter
+	text := make([]byte, 0, 1024) // most texts are shorter, and need no allocation
 	for i, w := range words {
 		if i > 0 {
 			text = append(text, 0)
@@ -89,37 +101,38 @@ func digest(words ...string) Digest {
 	return Digest(sum[:len(Digest{})])
 }
 
-// IsGivenUp reports whether nothing becomes of the lead by itself any more. Who
-// sends the same again has not been heard: it is another lead.
+// IsGivenUp reports whether we no longer try to deliver the lead. If the visitor
+// sends the same again, it becomes another lead.
 func (s State) IsGivenUp() bool { return s == Failed || s == Discarded }
 
-// Repeated tells the lead that it came again, as r, and reports whether it has
-// changed. A quarantined lead is queued when r does not look like spam; r's words
-// are the same, so its context counts then, and not that of the one which looked
-// worse. In any other state it is only more complete afterwards: what stands
-// nowhere in it goes to its extra fields, since nothing typed is dropped.
+// Repeated merges a repeat r into the lead and reports whether the lead changed.
+//
+// If the lead is quarantined and r does not look like spam, the lead is queued. It
+// then takes the context of r, because the contents are the same and the context of
+// the first made it look like spam. In any other state, values of r that the lead
+// does not have are added to its extra fields, because nothing typed is dropped.
 func (l *Lead) Repeated(r *Lead) (changed bool) {
 	if l.State == Quarantined && r.State == Queued {
 		l.queue(r.ReceivedAt)
 		l.DueAt = r.DueAt
-		l.Context, l.Extra = r.Context, join(r.Extra, l.Extra)
+		l.Context, l.Extra = r.Context, appendMissing(r.Extra, l.Extra)
 		l.fit()
 		return true
 	}
-	var news []Pair
+	var added []Pair
 	for _, name := range slices.Sorted(maps.Keys(r.Context)) {
 		if value := r.Context[name]; value != l.Context[name] {
-			news = append(news, Pair{Name: name, Value: value})
+			added = append(added, Pair{Name: name, Value: value})
 		}
 	}
-	known := len(l.Extra)
-	l.Extra = join(l.Extra, append(news, r.Extra...))
+	before := len(l.Extra)
+	l.Extra = appendMissing(l.Extra, append(added, r.Extra...))
 	l.fit()
-	return len(l.Extra) > known
+	return len(l.Extra) > before
 }
 
-// join adds the pairs that are not there yet.
-func join(extra, more []Pair) []Pair {
+// appendMissing returns extra with those pairs of more that it does not have.
+func appendMissing(extra, more []Pair) []Pair {
 	all := slices.Clone(extra)
 	for _, p := range more {
 		if !slices.Contains(all, p) {

@@ -67,7 +67,8 @@ func TestARepeatThatSaysNothingNewChangesNothing(t *testing.T) {
 	require.Equal(t, r.Inquiry, l.Inquiry)
 }
 
-// Who sends the same over and over, with another field each time, fills no disk.
+// Sending the same again and again, each time with another field, does not fill the
+// disk.
 func TestRepeatsAreBounded(t *testing.T) {
 	var l lead.Lead
 	size := 0

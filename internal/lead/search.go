@@ -7,20 +7,20 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Mentions reports whether the text stands in the folio, the property or what
-// the visitor wrote, whatever the case and the accents, and however a number
-// is grouped. Every lead mentions the empty text.
+// Mentions reports whether the folio or a field contains the text. Case, accents
+// and the grouping of a number's digits are ignored. Every lead mentions the
+// empty text.
 func (l *Lead) Mentions(text string) bool {
 	if text == "" {
 		return true
 	}
-	const fewest = 4 // digits that tell one number from another
-	if n := digits(text); len(n) >= fewest && n == ungrouped(text) &&
-		(strings.Contains(l.RemoteID.String(), n) || strings.Contains(digits(l.Phone), n)) {
+	const minDigits = 4 // fewer do not tell one number from another
+	if n := Digits(text); len(n) >= minDigits && n == ungrouped(text) &&
+		(strings.Contains(l.RemoteID.String(), n) || strings.Contains(Digits(l.Phone), n)) {
 		return true
 	}
 	want := Fold(text)
-	for _, f := range []Field{PropertyID, Name, Email, Phone, Message} {
+	for _, f := range Fields() {
 		if strings.Contains(Fold(l.Get(f)), want) {
 			return true
 		}
@@ -28,28 +28,28 @@ func (l *Lead) Mentions(text string) bool {
 	return false
 }
 
-// IsSearchable reports whether anything is left to look for when case and
-// accents are away: every lead mentions a text of accents alone.
+// IsSearchable reports whether a text has anything to search for once case and
+// accents are removed. Every lead mentions a text of accents alone.
 func IsSearchable(text string) bool { return Fold(text) != "" }
 
-// Fold returns the text without case and accents, for comparing texts that people
-// write with and without them.
+// Fold removes case and accents, because most people search without them.
 func Fold(s string) string {
-	return strings.ToLower(only(norm.NFD.String(s), func(r rune) bool { return !unicode.Is(unicode.Mn, r) }))
+	return strings.ToLower(filter(norm.NFD.String(s), func(r rune) bool { return !unicode.Is(unicode.Mn, r) }))
 }
 
-func digits(s string) string {
-	return only(s, func(r rune) bool { return r >= '0' && r <= '9' })
+// Digits returns the ASCII digits of a text.
+func Digits(s string) string {
+	return filter(s, func(r rune) bool { return r >= '0' && r <= '9' })
 }
 
-// ungrouped leaves out what only groups the digits of a number.
+// ungrouped removes the characters that only group the digits of a number.
 func ungrouped(s string) string {
-	return only(s, func(r rune) bool { return !strings.ContainsRune(" -.()+", r) })
+	return filter(s, func(r rune) bool { return !strings.ContainsRune(" -.()+", r) })
 }
 
-func only(s string, wanted func(rune) bool) string {
+func filter(s string, keep func(rune) bool) string {
 	return strings.Map(func(r rune) rune {
-		if wanted(r) {
+		if keep(r) {
 			return r
 		}
 		return -1

@@ -5,21 +5,21 @@ import (
 	"slices"
 )
 
-// What a lead may cost is bounded in bytes, as JSON writes them: then the limits
-// on posts bound what a flood can fill of the disk. mostBytes is all of it, so
-// that a lead with its row, its pages and its indexes has 16 kB at most. The
-// five fields come first; context has its share, and extra fields what is left.
+// The size of a lead is bounded in bytes of JSON, so that the limits on posts also
+// bound how much of the disk a flood can fill. maxBytes bounds the whole lead: with
+// its row, its pages and its indexes it takes at most 16 kB. The fields get room
+// first, then context up to its own bound. Extra fields get the rest.
 const (
-	mostBytes        = 14_000
-	mostMessageBytes = 12_000 // 5,000 characters of Spanish, 4,000 of Chinese, 3,000 emoji
-	mostContextBytes = 4_000
-	aroundBody       = 100 // the names of the fields, and what is around them
-	aroundPair       = len(`{"name":"","value":""},`)
-	aroundContext    = len(`"":"",`)
+	maxBytes        = 14_000
+	maxMessageBytes = 12_000 // 5,000 characters of Spanish, 4,000 of Chinese, 3,000 emoji
+	maxContextBytes = 4_000
+	bodyOverhead    = 100 // the names of the fields, quotes and braces
+	pairOverhead    = len(`{"name":"","value":""},`)
+	contextOverhead = len(`"":"",`)
 )
 
-// size is how many bytes a clean text has in JSON.
-func size(s string) int {
+// jsonSize returns how many bytes a clean text has in JSON, without its quotes.
+func jsonSize(s string) int {
 	n := len(s)
 	for i := range len(s) {
 		switch c := s[i]; {
@@ -32,10 +32,10 @@ func size(s string) int {
 	return n
 }
 
-// fitting is how many runes of s have a size of at most most bytes together.
-func fitting(s string, most int) (runes int) {
+// runesWithin returns how many of the first runes of s fit into the bytes of JSON.
+func runesWithin(s string, bytes int) (runes int) {
 	for i, r := range s {
-		if most -= size(s[i : i+len(string(r))]); most < 0 {
+		if bytes -= jsonSize(s[i : i+len(string(r))]); bytes < 0 {
 			return runes
 		}
 		runes++
@@ -43,33 +43,34 @@ func fitting(s string, most int) (runes int) {
 	return runes
 }
 
-// fit leaves out what there is no room for, and counts it. What the visitor
-// typed goes before where he came from; most leads have room for all.
+// fit drops what there is no room for and counts it. The fields always fit; context
+// and extra fields may not. Most leads have room for everything.
 func (l *Lead) fit() {
-	room := mostBytes - aroundBody - size(l.Source)
-	for _, f := range []Field{PropertyID, Name, Email, Phone, Message} {
-		room -= size(l.Get(f))
+	room := maxBytes - bodyOverhead - jsonSize(l.Source)
+	for _, f := range Fields() {
+		room -= jsonSize(l.Get(f))
 	}
-	room -= l.fitContext(min(room, mostContextBytes))
+	room -= l.fitContext(min(room, maxContextBytes))
 	l.fitExtra(room)
 }
 
-// firstOfContext are the names of context that get room before any other.
-var firstOfContext = []string{ambiguous, sanitized, phoneTyped, "consent", "page_url"}
+// contextFirst lists the names of context that get room before any other.
+var contextFirst = []string{ambiguous, sanitized, phoneTyped, "consent", "page_url"}
 
-// fitContext returns how many of the bytes it has used.
+// fitContext drops context that does not fit into room bytes and returns how many
+// bytes the rest uses.
 func (l *Lead) fitContext(room int) (used int) {
 	for name, value := range l.Context {
-		used += sizeOfContext(name, value)
+		used += contextSize(name, value)
 	}
 	if used <= room {
 		return used
 	}
 	used = 0
 	others := slices.Sorted(maps.Keys(l.Context))
-	others = slices.DeleteFunc(others, func(name string) bool { return slices.Contains(firstOfContext, name) })
-	for _, name := range slices.Concat(firstOfContext, others) {
-		switch need := sizeOfContext(name, l.Context[name]); {
+	others = slices.DeleteFunc(others, func(name string) bool { return slices.Contains(contextFirst, name) })
+	for _, name := range slices.Concat(contextFirst, others) {
+		switch need := contextSize(name, l.Context[name]); {
 		case l.Context[name] == "":
 		case used+need > room:
 			delete(l.Context, name)
@@ -81,10 +82,11 @@ func (l *Lead) fitContext(room int) (used int) {
 	return used
 }
 
-func sizeOfContext(name, value string) int { return size(name) + size(value) + aroundContext }
+func contextSize(name, value string) int { return jsonSize(name) + jsonSize(value) + contextOverhead }
 
-// fitExtra leaves the fields in the order of the form. Those of a low rank get
-// room first, and a small one still finds some behind one that was too large.
+// fitExtra drops extra fields that do not fit into room bytes. The rest stays in
+// the order of the form. Fields of a low rank get room first. A small field may
+// still fit after one that was too large.
 func (l *Lead) fitExtra(room int) {
 	if len(l.Extra) == 0 {
 		return
@@ -96,7 +98,7 @@ func (l *Lead) fitExtra(room int) {
 	stays, kept := make([]bool, len(l.Extra)), 0
 	for rank := 0; rank <= last; rank++ {
 		for i, p := range l.Extra {
-			need := size(p.Name) + size(p.Value) + aroundPair
+			need := jsonSize(p.Name) + jsonSize(p.Value) + pairOverhead
 			if p.Rank == rank && kept < MaxExtra && need <= room {
 				stays[i] = true
 				kept++

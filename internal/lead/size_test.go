@@ -11,7 +11,7 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// greedy is an inquiry that asks for all the room there is, in one character.
+// greedy returns an inquiry that needs more room than there is, made of one character.
 func greedy(character string, message int) lead.Inquiry {
 	q := lead.Inquiry{
 		PropertyID: strings.Repeat("E", 64), Email: strings.Repeat("a", 60) + "@" + strings.Repeat("b.", 90) + "mx",
@@ -27,8 +27,7 @@ func greedy(character string, message int) lead.Inquiry {
 	return q
 }
 
-// What the visitor typed about himself stays, and so does what he agreed to;
-// the rest is left out and counted.
+// The fields and the consent are kept. The rest is dropped and counted.
 func TestALeadHasItsSize(t *testing.T) {
 	for _, tt := range []struct {
 		character string
@@ -52,8 +51,8 @@ func TestALeadHasItsSize(t *testing.T) {
 	}
 }
 
-// A message of few characters may have many bytes. Who wrote it is told how many
-// of these characters there is room for, and then it is right.
+// A message of few characters may have many bytes. The error says how many of these
+// characters there is room for, and a message of that length is accepted.
 func TestAMessageIsTooLongInBytes(t *testing.T) {
 	for character, most := range map[string]int{"房": 4000, "🏠": 3000} {
 		q := lead.Inquiry{Message: strings.Repeat(character, 5000)}
@@ -67,8 +66,7 @@ func TestAMessageIsTooLongInBytes(t *testing.T) {
 	}
 }
 
-// A person corrects a lead of a release that had more room: nothing else of it
-// goes.
+// A release with larger limits kept the lead. Editing it drops nothing else.
 func TestAnEditLeavesTheRestAsItIs(t *testing.T) {
 	l := lead.Lead{Inquiry: greedy("x", 10), State: lead.Failed}
 	l.Phone, l.Email = "55", "a@x.mx"

@@ -10,11 +10,11 @@ import (
 var (
 	// ErrNotFound means that there is no such lead.
 	ErrNotFound = errors.New("no such lead")
-	// ErrLost means that the lease ran out and somebody else has the lead.
+	// ErrLost means that the lease ran out and another courier or a person has the lead.
 	ErrLost = errors.New("the lease ran out")
 )
 
-// State is where a lead is on its way. internal/README.md draws the moves.
+// State is the state of a lead. internal/README.md has a diagram of them.
 type State string
 
 // The states of a lead.
@@ -29,14 +29,13 @@ const (
 	Discarded   State = "discarded"   // a person threw it away
 )
 
-// States are all states, in the order in which a lead meets them.
+// States returns all states, in the usual order of a lead's way.
 func States() []State {
 	return []State{Quarantined, Queued, Sending, Doubtful, Delivered, Confirmed, Failed, Discarded}
 }
 
-// moves are where a lead may go from each state. What only a person does, a
-// sign of spam that came late, or a list that was read after a backup was
-// restored, is marked.
+// moves lists the states that may follow each state. The comments say which moves
+// are made by a person, or by the relay on a rare occasion.
 var moves = map[State][]State{
 	Quarantined: {Queued, Discarded},                       // by a person
 	Queued:      {Sending, Failed, Quarantined, Confirmed}, // quarantined: before its first attempt; confirmed: after a backup was restored
@@ -51,16 +50,16 @@ var moves = map[State][]State{
 // CanBecome reports whether a lead may move from s to next.
 func (s State) CanBecome(next State) bool { return slices.Contains(moves[s], next) }
 
-// IllegalMoveError means that the program wanted to write down a move that no lead
-// makes. The lead is as it was.
+// IllegalMoveError means that the program tried to write a move that is not in the
+// table of moves. The lead is unchanged.
 type IllegalMoveError struct{ From, To State }
 
 func (e *IllegalMoveError) Error() string {
 	return fmt.Sprintf("a lead that is %s cannot become %s", e.From, e.To)
 }
 
-// CheckMove returns an [IllegalMoveError] unless a lead that was in state s may be
-// in the next one. Staying in a state is no move.
+// CheckMove returns an [IllegalMoveError] if a lead in state s must not become next.
+// Staying in a state is always allowed.
 func (s State) CheckMove(next State) error {
 	if s == next || s.CanBecome(next) {
 		return nil
@@ -71,12 +70,12 @@ func (s State) CheckMove(next State) error {
 // Outcome is how an attempt ended.
 type Outcome string
 
-// The outcomes of an attempt. Only an unsure one needs a look-up.
+// The outcomes of an attempt. An unsure one leaves the lead doubtful.
 const (
-	OutcomeDelivered Outcome = "delivered" // EasyBroker took it
-	OutcomeRefused   Outcome = "refused"   // it never will
-	OutcomeDeferred  Outcome = "deferred"  // not this time, and surely not taken
-	OutcomeUnsure    Outcome = "unsure"    // sent, but not surely answered
+	OutcomeDelivered Outcome = "delivered" // EasyBroker took the lead
+	OutcomeRefused   Outcome = "refused"   // EasyBroker will never take the lead
+	OutcomeDeferred  Outcome = "deferred"  // EasyBroker has surely not taken it; another attempt may succeed
+	OutcomeUnsure    Outcome = "unsure"    // EasyBroker may or may not have taken it
 )
 
 // Attempt is one POST to EasyBroker.
@@ -95,16 +94,16 @@ func (a *Attempt) MaybeTaken() bool {
 	return a.Outcome != OutcomeRefused && a.Outcome != OutcomeDeferred
 }
 
-// What a person must know of a lead that is otherwise done.
+// What a person should know of a lead that is otherwise done.
 const (
 	ReasonMissing = "missing" // delivered, but EasyBroker's list does not have it
 	ReasonTwice   = "twice"   // EasyBroker's list has it more than once
 )
 
-// ReasonDeadline is why a lead failed that could not be delivered in time.
+// ReasonDeadline is the reason of a lead that failed because of its deadline.
 const ReasonDeadline = "deadline"
 
-// ReasonFlood is why a lead was set apart that is one of too many.
+// ReasonFlood is the reason of a lead that was quarantined because too many came.
 const ReasonFlood = "flood"
 
 // Due asks for leads that a courier must work on.
@@ -121,8 +120,8 @@ type Due struct {
 	// claims them without looking first whether there are any.
 	SkipPeek bool
 
-	// A paused site makes trials: with the newest lead rather than with the one
-	// that waits longest, and not with one of these properties.
+	// A paused site makes trials: with its newest lead instead of the one that has
+	// waited longest, and with none of the properties in Except.
 	Newest bool
 	Except []string
 
@@ -154,20 +153,20 @@ type Claim struct {
 	Deferred   []int // what it answered to the attempts that it surely has not taken
 }
 
-// Settlement is what becomes of a claimed lead.
+// Settlement is the new state of a claimed lead.
 type Settlement struct {
 	State  State
 	Reason string
 	At     time.Time
-	DueAt  time.Time // zero: nothing left to do
+	DueAt  time.Time // zero if nothing is left to do
 	Tries  int
 
-	// Attempt is how the open attempt ended; nil when the lead was looked up.
+	// Attempt is how the open attempt ended. It is nil if the lead was looked up.
 	Attempt *Attempt
 }
 
-// Count is how many leads of a site are in a state, and when the oldest of
-// them came in.
+// Count is the number of a site's leads in a state, and when the oldest of them was
+// received.
 type Count struct {
 	Site   string
 	State  State
@@ -175,13 +174,13 @@ type Count struct {
 	Oldest time.Time
 }
 
-// Filter says which leads are asked for; its zero values ask for all.
+// Filter selects leads. A zero value selects all.
 type Filter struct {
 	Site, PropertyID string
 	State            State
-	After, Before    time.Time  // received from, and before
-	Below            RemoteID   // older than this one
-	Text             string     // stands in the folio, the property or what the visitor wrote
-	RemoteIDs        []RemoteID // only these; none of them: all
+	After, Before    time.Time  // received at After or later, and before Before
+	Below            RemoteID   // with a smaller remote id
+	Text             string     // that mention the text: see [Lead.Mentions]
+	RemoteIDs        []RemoteID // only these, if there are any
 	Limit            int
 }

@@ -7,32 +7,29 @@ import (
 	"unicode/utf8"
 )
 
-// longestMessage is how many runes EasyBroker's message may have.
-const longestMessage = 5000
-
 var (
 	errBrace    = errors.New("has a { that is no field's name in braces, such as {page_url}; a brace itself is written {{")
 	errMessages = errors.New("wants {message} exactly once: it is where the visitor's own words stand")
 )
 
-// Template is how a site words the message that EasyBroker gets. Its zero
-// value is the visitor's message and nothing else.
+// Template is the text from which a site's messages to EasyBroker are made. The
+// zero value gives the visitor's message alone.
 type Template struct {
 	text  string
 	lines []templateLine
 }
 
-// templateLine is one line, its texts and fields in turn.
+// templateLine is one line of a template: texts and fields in order.
 type templateLine struct {
 	pieces     []piece
 	hasMessage bool
 }
 
-// piece is a text, or the name of a field whose value stands there.
+// piece is a text, or the name of a field whose value replaces it.
 type piece struct{ text, field string }
 
-// ParseTemplate reads a text with the names of fields in braces: ours, context
-// and what else a form may send.
+// ParseTemplate parses a text with names of fields in braces: ours, names of
+// context, and any other that a form may send.
 func ParseTemplate(text string) (Template, error) {
 	t := Template{text: Text(text)}
 	messages := 0
@@ -71,7 +68,7 @@ func parsePieces(line string) ([]piece, error) {
 			continue
 		}
 		name, behind, closed := strings.Cut(rest, "}")
-		name = cutBytes(Line(name), longestExtraName) // as a form's names are kept
+		name = truncateBytes(Line(name), maxExtraName) // the same as for a form's names
 		if !closed || name == "" || strings.Contains(name, "{") {
 			return nil, errBrace
 		}
@@ -85,9 +82,9 @@ func isMessage(name string) bool { return strings.EqualFold(name, string(Message
 // String returns the text of the template.
 func (t Template) String() string { return t.text }
 
-// Fill returns the message for the inquiry. A line of which no field has a
-// value is left out. Where all would be too long, the visitor's message stays
-// whole and the other lines give way, the last ones first.
+// Fill returns the message for the inquiry. It leaves out lines whose fields all
+// have no value. If the message would be too long, Fill drops lines from the end,
+// but never the visitor's own message.
 func (t Template) Fill(q *Inquiry) string {
 	if len(t.lines) == 0 {
 		return q.Message
@@ -107,7 +104,7 @@ func (t Template) Fill(q *Inquiry) string {
 	for {
 		text := strings.TrimSpace(strings.Join(lines, "\n"))
 		switch {
-		case utf8.RuneCountInString(text) <= longestMessage:
+		case utf8.RuneCountInString(text) <= maxMessage:
 			return text
 		case len(lines) == 1:
 			return q.Message
@@ -120,7 +117,8 @@ func (t Template) Fill(q *Inquiry) string {
 	}
 }
 
-// fill returns the line with its values, and whether it says anything.
+// fill returns the line with its values. It reports false if the line has fields and
+// none of them has a value.
 func (l templateLine) fill(q *Inquiry) (text string, ok bool) {
 	var b strings.Builder
 	ok = l.hasMessage || !slices.ContainsFunc(l.pieces, func(p piece) bool { return p.field != "" })
@@ -130,7 +128,7 @@ func (l templateLine) fill(q *Inquiry) (text string, ok bool) {
 		case isMessage(p.field):
 			value = q.Message
 		case p.field != "":
-			value = q.named(p.field)
+			value = q.valuesOf(p.field)
 			ok = ok || value != ""
 		}
 		b.WriteString(value)
@@ -138,11 +136,11 @@ func (l templateLine) fill(q *Inquiry) (text string, ok bool) {
 	return b.String(), ok
 }
 
-// named returns what came in under a name, whatever its case, on one line:
-// all of it where a form has several fields of that name.
-func (q *Inquiry) named(name string) string {
+// valuesOf returns what was sent under a name, ignoring case, on one line. If the
+// form has several fields of that name, it returns all of their values.
+func (q *Inquiry) valuesOf(name string) string {
 	lower := strings.ToLower(name)
-	if p := q.at(Field(lower)); p != nil {
+	if p := q.pointer(Field(lower)); p != nil {
 		return Line(*p)
 	}
 	if value := q.Context[lower]; value != "" {

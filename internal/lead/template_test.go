@@ -11,7 +11,7 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// asked is an inquiry with a bit of everything.
+// asked returns an inquiry with fields, context and extra fields.
 func asked() lead.Inquiry {
 	return lead.Inquiry{
 		PropertyID: "EB-1", Name: "Ana Ñandú", Email: "ana@casas.mx", Phone: "55 1234 5678", Message: "¿Sigue?\n\nGracias",
@@ -106,8 +106,8 @@ func TestContextGivesWayToALongMessage(t *testing.T) {
 	}
 }
 
-// Whatever the template and the values are, the visitor's words are there,
-// once and whole, and EasyBroker takes the text.
+// For every template and all values, the result has the visitor's complete message
+// once, and EasyBroker accepts its length.
 func TestAnyTemplateKeepsTheMessage(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		pieces := rapid.SliceOf(rapid.SampledFrom([]string{"{utm_source}", "{x}", "{name}", "\n", " ", "Página: ", "{{", "}}", "}", "é"}))

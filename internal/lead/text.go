@@ -8,25 +8,29 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// longestPhone is how much of a phone field goes on as the phone. What is
-// longer is a sentence; it stays with the lead whole, under phoneTyped.
+// The names of context that only we set. A form's field of such a name does not
+// become context.
 const (
-	longestPhone   = 40
-	longestContext = 500
-	phoneTyped     = "phone_typed"
-
-	// sanitized marks a lead out of whose message control characters were taken.
-	// Nobody outside can set it: what a form has under this name is not context.
+	// phoneTyped holds what was typed into the phone field if it is longer than
+	// maxPhone: probably a sentence.
+	phoneTyped = "phone_typed"
+	// sanitized marks a lead whose message had control characters, which we removed.
 	sanitized = "sanitized"
-	// ambiguous marks a lead whose form named more than one property; the others
-	// are in its extra fields. Nobody outside can set it either.
+	// ambiguous marks a lead whose form named more than one property. The others are
+	// in its extra fields.
 	ambiguous = "ambiguous"
 )
 
-// clean is the one normaliser in front of all that is stored: every text is
-// valid UTF-8 in NFC without control characters, so that each database takes
-// the same and no log, terminal or page is bent by it. It is strict where a
-// program reads (address, property) and lenient where a person does.
+// Longer values are shortened. Both count runes.
+const (
+	maxPhone   = 40
+	maxContext = 500
+)
+
+// clean normalizes everything that we store: each text becomes valid UTF-8 in NFC
+// without control characters, so that every database takes it and no log, terminal
+// or page is garbled by it. It returns an error for a field that a program reads
+// (e-mail, property) and repairs what a person reads.
 func clean(q *Inquiry) []FieldError {
 	var wrong []FieldError
 	if strings.ContainsRune(q.Name, 0) {
@@ -36,7 +40,7 @@ func clean(q *Inquiry) []FieldError {
 	q.Phone = Line(q.Phone)
 	q.cleanContext()
 	if q.Ambiguous {
-		q.keep(ambiguous, string(PropertyID))
+		q.setContext(ambiguous, string(PropertyID))
 	}
 	q.cleanMessage()
 	q.cleanExtra()
@@ -47,35 +51,36 @@ func clean(q *Inquiry) []FieldError {
 			wrong = append(wrong, FieldError{Field: f, Code: ControlCharacter})
 		}
 	}
-	if utf8.RuneCountInString(q.Phone) > longestPhone {
-		q.keep(phoneTyped, q.Phone)
-		q.Phone = strings.TrimSpace(cut(q.Phone, longestPhone))
+	if utf8.RuneCountInString(q.Phone) > maxPhone {
+		q.setContext(phoneTyped, q.Phone)
+		q.Phone = strings.TrimSpace(truncate(q.Phone, maxPhone))
 	}
 	return wrong
 }
 
-// cleanMessage leaves a mark where it takes control characters out: the visitor
-// wrote, or a robot did, what nobody sees any more.
+// cleanMessage cleans the message. It marks the lead if it removes control
+// characters, because the operator then sees less than was sent.
 func (q *Inquiry) cleanMessage() {
 	typed := q.Message
 	q.Message = Text(typed)
-	if q.Message != typed && strings.ContainsFunc(typed, isOddControl) { // most are as they were, and not read again
-		q.keep(sanitized, string(Message))
+	if q.Message != typed && strings.ContainsFunc(typed, isOddControl) { // most messages are unchanged, and this is not evaluated
+		q.setContext(sanitized, string(Message))
 	}
 }
 
-func (q *Inquiry) keep(name, value string) {
+func (q *Inquiry) setContext(name, value string) {
 	if q.Context == nil {
 		q.Context = map[string]string{}
 	}
-	q.Context[name] = q.cutContext(value)
+	q.Context[name] = q.truncateContext(value)
 }
 
-// cleanContext makes a map of its own, so that the caller's stays as it was.
+// cleanContext cleans the context into a new map, so that the caller's map is not
+// changed.
 func (q *Inquiry) cleanContext() {
 	var clean map[string]string
 	for name, value := range q.Context {
-		if value = q.cutContext(Line(value)); value == "" {
+		if value = q.truncateContext(Line(value)); value == "" {
 			continue
 		}
 		if clean == nil {
@@ -86,16 +91,17 @@ func (q *Inquiry) cleanContext() {
 	q.Context = clean
 }
 
-// cutContext counts what it cuts.
-func (q *Inquiry) cutContext(value string) string {
-	whole := len(value)
-	if value = strings.TrimSpace(cut(value, longestContext)); len(value) < whole {
+// truncateContext shortens a value to maxContext runes and counts it if it was
+// longer.
+func (q *Inquiry) truncateContext(value string) string {
+	before := len(value)
+	if value = strings.TrimSpace(truncate(value, maxContext)); len(value) < before {
 		q.LeftOut++
 	}
 	return value
 }
 
-// Line cleans a text of one line: runs of white space become one space.
+// Line cleans a text of one line. It collapses runs of white space to one space.
 func Line(s string) string {
 	if isPlain(s, "") {
 		return strings.TrimSpace(s)
@@ -103,20 +109,19 @@ func Line(s string) string {
 	return strings.Join(strings.Fields(Text(s)), " ")
 }
 
-// lineEnds are all that end a line somewhere.
+// lineEnds replaces everything that ends a line somewhere by a line feed.
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n", "\u0085", "\n")
 
-// Text cleans a text of several lines. It composes accents, makes every line
-// end a line feed, and takes out control characters, marks that turn the
-// writing direction, and blanks of no width. Emoji stay whole: their joiner is
-// none of these.
+// Text cleans a text of several lines. It composes accents, turns every line end
+// into a line feed, and removes control characters, marks that change the writing
+// direction, and zero-width spaces. It leaves the joiner that emoji are made with.
 func Text(s string) string {
 	if isPlain(s, "\n") {
 		return strings.TrimSpace(s)
 	}
 	s = strings.ToValidUTF8(s, "\uFFFD")
-	if strings.ContainsFunc(s, isUnwanted) { // few are; accents alone go on as they are
-		flag := 0 // how many tags still belong to the flag
+	if strings.ContainsFunc(s, isUnwanted) { // most texts need no more than NFC
+		flag := 0 // how many tag characters may still follow the flag
 		s = strings.Map(func(r rune) rune {
 			switch {
 			case isTag(r) && flag > 0:
@@ -124,7 +129,7 @@ func Text(s string) string {
 			case isUnwanted(r):
 				return -1
 			case r == '\U0001F3F4':
-				flag = longestFlag
+				flag = maxFlagTags
 			default:
 				flag = 0
 			}
@@ -134,8 +139,9 @@ func Text(s string) string {
 	return strings.TrimSpace(norm.NFC.String(s))
 }
 
-// isPlain reports whether s is printable ASCII, or one of also, and has no
-// two blanks in a row: most texts are, and need no work.
+// isPlain reports whether s consists of printable ASCII and the bytes of also. If
+// also is empty, s must not have two spaces in a row either. Most texts are plain
+// and need no cleaning.
 func isPlain(s, also string) bool {
 	for i := range len(s) {
 		if c := s[i]; (c < ' ' && strings.IndexByte(also, c) < 0) || c >= 0x7f {
@@ -148,16 +154,16 @@ func isPlain(s, also string) bool {
 	return true
 }
 
-// longestFlag is how many tags make a flag of a black one, such as Scotland's. More
-// would hide a text.
-const longestFlag = 7
+// maxFlagTags is how many tag characters may follow a black flag, as in the flag of
+// Scotland. More could hide a text.
+const maxFlagTags = 7
 
-// isTag reports a character that shows nothing by itself.
+// isTag reports whether r is a tag character, which is invisible by itself.
 func isTag(r rune) bool { return r >= 0xE0000 && r <= 0xE007F }
 
-// isInvisible reports a rune that has no place in a visitor's text: control
-// characters, all that turns the writing direction, zero-width blanks, soft
-// hyphens, tags, the byte order mark.
+// isInvisible reports whether r is invisible and not expected in a visitor's text:
+// a control character, a mark that changes the writing direction, a zero-width
+// space, a soft hyphen, a tag, the byte order mark.
 func isInvisible(r rune) bool {
 	switch {
 	case r >= ' ' && r < 0x7f: // most
@@ -172,17 +178,17 @@ func isInvisible(r rune) bool {
 	return unicode.IsControl(r)
 }
 
-// isUnwanted reports an invisible rune that does not lay out lines.
+// isUnwanted reports whether r is invisible and does not lay out lines.
 func isUnwanted(r rune) bool { return r != '\n' && r != '\t' && isInvisible(r) }
 
-// isOddControl reports a control character that no keyboard writes. Those that
-// end lines or lay them out are ordinary.
+// isOddControl reports whether r is a control character that no keyboard writes.
+// Those that end lines or lay them out are ordinary.
 func isOddControl(r rune) bool {
 	return unicode.IsControl(r) && !strings.ContainsRune("\t\n\r\u0085", r)
 }
 
-// cut returns the first n runes of s.
-func cut(s string, n int) string {
+// truncate returns the first n runes of s.
+func truncate(s string, n int) string {
 	for i := range s {
 		if n == 0 {
 			return s[:i]

@@ -2,10 +2,10 @@ package lead
 
 import "strings"
 
-// typos are how people write the names of the large mail services when a finger
-// slips. Each is nobody's name; mail.com and ymail.com are not among them,
-// because people have addresses there.
-var typos = map[string]string{
+// nameTypos maps mistyped names of large mail services to the right ones. None of
+// them is a mail service itself: mail.com and ymail.com are not listed, because
+// people have addresses there.
+var nameTypos = map[string]string{
 	"gmial": "gmail", "gamil": "gmail", "gmai": "gmail", "gmal": "gmail", "gmil": "gmail", "gmaill": "gmail", "gmaiil": "gmail", "gmqil": "gmail",
 	"gnail": "gmail", "gmsil": "gmail", "gmali": "gmail", "gimail": "gmail", "ggmail": "gmail",
 	"hotmial": "hotmail", "hotmal": "hotmail", "hotmai": "hotmail", "hotmil": "hotmail", "hotmaill": "hotmail", "hotamil": "hotmail", "hotnail": "hotmail",
@@ -15,23 +15,23 @@ var typos = map[string]string{
 	"icloid": "icloud", "iclud": "icloud", "icoud": "icloud", "iclou": "icloud", "iclould": "icloud",
 }
 
-// ends are slips in what follows such a name.
-var ends = map[string]string{
+// endTypos maps mistyped ends of such a domain to the right ones.
+var endTypos = map[string]string{
 	"con": "com", "cm": "com", "om": "com", "cmo": "com", "co": "com", "vom": "com", "xom": "com", "com.": "com", "con.mx": "com.mx", "cm.mx": "com.mx",
 }
 
-// MeantEmail is the address that was probably meant, where an address has a
-// well-known service in it but for a slip; else it is empty. Nothing is decided
-// by it: the lead keeps what was typed.
-func MeantEmail(email string) string { return meantBy(cleanEmail(email)) }
+// MeantEmail returns the address that was probably meant, if the domain of an
+// address is a mistyped well-known mail service. Otherwise it returns "". We only
+// ask the visitor about it: the lead keeps what was typed.
+func MeantEmail(email string) string { return correctDomain(cleanEmail(email)) }
 
 // MeantEmail is [MeantEmail] for the lead's own address.
-func (l *Lead) MeantEmail() string { return meantBy(l.Email) }
+func (l *Lead) MeantEmail() string { return correctDomain(l.Email) }
 
-// Corrects is the content of the inquiry that came before q with the typed
-// address, if q has the very address that was meant by it, and else zero. So
-// whoever corrects knows all that the visitor wrote, and can do no more than
-// take a slip out of it.
+// Corrects returns the content of the inquiry that q corrects: the same inquiry
+// with the typed address. It is zero unless q has exactly the address that was meant
+// by the typed one. So only somebody who knows everything that the visitor wrote can
+// correct it, and can do no more than mend a typing mistake.
 func (q *Inquiry) Corrects(typed string) Digest {
 	if meant := MeantEmail(typed); meant == "" || meant != q.Email {
 		return Digest{}
@@ -41,17 +41,17 @@ func (q *Inquiry) Corrects(typed string) Digest {
 	return before.Content()
 }
 
-func meantBy(email string) string {
+func correctDomain(email string) string {
 	at := strings.LastIndexByte(email, '@')
 	name, end, ok := strings.Cut(email[at+1:], ".")
 	if at < 1 || !ok {
 		return ""
 	}
 	rightName, rightEnd := name, end
-	if right, slipped := typos[name]; slipped {
+	if right, ok := nameTypos[name]; ok {
 		rightName = right
 	}
-	if right, slipped := ends[end]; slipped && isService(rightName) {
+	if right, ok := endTypos[end]; ok && isMailService(rightName) {
 		rightEnd = right
 	}
 	if rightName != name && rightEnd == "com.mx" && isComOnly(rightName) {
@@ -63,7 +63,7 @@ func meantBy(email string) string {
 	return email[:at+1] + rightName + "." + rightEnd
 }
 
-func isService(name string) bool {
+func isMailService(name string) bool {
 	switch name {
 	case "gmail", "hotmail", "outlook", "yahoo", "icloud":
 		return true
@@ -71,11 +71,11 @@ func isService(name string) bool {
 	return false
 }
 
-// isComOnly reports a service that is at home nowhere else: gmail.hu and
-// gmail.fr are other people's.
+// isComOnly reports whether the service has addresses under .com alone. gmail.hu and
+// gmail.fr belong to others.
 func isComOnly(name string) bool { return name == "gmail" || name == "icloud" }
 
-// isEndOf reports what may follow a service's name: com, es, com.mx, co.uk.
+// isEndOf reports whether end may follow the service's name: com, es, com.mx, co.uk.
 func isEndOf(name, end string) bool {
 	if end == "com" || isComOnly(name) {
 		return end == "com"

@@ -10,8 +10,8 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// Code says what is wrong with a field, for programs. The words are those
-// that clients of form services know.
+// Code tells a program what is wrong with a field. The words are those that
+// clients of form services know.
 type Code string
 
 // The codes of a wrong field.
@@ -26,11 +26,11 @@ const (
 	EmailOrPhone     Code = "EMAIL_OR_PHONE"
 )
 
-// FieldError is one wrong field. It never holds what was typed.
+// FieldError is one wrong field. It never contains what was typed.
 type FieldError struct {
 	Field Field
 	Code  Code
-	Max   int // with TooLong: the most that is taken
+	Max   int // with TooLong: the most characters that we accept
 }
 
 // InvalidError lists every wrong field of an inquiry.
@@ -44,17 +44,17 @@ func (e *InvalidError) Error() string {
 	return "invalid inquiry: " + strings.Join(words, ", ")
 }
 
-// Rules is what a site requires. Each entry is a list of fields of which one
-// must be there.
+// Rules are what a site requires. Each entry is a list of fields of which at least
+// one must have a value.
 type Rules struct{ Require [][]Field }
 
-// DefaultRules are those of EasyBroker's page "Contact Request": property,
+// DefaultRules returns the rules of EasyBroker's page "Contact Request": property,
 // e-mail and message.
 func DefaultRules() Rules {
 	return Rules{Require: [][]Field{{PropertyID}, {Email}, {Message}}}
 }
 
-// ParseRules reads entries such as "email" and "email|phone".
+// ParseRules parses entries such as "email" and "email|phone".
 func ParseRules(entries []string) (Rules, error) {
 	var r Rules
 	var errs []error
@@ -62,8 +62,8 @@ func ParseRules(entries []string) (Rules, error) {
 		var either []Field
 		for word := range strings.SplitSeq(entry, "|") {
 			f := Field(strings.TrimSpace(word))
-			if new(Inquiry).at(f) == nil {
-				errs = append(errs, fmt.Errorf("%q is none of property_id, name, email, phone, message", word))
+			if !slices.Contains(Fields(), f) {
+				errs = append(errs, fmt.Errorf("%q is none of %v", word, Fields()))
 				continue
 			}
 			either = append(either, f)
@@ -73,22 +73,23 @@ func ParseRules(entries []string) (Rules, error) {
 	return r, errors.Join(errs...)
 }
 
-// Requires reports whether f must be there, whatever else is.
+// Requires reports whether f must have a value, whatever the other fields have.
 func (r Rules) Requires(f Field) bool {
 	return slices.ContainsFunc(r.Require, func(either []Field) bool {
 		return len(either) == 1 && either[0] == f
 	})
 }
 
-// Accepts reports whether f may be there in place of another.
+// Accepts reports whether a value of f can stand in for that of another field.
 func (r Rules) Accepts(f Field) bool {
 	return slices.ContainsFunc(r.Require, func(either []Field) bool {
 		return len(either) > 1 && slices.Contains(either, f)
 	})
 }
 
-// admit cleans the inquiry and checks it. The error is an [*InvalidError].
-func (r Rules) admit(q *Inquiry) error {
+// cleanAndCheck cleans the inquiry and checks it. The error is an
+// [*InvalidError].
+func (r Rules) cleanAndCheck(q *Inquiry) error {
 	wrong := clean(q)
 	wrong = append(wrong, r.check(q, wrong)...)
 	if len(wrong) > 0 {
@@ -97,12 +98,13 @@ func (r Rules) admit(q *Inquiry) error {
 	return nil
 }
 
-// check returns what is wrong besides the fields that are wrong already.
-func (r Rules) check(q *Inquiry, already []FieldError) []FieldError {
+// check returns what is wrong with the inquiry besides the fields that are already
+// known to be wrong.
+func (r Rules) check(q *Inquiry, known []FieldError) []FieldError {
 	var wrong []FieldError
 	isWrong := func(f Field) bool {
 		named := func(e FieldError) bool { return e.Field == f }
-		return slices.ContainsFunc(already, named) || slices.ContainsFunc(wrong, named)
+		return slices.ContainsFunc(known, named) || slices.ContainsFunc(wrong, named)
 	}
 	for _, either := range r.Require {
 		if slices.ContainsFunc(either, func(f Field) bool { return q.Get(f) != "" || isWrong(f) }) {
@@ -116,67 +118,63 @@ func (r Rules) check(q *Inquiry, already []FieldError) []FieldError {
 			wrong = append(wrong, FieldError{Field: f, Code: code})
 		}
 	}
-	for _, e := range append(shapeErrors(q), messageErrors(q)...) {
-		if !isWrong(e.Field) {
+	for _, f := range Fields() {
+		if e := checkValue(f, q.Get(f)); e.Code != "" && !isWrong(f) {
 			wrong = append(wrong, e)
 		}
 	}
 	return wrong
 }
 
-const mostMessage = 5000 // runes
+// maxMessage is the largest length of a message, for us and for EasyBroker.
+const maxMessage = 5000 // runes
 
-// shape repeats the fields that have limits, for the validator. Lengths come
-// first, so that no later check reads a long text.
-type shape struct {
-	PropertyID string `validate:"omitempty,max=64,property" json:"property_id"`
-	Name       string `validate:"max=200" json:"name"`
-	Email      string `validate:"omitempty,max=254,mailbox" json:"email"`
-	Message    string `validate:"max=5000" json:"message"`
+// limits are what the value of a field must be like, in the validator's words. A
+// phone has no limits: one that is too long is shortened (see maxPhone). Lengths come
+// first, so that a long text is not parsed.
+var limits = map[Field]string{
+	PropertyID: "max=64,property",
+	Name:       "max=200",
+	Email:      "max=254,mailbox",
+	Message:    "max=5000",
 }
 
-func shapeErrors(q *Inquiry) []FieldError {
-	err := shapes().Struct(shape{PropertyID: q.PropertyID, Name: q.Name, Email: q.Email, Message: q.Message})
-	var all validator.ValidationErrors
-	if !errors.As(err, &all) {
-		return nil
+// checkValue returns what is wrong with the value of a field. The code is empty if
+// nothing is wrong.
+func checkValue(f Field, value string) FieldError {
+	limit, ok := limits[f]
+	if !ok || value == "" {
+		return FieldError{}
 	}
-	wrong := make([]FieldError, len(all))
-	for i, e := range all {
-		wrong[i] = fieldError(e)
+	var wrong validator.ValidationErrors
+	switch err := values().Var(value, limit); {
+	case errors.As(err, &wrong):
+		return fieldError(f, wrong[0])
+	case f == Message && jsonSize(value) > maxMessageBytes:
+		// Its characters are few and its bytes are too many. We say how many of these
+		// characters there is room for.
+		return FieldError{f, TooLong, min(runesWithin(value, maxMessageBytes), maxMessage)}
 	}
+	return FieldError{}
+}
+
+func fieldError(f Field, e validator.FieldError) FieldError {
+	switch e.Tag() {
+	case "mailbox":
+		return FieldError{Field: f, Code: NotEmail}
+	case "property":
+		return FieldError{Field: f, Code: NotProperty}
+	}
+	wrong := FieldError{Field: f, Code: TooLong}
+	_, _ = fmt.Sscan(e.Param(), &wrong.Max)
 	return wrong
 }
 
-// messageErrors refuses a message of which the characters are few and the bytes
-// are too many. What it tells is how many of these characters there is room for.
-func messageErrors(q *Inquiry) []FieldError {
-	if size(q.Message) <= mostMessageBytes {
-		return nil
-	}
-	return []FieldError{{Field: Message, Code: TooLong, Max: min(fitting(q.Message, mostMessageBytes), mostMessage)}}
-}
-
-func fieldError(e validator.FieldError) FieldError {
-	f := FieldError{Field: Field(e.Field())}
-	switch e.Tag() {
-	case "mailbox":
-		f.Code = NotEmail
-	case "property":
-		f.Code = NotProperty
-	default:
-		f.Code = TooLong
-		_, _ = fmt.Sscan(e.Param(), &f.Max)
-	}
-	return f
-}
-
-// shapes makes the validator once; it caches what it learns of a struct.
-var shapes = sync.OnceValue(func() *validator.Validate {
-	v := validator.New(validator.WithRequiredStructEnabled())
-	v.RegisterTagNameFunc(jsonName)
-	for tag, ok := range map[string]func(string) bool{"mailbox": isMailbox, "property": isPropertyID} {
-		if err := v.RegisterValidation(tag, func(f validator.FieldLevel) bool { return ok(f.Field().String()) }); err != nil {
+// values returns the validator, which caches what it has parsed of the limits.
+var values = sync.OnceValue(func() *validator.Validate {
+	v := validator.New()
+	for tag, isValid := range map[string]func(string) bool{"mailbox": isMailbox, "property": isPropertyID} {
+		if err := v.RegisterValidation(tag, func(f validator.FieldLevel) bool { return isValid(f.Field().String()) }); err != nil {
 			panic(err) // only a wrong tag name does that
 		}
 	}

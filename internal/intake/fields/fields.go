@@ -25,15 +25,12 @@ type Draft struct {
 	Typed        string   // the mistyped address that the visitor has corrected
 	Traps        []string // the values of honeypots
 
-	entries   [len(Ours)]Entry
+	entries   [RoleFirst]Entry // in the order of lead.Fields
 	context   map[string]string
 	extra     []lead.Pair
 	rest      []body.Field
 	ambiguous bool
 }
-
-// Ours lists the fields of a lead, in the order of their roles.
-var Ours = [...]lead.Field{lead.PropertyID, lead.Name, lead.Email, lead.Phone, lead.Message}
 
 // Entry is what came for one of our fields.
 type Entry struct {
@@ -47,7 +44,7 @@ type Entry struct {
 
 // Of returns what came for one of our fields.
 func (d *Draft) Of(f lead.Field) Entry {
-	for i, ours := range Ours {
+	for i, ours := range lead.Fields() {
 		if ours == f {
 			return d.entries[i]
 		}
@@ -57,7 +54,7 @@ func (d *Draft) Of(f lead.Field) Entry {
 
 // Set gives one of our fields a value that was not posted.
 func (d *Draft) Set(f lead.Field, value string) {
-	for i, ours := range Ours {
+	for i, ours := range lead.Fields() {
 		if ours == f {
 			d.entries[i].Value = value
 		}
@@ -74,8 +71,8 @@ func (d *Draft) Rest() []body.Field { return d.rest }
 // Inquiry returns the draft as an inquiry for the site.
 func (d *Draft) Inquiry(siteID string) lead.Inquiry {
 	q := lead.Inquiry{Site: siteID, Context: d.context, Extra: d.extra, Ambiguous: d.ambiguous}
-	for i, e := range d.entries {
-		q.Set(Ours[i], e.Value)
+	for i, f := range lead.Fields() {
+		q.Set(f, d.entries[i].Value)
 	}
 	return q
 }

@@ -141,7 +141,7 @@ func (g *generator) requireAllKept(d *fields.Draft) {
 		l.Inquiry = d.Inquiry("casas")
 	}
 	var kept strings.Builder
-	for _, f := range fields.Ours {
+	for _, f := range lead.Fields() {
 		kept.WriteString(l.Get(f) + "\n")
 	}
 	for _, v := range l.Context {
@@ -182,7 +182,7 @@ func FuzzAssign(f *testing.F) {
 		require.Less(t, time.Since(begun), time.Second)
 		q := d.Inquiry("casas")
 		require.LessOrEqual(t, len(q.Extra), lead.MaxExtra)
-		for _, f := range fields.Ours {
+		for _, f := range lead.Fields() {
 			if e := d.Of(f); e.Value != "" {
 				require.NotEmpty(t, e.Again)
 			}

@@ -15,10 +15,11 @@ type word struct {
 type Vocabulary struct{ words map[string]word }
 
 // siteFields are our names that a site's map may use.
-var siteFields = map[string]Role{
-	"property_id": RoleProperty, "name": RoleName, "email": RoleEmail, "phone": RolePhone, "message": RoleMessage,
-	"first_name": RoleFirst, "last_name": RoleLast,
-}
+var siteFields = func() map[string]Role {
+	roles := maps.Clone(contract)
+	roles["first_name"], roles["last_name"] = RoleFirst, RoleLast
+	return roles
+}()
 
 // NewVocabulary returns the vocabulary of a site with a map of its own, from the
 // form's names to ours. A name with separators counts only as it is written: 1.3 is

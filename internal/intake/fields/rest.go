@@ -50,7 +50,7 @@ func (a *assigner) rankOf(f *field, person int) int {
 // comes back: it gets the contract's own name in its place. A visitor may shorten the
 // longest of two messages, and it has to win again.
 func (a *assigner) claimContractName(i int) {
-	e, name := &a.draft.entries[i], string(Ours[i])
+	e, name := &a.draft.entries[i], string(lead.Fields()[i])
 	switch path := a.places[e.place].path; {
 	case e.Value == "":
 		return

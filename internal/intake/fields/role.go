@@ -1,7 +1,7 @@
 package fields
 
 // Role is what a field is for. The first five are the fields of a lead, in the
-// order of [Ours].
+// order of [lead.Fields].
 type Role uint8
 
 // The roles that make up a lead. A name may come in parts, and so may a phone.
@@ -39,7 +39,7 @@ func (r Role) isNamePart() bool { return r >= RoleFirst && r <= RoleSecondLast }
 // ofPerson reports whether a value of the role tells who the visitor is.
 func (r Role) ofPerson() bool { return r.ofLead() && r != RoleProperty && r != RoleMessage }
 
-// entry returns the index in [Ours] of the field that the role is part of.
+// entry returns the index in [lead.Fields] of the field that the role is part of.
 func (r Role) entry() int {
 	switch {
 	case r.isNamePart():

@@ -1,9 +1,16 @@
 package fields
 
-// contract lists the names that the relay promises to understand.
-var contract = map[string]Role{
-	"property_id": RoleProperty, "name": RoleName, "email": RoleEmail, "phone": RolePhone, "message": RoleMessage,
-}
+import "leadrelay/internal/lead"
+
+// contract lists the names that the relay promises to understand. Each whole field of
+// a lead has the role of its place in [lead.Fields].
+var contract = func() map[string]Role {
+	roles := map[string]Role{}
+	for i, f := range lead.Fields() {
+		roles[string(f)] = Role(i)
+	}
+	return roles
+}()
 
 // aliases are the words that forms use for our fields, folded. They come from the
 // well-known form plug-ins, builders and CRMs, and from what people write beside a
