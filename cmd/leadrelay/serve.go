@@ -34,7 +34,7 @@ type serveCmd struct{}
 // Run starts the relay and returns when it has stopped.
 func (serveCmd) Run(p *program) error {
 	reportSignals := ignoreHabits() // before anything that takes time
-	socket, err := server.Lent(p.env)
+	socket, err := server.InheritedSocket(p.env)
 	if err != nil {
 		return err
 	}

@@ -166,7 +166,7 @@ func isTag(r rune) bool { return r >= 0xE0000 && r <= 0xE007F }
 // space, a soft hyphen, a tag, the byte order mark.
 func isInvisible(r rune) bool {
 	switch {
-	case r >= ' ' && r < 0x7f: // most
+	case r >= ' ' && r < 0x7f: // most runes
 		return false
 	case r == '\u200b', r == '\u2060', r == '\ufeff', r == '\u2028', r == '\u2029':
 		return true

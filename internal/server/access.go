@@ -11,41 +11,42 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// AccessLog writes one wide line for each request of a door, and counts it.
-// Handlers add to the line through the request's logger. It holds the route and
-// not the path, because a path is whatever a client likes to write. The probes
-// of load balancers show at the level debug only.
+// AccessLog is a middleware that logs each request of a door in one line and counts
+// it. Handlers add to the line with the request's logger. The line has the route and
+// not the path, because a client may write anything into the path. The probes of load
+// balancers are logged at level debug.
 func AccessLog(logger zerolog.Logger, metrics *Metrics, door string) func(http.Handler) http.Handler {
 	logger = logger.With().Str("door", door).Logger()
-	sample := newSampling(logger)
+	sample := newLogSampler(logger)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			begun := time.Now()
 			id := requestID(r.Header.Get("X-Request-Id"))
 			w.Header().Set("X-Request-Id", id)
 			ctx := logger.With().Str("request_id", id).Logger().WithContext(r.Context())
-			r, ww, whole := r.WithContext(ctx), middleware.NewWrapResponseWriter(w, r.ProtoMajor), false
-			defer func() { // also when the handler aborts
+			r, ww, completed := r.WithContext(ctx), middleware.NewWrapResponseWriter(w, r.ProtoMajor), false
+			defer func() { // also if the handler panics
 				status, took := ww.Status(), time.Since(begun) // status 0: there was no answer
-				if whole {
+				if completed {
 					status = max(status, http.StatusOK)
 				}
 				path, method := route(r), method(r)
 				metrics.request(door, path, method, status, took)
 				at := level(path, status)
-				if at > zerolog.DebugLevel && !sample.takes(status) {
+				if at > zerolog.DebugLevel && !sample.allow(status) {
 					return
 				}
 				zerolog.Ctx(ctx).WithLevel(at).Str("method", method).Str("route", path).
 					Int("status", status).Int("bytes", ww.BytesWritten()).Dur("took", took).Msg("request")
 			}()
 			next.ServeHTTP(ww, r)
-			whole = true
+			completed = true
 		})
 	}
 }
 
-// level keeps probes out of the log, and what we failed at in it.
+// level returns the level at which a request is logged. Probes are logged at level
+// debug, and our own failures as errors.
 func level(route string, status int) zerolog.Level {
 	switch {
 	case route == HealthzPath, route == ReadyzPath:
@@ -56,17 +57,17 @@ func level(route string, status int) zerolog.Level {
 	return zerolog.InfoLevel
 }
 
-// route is the pattern that the request matched.
+// route returns the pattern that the request matched, or "none".
 func route(r *http.Request) string {
 	if c := chi.RouteContext(r.Context()); c != nil {
-		if p := c.RoutePattern(); p != "" && p != "/*" { // the latter is a handler for all the rest
+		if p := c.RoutePattern(); p != "" && p != "/*" { // "/*" is the handler for everything else
 			return p
 		}
 	}
 	return "none"
 }
 
-// method keeps invented methods out of logs and metrics.
+// method returns the request's method, or "other" for one that HTTP does not define.
 func method(r *http.Request) string {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions, http.MethodPut,
@@ -76,11 +77,11 @@ func method(r *http.Request) string {
 	return "other"
 }
 
-// requestID takes over an id that a proxy has given, when it is fit to be
-// logged, and makes one otherwise.
+// requestID returns the id that a proxy gave the request if it can be logged, and a
+// new one otherwise.
 func requestID(given string) string {
-	const longest = 64
-	if given != "" && len(given) <= longest && isToken(given) {
+	const maxLength = 64
+	if given != "" && len(given) <= maxLength && isToken(given) {
 		return given
 	}
 	var b [8]byte

@@ -15,7 +15,7 @@ import (
 	"leadrelay/internal/server"
 )
 
-// withForms adds what a public door has: forms behind a mount, and probes.
+// withForms adds the routes of a public door: forms below a mount, and probes.
 func withForms(level zerolog.Level) *stage {
 	s := newStage(level)
 	s.Get(server.HealthzPath, server.Healthz)
@@ -80,7 +80,7 @@ func TestARequestIsOneWideLine(t *testing.T) {
 	}
 }
 
-// What we failed at must show, however quiet the log is meant to be.
+// Our own failures are logged at every level of the log.
 func TestOurOwnFailureIsAnError(t *testing.T) {
 	s := withForms(zerolog.ErrorLevel)
 	s.ask("GET", "/f/casas")
@@ -155,7 +155,7 @@ func TestRequestIDsDiffer(t *testing.T) {
 	require.Len(t, seen, 1000)
 }
 
-// Readers of a log may take either of two equal names.
+// A reader of the log may take either of two equal names.
 func TestNoNameStandsTwice(t *testing.T) {
 	s := newStage(zerolog.InfoLevel)
 	s.Get("/", func(_ http.ResponseWriter, r *http.Request) {

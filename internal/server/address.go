@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// BelowPath lets a door stand below a path of its host. Some proxies take the
-// path away before they ask, and others do not: either is understood.
+// BelowPath serves a door below a path of its host. It accepts requests with and
+// without the path, because some proxies remove it and others do not.
 func BelowPath(path string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -28,31 +28,31 @@ func BelowPath(path string) func(http.Handler) http.Handler {
 	}
 }
 
-// Hosts are the names that a door answers for. A page anywhere on the web can
-// give its own name this machine's address and then read what is there; but its
-// requests bear that name.
+// Hosts are the names that a door answers for. Any page on the web can point its own
+// name at this machine's address and then read what is there (DNS rebinding), but its
+// requests carry that name.
 type Hosts struct {
-	names     map[string]bool
-	anyNumber bool // a door on all addresses of a machine cannot know them
+	names map[string]bool
+	anyIP bool // the door listens on all addresses of the machine, and does not know them
 }
 
-// NewHosts returns the names of a door that listens at addr, and more of them.
-// Loopback names are always among them. A number as such cannot be pointed
-// elsewhere, so where the door listens on all addresses, any will do.
+// NewHosts returns the names of a door that listens at addr, and the names in more.
+// Loopback names are always among them. If the door listens on all addresses, every
+// IP address is accepted, because nobody can point one elsewhere.
 func NewHosts(addr string, more ...string) Hosts {
 	h := Hosts{names: map[string]bool{}}
 	host, _, _ := net.SplitHostPort(addr)
 	ip, err := netip.ParseAddr(host)
-	h.anyNumber = host == "" || err == nil && ip.IsUnspecified()
+	h.anyIP = host == "" || err == nil && ip.IsUnspecified()
 	for _, name := range append(more, host) {
 		if name != "" {
-			h.names[plainName(name)] = true
+			h.names[normalizeHost(name)] = true
 		}
 	}
 	return h
 }
 
-// Has reports whether a Host header names the door, whatever its port.
+// Has reports whether a Host header names the door. The port is ignored.
 func (h Hosts) Has(header string) bool {
 	host, port, err := net.SplitHostPort(header)
 	if err != nil {
@@ -61,23 +61,23 @@ func (h Hosts) Has(header string) bool {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return false
 	}
-	name := plainName(host)
+	name := normalizeHost(host)
 	if ip, err := netip.ParseAddr(name); err == nil {
-		return ip.IsLoopback() || h.anyNumber || h.names[name]
+		return ip.IsLoopback() || h.anyIP || h.names[name]
 	}
 	return name == "localhost" || strings.HasSuffix(name, ".localhost") || h.names[name]
 }
 
-// plainName writes a name or a number in one way.
-func plainName(host string) string {
+// normalizeHost returns the one form of a name or an IP address that we compare.
+func normalizeHost(host string) string {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return ip.Unmap().WithZone("").String()
 	}
 	return strings.TrimSuffix(strings.ToLower(host), ".")
 }
 
-// Only answers for the door's names alone, and leaves the others to refuse.
-// Probes may ask by any name; with a query they would get more than a yes or no.
+// Only is a middleware that passes requests for other names to refuse. Probes may use
+// any name, but with a query they would get more than a yes or no.
 func (h Hosts) Only(refuse http.Handler) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

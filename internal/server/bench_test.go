@@ -12,9 +12,9 @@ import (
 	"leadrelay/internal/server"
 )
 
-// BenchmarkDoor is what a door costs: a small post on a kept connection.
+// BenchmarkDoor measures a door: a small post on a connection that is kept alive.
 func BenchmarkDoor(b *testing.B) {
-	d, err := server.ListenWithin(b.Context(), http.HandlerFunc(readAll), server.Usual())
+	d, err := server.ListenWithin(b.Context(), http.HandlerFunc(readAll), server.DefaultLimits())
 	require.NoError(b, err)
 	go func() { _ = d.Serve() }()
 	defer func() { _ = d.Close() }()

@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// Proxies are the networks whose word about a client's address counts.
+// Proxies are the networks of the proxies that we trust to name a client's address.
 type Proxies []netip.Prefix
 
-// Client returns the address that a request comes from. The forwarding headers
-// are read only when the peer itself is a trusted proxy, and from the right:
-// what stands left of the first untrusted address anybody may have written.
-// IPv6 clients count by their /64. It is the zero address when unknown.
+// Client returns the address that a request comes from, or the zero address if it is
+// unknown. An IPv6 address stands for its /64. The forwarding headers are read only if
+// the peer is a trusted proxy. They are read from the right, because anybody may have
+// written what is left of the first untrusted address.
 //
-// Most proxies write X-Forwarded-For or Forwarded, and pass the other on as the
-// client wrote it. So a header that names only proxies says nothing, and when
-// both name a client they must agree: one that has two names counts as the
-// proxy, together with all who try that.
+// Most proxies write either X-Forwarded-For or Forwarded, and pass the other on as
+// the client wrote it. So a header that names only proxies is ignored. If both name a
+// client, they must agree: otherwise the client counts as the proxy, together with
+// all others that try this.
 func (p Proxies) Client(r *http.Request) netip.Addr {
 	peer, ok := parseHop(r.RemoteAddr)
 	if !ok || !p.trusts(peer) {
@@ -36,8 +36,8 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 	return network(peer)
 }
 
-// follow goes from hop to hop, away from the peer, to the first that is no
-// proxy of ours. What cannot be read ends it: whoever wrote that counts.
+// follow goes from hop to hop, away from the peer, and returns the first that is not
+// a trusted proxy. If a hop cannot be parsed, it returns the one that wrote it.
 func (p Proxies) follow(client netip.Addr, hops iter.Seq[string]) netip.Addr {
 	for text := range hops {
 		hop, ok := parseHop(strings.TrimSpace(text))
@@ -51,7 +51,7 @@ func (p Proxies) follow(client netip.Addr, hops iter.Seq[string]) netip.Addr {
 	return client
 }
 
-// parseHop reads an address, with or without a port: some proxies add one.
+// parseHop parses an address with or without a port, which some proxies add.
 func parseHop(s string) (addr netip.Addr, ok bool) {
 	addr, err := netip.ParseAddr(s)
 	if err != nil {
@@ -62,8 +62,8 @@ func parseHop(s string) (addr netip.Addr, ok bool) {
 	return addr.Unmap().WithZone(""), err == nil
 }
 
-// network is what shares a limit with the address: one customer has a whole
-// /64 of IPv6.
+// network returns the address that limits are counted for. An IPv6 address stands for
+// its /64, because one customer has all of it.
 func network(a netip.Addr) netip.Addr {
 	if !a.Is6() {
 		return a

@@ -14,7 +14,7 @@ import (
 
 var proxies = server.Proxies{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:aa::/48"), netip.MustParsePrefix("fe80::/10")}
 
-// client returns who sent the request, in words.
+// client returns the client of a request as text.
 func client(p server.Proxies, peer string, forwarded ...string) string {
 	r := httptest.NewRequest("POST", "/f", nil)
 	r.RemoteAddr = peer
@@ -85,7 +85,7 @@ func TestWithoutProxiesOnlyThePeerCounts(t *testing.T) {
 	require.Equal(t, "10.0.0.1", client(nil, "10.0.0.1:1", "203.0.113.1"))
 }
 
-// Whatever a client writes to the left of what our proxy adds, it stays itself.
+// A client cannot change its address by what it writes left of our proxy's entry.
 func TestNoHeaderMakesAClientSomebodyElse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		hop := rapid.OneOf(rapid.String(), rapid.StringMatching(`(\d{1,3}\.){3}\d{1,3}`), rapid.StringMatching(`10\.0\.0\.\d`), rapid.Just(","))

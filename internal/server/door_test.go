@@ -18,16 +18,16 @@ import (
 	"leadrelay/internal/server"
 )
 
-// patience is the deadline of every condition that a test waits for.
+// patience is how long tests wait for a condition.
 const patience = 10 * time.Second
 
-// quick are bounds that no test reaches by accident.
-func quick() server.Bounds {
+// quick returns limits that no test reaches by accident.
+func quick() server.Limits {
 	const long = time.Minute
-	return server.Bounds{Connections: 64, Moment: long, Headers: long, Body: long, Answer: long, Idle: long, Finish: patience, Grace: long, Pace: 1 << 10}
+	return server.Limits{Connections: 64, MinAge: long, Headers: long, Body: long, Answer: long, Idle: long, Finish: patience, Grace: long, Pace: 1 << 10}
 }
 
-// door is one that is being served.
+// door is a door that is being served.
 type door struct {
 	*server.Door
 	served chan error
@@ -35,7 +35,7 @@ type door struct {
 	client *http.Client
 }
 
-func open(t *testing.T, h http.Handler, b server.Bounds) *door {
+func open(t *testing.T, h http.Handler, b server.Limits) *door {
 	t.Helper()
 	opened, err := server.ListenWithin(t.Context(), h, b)
 	require.NoError(t, err)
@@ -49,7 +49,7 @@ func open(t *testing.T, h http.Handler, b server.Bounds) *door {
 	return d
 }
 
-// close closes the door once, and wants it to have served without an error.
+// close closes the door once and requires that Serve returned no error.
 func (d *door) close(t *testing.T) {
 	t.Helper()
 	d.once.Do(func() {
@@ -68,7 +68,7 @@ func (d *door) get(t *testing.T, method, path string) *http.Response {
 	return resp
 }
 
-// conn is a client that speaks bytes.
+// conn is a client that sends raw bytes.
 type conn struct {
 	net.Conn
 	t  *testing.T
@@ -90,7 +90,7 @@ func (c *conn) send(s string) {
 	require.NoError(c.t, err)
 }
 
-// answer reads one answer, and leaves the connection to the next.
+// answer reads one answer. The connection stays open for the next.
 func (c *conn) answer() *http.Response {
 	c.t.Helper()
 	resp, err := http.ReadResponse(c.in, nil)
@@ -100,7 +100,7 @@ func (c *conn) answer() *http.Response {
 	return resp
 }
 
-// rest reads until the server hangs up; a reset ends it, too.
+// rest reads until the server closes the connection, or resets it.
 func (c *conn) rest() string {
 	c.t.Helper()
 	all, err := io.ReadAll(c.in)
@@ -108,7 +108,8 @@ func (c *conn) rest() string {
 	return string(all)
 }
 
-// drip sends a byte of s at a time, over and over, until the server hangs up.
+// drip sends s again and again, one byte at a time, until the server closes the
+// connection.
 func (c *conn) drip(s string) {
 	c.t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); s = s[1:] + s[:1] {
@@ -128,7 +129,7 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-// say sends bytes as they are and returns all that comes back.
+// say sends bytes and returns everything that comes back.
 func say(t *testing.T, addr, request string) string {
 	t.Helper()
 	c := dial(t, addr)
@@ -144,46 +145,46 @@ func TestASlowClientIsHungUpOn(t *testing.T) { // E4
 	const short = 50 * time.Millisecond
 	flood := make([]byte, 1<<20)
 	tests := map[string]struct {
-		bounds  func(b *server.Bounds)
+		bounds  func(b *server.Limits)
 		handler http.HandlerFunc
 		client  func(c *conn)
 	}{
 		"it connects and says nothing": {
-			func(b *server.Bounds) { b.Headers = short }, ok,
+			func(b *server.Limits) { b.Headers = short }, ok,
 			func(c *conn) { require.Empty(c.t, c.rest()) },
 		},
 		"headers that never end": {
-			func(b *server.Bounds) { b.Headers = short }, ok,
+			func(b *server.Limits) { b.Headers = short }, ok,
 			func(c *conn) { c.send("GET / HTTP/1.1\r\nX-Slow: "); require.NotContains(c.t, c.rest(), " 200 ") },
 		},
 		"headers byte by byte": {
-			func(b *server.Bounds) { b.Headers = short }, ok,
+			func(b *server.Limits) { b.Headers = short }, ok,
 			func(c *conn) { c.send("GET / HTTP/1.1\r\nX-Slow: "); c.drip("a") },
 		},
 		"the headers of a second request": {
-			func(b *server.Bounds) { b.Headers = short }, ok,
+			func(b *server.Limits) { b.Headers = short }, ok,
 			func(c *conn) { c.send(getOK); c.answer(); c.send("GET / HTTP/1.1\r\n"); c.drip("a") },
 		},
 		"a body that never comes": {
-			func(b *server.Bounds) { b.Headers, b.Body = short, short }, readAll,
+			func(b *server.Limits) { b.Headers, b.Body = short, short }, readAll,
 			func(c *conn) {
 				c.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
 				require.Contains(c.t, c.rest(), "HTTP/1.1 408 ")
 			},
 		},
 		"a body byte by byte": {
-			func(b *server.Bounds) { b.Headers, b.Body = short, short }, readAll,
+			func(b *server.Limits) { b.Headers, b.Body = short, short }, readAll,
 			func(c *conn) { c.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"); c.drip("a") },
 		},
 		"a body in chunks without end": {
-			func(b *server.Bounds) { b.Headers, b.Body = short, short }, readAll,
+			func(b *server.Limits) { b.Headers, b.Body = short, short }, readAll,
 			func(c *conn) {
 				c.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
 				c.drip("1\r\na\r\n")
 			},
 		},
 		"an answer that nobody reads": {
-			func(b *server.Bounds) { b.Body, b.Answer = short, short },
+			func(b *server.Limits) { b.Body, b.Answer = short, short },
 			func(w http.ResponseWriter, _ *http.Request) {
 				for {
 					if _, err := w.Write(flood); err != nil {
@@ -193,12 +194,12 @@ func TestASlowClientIsHungUpOn(t *testing.T) { // E4
 			},
 			func(c *conn) {
 				c.send(getOK)
-				_, err := c.in.ReadByte() // only the begin
+				_, err := c.in.ReadByte() // only the beginning
 				require.NoError(c.t, err)
 			},
 		},
 		"a connection that is kept and not used": {
-			func(b *server.Bounds) { b.Idle = short }, ok,
+			func(b *server.Limits) { b.Idle = short }, ok,
 			func(c *conn) { c.send(getOK); c.answer(); require.Empty(c.t, c.rest()) },
 		},
 	}
@@ -208,26 +209,26 @@ func TestASlowClientIsHungUpOn(t *testing.T) { // E4
 			tt.bounds(&b)
 			d := open(t, tt.handler, b)
 			tt.client(dial(t, d.Addr()))
-			d.close(t) // waits for the handler: it must not hang
+			d.close(t) // waits for the handler, which must not hang
 		})
 	}
 }
 
-// readAll answers 408 to a body that does not come in time.
+// readAll answers 408 if the body does not arrive in time.
 func readAll(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		w.WriteHeader(http.StatusRequestTimeout)
 	}
 }
 
-// The bounds that PRODUCT promises: 10 s for the headers, 30 s for the body,
-// 30 s for the answer, 60 s idle; and 1 kB/s after 5 s. At a full door a
-// newcomer has 150 ms.
+// The limits that the README promises: 10 s for the headers, 30 s for the body, 30 s
+// for the answer, 60 s idle, and 1 kB/s after 5 s. At a full door a new connection
+// has 150 ms.
 func TestUsualBounds(t *testing.T) {
 	const s = time.Second
-	require.Equal(t, server.Bounds{
-		Connections: 2048, Moment: 150 * time.Millisecond, Headers: 10 * s, Body: 30 * s, Answer: 30 * s, Idle: 60 * s, Finish: 10 * s, Grace: 5 * s, Pace: 1 << 10,
-	}, server.Usual())
+	require.Equal(t, server.Limits{
+		Connections: 2048, MinAge: 150 * time.Millisecond, Headers: 10 * s, Body: 30 * s, Answer: 30 * s, Idle: 60 * s, Finish: 10 * s, Grace: 5 * s, Pace: 1 << 10,
+	}, server.DefaultLimits())
 }
 
 func TestHeadersTooLarge(t *testing.T) { // A17
@@ -238,16 +239,16 @@ func TestHeadersTooLarge(t *testing.T) { // A17
 		"a long target":   "GET /" + strings.Repeat("a", 64<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // each waits until its bytes are through
+			t.Parallel() // each waits until its bytes are sent
 			c := dial(t, d.Addr())
-			go func() { _, _ = io.WriteString(c, request) }() // the server stops reading before the end
+			go func() { _, _ = io.WriteString(c, request) }() // the server stops reading before it is sent
 			require.Contains(t, c.rest(), "HTTP/1.1 431 ")
 			require.Equal(t, 200, d.get(t, "GET", "/").StatusCode)
 		})
 	}
 }
 
-// E7, E8: nothing but HTTP/1 is spoken here, and garbage gets an answer or none.
+// The door speaks HTTP/1 alone. Anything else gets an error or no answer.
 func TestGarbage(t *testing.T) {
 	d := open(t, http.HandlerFunc(ok), quick())
 	for name, request := range map[string]string{
@@ -265,8 +266,8 @@ func TestGarbage(t *testing.T) {
 	}
 }
 
-// A length beside the chunks may say that what stands behind them belongs to
-// them: it is read by nobody.
+// A Content-Length in a chunked request may claim that what follows belongs to it.
+// What follows is never read as a request.
 func TestNothingBehindChunksIsARequest(t *testing.T) {
 	d := open(t, http.HandlerFunc(readAll), quick())
 	const post, chunks, hidden = "POST / HTTP/1.1\r\nHost: x\r\n", "1\r\na\r\n0\r\n\r\n", "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -278,15 +279,14 @@ func TestNothingBehindChunksIsARequest(t *testing.T) {
 		require.Equal(t, 1, strings.Count(answer, "HTTP/1.1 "), name)
 		require.Contains(t, answer, "HTTP/1.1 200 OK\r\nConnection: close\r\n", name)
 	}
-	c := dial(t, d.Addr()) // a length alone keeps the connection
+	c := dial(t, d.Addr()) // a length without chunks keeps the connection
 	for range 3 {
 		c.send(post + "Content-Length: 1\r\n\r\na")
 		require.False(t, c.answer().Close)
 	}
 }
 
-// What is asked of the whole server is answered as anything else is, and not
-// behind the back of the log.
+// OPTIONS * is answered and logged like any other request.
 func TestOptionsForTheWholeServer(t *testing.T) {
 	d := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Asked", r.Method+" "+r.RequestURI)
@@ -296,8 +296,8 @@ func TestOptionsForTheWholeServer(t *testing.T) {
 	require.Equal(t, "OPTIONS *", c.answer().Header.Get("X-Asked"))
 }
 
-// Only so many requests are answered at once, with three places each; the others wait,
-// and all are served.
+// A limited number of requests is handled at once, with three slots each. The others
+// wait, and all are answered.
 func TestConnectionsBeyondTheCapWaitAndAreServed(t *testing.T) {
 	const most, clients = 4, 40
 	b := quick()
@@ -337,14 +337,14 @@ func TestConnectionsBeyondTheCapWaitAndAreServed(t *testing.T) {
 	require.LessOrEqual(t, top.Load(), int32(2*most))
 }
 
-// E6: those who hold a place and say nothing, or no whole request, or nothing more,
-// lose it to those who do, the longest first.
+// A connection that sends nothing, no complete request, or nothing more loses its
+// slot to one that does. The one that has waited longest goes first.
 func TestASilentCrowdKeepsNobodyOut(t *testing.T) {
 	const most, clients = 2, 40 // one of them would leave a newcomer no place for its request
 	for name, says := range map[string]string{"nothing": "", "no whole request": "GET / HTTP/1.1\r\nX-Slow: ", "nothing more": getOK} {
 		t.Run(name, func(t *testing.T) {
-			b := quick() // which would bear them for a minute
-			b.Connections, b.Moment = most, 20*time.Millisecond
+			b := quick() // which allow them for a minute
+			b.Connections, b.MinAge = most, 20*time.Millisecond
 			d := open(t, http.HandlerFunc(ok), b)
 			var silent []*conn
 			for range most {
@@ -363,7 +363,7 @@ func TestASilentCrowdKeepsNobodyOut(t *testing.T) {
 	}
 }
 
-// A door that is full and waits can be closed.
+// A full door that waits for a slot can be closed.
 func TestAFullDoorCloses(t *testing.T) {
 	s := newStuck()
 	b := quick()
@@ -379,7 +379,7 @@ func TestAFullDoorCloses(t *testing.T) {
 	require.Empty(t, second.rest())
 }
 
-// stuck is a handler that waits until it is let go, or its client is cut off.
+// stuck is a handler that blocks until it is released or its client is cut off.
 type stuck struct{ entered, release chan struct{} }
 
 func newStuck() *stuck {
@@ -416,7 +416,8 @@ func TestCloseWaitsForWhatHasBegun(t *testing.T) {
 	require.NoError(t, <-closed)
 }
 
-// Whoever was let in before the door closed, and asks at once, is answered.
+// A client that was accepted before the door closed, and sends a request at once, is
+// answered.
 func TestCloseHearsWhoHasJustCome(t *testing.T) {
 	d := open(t, http.HandlerFunc(ok), quick())
 	c := dial(t, d.Addr())
@@ -428,12 +429,12 @@ func TestCloseHearsWhoHasJustCome(t *testing.T) {
 	require.NoError(t, <-closed)
 }
 
-// A browser that has connected in advance holds no stop up, and neither does one
-// who has been answered.
+// Neither a browser that connected in advance nor a client that has its answer delays
+// the stop.
 func TestCloseWaitsForNobodySilent(t *testing.T) {
 	d := open(t, http.HandlerFunc(ok), quick())
 	silent, served := dial(t, d.Addr()), dial(t, d.Addr())
-	served.send(getOK) // by then, the first one has been accepted, too
+	served.send(getOK) // by then, the first connection has been accepted, too
 	served.answer()
 	begun := time.Now()
 	d.close(t)
@@ -476,8 +477,8 @@ func TestAnAddressThatIsNone(t *testing.T) {
 	}
 }
 
-// The port of a door that was opened and never served is free again: the other
-// door may have been refused.
+// Closing a door that never served frees its port. This happens if the other door
+// could not be opened.
 func TestADoorThatWasNeverServedCloses(t *testing.T) {
 	d, err := server.Listen(t.Context(), "127.0.0.1:0", nil, http.HandlerFunc(ok))
 	require.NoError(t, err)

@@ -8,39 +8,39 @@ import (
 	"time"
 )
 
-// MostLines is how many lines of 128 bytes wait for a slow reader of the log.
-const MostLines = mostBytes / 128
+// MaxLines is how many lines of 128 bytes wait for a slow reader of the log.
+const MaxLines = maxQueuedBytes / 128
 
-// Bounds are those of a door.
-type Bounds struct {
+// Limits are the limits of a door.
+type Limits struct {
 	Connections                         int
-	Moment                              time.Duration
+	MinAge                              time.Duration
 	Headers, Body, Answer, Idle, Finish time.Duration
 	Grace                               time.Duration
 	Pace                                int
 	Proxies                             Proxies
 }
 
-// Usual are the bounds of a door that is no test's.
-func Usual() Bounds {
-	return Bounds{
-		usual.connections, usual.moment, usual.headers, usual.body, usual.answer, usual.idle, usual.finish, usual.grace, usual.pace, nil,
-	}
+// DefaultLimits returns the limits of a door outside of tests.
+func DefaultLimits() Limits {
+	d := defaultLimits
+	return Limits{d.connections, d.minAge, d.headers, d.body, d.answer, d.idle, d.finish, d.grace, d.pace, nil}
 }
 
-// ListenWithin opens a door of this machine with bounds of its own.
-func ListenWithin(ctx context.Context, h http.Handler, b Bounds) (*Door, error) {
-	return listen(ctx, "127.0.0.1:0", b.Proxies, h, bounds{
-		connections: b.Connections, moment: b.Moment, headers: b.Headers, body: b.Body, answer: b.Answer, idle: b.Idle, finish: b.Finish,
-		grace: b.Grace, pace: b.Pace,
+// ListenWithin opens a door on the loopback address with the limits.
+func ListenWithin(ctx context.Context, h http.Handler, l Limits) (*Door, error) {
+	return listen(ctx, "127.0.0.1:0", l.Proxies, h, limits{
+		connections: l.Connections, minAge: l.MinAge, headers: l.Headers, body: l.Body, answer: l.Answer, idle: l.Idle, finish: l.Finish,
+		grace: l.Grace, pace: l.Pace,
 	})
 }
 
-// BreakListener closes what the door listens on, as no one does.
-func BreakListener(d *Door) error { return d.guests.Close() }
+// BreakListener closes the door's listener behind its back.
+func BreakListener(d *Door) error { return d.limiter.Close() }
 
-// PartyOf is whose places a connection takes; the zero address has no share.
-func PartyOf(p Proxies, addr net.Addr) netip.Addr { return partyOf(p, addr) }
+// ShareOf returns the address that a connection counts for. The zero address has no
+// share.
+func ShareOf(p Proxies, addr net.Addr) netip.Addr { return shareOf(p, addr) }
 
-// ConnectionsFor is how many connections a door has with so many files.
+// ConnectionsFor returns how many connections a door may have with that many files.
 func ConnectionsFor(files uint64) int { return connectionsFor(files) }

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// forwardedFor yields whom each element of a Forwarded header (RFC 7239) names,
-// the last one first. It reads from the right, quotes too: one that a client
-// has left open must not swallow what our proxy wrote behind it.
+// forwardedFor yields the address in each element of a Forwarded header (RFC 7239),
+// the last one first. It parses from the right, so that a quote which a client left
+// open does not hide what our proxy appended.
 func forwardedFor(header string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for element := range fromRight(header, ',') {
@@ -18,8 +18,8 @@ func forwardedFor(header string) iter.Seq[string] {
 	}
 }
 
-// forValue is what an element says after for=, without its quotes and
-// brackets; "" when it does not say it once.
+// forValue returns the value of for= in an element, without quotes and brackets. It
+// is "" unless the element has for= exactly once.
 func forValue(element string) (value string) {
 	found := 0
 	for pair := range fromRight(element, ';') {
@@ -39,7 +39,7 @@ func forValue(element string) (value string) {
 	return value
 }
 
-// fromRight yields what stands between separators outside quotes, the last
+// fromRight yields the parts between separators that are not quoted, the last part
 // first.
 func fromRight(s string, separator byte) iter.Seq[string] {
 	return func(yield func(string) bool) {
@@ -59,7 +59,7 @@ func fromRight(s string, separator byte) iter.Seq[string] {
 	}
 }
 
-// isEscaped reports a backslash that counts for the byte behind before.
+// isEscaped reports whether the byte that follows before is escaped by a backslash.
 func isEscaped(before string) bool {
 	return (len(before)-len(strings.TrimRight(before, `\`)))%2 == 1
 }

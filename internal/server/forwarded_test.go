@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// through is a post from a peer with both forwarding headers.
+// through returns a post from a peer with both forwarding headers.
 func through(peer string, older, newer []string) *http.Request {
 	r := from(peer)
 	r.Header["X-Forwarded-For"], r.Header["Forwarded"] = older, newer
@@ -75,7 +75,7 @@ func TestForwarded(t *testing.T) {
 	}
 }
 
-// Of the two headers one may be the client's own.
+// One of the two headers may be written by the client.
 func TestBothForwardingHeaders(t *testing.T) {
 	tests := map[string]struct {
 		older, newer string
@@ -100,8 +100,8 @@ func TestBothForwardingHeaders(t *testing.T) {
 	}
 }
 
-// Whatever a client writes, and whichever header our proxy uses, it is itself
-// or one of the liars that share the proxy's limit.
+// Whatever a client writes, and whichever header our proxy uses, the client counts as
+// itself or shares the proxy's limit with others that lie.
 func TestNoForwardedMakesAClientSomebodyElse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		piece := rapid.SampledFrom([]string{"for=", "FOR=", "192.0.2.1", "10.0.0.2", `"`, `\`, ",", ";", "=", "[", "]", ":_a", " ", "host=", "unknown", "x"})
@@ -117,7 +117,7 @@ func TestNoForwardedMakesAClientSomebodyElse(t *testing.T) {
 	})
 }
 
-// liarHeaders are all headers that somebody takes a client's address from.
+// liarHeaders are the headers from which some server reads a client's address.
 var liarHeaders = []string{
 	"X-Forwarded-For", "Forwarded", "X-Real-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "Fastly-Client-Ip",
 	"Client-Ip", "X-Forwarded", "Forwarded-For", "X-Original-Forwarded-For", "X-Originating-Ip", "X-Remote-Ip", "X-Remote-Addr", "X-Envoy-External-Address",
@@ -133,8 +133,8 @@ func lie(r *http.Request, name string, i int) {
 	r.Header.Add(name, address)
 }
 
-// A client stays one, however it rotates what it writes when it is no proxy, and
-// however one behind a proxy rotates what the proxy does not write.
+// A client cannot get more limits by changing what it writes into the headers, with
+// or without a proxy in front.
 func TestRotatedHeadersFreeNobody(t *testing.T) {
 	for _, name := range liarHeaders {
 		t.Run(name, func(t *testing.T) {

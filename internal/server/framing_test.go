@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Where a proxy may see another end of a request than we do, nothing that stands
-// behind it is a request, whoever asks to keep the connection.
+// If a proxy may see another end of a request than we do, what follows is never read
+// as a request, even if the client asks to keep the connection.
 func TestNothingIsReadBehindARequestInDoubt(t *testing.T) {
 	const hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n"
 	const keep10 = " HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n"

@@ -16,7 +16,7 @@ import (
 	"leadrelay/internal/server"
 )
 
-// withProbes adds the probes; the store fails with what is in fails.
+// withProbes adds the probes. The store fails with the error in fails.
 func withProbes(fails *error) *stage {
 	s := newStage(zerolog.InfoLevel)
 	ready := server.Readyz(func(context.Context) error { return *fails }, s.drain)
@@ -86,8 +86,8 @@ func TestReadinessFailsLoudlyAndRecovers(t *testing.T) {
 	require.Equal(t, 200, s.ask("GET", server.ReadyzPath).Code)
 }
 
-// A store that hangs must not hang the probe: whoever asks may give up first
-// and never hear what is wrong.
+// A store that hangs must not hang the probe, because a load balancer may give up
+// before it learns what is wrong.
 func TestReadinessDoesNotWaitLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(zerolog.InfoLevel)
@@ -110,8 +110,8 @@ func TestADrainTurnsNobodyAway(t *testing.T) {
 	require.Equal(t, "close", w.Header().Get("Connection"))
 }
 
-// A connection that a client keeps is closed with the next answer, and not
-// under the request after it.
+// A connection that is kept alive is closed after the next answer, so that it is not
+// closed while the client sends another request.
 func TestADrainEndsKeptConnections(t *testing.T) {
 	s := withProbes(new(error))
 	d := open(t, s, quick())
@@ -123,7 +123,7 @@ func TestADrainEndsKeptConnections(t *testing.T) {
 	require.Contains(t, c.rest(), "Connection: close")
 }
 
-// A drain ends when nothing has come for a moment, and in any case in the end.
+// A drain ends if no request has come for a moment, and in any case at its limit.
 func TestADrainEndsWithWhatComes(t *testing.T) {
 	const ms = time.Millisecond
 	tests := map[string]struct{ most, asks, every, ends time.Duration }{

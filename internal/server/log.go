@@ -9,15 +9,15 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// mostBytes bounds what waits for a reader that does not keep up.
-const mostBytes = 1 << 20
+// maxQueuedBytes bounds the lines that wait for a slow reader.
+const maxQueuedBytes = 1 << 20
 
-// NewLog returns a logger that neither a full nor a closed pipe can stop, and
-// a function that writes what is left. While the reader does not keep up, lines
-// are dropped; their number is logged when it reads again.
+// NewLog returns a logger that a full or closed pipe does not block, and a function
+// that writes what is left. If the reader is too slow, lines are dropped. Their number
+// is logged as soon as it reads again.
 func NewLog(w io.Writer, level zerolog.Level) (logger zerolog.Logger, flush func()) {
 	const patience = time.Second
-	q := &queue{more: make(chan struct{}, 1), stop: make(chan struct{})}
+	q := &lineQueue{more: make(chan struct{}, 1), stop: make(chan struct{})}
 	done := make(chan struct{})
 	go func() { defer close(done); q.writeTo(w) }()
 	logger = zerolog.New(q).Level(level).With().Timestamp().Logger()
@@ -25,25 +25,25 @@ func NewLog(w io.Writer, level zerolog.Level) (logger zerolog.Logger, flush func
 		close(q.stop)
 		select {
 		case <-done:
-		case <-time.After(patience): // nobody reads; nothing is worth a frozen stop
+		case <-time.After(patience): // nobody reads, and the process must stop
 		}
 	})
 }
 
-// queue stands between those who log and a writer that may block.
-type queue struct {
+// lineQueue keeps log lines for a writer that may block.
+type lineQueue struct {
 	mu      sync.Mutex
-	lines   []byte // that wait
+	lines   []byte // waiting
 	dropped int64
 
 	more chan struct{} // holds a token while lines wait
-	stop chan struct{} // closed when no more than what waits is to be written
+	stop chan struct{} // closed when the rest is to be written
 }
 
-// Write takes a line, or counts it as dropped. It never waits for the writer.
-func (q *queue) Write(line []byte) (int, error) {
+// Write queues a line, or drops and counts it. It never blocks.
+func (q *lineQueue) Write(line []byte) (int, error) {
 	q.mu.Lock()
-	if len(q.lines)+len(line) > mostBytes {
+	if len(q.lines)+len(line) > maxQueuedBytes {
 		q.dropped++
 	} else {
 		q.lines = append(q.lines, line...)
@@ -56,9 +56,9 @@ func (q *queue) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// writeTo writes all that waits, as often as something does, until the stop. A
-// log that cannot be written has nowhere to say so.
-func (q *queue) writeTo(w io.Writer) {
+// writeTo writes waiting lines until the queue is stopped. It ignores errors, because
+// there is nowhere to report them.
+func (q *lineQueue) writeTo(w io.Writer) {
 	var lines []byte
 	for stopped := false; !stopped; {
 		select {
@@ -68,8 +68,8 @@ func (q *queue) writeTo(w io.Writer) {
 		}
 		var dropped int64
 		lines, dropped = q.swap(lines[:0])
-		if dropped > 0 { // while these waited, so it stands behind them
-			lines = append(lines, loss(dropped)...)
+		if dropped > 0 { // while these lines waited, so it comes after them
+			lines = append(lines, droppedLine(dropped)...)
 		}
 		if len(lines) > 0 {
 			_, _ = w.Write(lines)
@@ -77,8 +77,8 @@ func (q *queue) writeTo(w io.Writer) {
 	}
 }
 
-// swap takes what waits and leaves an empty buffer.
-func (q *queue) swap(empty []byte) (lines []byte, dropped int64) {
+// swap returns the waiting lines and replaces them by an empty buffer.
+func (q *lineQueue) swap(empty []byte) (lines []byte, dropped int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	lines, dropped = q.lines, q.dropped
@@ -86,7 +86,8 @@ func (q *queue) swap(empty []byte) (lines []byte, dropped int64) {
 	return lines, dropped
 }
 
-func loss(n int64) []byte {
+// droppedLine returns the line that reports dropped lines.
+func droppedLine(n int64) []byte {
 	var line bytes.Buffer
 	logger := zerolog.New(&line)
 	logger.Warn().Int64("dropped", n).Timestamp().Msg("log lines dropped")

@@ -18,7 +18,7 @@ import (
 	"leadrelay/internal/server"
 )
 
-// failingWriter is a pipe whose reader has gone.
+// failingWriter is a pipe without a reader.
 type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
@@ -29,7 +29,7 @@ func TestTheLogWritesEveryLine(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			for range server.MostLines / 8 {
+			for range server.MaxLines / 8 {
 				log.Debug().Msg("too low")
 				log.Info().Str("name", "value").Msg("line")
 			}
@@ -37,7 +37,7 @@ func TestTheLogWritesEveryLine(t *testing.T) {
 	}
 	all.Wait()
 	flush()
-	flush() // a second time is nothing
+	flush() // the second call does nothing
 	count := 0
 	for line := range strings.Lines(out.String()) {
 		read := readLine(t, line)
@@ -45,10 +45,10 @@ func TestTheLogWritesEveryLine(t *testing.T) {
 		require.NotEmpty(t, read["time"])
 		count++
 	}
-	require.Equal(t, server.MostLines, count)
+	require.Equal(t, server.MaxLines, count)
 }
 
-// A line that nobody follows is written all the same.
+// A line is written even if no other line follows.
 func TestALoneLineDoesNotWaitForTheNext(t *testing.T) {
 	out, in := io.Pipe()
 	log, flush := server.NewLog(in, zerolog.InfoLevel)
@@ -63,7 +63,7 @@ func TestALoneLineDoesNotWaitForTheNext(t *testing.T) {
 
 func TestABlockedReaderStopsNobodyAndLosesNothingInSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const written = 3 * server.MostLines
+		const written = 3 * server.MaxLines
 		out, in := io.Pipe() // nobody reads
 		log, flush := server.NewLog(in, zerolog.InfoLevel)
 		for i := range written {
@@ -73,18 +73,18 @@ func TestABlockedReaderStopsNobodyAndLosesNothingInSilence(t *testing.T) {
 
 		read := make(chan []byte, 1)
 		go func() { all, _ := io.ReadAll(out); read <- all }()
-		synctest.Wait() // until the reader has all that waited
+		synctest.Wait() // until the reader has all waiting lines
 		log.Info().Msg("line")
 		flush()
 		require.NoError(t, in.Close())
 		got, lost := count(t, <-read)
 		require.Equal(t, written+1, got+lost)
-		require.GreaterOrEqual(t, got, server.MostLines)
+		require.GreaterOrEqual(t, got, server.MaxLines)
 		require.Positive(t, lost)
 	})
 }
 
-// count counts the lines of a log, and those that it says were dropped.
+// count returns the number of lines of a log, and of those that it reports as dropped.
 func count(t *testing.T, log []byte) (got, lost int) {
 	t.Helper()
 	for text := range bytes.Lines(log) {
@@ -109,7 +109,7 @@ func TestNobodyWaitsLongForALogThatIsNotRead(t *testing.T) {
 		begun := time.Now()
 		flush()
 		require.Equal(t, time.Second, time.Since(begun))
-		log.Info().Msg("after the end") // goes nowhere, and harms nobody
+		log.Info().Msg("after the end") // is lost without an error
 		require.NoError(t, out.Close())
 	})
 }
@@ -122,13 +122,13 @@ func TestALogWhoseReaderWentAway(t *testing.T) {
 	flush()
 }
 
-// The same with a pipe of the system, which holds 64 KiB and then blocks.
+// The same with a pipe of the operating system, which blocks when it has 64 KiB.
 func TestAPipeOfTheSystem(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	log, flush := server.NewLog(w, zerolog.InfoLevel)
 	long := strings.Repeat("x", 1000)
-	for range 2 * server.MostLines {
+	for range 2 * server.MaxLines {
 		log.Info().Msg(long)
 	}
 	require.NoError(t, r.Close())

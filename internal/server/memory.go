@@ -6,41 +6,42 @@ import (
 )
 
 const (
-	// memoryLimit is what a machine of 64 MB can spare.
+	// memoryLimit is what a machine with 64 MB can spare.
 	memoryLimit = 32 << 20
-	// placesStep is how many places of a door fit into it, and how many are taken
-	// or left before it changes.
-	placesStep = 256
-	// placeMemory is what a place holds, with room to collect in.
-	placeMemory = 17 << 10
+	// memoryStep is how many slots fit into memoryLimit. The limit changes in steps of
+	// as many.
+	memoryStep = 256
+	// slotMemory is what a used slot adds to the limit: its bytes and some garbage.
+	slotMemory = 17 << 10
 )
 
-// TuneMemory trades memory that a small relay has for processor time that it
-// wants: collect half as often while the heap is small, and more often as it
-// nears the limit. GOGC and GOMEMLIMIT win where they are set.
+// TuneMemory lets the heap grow further between collections than Go does by default,
+// which saves processor time, and sets a memory limit, near which Go collects more
+// often. GOGC and GOMEMLIMIT take precedence if they are set.
 func TuneMemory() {
 	const percent = 200
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(percent)
 	}
-	limitMemory(placesStep)
+	setMemoryLimit(memoryStep)
 }
 
-// limitMemory sets the limit for so many places. Under one that they fill, the
-// processors would do nothing but collect.
-func limitMemory(places int) {
+// setMemoryLimit sets the limit for that many slots. If the slots in use filled it,
+// Go would do nothing but collect.
+func setMemoryLimit(slots int) {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit + int64(places-placesStep)*placeMemory)
+		debug.SetMemoryLimit(memoryLimit + int64(slots-memoryStep)*slotMemory)
 	}
 }
 
-// memory is what a door's places have been given, in steps.
-type memory struct{ places int }
+// memoryByConns adjusts the memory limit to the slots that a door uses.
+type memoryByConns struct{ slots int } // that the limit is set for
 
-// fit gives memory for so many places that are taken.
-func (m *memory) fit(taken int) {
-	if taken > m.places || taken < m.places-2*placesStep {
-		m.places = max(taken+placesStep-1, placesStep) / placesStep * placesStep
-		limitMemory(m.places)
+// adjust raises or lowers the limit if the number of used slots asks for another
+// step.
+func (m *memoryByConns) adjust(used int) {
+	if used > m.slots || used < m.slots-2*memoryStep {
+		m.slots = max(used+memoryStep-1, memoryStep) / memoryStep * memoryStep
+		setMemoryLimit(m.slots)
 	}
 }

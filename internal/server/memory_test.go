@@ -11,7 +11,7 @@ import (
 	"leadrelay/internal/server"
 )
 
-// Many connections have the memory that they need, and give it back.
+// The memory limit rises with the number of connections, and falls again.
 func TestTheMemoryLimitFollowsTheConnections(t *testing.T) {
 	const usual, each = 32 << 20, 17 << 10
 	limit := func() int64 { return debug.SetMemoryLimit(-1) }
@@ -28,7 +28,7 @@ func TestTheMemoryLimitFollowsTheConnections(t *testing.T) {
 		for i := range 1000 {
 			all = append(all, dial(t, d.Addr()))
 			if round == 0 && i == 80 {
-				require.EqualValues(t, usual, limit(), "a day like any other")
+				require.EqualValues(t, usual, limit(), "few connections change nothing")
 			}
 		}
 		require.Eventually(t, func() bool { return limit() >= usual+(1000-256)*each }, patience, time.Millisecond)
@@ -45,7 +45,7 @@ func TestAMemoryLimitThatIsSetStays(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "1GiB")
 	debug.SetMemoryLimit(1 << 30)
 	server.TuneMemory()
-	d := open(t, http.HandlerFunc(ok), server.Usual())
+	d := open(t, http.HandlerFunc(ok), server.DefaultLimits())
 	for range 300 {
 		c := dial(t, d.Addr())
 		c.send(getOK)

@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics counts what happens. Labels are closed sets: no personal data and
-// nothing that a client writes can become one.
+// Metrics are the relay's metrics. The values of labels are closed sets: none contains
+// personal data or anything that a client wrote.
 type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
@@ -23,8 +23,8 @@ type Metrics struct {
 	lag      prometheus.Histogram
 }
 
-// NewMetrics returns metrics of their own, so that two relays in one process
-// do not meet.
+// NewMetrics returns metrics with a registry of their own, so that two relays in one
+// process do not share them.
 func NewMetrics(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
@@ -61,7 +61,7 @@ func NewMetrics(version string) *Metrics {
 	return m
 }
 
-// Accepted counts a lead that is on disk.
+// Accepted counts a lead that was kept.
 func (m *Metrics) Accepted(site string) { m.accepted.WithLabelValues(site).Inc() }
 
 // Attempt counts an attempt that ended.
@@ -75,19 +75,19 @@ func (m *Metrics) Refused(site string, status int, about string) {
 	m.refusals.WithLabelValues(site, strconv.Itoa(status), about).Inc()
 }
 
-// Seen notes how long after its attempt a lead was seen in EasyBroker's list.
+// Seen records how long after its attempt a lead was seen in EasyBroker's list.
 func (m *Metrics) Seen(after time.Duration) { m.lag.Observe(after.Seconds()) }
 
-// Register adds metrics that somebody else has.
+// Register adds the metrics of another package.
 func (m *Metrics) Register(c prometheus.Collector) { m.registry.MustRegister(c) }
 
-// request counts a request that was answered.
+// request counts a request and its duration.
 func (m *Metrics) request(door, route, method string, status int, took time.Duration) {
 	m.requests.WithLabelValues(door, route, method, strconv.Itoa(status)).Inc()
 	m.took.WithLabelValues(door).Observe(took.Seconds())
 }
 
-// Handler shows the metrics to Prometheus.
+// Handler returns the handler that Prometheus scrapes.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

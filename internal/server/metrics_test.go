@@ -48,7 +48,7 @@ func TestLeadsAndAttemptsAreCounted(t *testing.T) {
 	require.NotEmpty(t, s.series(t, "process_open_fds"))
 }
 
-// Our own labels are these, and no more: each is a closed set.
+// Our metrics have these labels alone, and the values of each are a closed set.
 func TestLabels(t *testing.T) {
 	s := withForms(zerolog.Disabled)
 	s.ask("GET", "/f/casas")

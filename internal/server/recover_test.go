@@ -41,7 +41,7 @@ func TestAPanicIsAnsweredAndLoggedOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(zerolog.InfoLevel)
 			s.Get("/f/{site}", func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Content-Length", "3") // of the page that it meant to write
+				w.Header().Set("Content-Length", "3") // of the page that it was about to write
 				w.Header().Set("Content-Encoding", "gzip")
 				tt.panics()
 			})
@@ -75,7 +75,7 @@ func requireProblem(t *testing.T, w *httptest.ResponseRecorder, status int, code
 	require.Equal(t, w.Header().Get("X-Request-Id"), d.RequestID)
 }
 
-// A page that breaks off must not look whole, whatever was flushed of it.
+// A page that is cut off must not look complete, however much of it was flushed.
 func TestAPanicAfterTheAnswerBeganCutsIt(t *testing.T) {
 	tests := map[string]http.HandlerFunc{
 		"the headers": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) },
@@ -102,7 +102,7 @@ func TestAPanicAfterTheAnswerBeganCutsIt(t *testing.T) {
 	}
 }
 
-// net/http takes http.ErrAbortHandler as a wish to hang up, and so do we.
+// http.ErrAbortHandler closes the connection, as in net/http.
 func TestAnAbortPassesQuietly(t *testing.T) {
 	s := newStage(zerolog.InfoLevel)
 	s.Get("/", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })

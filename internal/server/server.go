@@ -1,6 +1,6 @@
-// Package server is what stands around the handlers: listeners with limits,
-// the order of the middleware, the access log, health, metrics, and the order
-// of stopping. It knows nothing of leads.
+// Package server is what surrounds the handlers: listeners with limits, middleware,
+// the access log, health, metrics, and the order of stopping. It knows nothing of
+// leads.
 package server
 
 import (
@@ -17,110 +17,111 @@ import (
 
 const maxHeaderBytes = 16 << 10
 
-// bounds are what clients may take of a door, in number and in time.
-type bounds struct {
+// limits bound what clients may use of a door.
+type limits struct {
 	connections                 int
-	moment                      time.Duration // that one may hold a place for nothing where others wait
+	minAge                      time.Duration // before which a connection is not closed to make room for others
 	headers, body, answer, idle time.Duration
-	grace                       time.Duration // that bodies and answers may be behind the pace
-	pace                        int           // in bytes a second
-	finish                      time.Duration
+	grace                       time.Duration // for which a body or an answer may be behind the pace
+	pace                        int           // in bytes per second
+	finish                      time.Duration // for answers that have begun when the door closes
 }
 
-// worth is how many bytes the pace wants within so much time.
-func (b bounds) worth(d time.Duration) int { return int(d * time.Duration(b.pace) / time.Second) }
+// bytesIn returns how many bytes the pace asks for in that time.
+func (l limits) bytesIn(d time.Duration) int { return int(d * time.Duration(l.pace) / time.Second) }
 
-// usual are the bounds of every door that is no test's.
-var usual = bounds{
+// defaultLimits are the limits of every door outside of tests.
+var defaultLimits = limits{
 	connections: 2048,
-	moment:      150 * time.Millisecond, // a person does not notice it
+	minAge:      150 * time.Millisecond, // a person does not notice it
 	headers:     10 * time.Second,
 	body:        30 * time.Second,
 	answer:      30 * time.Second,
 	idle:        60 * time.Second,
 	grace:       5 * time.Second,
 	pace:        1 << 10,
-	finish:      10 * time.Second, // for begun answers, once the drain is over
+	finish:      10 * time.Second,
 }
 
-// Door is one listener and what answers there.
+// Door is a listener with its HTTP server. A relay has two: the public door and the
+// operator's.
 type Door struct {
-	socket  net.Listener
-	lent    bool   // the socket outlives the door
-	guests  *crowd // of the socket
-	closing atomic.Bool
-	http    *http.Server
+	socket    net.Listener
+	inherited bool         // the socket outlives the door
+	limiter   *connLimiter // around the socket
+	closing   atomic.Bool
+	http      *http.Server
 }
 
-// Listen opens a door. Proxies of ours may have as many connections as they like.
-// The error names the setting's address.
+// Listen opens a door at the address. Trusted proxies may have any number of
+// connections. The error names the address.
 func Listen(ctx context.Context, addr string, proxies Proxies, h http.Handler) (*Door, error) {
-	return listen(ctx, addr, proxies, h, usual)
+	return listen(ctx, addr, proxies, h, defaultLimits)
 }
 
-func listen(ctx context.Context, addr string, proxies Proxies, h http.Handler, b bounds) (*Door, error) {
+func listen(ctx context.Context, addr string, proxies Proxies, h http.Handler, l limits) (*Door, error) {
 	var config net.ListenConfig
-	config.SetMultipathTCP(false) // such a socket takes no filter: see deafen
+	config.SetMultipathTCP(false) // a multipath socket accepts no filter: see dropNewConnections
 	ln, err := config.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	return newDoor(ln, proxies, h, b), nil
+	return newDoor(ln, proxies, h, l), nil
 }
 
-func newDoor(ln net.Listener, proxies Proxies, h http.Handler, b bounds) *Door {
-	b.connections = min(b.connections, connectionsFor(files()))
-	guests := newCrowd(ln, proxies, b)
+func newDoor(ln net.Listener, proxies Proxies, h http.Handler, l limits) *Door {
+	l.connections = min(l.connections, connectionsFor(maxOpenFiles()))
+	limiter := newConnLimiter(ln, proxies, l)
 	return &Door{
-		socket: ln,
-		guests: guests,
+		socket:  ln,
+		limiter: limiter,
 		http: &http.Server{
-			Handler:           guests.watch(closeInDoubt(h)),
-			ConnContext:       guests.know,
-			ReadHeaderTimeout: b.headers,
-			ReadTimeout:       b.headers + b.body,
-			WriteTimeout:      b.body + b.answer, // counts from the end of the headers
-			IdleTimeout:       b.idle,
+			Handler:           limiter.track(closeAmbiguous(h)),
+			ConnContext:       limiter.connContext,
+			ReadHeaderTimeout: l.headers,
+			ReadTimeout:       l.headers + l.body,
+			WriteTimeout:      l.body + l.answer, // counts from the end of the headers
+			IdleTimeout:       l.idle,
 			MaxHeaderBytes:    maxHeaderBytes,
-			// OPTIONS * has an id and a line in the log, as all that is asked.
+			// OPTIONS * gets a request id and a line in the log like any request.
 			DisableGeneralOptionsHandler: true,
-			// What net/http has to say is about broken clients, and may quote them.
+			// net/http logs errors of broken clients, and may quote what they sent.
 			ErrorLog: log.New(io.Discard, "", 0),
 		},
 	}
 }
 
-// Addr is where the door really listens.
-func (d *Door) Addr() string { return d.guests.Addr().String() }
+// Addr returns the address that the door listens on.
+func (d *Door) Addr() string { return d.limiter.Addr().String() }
 
-// Serve answers until the door is closed; then it returns nil.
+// Serve answers requests until the door is closed. It then returns nil.
 func (d *Door) Serve() error {
 	closed := make(chan struct{})
 	defer close(closed)
-	go d.guests.keepPace(closed)
-	if err := d.http.Serve(d.guests); !errors.Is(err, http.ErrServerClosed) && !d.closing.Load() {
+	go d.limiter.enforcePace(closed)
+	if err := d.http.Serve(d.limiter); !errors.Is(err, http.ErrServerClosed) && !d.closing.Load() {
 		return fmt.Errorf("serve %s: %w", d.Addr(), err)
 	}
 	return nil
 }
 
-// Close takes no new connection, waits for the answers that are being made,
-// and cuts those that take too long: a client that sends a byte a second is no
-// failure of ours. Shutdown drops what it has not read yet, so whoever came just
-// before, as through a proxy, gets a moment to be let in, and one to ask.
+// Close stops accepting connections and waits for the requests that are being
+// handled. It cuts off those that take too long; this is not an error. Shutdown
+// drops what it has not read yet. So clients that have just connected, as through a
+// proxy, first get a moment to be accepted and another to send a request.
 func (d *Door) Close() error {
 	const moment = 25 * time.Millisecond
 	d.closing.Store(true)
-	if d.lent {
-		leave(d.socket)
+	if d.inherited {
+		stopAccepting(d.socket)
 	} else {
-		deafen(d.socket)
+		dropNewConnections(d.socket)
 	}
 	time.Sleep(moment)
-	_ = d.guests.Close()
+	_ = d.limiter.Close()
 	time.Sleep(moment)
-	d.guests.dismiss()
-	ctx, cancel := context.WithTimeout(context.Background(), d.guests.bounds.finish)
+	d.limiter.closeIdle()
+	ctx, cancel := context.WithTimeout(context.Background(), d.limiter.limits.finish)
 	defer cancel()
 	err := d.http.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {

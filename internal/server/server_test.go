@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// stage is a door with all that stands around its handlers.
+// stage is a door with the middleware around its handlers.
 type stage struct {
 	*chi.Mux
 	log     *lines
@@ -34,7 +34,7 @@ func newStage(level zerolog.Level) *stage {
 	return s
 }
 
-// ask makes a request; the headers are name and value in turn.
+// ask sends a request. The headers are names and values in turn.
 func (s *stage) ask(method, target string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, nil)
 	for i := 0; i < len(headers); i += 2 {
@@ -59,7 +59,7 @@ func (s *stage) series(t *testing.T, name string) (found []string) {
 	return found
 }
 
-// lines is a log that may be read at any time.
+// lines is a log that can be read at any time.
 type lines struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -77,7 +77,8 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// all reads the log; every line must be one object with no name twice.
+// all returns the lines of the log. Every line must be one object without a repeated
+// name.
 func (l *lines) all(t *testing.T) (read []map[string]any) {
 	t.Helper()
 	for line := range strings.Lines(l.String()) {
@@ -86,7 +87,7 @@ func (l *lines) all(t *testing.T) (read []map[string]any) {
 	return read
 }
 
-// only is the one line of the log.
+// only returns the only line of the log.
 func (l *lines) only(t *testing.T) map[string]any {
 	t.Helper()
 	all := l.all(t)

@@ -9,10 +9,10 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// WarnOfUntrusted tells the operator, once a minute at most, that requests come
-// through a proxy that is not trusted: then all visitors share the limits of one
-// address. A private address is named; any other may be a visitor's own, who wrote
-// the header himself.
+// WarnOfUntrusted logs, at most once a minute, that requests come through a proxy
+// that is not trusted: all visitors then share the limits of one address. It names
+// the proxy if its address is private. A public address may be that of a visitor who
+// wrote the header.
 func (p Proxies) WarnOfUntrusted(log zerolog.Logger) func(http.Handler) http.Handler {
 	lines := rate.NewLimiter(rate.Every(time.Minute), 1)
 	return func(next http.Handler) http.Handler {

@@ -23,7 +23,7 @@ func refusing(level zerolog.Level) *stage {
 	return s
 }
 
-// statuses counts the log's lines with a message by status.
+// statuses returns the number of log lines with a message, by status.
 func statuses(t *testing.T, s *stage, message string) map[float64]float64 {
 	t.Helper()
 	counts := map[float64]float64{}
@@ -39,8 +39,8 @@ func statuses(t *testing.T, s *stage, message string) map[float64]float64 {
 	return counts
 }
 
-// F5: a flood writes a few lines a second and how many it did not write; the
-// counters are exact.
+// A flood gets a few lines per second and the number of lines left out. The counters
+// are exact.
 func TestAFloodIsSampledInTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const seconds, each = 20, 1000
@@ -63,8 +63,8 @@ func TestAFloodIsSampledInTheLog(t *testing.T) {
 	})
 }
 
-// What is answered well has no limit of its own: files, forms, preflights, and
-// repeats of one inquiry. A flood of it costs the log no more than 40 kB a second.
+// Requests that succeed have no rate limit: files, forms, preflights, and repeats of
+// one inquiry. A flood of them writes at most 40 kB per second into the log.
 func TestAFloodOfWhatIsAnsweredIsSampledToo(t *testing.T) {
 	for _, status := range []float64{200, 202, 204, 303, 304, 500, 503} {
 		synctest.Test(t, func(t *testing.T) {
@@ -84,8 +84,7 @@ func TestAFloodOfWhatIsAnsweredIsSampledToo(t *testing.T) {
 	}
 }
 
-// A portal on its best day, with a hundred visitors in each second, has a line for
-// each of them.
+// With a hundred visitors per second, each request has a line.
 func TestAllOfABusyDayIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := refusing(zerolog.InfoLevel)
@@ -99,7 +98,7 @@ func TestAllOfABusyDayIsLogged(t *testing.T) {
 	})
 }
 
-// What is left out is told although nobody comes any more.
+// The number of lines left out is logged even if no other request comes.
 func TestTheEndOfAFloodIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := refusing(zerolog.InfoLevel)
@@ -115,7 +114,7 @@ func TestTheEndOfAFloodIsTold(t *testing.T) {
 	})
 }
 
-// A flood hides nothing but itself.
+// A flood of one status leaves out no lines of others.
 func TestAFloodTakesNoLineFromOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := refusing(zerolog.InfoLevel)
@@ -137,7 +136,7 @@ func TestAFloodTakesNoLineFromOthers(t *testing.T) {
 	})
 }
 
-// A handful of refusals a second, as on any day, all have their line.
+// A few refusals per second, as on any day, all have a line.
 func TestFewRefusalsAreAllLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := refusing(zerolog.InfoLevel)

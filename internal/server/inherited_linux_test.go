@@ -16,7 +16,7 @@ import (
 	"leadrelay/internal/server"
 )
 
-// unit is a socket that is there whatever becomes of the doors on it.
+// unit is a socket that outlives the doors on it, like that of systemd.
 type unit struct {
 	*os.File
 	addr string
@@ -25,7 +25,7 @@ type unit struct {
 func listening(t *testing.T) unit {
 	t.Helper()
 	var plain net.ListenConfig
-	plain.SetMultipathTCP(false) // systemd's are not
+	plain.SetMultipathTCP(false) // systemd's sockets are not multipath
 	ln, err := plain.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	file, err := ln.(*net.TCPListener).File()
@@ -35,7 +35,7 @@ func listening(t *testing.T) unit {
 	return unit{file, ln.Addr().String()}
 }
 
-// open opens a door on the socket; what it returns closes it.
+// open opens a door on the socket and returns a function that closes it.
 func (u unit) open(t *testing.T, h http.Handler) (closeDoor func()) {
 	t.Helper()
 	socket, err := net.FileListener(u.File)
@@ -49,7 +49,7 @@ func (u unit) open(t *testing.T, h http.Handler) (closeDoor func()) {
 	})
 }
 
-// Whoever comes while no door is open waits in the socket for the next one.
+// A connection that is made while no door is open waits in the socket for the next.
 func TestALentSocketOutlivesItsDoor(t *testing.T) {
 	u := listening(t)
 	u.open(t, http.HandlerFunc(ok))()
@@ -59,7 +59,7 @@ func TestALentSocketOutlivesItsDoor(t *testing.T) {
 	require.Equal(t, http.StatusOK, c.answer().StatusCode)
 }
 
-// While doors come and go, nobody is refused or cut off.
+// While doors are closed and opened, no connection is refused or cut off.
 func TestALentSocketRefusesNobody(t *testing.T) {
 	u := listening(t)
 	var asked atomic.Int64

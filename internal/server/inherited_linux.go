@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lent returns the socket that systemd has opened for this process and keeps
-// while it restarts, as sd_listen_fds(3) describes, or nil when there is none. It
-// can be had once. An error is an [ErrSocket].
-func Lent(env map[string]string) (net.Listener, error) {
-	const first = 3 // the file descriptor behind those of every process
+// InheritedSocket returns the socket that systemd opened for this process and keeps
+// during restarts, as described in sd_listen_fds(3). It is nil if there is none. It
+// can be called once. The error is an [ErrSocket].
+func InheritedSocket(env map[string]string) (net.Listener, error) {
+	const first = 3 // the first file descriptor after standard error
 	n := env["LISTEN_FDS"]
 	if env["LISTEN_PID"] != strconv.Itoa(os.Getpid()) || n == "" || n == "0" {
 		return nil, nil
@@ -22,7 +22,7 @@ func Lent(env map[string]string) (net.Listener, error) {
 		return nil, fmt.Errorf("%w: LISTEN_FDS=%s, and one is wanted, for the public door: the .socket unit has one ListenStream", ErrSocket, n)
 	}
 	file := os.NewFile(first, "LISTEN_FDS")
-	defer func() { _ = file.Close() }() // the listener has one of its own, which no child gets
+	defer func() { _ = file.Close() }() // the listener has a copy, which no child process inherits
 	if listens, err := unix.GetsockoptInt(first, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || listens == 0 {
 		return nil, fmt.Errorf("%w: it does not listen: the .socket unit has a ListenStream, and no Accept=yes", ErrSocket)
 	}

@@ -21,19 +21,19 @@ const (
 	longPost    = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n"
 )
 
-// scene is a door with few places, and what its handlers do: /stuck works until
-// it is released, /flood answers more than a socket takes.
+// scene is a door with few slots. Its handler for /stuck blocks until it is released,
+// and the one for /flood answers more than a socket buffers.
 type scene struct {
 	*door
 	*stuck
 	t *testing.T
 }
 
-func newScene(t *testing.T, places int, change func(b *server.Bounds)) *scene {
+func newScene(t *testing.T, places int, change func(b *server.Limits)) *scene {
 	t.Helper()
 	s := &scene{stuck: newStuck(), t: t}
 	b := quick()
-	b.Connections, b.Moment = places, 20*time.Millisecond
+	b.Connections, b.MinAge = places, 20*time.Millisecond
 	if change != nil {
 		change(&b)
 	}
@@ -53,21 +53,21 @@ func newScene(t *testing.T, places int, change func(b *server.Bounds)) *scene {
 	return s
 }
 
-// guest connects from an address of this machine, and says something.
-func (s *scene) guest(from, says string) *conn {
+// connect connects from an address of this machine and sends something.
+func (s *scene) connect(from, says string) *conn {
 	s.t.Helper()
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	c, err := dialer.DialContext(s.t.Context(), "tcp", s.Addr())
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { _ = c.Close() })
 	require.NoError(s.t, c.SetDeadline(time.Now().Add(patience)))
-	g := &conn{Conn: c, t: s.t, in: bufio.NewReader(c)}
-	g.send(says)
-	time.Sleep(5 * time.Millisecond) // each begins after the one before
-	return g
+	connected := &conn{Conn: c, t: s.t, in: bufio.NewReader(c)}
+	connected.send(says)
+	time.Sleep(5 * time.Millisecond) // so that the next one begins later
+	return connected
 }
 
-// isThere reports whether the server has not hung up on a guest who hears nothing.
+// isThere reports whether the connection is open. It must have nothing to read.
 func (c *conn) isThere() bool {
 	c.t.Helper()
 	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
@@ -76,7 +76,7 @@ func (c *conn) isThere() bool {
 	return isTimeout(err)
 }
 
-// keepPace sends a body at 20 kB a second, until it is hung up on.
+// keepPace sends a body at 20 kB per second until the connection is closed.
 func (c *conn) keepPace() {
 	for {
 		if _, err := io.WriteString(c, strings.Repeat("a", 100)); err != nil {
@@ -86,37 +86,38 @@ func (c *conn) keepPace() {
 	}
 }
 
-// E6: when all places are taken, who keeps us waiting the longest goes first, then
-// who sends at all; and never who is being answered.
+// If all slots are used, the connection that has kept us waiting longest is closed
+// first, then one that sends its body at the pace, and never one whose request is
+// being handled.
 func TestWhoIsHungUpOnFirst(t *testing.T) {
-	s := newScene(t, 15, nil) // three for each of five who are being answered
+	s := newScene(t, 15, nil) // three for each of five requests that are being handled
 	const stuck = "GET /stuck HTTP/1.1\r\nHost: x\r\n\r\n"
-	answered := s.guest("127.0.0.1", stuck)
+	answered := s.connect("127.0.0.1", stuck)
 	<-s.entered
-	moves := s.guest("127.0.0.1", longPost)
+	moves := s.connect("127.0.0.1", longPost)
 	go moves.keepPace()
-	waited := []*conn{s.guest("127.0.0.1", "GET /flood HTTP/1.1\r\nHost: x\r\n\r\n")}
-	time.Sleep(200 * time.Millisecond) // until its buffers are full
-	waited = append(waited, s.guest("127.0.0.1", longPost+"a"))
+	waited := []*conn{s.connect("127.0.0.1", "GET /flood HTTP/1.1\r\nHost: x\r\n\r\n")}
+	time.Sleep(200 * time.Millisecond) // until the buffers are full
+	waited = append(waited, s.connect("127.0.0.1", longPost+"a"))
 	time.Sleep(50 * time.Millisecond)
-	waited = append(waited, s.guest("127.0.0.1", "GET / HTTP/1.1\r\nX-Slow: "))
-	time.Sleep(100 * time.Millisecond) // all have been here for more than a moment
+	waited = append(waited, s.connect("127.0.0.1", "GET / HTTP/1.1\r\nX-Slow: "))
+	time.Sleep(100 * time.Millisecond) // all are older than minAge
 	for _, loses := range append(waited, moves) {
-		s.guest("127.0.0.1", stuck) // and keeps the place
+		s.connect("127.0.0.1", stuck) // and keeps the slots
 		<-s.entered
 		_, err := io.Copy(io.Discard, loses.in)
-		require.False(t, isTimeout(err), "it is hung up on")
+		require.False(t, isTimeout(err), "it is closed")
 		require.True(t, loses == moves || moves.isThere())
 		require.True(t, answered.isThere())
 	}
-	waits := s.guest("127.0.0.1", getAndClose)
+	waits := s.connect("127.0.0.1", getAndClose)
 	require.True(t, waits.isThere(), "all five are being answered")
 	close(s.release)
 	require.Equal(t, http.StatusOK, answered.answer().StatusCode)
 	require.Contains(t, waits.rest(), "200 OK")
 }
 
-// When places are scarce, one address has a quarter of them.
+// If slots are scarce, one address may use a quarter of them.
 func TestOneAddressHasAQuarter(t *testing.T) {
 	for name, tt := range map[string]struct {
 		trusted server.Proxies
@@ -126,18 +127,18 @@ func TestOneAddressHasAQuarter(t *testing.T) {
 		"a proxy of ours may do": {server.Proxies{netip.MustParsePrefix("127.0.0.3/32")}, "few"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t, 26, func(b *server.Bounds) { b.Proxies = tt.trusted })
-			guests := map[string][]*conn{}
+			s := newScene(t, 26, func(b *server.Limits) { b.Proxies = tt.trusted })
+			conns := map[string][]*conn{}
 			for range 2 {
-				guests["few"] = append(guests["few"], s.guest("127.0.0.2", longPost+"a")) // and longer
+				conns["few"] = append(conns["few"], s.connect("127.0.0.2", longPost+"a")) // they wait longer
 			}
 			for range 6 {
-				guests["many"] = append(guests["many"], s.guest("127.0.0.3", longPost+"a"))
+				conns["many"] = append(conns["many"], s.connect("127.0.0.3", longPost+"a"))
 			}
-			for range 10 { // one of them makes room for all
-				require.Contains(t, s.guest("127.0.0.4", getAndClose).rest(), "200 OK")
+			for range 10 { // one connection of those is closed for all ten
+				require.Contains(t, s.connect("127.0.0.4", getAndClose).rest(), "200 OK")
 			}
-			for who, all := range guests {
+			for who, all := range conns {
 				require.Equal(t, who != tt.loses, all[0].isThere(), who)
 				require.True(t, all[len(all)-1].isThere() || who == "few" && tt.loses == "few", who)
 			}
@@ -145,20 +146,20 @@ func TestOneAddressHasAQuarter(t *testing.T) {
 	}
 }
 
-func TestAPartyIsACustomersNetwork(t *testing.T) {
+func TestAShareIsACustomersNetwork(t *testing.T) {
 	ours := server.Proxies{netip.MustParsePrefix("2001:db8:1::/64")}
 	for addr, want := range map[string]string{
 		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1",
 		"2001:db8:2:3::4": "2001:db8:2::", "2001:db8:2:ffff::1": "2001:db8:2::", "2001:db8:1::5": "",
 	} {
-		party := server.PartyOf(ours, &net.TCPAddr{IP: net.ParseIP(addr)})
+		share := server.ShareOf(ours, &net.TCPAddr{IP: net.ParseIP(addr)})
 		if want == "" {
-			require.False(t, party.IsValid(), addr)
+			require.False(t, share.IsValid(), addr)
 		} else {
-			require.Equal(t, netip.MustParseAddr(want), party, addr)
+			require.Equal(t, netip.MustParseAddr(want), share, addr)
 		}
 	}
-	require.False(t, server.PartyOf(nil, &net.UnixAddr{}).IsValid(), "an address that is none has no share")
+	require.False(t, server.ShareOf(nil, &net.UnixAddr{}).IsValid(), "an address that is none has no share")
 }
 
 func TestPlacesLeaveFilesForTheRest(t *testing.T) {
@@ -167,13 +168,13 @@ func TestPlacesLeaveFilesForTheRest(t *testing.T) {
 	}
 }
 
-// Bodies and answers must keep the pace once the grace is over; who does may take
+// Bodies and answers must keep the pace after the grace. One that does may take
 // longer than the grace.
 func TestTheMinimumPace(t *testing.T) {
-	s := newScene(t, 8, func(b *server.Bounds) { b.Grace, b.Pace = 100*time.Millisecond, 2000 })
+	s := newScene(t, 8, func(b *server.Limits) { b.Grace, b.Pace = 100*time.Millisecond, 2000 })
 	t.Run("a body that keeps it", func(t *testing.T) {
 		begun := time.Now()
-		c := s.guest("127.0.0.1", strings.Replace(longPost, "60000", "6000", 1))
+		c := s.connect("127.0.0.1", strings.Replace(longPost, "60000", "6000", 1))
 		for range 60 {
 			c.send(strings.Repeat("a", 100))
 			time.Sleep(5 * time.Millisecond)
@@ -182,18 +183,18 @@ func TestTheMinimumPace(t *testing.T) {
 		require.Greater(t, time.Since(begun), 200*time.Millisecond)
 	})
 	t.Run("a body that does not", func(t *testing.T) {
-		c := s.guest("127.0.0.1", longPost)
+		c := s.connect("127.0.0.1", longPost)
 		go c.dribble()
 		require.Equal(t, http.StatusRequestTimeout, c.answer().StatusCode)
 	})
 }
 
-// An answer must be taken, too: who does not read loses the connection long before
-// the end of the time for the whole answer.
+// A client that does not read its answer loses the connection long before the time
+// for the whole answer is over.
 func TestAnAnswerThatNobodyTakes(t *testing.T) {
-	s := newScene(t, 8, func(b *server.Bounds) { b.Grace, b.Pace = 100*time.Millisecond, 1<<20 })
+	s := newScene(t, 8, func(b *server.Limits) { b.Grace, b.Pace = 100*time.Millisecond, 1<<20 })
 	const flood = "GET /flood HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-	takes, deaf := s.guest("127.0.0.1", flood), s.guest("127.0.0.1", flood)
+	takes, deaf := s.connect("127.0.0.1", flood), s.connect("127.0.0.1", flood)
 	all, err := io.Copy(io.Discard, takes.in)
 	require.NoError(t, err)
 	require.Greater(t, all, int64(16<<20))
@@ -203,7 +204,7 @@ func TestAnAnswerThatNobodyTakes(t *testing.T) {
 	require.Less(t, some, int64(16<<20))
 }
 
-// dribble sends a byte at a time.
+// dribble sends one byte at a time until the connection is closed.
 func (c *conn) dribble() {
 	for {
 		if _, err := io.WriteString(c, "a"); err != nil {
@@ -213,21 +214,21 @@ func (c *conn) dribble() {
 	}
 }
 
-// Some dozens of requests in one piece are answered. Who goes on like that has to
-// come again: nobody knows whether he listens.
+// Some dozens of pipelined requests are answered. After that the connection is
+// closed, because we do not know whether the client reads the answers.
 func TestRequestsAheadOfTheirTurnEndTheConnection(t *testing.T) {
 	s := newScene(t, 8, nil)
-	few := s.guest("127.0.0.1", strings.Repeat(getOK, 50))
+	few := s.connect("127.0.0.1", strings.Repeat(getOK, 50))
 	for range 50 {
 		require.False(t, few.answer().Close)
 	}
-	many := s.guest("127.0.0.1", strings.Repeat(getOK, 70))
+	many := s.connect("127.0.0.1", strings.Repeat(getOK, 70))
 	answers := 1
 	for !many.answer().Close {
 		answers++
 	}
-	require.InDelta(t, 66, answers, 2) // a few were read on their own
-	one := s.guest("127.0.0.1", "")
+	require.InDelta(t, 66, answers, 2) // a few were read separately
+	one := s.connect("127.0.0.1", "")
 	for range 200 {
 		one.send(getOK)
 		require.False(t, one.answer().Close)

@@ -7,11 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// deafen lets the system drop, without an answer, whoever wants to connect from
-// now on: he tries again after a second, and is refused, or meets the next
-// process. To close the listener would cut off those who wait to be accepted.
-// Where it cannot be done, that is what happens.
-func deafen(ln net.Listener) {
+// dropNewConnections makes the system ignore new connections. A client tries again
+// after a second; it is then refused, or reaches the next process. Closing the
+// listener instead would cut off connections that wait to be accepted. That happens
+// if the filter cannot be set.
+func dropNewConnections(ln net.Listener) {
 	socket, ok := ln.(syscall.Conn)
 	if !ok {
 		return
