@@ -214,14 +214,14 @@ func (c leadsShowCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	var s console.Story
+	var s console.LeadDetail
 	if err := op.get(p.ctx, "/api/v1/leads/"+id.String(), &s); err != nil {
 		return ofLead(id, err)
 	}
-	return printStory(p.stdout, s, c.JSON)
+	return printDetail(p.stdout, s, c.JSON)
 }
 
-func printStory(w io.Writer, s console.Story, asJSON bool) error {
+func printDetail(w io.Writer, s console.LeadDetail, asJSON bool) error {
 	if asJSON {
 		return printJSON(w, s)
 	}
@@ -240,7 +240,7 @@ func printStory(w io.Writer, s console.Story, asJSON bool) error {
 	return table.Flush()
 }
 
-func storyRows(s console.Story) [][2]string {
+func storyRows(s console.LeadDetail) [][2]string {
 	return [][2]string{
 		{"folio", web.Folio(int64(s.RemoteID))},
 		{"state", string(s.State)},
@@ -261,7 +261,7 @@ func storyRows(s console.Story) [][2]string {
 
 // besideRows are what came with the lead beside its own fields. Their names are
 // the form's, so none of them can pass for one of ours.
-func besideRows(s console.Story) [][2]string {
+func besideRows(s console.LeadDetail) [][2]string {
 	var rows [][2]string
 	for _, name := range slices.Sorted(maps.Keys(s.Context)) {
 		if name == "ambiguous" {

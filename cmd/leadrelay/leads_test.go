@@ -74,12 +74,12 @@ func TestLeadsAreListedOverManyPages(t *testing.T) {
 // A lead of very many attempts says how many of them are not there.
 func TestALeadOfManyAttemptsIsShown(t *testing.T) {
 	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	s := console.Story{Attempts: []console.Attempt{{Number: 1, BegunAt: &at}, {Number: 9, BegunAt: &at}}, LeftOut: 7}
+	s := console.LeadDetail{Attempts: []console.Attempt{{Number: 1, BegunAt: &at}, {Number: 9, BegunAt: &at}}, LeftOut: 7}
 	var out bytes.Buffer
-	require.NoError(t, printStory(&out, s, false))
+	require.NoError(t, printDetail(&out, s, false))
 	require.Regexp(t, `\nattempts +9, 7 of them not kept\nattempt 1 .*\nattempt 9 `, out.String())
 	s.LeftOut = 0
 	out.Reset()
-	require.NoError(t, printStory(&out, s, false))
+	require.NoError(t, printDetail(&out, s, false))
 	require.NotContains(t, out.String(), "not kept")
 }

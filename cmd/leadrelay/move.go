@@ -34,7 +34,7 @@ func parseIDs(words []string) ([]lead.RemoteID, error) {
 
 // moved are the leads that have moved.
 type moved struct {
-	Leads []console.Story `json:"leads"`
+	Leads []console.LeadDetail `json:"leads"`
 }
 
 // run moves one lead after the other, and tells of each at once. One that cannot
@@ -48,10 +48,10 @@ func (c leadsMove) run(p *program, verb string, body any) error {
 	if err != nil {
 		return err
 	}
-	all := moved{Leads: []console.Story{}}
+	all := moved{Leads: []console.LeadDetail{}}
 	var failed []error
 	for _, id := range ids {
-		var s console.Story
+		var s console.LeadDetail
 		err := op.call(p.ctx, http.MethodPost, "/api/v1/leads/"+id.String()+"/"+verb, body, &s, usually)
 		if err != nil {
 			failed = append(failed, ofLead(id, err))
@@ -141,9 +141,9 @@ func (c leadsEditCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	var s console.Story
+	var s console.LeadDetail
 	if err := op.call(p.ctx, http.MethodPatch, "/api/v1/leads/"+id.String(), c.changes(), &s, usually); err != nil {
 		return ofLead(id, err)
 	}
-	return printStory(p.stdout, s, c.JSON)
+	return printDetail(p.stdout, s, c.JSON)
 }

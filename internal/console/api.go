@@ -1,5 +1,5 @@
-// Package console is the operator's side: what came in, where it is, and what
-// was tried, for programs, and pages for people. Everything in it is behind the
+// Package console is the operator's side: an API that shows which leads came in,
+// where they are and what was tried, and pages for people. All of it needs the
 // operator's token.
 package console
 
@@ -20,26 +20,26 @@ import (
 	"leadrelay/internal/problem"
 )
 
-// Leads is the part of the store that an operator looks into, and changes.
+// Leads is the part of the store with leads that an operator reads and changes.
 type Leads interface {
 	Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.Attempt, error)
 	List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error)
 	Amend(ctx context.Context, id lead.RemoteID, f func(*lead.Lead) error) (lead.Lead, error)
 }
 
-// Reports is the part of the store that keeps drift reports, newest first.
+// Reports is the part of the store with drift reports, newest first.
 type Reports interface {
 	KeepReport(ctx context.Context, at time.Time, body []byte) error
 	Reports(ctx context.Context, n int) (reports [][]byte, left int, err error)
 }
 
-// Store is all that the console wants of the store.
+// Store is what the console uses of the store.
 type Store interface {
 	Leads
 	Reports
 }
 
-// Courier is the part of the courier that an operator commands.
+// Courier is what the console uses of the courier.
 type Courier interface {
 	Wake(site string) // a lead of the site was queued
 	Reconcile(ctx context.Context, since time.Time) (lead.Drift, error)
@@ -47,14 +47,14 @@ type Courier interface {
 	Status() []lead.Credential
 }
 
-// New returns the operator API, and metrics beside it, for whom the gate lets in
-// with each request. The rules are those of each site, for leads that a person corrects.
+// New returns the operator API and the metrics. The gate checks the token of each
+// request. The rules are those of each site, by its id, for leads that a person edits.
 func New(store Store, courier Courier, rules map[string]lead.Rules, gate *Gate, metrics http.Handler) http.Handler {
-	a := api{store, courier, rules, make(chan struct{}, mostPages), make(chan struct{}, mostSearches)}
+	a := api{store, courier, rules, make(chan struct{}, maxPages), make(chan struct{}, maxSearches)}
 	mux := chi.NewRouter()
 	mux.Use(gate.guard)
 	a.route(mux)
-	for _, method := range looks {
+	for _, method := range readMethods {
 		mux.Method(method, "/metrics", metrics)
 	}
 	mux.NotFound(problem.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
@@ -66,8 +66,8 @@ func New(store Store, courier Courier, rules map[string]lead.Rules, gate *Gate, 
 	return mux
 }
 
-// looks are the methods that change nothing.
-var looks = []string{http.MethodGet, http.MethodHead}
+// readMethods are the methods that change nothing.
+var readMethods = []string{http.MethodGet, http.MethodHead}
 
 // api is the operator API.
 type api struct {
@@ -75,13 +75,13 @@ type api struct {
 	courier Courier
 	rules   map[string]lead.Rules
 
-	// Each holds one for each answer that is being read and written.
+	// Each has a token for each list that is being read and written.
 	pages, searches chan struct{}
 }
 
 func (a api) route(mux chi.Router) {
 	const leads, one = "/api/v1/leads", "/api/v1/leads/{remote_id}"
-	for _, method := range looks {
+	for _, method := range readMethods {
 		mux.Method(method, leads, problem.HandlerFunc(a.list))
 		mux.Method(method, one, problem.HandlerFunc(a.show))
 		mux.Method(method, "/api/v1/reconciliations", problem.HandlerFunc(a.reports))
@@ -94,7 +94,8 @@ func (a api) route(mux chi.Router) {
 	mux.Method(http.MethodPost, "/api/v1/reconciliations", problem.HandlerFunc(a.reconcile))
 }
 
-// wrongMethod names the methods that the address does take.
+// wrongMethod returns the problem of a wrong method. It names those that the path
+// accepts.
 func wrongMethod(mux chi.Routes, r *http.Request) error {
 	var allow []string
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost} {
@@ -103,56 +104,56 @@ func wrongMethod(mux chi.Routes, r *http.Request) error {
 		}
 	}
 	if len(allow) == 0 {
-		return problem.New(problem.NotFound, nil) // an invented method is refused before its address is looked at
+		return problem.New(problem.NotFound, nil) // the router refuses an unknown method before it looks at the path
 	}
 	return problem.NewMethodNotAllowed(strings.Join(allow, ", "))
 }
 
-// patience is how long a person's question may read. Whoever wants all leads
-// that mention a word may wait; the machine has other work.
-const patience = 5 * time.Second
+// queryTimeout is how long a request of the operator may read the database. A search
+// for a word may take long, and must not slow down other work.
+const queryTimeout = 5 * time.Second
 
-// So many pages of leads or reports are held at once, and of leads that mention a
-// word: each may have megabytes, for as long as its reader takes.
-const mostPages, mostSearches = 4, 2
+// How many lists of leads or reports, and how many searches, are in memory at once.
+// Each may have megabytes for as long as the client reads it.
+const maxPages, maxSearches = 4, 2
 
-// await waits for a place among them. Whoever has got it gives it back with done.
-func await(ctx context.Context, places chan struct{}) (done func(), err error) {
+// acquire waits for one of the slots. The caller must call release.
+func acquire(ctx context.Context, slots chan struct{}) (release func(), err error) {
 	select {
-	case places <- struct{}{}:
-		return func() { <-places }, nil
+	case slots <- struct{}{}:
+		return func() { <-slots }, nil
 	case <-ctx.Done():
-		return nil, unread(ctx, ctx.Err())
+		return nil, storeProblem(ctx, ctx.Err())
 	}
 }
 
-// unread is the answer to a question that the store could not answer.
-func unread(ctx context.Context, err error) error {
+// storeProblem returns the problem of a query that failed.
+func storeProblem(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return problem.NewTooSlow(patience, err)
+		return problem.NewTooSlow(queryTimeout, err)
 	}
 	return problem.NewTryAgain(time.Second, err)
 }
 
 func (a api) list(w http.ResponseWriter, r *http.Request) error {
-	f, err := readFilter(r)
+	f, err := parseFilter(r)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 	defer cancel()
-	places := a.pages
+	slots := a.pages
 	if f.Text != "" {
-		places = a.searches
+		slots = a.searches
 	}
-	done, err := await(ctx, places)
+	release, err := acquire(ctx, slots)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer release()
 	leads, more, err := a.store.List(ctx, f)
 	if err != nil {
-		return unread(ctx, err)
+		return storeProblem(ctx, err)
 	}
 	next := json.RawMessage("null")
 	if more {
@@ -167,19 +168,19 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 	defer cancel()
 	l, attempts, err := a.store.Find(ctx, id)
 	if errors.Is(err, lead.ErrNotFound) {
 		return problem.NewNoLead(err)
 	}
 	if err != nil {
-		return unread(ctx, err)
+		return storeProblem(ctx, err)
 	}
-	return writeJSON(w, story(l, attempts))
+	return writeJSON(w, detail(l, attempts))
 }
 
-// remoteID is the id in the address. What is none is the address of nothing.
+// remoteID returns the id in the path. If it is not an id, there is no such lead.
 func remoteID(r *http.Request) (lead.RemoteID, error) {
 	id, err := lead.ParseRemoteID(chi.URLParam(r, "remote_id"))
 	if err != nil {
@@ -194,16 +195,17 @@ func writeJSON(w http.ResponseWriter, v any) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(append(body, '\n')) // the client has gone; nobody is left to tell
+	_, _ = w.Write(append(body, '\n')) // if it fails, the client has gone
 	return nil
 }
 
-// writeList writes an object with a list, and one member more, one item after the
-// other: a page of leads is large, and its JSON may be six times as large.
+// writeList writes an object with a list and one more field. It encodes one item
+// after the other, because a page of leads is large and its JSON may be six times as
+// large.
 func writeList(w http.ResponseWriter, name string, n int, item func(i int) any, last string, value any) {
 	w.Header().Set("Content-Type", "application/json")
-	out := bufio.NewWriter(w) // what goes wrong there is the client's going; nobody is left to tell
-	each := json.NewEncoder(inLine{out})
+	out := bufio.NewWriter(w) // if it fails, the client has gone
+	each := json.NewEncoder(newlineTrimmer{out})
 	_, _ = fmt.Fprintf(out, "{%q:[", name)
 	for i := range n {
 		if i > 0 {
@@ -217,11 +219,11 @@ func writeList(w http.ResponseWriter, name string, n int, item func(i int) any, 
 	_ = out.Flush()
 }
 
-// inLine takes the line feed off that an encoder writes behind each value.
-type inLine struct{ out *bufio.Writer }
+// newlineTrimmer removes the line feed that an encoder writes after each value.
+type newlineTrimmer struct{ out *bufio.Writer }
 
 // Write implements [io.Writer].
-func (l inLine) Write(p []byte) (int, error) {
+func (l newlineTrimmer) Write(p []byte) (int, error) {
 	_, err := l.out.Write(bytes.TrimSuffix(p, []byte("\n")))
 	return len(p), err
 }

@@ -15,39 +15,38 @@ import (
 	"leadrelay/internal/problem"
 )
 
-// maxBody is the most that a body may have; a lead has less.
+// maxBody bounds the size of a body. A lead is smaller.
 const maxBody = 64 << 10
 
-// wrongMember is the code of a member, or of a parameter, that does not exist or
-// does not fit. Programs are told no more; for the texts, one that does not exist
-// is unknownMember.
+// The codes of a field of a body, or of a parameter, that is wrong or unknown.
+// Programs get codeInvalid for both. The texts for people are different.
 const (
-	wrongMember   lead.Code = "INVALID_PARAMETER"
-	unknownMember lead.Code = "UNKNOWN_PARAMETER"
+	codeInvalid lead.Code = "INVALID_PARAMETER"
+	codeUnknown lead.Code = "UNKNOWN_PARAMETER"
 )
 
 var (
-	errNoObject = errors.New("the body is no JSON object")
-	errTwice    = errors.New("a member of the body is there twice")
+	errNotObject = errors.New("the body is no JSON object")
+	errDuplicate = errors.New("a member of the body is there twice")
 )
 
-// members are what a body may have: each reads its value, and returns the code
-// of what is wrong with it, or nothing.
-type members map[string]func(value json.RawMessage) lead.Code
+// jsonFields are the fields that a body may have. Each function parses the value and
+// returns a code if it is wrong.
+type jsonFields map[string]func(value json.RawMessage) lead.Code
 
-// readBody reads the body's object; no body at all is an empty one. The error
-// names all that is wrong with it: a member that were passed over would do
-// less than meant, or more.
-func readBody(w http.ResponseWriter, r *http.Request, known members) error {
+// readBody parses the object in the body. No body means an empty object. The error
+// names everything that is wrong. An unknown field is an error, because ignoring it
+// could do more or less than what was meant.
+func readBody(w http.ResponseWriter, r *http.Request, known jsonFields) error {
 	object, err := readObject(w, r)
 	if err != nil {
 		return err
 	}
 	var wrong []lead.FieldError
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		code := unknownMember
-		if read, ok := known[name]; ok {
-			code = read(object[name])
+		code := codeUnknown
+		if parse, ok := known[name]; ok {
+			code = parse(object[name])
 		}
 		if code != "" {
 			wrong = append(wrong, lead.FieldError{Field: lead.Field(lead.Line(name)), Code: code})
@@ -72,23 +71,23 @@ func readObject(w http.ResponseWriter, r *http.Request) (object map[string]json.
 		return nil, nil
 	}
 	if body[0] != '{' || json.Unmarshal(body, &object) != nil { // its error would quote the body
-		return nil, problem.New(problem.Unreadable, errNoObject)
+		return nil, problem.New(problem.Unreadable, errNotObject)
 	}
-	if hasTwice(body) {
-		return nil, problem.New(problem.Unreadable, errTwice)
+	if hasDuplicates(body) {
+		return nil, problem.New(problem.Unreadable, errDuplicate)
 	}
 	return object, nil
 }
 
-// hasTwice reports whether a member of an object is there twice, however deep: of
-// {"dry_run":true,"dry_run":false} nobody knows what is meant. The body is JSON.
-func hasTwice(body []byte) bool {
+// hasDuplicates reports whether an object at any depth has a field twice, because
+// {"dry_run":true,"dry_run":false} is ambiguous. The body must be JSON.
+func hasDuplicates(body []byte) bool {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
-	return nextHasTwice(d)
+	return nextHasDuplicates(d)
 }
 
-func nextHasTwice(d *json.Decoder) bool {
+func nextHasDuplicates(d *json.Decoder) bool {
 	token, err := d.Token()
 	if _, nested := token.(json.Delim); err != nil || !nested {
 		return err != nil
@@ -102,7 +101,7 @@ func nextHasTwice(d *json.Decoder) bool {
 			}
 			seen[name] = true
 		}
-		if nextHasTwice(d) {
+		if nextHasDuplicates(d) {
 			return true
 		}
 	}
@@ -110,8 +109,8 @@ func nextHasTwice(d *json.Decoder) bool {
 	return err != nil
 }
 
-// invalid is the answer to wrong fields, in the operator's language. It has no
-// cause for the log: names are whatever the client wrote.
+// invalid returns the problem of wrong fields, in the operator's language. It has no
+// cause for the log, because a client may write anything into a name.
 func invalid(r *http.Request, wrong *lead.InvalidError) error {
 	lang := locale.Match(r.Header.Get("Accept-Language"))
 	fields := make([]problem.Field, len(wrong.Fields))
@@ -121,32 +120,31 @@ func invalid(r *http.Request, wrong *lead.InvalidError) error {
 	return problem.NewInvalid(fields, nil)
 }
 
-// wrongField says in the operator's language what is wrong with a parameter, a
-// member or a field.
+// wrongField returns what is wrong with a parameter or a field, in the language.
 func wrongField(lang locale.Lang, e lead.FieldError) problem.Field {
 	var args []any
 	if e.Code == lead.TooLong {
 		args = []any{e.Max}
 	}
 	words := locale.ParameterText(lang, string(e.Code), string(e.Field), args...)
-	if e.Code == unknownMember {
-		e.Code = wrongMember
+	if e.Code == codeUnknown {
+		e.Code = codeInvalid
 	}
 	return problem.Field{Field: string(e.Field), Code: string(e.Code), Message: words}
 }
 
-// into reads a value of the type; null leaves it as it is.
-func into[T any](to *T) func(json.RawMessage) lead.Code {
+// parseInto parses a value of the type. null leaves it unchanged.
+func parseInto[T any](to *T) func(json.RawMessage) lead.Code {
 	return func(value json.RawMessage) lead.Code {
 		if json.Unmarshal(value, to) != nil {
-			return wrongMember
+			return codeInvalid
 		}
 		return ""
 	}
 }
 
-// text reads a string; null is none.
-func text(use func(string)) func(json.RawMessage) lead.Code {
+// parseText parses a string and passes it to use. null is the empty string.
+func parseText(use func(string)) func(json.RawMessage) lead.Code {
 	return func(value json.RawMessage) lead.Code {
 		var s string
 		if json.Unmarshal(value, &s) != nil {
@@ -157,12 +155,12 @@ func text(use func(string)) func(json.RawMessage) lead.Code {
 	}
 }
 
-// past reads a time that was, as RFC 3339; null is none.
-func past(to *time.Time) func(json.RawMessage) lead.Code {
+// parsePast parses a time of RFC 3339 that is not in the future. null is no time.
+func parsePast(to *time.Time) func(json.RawMessage) lead.Code {
 	return func(value json.RawMessage) lead.Code {
 		var s string
-		if json.Unmarshal(value, &s) != nil || (s != "" && !readTime(s, to)) || to.After(time.Now()) {
-			return wrongMember
+		if json.Unmarshal(value, &s) != nil || (s != "" && !parseTime(s, to)) || to.After(time.Now()) {
+			return codeInvalid
 		}
 		return ""
 	}

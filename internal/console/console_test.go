@@ -23,10 +23,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const token = "token-of-all-the-tests"
 
-// noon is when the leads of the tests are received.
+// noon is when the tests' leads are received.
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 123e6, time.UTC)
 
-// desk is a console over a real store.
+// desk is a console with a real store.
 type desk struct {
 	http.Handler
 	t       *testing.T
@@ -39,20 +39,20 @@ func newDesk(t *testing.T) *desk {
 	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "leadrelay.db"))
 	require.NoError(t, err)
 	d := &desk{t: t, store: s, courier: &rider{store: s}}
-	d.forget()
+	d.reopen()
 	t.Cleanup(d.close)
 	return d
 }
 
-// forget opens the console anew: it knows of nobody who has guessed.
-func (d *desk) forget() {
+// reopen opens the console anew, without any guesses.
+func (d *desk) reopen() {
 	rules := map[string]lead.Rules{"casas": lead.DefaultRules()}
 	d.Handler = console.New(d.store, d.courier, rules, gate(token), http.HandlerFunc(metrics))
 }
 
 func metrics(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "leads 1\n") }
 
-// close closes the store, once.
+// close closes the store once.
 func (d *desk) close() {
 	if d.store != nil {
 		require.NoError(d.t, d.store.Close())
@@ -60,7 +60,7 @@ func (d *desk) close() {
 	d.store = nil
 }
 
-// ask asks as the operator; the headers are name and value in turn.
+// ask sends a request as the operator. The headers are names and values in turn.
 func (d *desk) ask(method, target string, headers ...string) *httptest.ResponseRecorder {
 	d.t.Helper()
 	w := d.askAs("Bearer "+token, method, target, headers...)
@@ -73,7 +73,7 @@ func (d *desk) askAs(authorization, method, target string, headers ...string) *h
 	return d.send(authorization, method, target, "", headers...)
 }
 
-// order asks for a change as the operator.
+// order sends a change as the operator.
 func (d *desk) order(method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	d.t.Helper()
 	return d.send("Bearer "+token, method, target, body, headers...)
@@ -98,7 +98,7 @@ func (d *desk) get(target string) *httptest.ResponseRecorder {
 	return d.ask(http.MethodGet, target)
 }
 
-// list wants a page.
+// list requires a page.
 func (d *desk) list(query string) (page console.Page) {
 	d.t.Helper()
 	w := d.get("/api/v1/leads?" + query)
@@ -108,7 +108,7 @@ func (d *desk) list(query string) (page console.Page) {
 	return page
 }
 
-// refused wants a problem.
+// refused requires a problem.
 func (d *desk) refused(w *httptest.ResponseRecorder, status int, code problem.Code) (doc problem.Document) {
 	d.t.Helper()
 	require.Equal(d.t, status, w.Code, w.Body.String())
@@ -119,7 +119,7 @@ func (d *desk) refused(w *httptest.ResponseRecorder, status int, code problem.Co
 	return doc
 }
 
-// keep keeps a lead that was received at noon, later by that much.
+// keep keeps a lead that was received that much later than noon.
 func (d *desk) keep(later time.Duration, q lead.Inquiry) lead.RemoteID {
 	d.t.Helper()
 	if q.Site == "" {
@@ -141,7 +141,7 @@ func (d *desk) keep(later time.Duration, q lead.Inquiry) lead.RemoteID {
 	return kept.RemoteID
 }
 
-// put keeps a lead as if it had come into the state before.
+// put keeps a lead in the state.
 func (d *desk) put(state lead.State) lead.RemoteID {
 	d.t.Helper()
 	l, err := lead.New(lead.Inquiry{
@@ -154,7 +154,7 @@ func (d *desk) put(state lead.State) lead.RemoteID {
 	return kept.RemoteID
 }
 
-// begin begins an attempt for the one lead that is due.
+// begin begins an attempt for the only lead that is due.
 func (d *desk) begin() lead.Claim {
 	d.t.Helper()
 	claims, _, err := d.store.Begin(d.t.Context(), "casas", lead.Due{Now: noon.Add(time.Second), N: 1, Lease: time.Minute})
@@ -200,7 +200,7 @@ func TestEverythingWantsTheToken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, target := range targets {
 				for _, method := range []string{"GET", "HEAD", "POST", "PATCH", "DELETE", "INVENTED"} {
-					d.forget() // who guesses often is told to wait
+					d.reopen() // too many guesses would be slowed
 					w := d.askAs(tt.authorization, method, target)
 					if tt.let {
 						require.NotEqual(t, http.StatusUnauthorized, w.Code)
@@ -216,8 +216,7 @@ func TestEverythingWantsTheToken(t *testing.T) {
 	}
 }
 
-// Without a token of its own, a console lets nobody in: an empty one must not
-// be the key.
+// A console without a token accepts none, not even an empty one.
 func TestAConsoleWithoutATokenIsShut(t *testing.T) {
 	d := &desk{t: t, Handler: console.New(nil, nil, nil, gate(""), http.HandlerFunc(metrics))}
 	for _, authorization := range []string{"", "Bearer", "Bearer ", "Bearer x"} {

@@ -15,28 +15,29 @@ import (
 )
 
 const (
-	usualLimit = 50
-	mostLimit  = 500
+	defaultLimit = 50
+	maxLimit     = 500
 )
 
 var errQuery = errors.New("the query has a broken escape or a semicolon")
 
-// readFilter reads the query of a list. The error names all that is wrong with
-// it: a parameter that were passed over would make a list longer than meant.
-func readFilter(r *http.Request) (lead.Filter, error) {
+// parseFilter parses the query of a list. The error names everything that is wrong.
+// An unknown parameter is an error, because ignoring it could list more than what was
+// meant.
+func parseFilter(r *http.Request) (lead.Filter, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return lead.Filter{}, problem.New(problem.BadQuery, errQuery) // err would quote it
 	}
-	f := lead.Filter{Limit: usualLimit}
+	f := lead.Filter{Limit: defaultLimit}
 	e := problem.New(problem.BadQuery, nil)
 	lang := locale.Match(r.Header.Get("Accept-Language"))
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		values, code := query[name], wrongMember
+		values, code := query[name], codeInvalid
 		if _, ok := parameters[name]; !ok {
-			code = unknownMember
+			code = codeUnknown
 		}
-		if len(values) > 1 || !set(&f, name, values[0]) {
+		if len(values) > 1 || !setParameter(&f, name, values[0]) {
 			e.Fields = append(e.Fields, wrongField(lang, lead.FieldError{Field: lead.Field(lead.Line(name)), Code: code}))
 		}
 	}
@@ -46,25 +47,25 @@ func readFilter(r *http.Request) (lead.Filter, error) {
 	return f, nil
 }
 
-// set reports whether there is such a parameter and its value fits. An empty
-// value asks for nothing.
-func set(f *lead.Filter, name, value string) (ok bool) {
-	read, ok := parameters[name]
-	return ok && (value == "" || read(f, value))
+// setParameter sets a parameter of the filter. It reports false if the parameter is
+// unknown or its value is wrong. An empty value is ignored.
+func setParameter(f *lead.Filter, name, value string) (ok bool) {
+	parse, ok := parameters[name]
+	return ok && (value == "" || parse(f, value))
 }
 
 var parameters = map[string]func(f *lead.Filter, value string) (ok bool){
 	"site":        func(f *lead.Filter, s string) bool { f.Site = s; return true },
 	"property_id": func(f *lead.Filter, s string) bool { f.PropertyID = s; return true },
-	// What visitors wrote was cleaned in the same way when it was kept. Of what is
-	// then empty nobody knows what it asks for, and it must not be for all.
+	// What visitors wrote was cleaned in the same way. A text that is empty after that
+	// is an error: it must not select all leads.
 	"q": func(f *lead.Filter, s string) bool { f.Text = lead.Line(s); return lead.IsSearchable(f.Text) },
 	"state": func(f *lead.Filter, s string) bool {
 		f.State = lead.State(s)
 		return slices.Contains(lead.States(), f.State)
 	},
-	"after":  func(f *lead.Filter, s string) bool { return readTime(s, &f.After) },
-	"before": func(f *lead.Filter, s string) bool { return readTime(s, &f.Before) },
+	"after":  func(f *lead.Filter, s string) bool { return parseTime(s, &f.After) },
+	"before": func(f *lead.Filter, s string) bool { return parseTime(s, &f.Before) },
 	"cursor": func(f *lead.Filter, s string) (ok bool) {
 		var err error
 		f.Below, err = lead.ParseRemoteID(s)
@@ -73,12 +74,12 @@ var parameters = map[string]func(f *lead.Filter, value string) (ok bool){
 	"limit": func(f *lead.Filter, s string) (ok bool) {
 		var err error
 		f.Limit, err = strconv.Atoi(s)
-		return err == nil && f.Limit >= 1 && f.Limit <= mostLimit
+		return err == nil && f.Limit >= 1 && f.Limit <= maxLimit
 	},
 }
 
-// readTime takes no zero time, which would be no bound at all.
-func readTime(s string, to *time.Time) bool {
+// parseTime refuses the zero time, which would be no bound at all.
+func parseTime(s string, to *time.Time) bool {
 	t, err := time.Parse(time.RFC3339, s)
 	*to = t
 	return err == nil && !t.IsZero()

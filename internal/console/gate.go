@@ -15,23 +15,24 @@ import (
 	"leadrelay/internal/secret"
 )
 
-// The ways to show the token.
+// The ways in which a token is sent.
 const (
 	byPage   = "page"
 	byBearer = "bearer"
 )
 
 const (
-	// guessesAtOnce may come from one address, then one a second.
-	guessesAtOnce = 10
-	// mostGuessers bounds the addresses that are told apart; all others together
-	// are one more.
-	mostGuessers = 1024
+	// guessBurst is how many guesses an address has at once. After that it has one per
+	// second.
+	guessBurst = 10
+	// maxGuessers bounds the addresses that have a limiter of their own. All others
+	// share one.
+	maxGuessers = 1024
 )
 
-// Gate knows the operator's token. It looks first and counts what is wrong
-// alone, by address: whoever guesses keeps no owner out. What keeps a guesser out
-// is that the token is long.
+// Gate checks the operator's token. It limits wrong tokens alone, by address, so that
+// nobody can lock the operator out by guessing. Guessing is hopeless because the token
+// is long.
 type Gate struct {
 	token  secret.Text
 	client func(*http.Request) netip.Addr
@@ -41,11 +42,11 @@ type Gate struct {
 	mu       sync.Mutex
 	guessers map[netip.Addr]*rate.Limiter
 	lines    *rate.Limiter
-	untold   int // guesses since the last line of the log
+	unlogged int // guesses since the last line in the log
 }
 
-// NewGate returns a gate that the token opens; none opens it when it is zero.
-// client says where a request comes from.
+// NewGate returns a gate for the token. If the token is zero, no token is accepted.
+// client returns the address that a request comes from.
 func NewGate(token secret.Text, client func(*http.Request) netip.Addr, log zerolog.Logger) *Gate {
 	const pause, lines = 10 * time.Second, 5
 	return &Gate{
@@ -57,63 +58,63 @@ func NewGate(token secret.Text, client func(*http.Request) netip.Addr, log zerol
 	}
 }
 
-// Logins counts who has shown a token, and how that ended.
+// Logins returns the metric that counts tokens by their outcome.
 func (g *Gate) Logins() prometheus.Collector { return g.shown }
 
-// opens reports whether it is the token. If not, wait is zero until the address
-// has guessed too often.
-func (g *Gate) opens(r *http.Request, way, given string) (ok bool, wait time.Duration) {
+// check reports whether given is the token. If it is not, and the address has guessed
+// too often, wait is how long it should wait.
+func (g *Gate) check(r *http.Request, way, given string) (ok bool, wait time.Duration) {
 	isToken := g.token.Equal(strings.TrimSpace(given))
 	if isToken && !g.token.IsZero() {
 		g.shown.WithLabelValues(way, "opened").Inc()
 		return true, 0
 	}
 	outcome := "refused"
-	if wait = g.guessed(g.client(r).Unmap(), way); wait > 0 {
+	if wait = g.countGuess(g.client(r).Unmap(), way); wait > 0 {
 		outcome = "slowed"
 	}
 	g.shown.WithLabelValues(way, outcome).Inc()
 	return false, wait
 }
 
-// guessed notes a wrong token, and tells the log of some.
-func (g *Gate) guessed(from netip.Addr, way string) (wait time.Duration) {
+// countGuess counts a wrong token and logs some of them.
+func (g *Gate) countGuess(from netip.Addr, way string) (wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.untold++; g.lines.Allow() {
-		g.log.Warn().Str("way", way).Str("from", prefix(from)).Int("guesses", g.untold).Msg("wrong token at the operator's door")
-		g.untold = 0
+	if g.unlogged++; g.lines.Allow() {
+		g.log.Warn().Str("way", way).Str("from", prefix(from)).Int("guesses", g.unlogged).Msg("wrong token at the operator's door")
+		g.unlogged = 0
 	}
-	if !g.guesser(from).Allow() {
+	if !g.limiterFor(from).Allow() {
 		wait = time.Second
 	}
 	return wait
 }
 
-// guesser is what an address may still guess.
-func (g *Gate) guesser(from netip.Addr) *rate.Limiter {
+// limiterFor returns the limiter of an address.
+func (g *Gate) limiterFor(from netip.Addr) *rate.Limiter {
 	if l, ok := g.guessers[from]; ok {
 		return l
 	}
-	if len(g.guessers) >= mostGuessers {
+	if len(g.guessers) >= maxGuessers {
 		for addr, l := range g.guessers {
-			if l.Tokens() >= guessesAtOnce { // as good as new
+			if l.Tokens() >= guessBurst { // has not guessed lately
 				delete(g.guessers, addr)
 			}
 		}
 	}
-	if len(g.guessers) >= mostGuessers {
+	if len(g.guessers) >= maxGuessers {
 		from = netip.Addr{}
 	}
 	if l, ok := g.guessers[from]; ok {
 		return l
 	}
-	l := rate.NewLimiter(rate.Every(time.Second), guessesAtOnce)
+	l := rate.NewLimiter(rate.Every(time.Second), guessBurst)
 	g.guessers[from] = l
 	return l
 }
 
-// prefix is an address but for what would name a person.
+// prefix returns the part of an address that does not identify a person.
 func prefix(addr netip.Addr) string {
 	bits := 24
 	if addr.Is6() {
@@ -128,14 +129,14 @@ func prefix(addr netip.Addr) string {
 
 const challenge = `Bearer realm="leadrelay"`
 
-// guard lets in who bears the token. To bear none is no guess.
+// guard is a middleware that asks for the token. A request without one is not a guess.
 func (g *Gate) guard(next http.Handler) http.Handler {
 	return problem.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		if !strings.EqualFold(scheme, "Bearer") || strings.TrimSpace(given) == "" {
 			return problem.New(problem.Unauthorized, nil).With("WWW-Authenticate", challenge)
 		}
-		switch ok, wait := g.opens(r, byBearer, given); {
+		switch ok, wait := g.check(r, byBearer, given); {
 		case wait > 0:
 			e := problem.NewTooMany(wait)
 			e.Variant = "guesses"
@@ -145,7 +146,7 @@ func (g *Gate) guard(next http.Handler) http.Handler {
 			e.Variant = "wrong"
 			return e
 		}
-		problem.Guard(w.Header()) // metrics would set neither
+		problem.Guard(w.Header()) // the metrics' handler does not
 		next.ServeHTTP(w, r)
 		return nil
 	})

@@ -22,10 +22,10 @@ func gate(token string) *console.Gate {
 	return console.NewGate(secret.New(token), peer, zerolog.Nop())
 }
 
-// peer is where a request comes from when no proxy is trusted.
+// peer returns the address that a request comes from if no proxy is trusted.
 func peer(r *http.Request) netip.Addr { return netip.MustParseAddrPort(r.RemoteAddr).Addr() }
 
-// guarded is an API that only its guard answers for.
+// guarded returns an API whose handler always answers 200 behind the guard.
 type guarded struct {
 	http.Handler
 	t    *testing.T
@@ -49,8 +49,7 @@ func (d *guarded) bear(from, given string) *httptest.ResponseRecorder {
 	return w
 }
 
-// 400 wrong bearers in 0.4 s, and the owner beside them, at the same
-// address.
+// 400 wrong tokens in 0.4 s, and the operator's requests from the same address.
 func TestAGuesserIsSlowedAndLocksNobodyOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newGuarded(t)
@@ -82,7 +81,7 @@ leadrelay_operator_logins_total{outcome="slowed",way="bearer"} 390
 	})
 }
 
-// Who bears none, such as a browser that was sent here, guesses nothing.
+// A request without a token, as of a browser that followed a link, is not a guess.
 func TestNoTokenIsNoGuess(t *testing.T) {
 	d := newGuarded(t)
 	for range 100 {
@@ -91,7 +90,7 @@ func TestNoTokenIsNoGuess(t *testing.T) {
 	require.Empty(t, d.log.String())
 }
 
-// Guessers from everywhere take no memory without a bound, and are still slowed.
+// Guesses from very many addresses use bounded memory and are still slowed.
 func TestGuessersFromEverywhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newGuarded(t)

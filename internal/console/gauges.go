@@ -12,7 +12,7 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// Counter is the part of the store that counts.
+// Counter is what the gauges use of the store.
 type Counter interface {
 	Counts(ctx context.Context) ([]lead.Count, error)
 	Odd(ctx context.Context) (map[string]int, error)
@@ -20,22 +20,22 @@ type Counter interface {
 	Free() (int64, error)
 }
 
-// Gauges show what is stuck, as numbers: leads by state and how long the
-// oldest has waited, how each credential stands, what EasyBroker's list does
-// not have. Their labels are ids of sites and words of our own.
+// Gauges are metrics of what is stuck: leads by state, the age of the oldest that
+// waits, the state of each credential, and the drift. The values of their labels are
+// ids of sites and words of our own.
 type Gauges struct {
 	counter Counter
 	status  func() []lead.Credential
 	now     func() time.Time
 
 	mu     sync.Mutex
-	read   time.Time // when the counts were
+	readAt time.Time // when the counts were read
 	counts []lead.Count
 	odd    map[string]int
 	drift  map[string]int // of the last reconciliation, by kind
 }
 
-// NewGauges returns gauges to be registered; status is the courier's.
+// NewGauges returns the gauges. status is that of the courier.
 func NewGauges(counter Counter, status func() []lead.Credential) *Gauges {
 	return &Gauges{counter: counter, status: status, now: time.Now}
 }
@@ -60,12 +60,12 @@ func (*Gauges) Describe(descs chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements [prometheus.Collector]. What cannot be counted is left
-// out, so that it shows as absent rather than as nought.
+// Collect implements [prometheus.Collector]. A value that cannot be read is left out,
+// so that it is absent instead of zero.
 func (g *Gauges) Collect(metrics chan<- prometheus.Metric) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.count()
+	g.refresh()
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
@@ -106,19 +106,19 @@ func (g *Gauges) collectCredentials(gauge func(*prometheus.Desc, float64, ...str
 	}
 }
 
-// count counts anew, unless it did so just now: a million leads take a moment.
-func (g *Gauges) count() {
-	const fresh, patience = 5 * time.Second, 2 * time.Second
-	if now := g.now(); now.Sub(g.read).Abs() > fresh {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+// refresh reads the counts unless they are fresh. A million leads take a moment.
+func (g *Gauges) refresh() {
+	const fresh, timeout = 5 * time.Second, 2 * time.Second
+	if now := g.now(); now.Sub(g.readAt).Abs() > fresh {
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
-		if g.recount(ctx) == nil {
-			g.read = now
+		if g.read(ctx) == nil {
+			g.readAt = now
 		}
 	}
 }
 
-func (g *Gauges) recount(ctx context.Context) (err error) {
+func (g *Gauges) read(ctx context.Context) (err error) {
 	if g.counts, err = g.counter.Counts(ctx); err != nil {
 		return err
 	}

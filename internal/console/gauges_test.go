@@ -15,7 +15,7 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// counted is a store that has counted.
+// counted is a store with fixed counts.
 type counted struct {
 	counts  []lead.Count
 	odd     map[string]int
@@ -79,7 +79,7 @@ leadrelay_disk_free_bytes 4096
 	require.Equal(t, 1, c.asked, "a million leads are not counted for each look")
 }
 
-// oldest is the age of the lead that waits longest.
+// oldest returns the age of the lead that has waited longest.
 func oldest(t *testing.T, g *console.Gauges) float64 {
 	t.Helper()
 	registry := prometheus.NewRegistry()

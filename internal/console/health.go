@@ -10,25 +10,25 @@ import (
 	"leadrelay/internal/problem"
 )
 
-// Readiness is what the operator's probe says when asked for all of it.
+// Readiness is the detailed answer of the operator's probe.
 type Readiness struct {
 	Ready       bool              `json:"ready"`
-	Store       string            `json:"store"` // ok, or why it takes no writes
+	Store       string            `json:"store"` // ok, or why it cannot be written
 	Draining    bool              `json:"draining"`
-	Credentials []lead.Credential `json:"credentials"` // EasyBroker being down makes nobody unready
+	Credentials []lead.Credential `json:"credentials"` // the relay is ready even if EasyBroker is down
 }
 
-// Readyz is the operator's probe: the brief one, and with ?verbose in the query
-// all that it knows, as JSON. It needs no token, so it holds neither keys nor
-// anything of a visitor; on the public door it has no place.
+// Readyz is the operator's probe. With ?verbose in the query it answers a [Readiness]
+// as JSON, otherwise it calls brief. It needs no token, so it shows neither keys nor
+// anything of a visitor. It does not belong on the public door.
 func Readyz(brief http.Handler, ready func(context.Context) error, draining func() bool, credentials func() []lead.Credential) http.HandlerFunc {
-	const patience = 2 * time.Second
+	const timeout = 2 * time.Second
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !r.URL.Query().Has("verbose") {
 			brief.ServeHTTP(w, r)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), patience)
+		ctx, cancel := context.WithTimeout(r.Context(), timeout)
 		defer cancel()
 		all := Readiness{Store: "ok", Draining: draining(), Credentials: credentials()}
 		err := ready(ctx)
@@ -49,5 +49,5 @@ func writeReadiness(w http.ResponseWriter, all Readiness) {
 	if !all.Ready {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	_ = json.NewEncoder(w).Encode(all) // the client has gone; nobody is left to tell
+	_ = json.NewEncoder(w).Encode(all) // if it fails, the client has gone
 }

@@ -10,8 +10,8 @@ import (
 	"leadrelay/web"
 )
 
-// RefuseHost answers a request for a name that the operator's door does not
-// have: a browser with a page, a program with a problem.
+// RefuseHost answers a request for a name that the operator's door does not have. A
+// browser gets a page, a program a problem.
 func RefuseHost(w http.ResponseWriter, r *http.Request) {
 	problem.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		e := problem.New(problem.UnknownHost, nil)
@@ -20,7 +20,7 @@ func RefuseHost(w http.ResponseWriter, r *http.Request) {
 			return e
 		}
 		e.Log(r.Context())
-		return answer(w, r, e.Status, func(b io.Writer, l locale.Lang) error {
+		return writePage(w, r, e.Status, func(b io.Writer, l locale.Lang) error {
 			words := e.Document(w.Header(), l)
 			return web.RenderProblem(b, web.ProblemPage{
 				Lang: l, Status: e.Status, Title: words.Title, Detail: words.Detail, Next: words.Next, RequestID: words.RequestID,

@@ -80,7 +80,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// grouped writes a folio as the thank-you page does.
+// grouped returns a folio as the thank-you page shows it.
 func grouped(folio string) string {
 	for i := len(folio) - 3; i > 0; i -= 3 {
 		folio = folio[:i] + " " + folio[i:]
@@ -103,7 +103,7 @@ func TestPagesTogetherAreTheList(t *testing.T) {
 			got = append(got, ids(page)...)
 			for ; page.NextCursor != nil; pages++ {
 				require.Len(t, page.Leads, limit)
-				d.keep(time.Hour, lead.Inquiry{}) // what comes in meanwhile moves nothing
+				d.keep(time.Hour, lead.Inquiry{}) // a lead that comes in meanwhile does not shift the pages
 				page = d.list(query + "&cursor=" + *page.NextCursor)
 				got = append(got, ids(page)...)
 			}
@@ -174,8 +174,7 @@ func TestEveryWrongParameterIsNamedAtOnce(t *testing.T) {
 	}
 }
 
-// What cannot be read must not be passed over: the list would be longer than
-// meant.
+// A parameter that is wrong must not be ignored: the list would be longer than meant.
 func TestABrokenQueryIsRefused(t *testing.T) {
 	d := newDesk(t)
 	for _, query := range []string{"site=%zz", "state=failed;site=casas", "q=100%"} {
@@ -196,7 +195,7 @@ func TestErrorsSpeakTheOperatorsLanguage(t *testing.T) {
 	require.Len(t, titles, 2)
 }
 
-// finder is a store that is asked for the filter only.
+// finder is a store that records the filter.
 type finder struct {
 	console.Store
 	asked *lead.Filter
@@ -215,7 +214,7 @@ func TestWithoutParametersTheFilterIsEmpty(t *testing.T) {
 	require.Equal(t, lead.Filter{Limit: 50}, asked)
 }
 
-// An operator who hangs up is no failure of ours.
+// A client that goes away is not our failure.
 func TestAClientThatHangsUpIsLeftAlone(t *testing.T) {
 	d := newDesk(t)
 	r := httptest.NewRequest("GET", "/api/v1/leads", nil)
@@ -225,7 +224,7 @@ func TestAClientThatHangsUpIsLeftAlone(t *testing.T) {
 	require.Equal(t, 1, w.writes, "nothing is written behind what failed")
 }
 
-// gone is a client that has gone.
+// gone is a client that has closed its connection.
 type gone struct {
 	header http.Header
 	writes int

@@ -13,7 +13,7 @@ import (
 
 func (a api) retry(w http.ResponseWriter, r *http.Request) error {
 	var force bool
-	if err := readBody(w, r, members{"force": into(&force)}); err != nil {
+	if err := readBody(w, r, jsonFields{"force": parseInto(&force)}); err != nil {
 		return err
 	}
 	return a.move(w, r, func(l *lead.Lead) error { return l.Retry(time.Now(), force) })
@@ -33,11 +33,11 @@ func (a api) discard(w http.ResponseWriter, r *http.Request) error {
 	return a.move(w, r, (*lead.Lead).Discard)
 }
 
-// edit changes the fields that the body has; null takes one away.
+// edit changes the fields in the body. null clears a field.
 func (a api) edit(w http.ResponseWriter, r *http.Request) error {
-	changes, known := map[lead.Field]string{}, members{}
+	changes, known := map[lead.Field]string{}, jsonFields{}
 	for _, f := range lead.Fields() {
-		known[string(f)] = text(func(s string) { changes[f] = s })
+		known[string(f)] = parseText(func(s string) { changes[f] = s })
 	}
 	if err := readBody(w, r, known); err != nil {
 		return err
@@ -45,7 +45,7 @@ func (a api) edit(w http.ResponseWriter, r *http.Request) error {
 	return a.move(w, r, func(l *lead.Lead) error { return l.Edit(changes, a.rules[l.Site]) })
 }
 
-// move lets the operator change a lead, and answers what has become of it.
+// move changes a lead with f and answers the lead.
 func (a api) move(w http.ResponseWriter, r *http.Request, f func(*lead.Lead) error) error {
 	id, err := remoteID(r)
 	if err != nil {
@@ -54,7 +54,7 @@ func (a api) move(w http.ResponseWriter, r *http.Request, f func(*lead.Lead) err
 	zerolog.Ctx(r.Context()).UpdateContext(func(c zerolog.Context) zerolog.Context { return c.Int64("remote_id", int64(id)) })
 	l, err := a.store.Amend(r.Context(), id, f)
 	if err != nil {
-		return unmoved(r, err)
+		return moveProblem(r, err)
 	}
 	if l.State == lead.Queued {
 		a.courier.Wake(l.Site)
@@ -63,11 +63,11 @@ func (a api) move(w http.ResponseWriter, r *http.Request, f func(*lead.Lead) err
 	if err != nil {
 		return problem.NewTryAgain(time.Second, err)
 	}
-	return writeJSON(w, story(l, attempts))
+	return writeJSON(w, detail(l, attempts))
 }
 
-// unmoved says why a lead is as it was.
-func unmoved(r *http.Request, err error) error {
+// moveProblem returns the problem of a lead that could not be changed.
+func moveProblem(r *http.Request, err error) error {
 	var wrongState *lead.MoveError
 	var wrongFields *lead.InvalidError
 	switch {

@@ -15,8 +15,8 @@ import (
 	"leadrelay/internal/problem"
 )
 
-// moved wants the lead as the move has left it.
-func (d *desk) moved(w *httptest.ResponseRecorder) (s console.Story) {
+// moved requires that the answer is the lead after the move.
+func (d *desk) moved(w *httptest.ResponseRecorder) (s console.LeadDetail) {
 	d.t.Helper()
 	require.Equal(d.t, http.StatusOK, w.Code, w.Body.String())
 	require.Equal(d.t, "application/json", w.Header().Get("Content-Type"))
@@ -189,8 +189,8 @@ func TestAMoveOfALeadThatThereIsNot(t *testing.T) {
 	}
 }
 
-// A site that has gone from the settings has no rules any more, and its leads
-// can still be corrected.
+// A site that was removed from the settings has no rules. Its leads can still be
+// edited.
 func TestALeadOfAForgottenSiteCanBeEdited(t *testing.T) {
 	d := newDesk(t)
 	id := d.keep(0, lead.Inquiry{Site: "lofts"})

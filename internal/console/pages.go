@@ -15,26 +15,25 @@ import (
 	"leadrelay/web"
 )
 
-// Site is what the console tells of a site.
+// Site is what the console shows of a site.
 type Site struct {
 	ID, Source string
 	Origins    []string
-	Snippet    web.Snippet // but for the relay's address and the property
+	Snippet    web.Snippet // without the relay's address and the property
 }
 
-// Pages are the console for people: who has shown the token once goes on with a
-// session.
+// Pages are the console for people. A browser that has sent the token gets a session.
 type Pages struct {
-	relay    string // where the public door is on the web; empty when nobody has said
+	relay    string // URL of the public door; empty if it is not set
 	sites    []Site
 	gate     *Gate
 	sessions sessions
 }
 
-// NewPages returns the pages for whom the gate lets in. relay is where the public
-// door is on the web, if that is known.
+// NewPages returns the pages. relay is the URL of the public door, if it is set. The
+// gate checks the token.
 func NewPages(relay string, sites []Site, gate *Gate) *Pages {
-	return &Pages{relay: relay, sites: sites, gate: gate, sessions: sessions{live: make(map[[sha256.Size]byte]session)}}
+	return &Pages{relay: relay, sites: sites, gate: gate, sessions: sessions{byDigest: make(map[[sha256.Size]byte]session)}}
 }
 
 // Route adds the pages to the operator's door.
@@ -45,9 +44,9 @@ func (p *Pages) Route(mux chi.Router) {
 	}))
 	mux = mux.With(guard.Handler)
 	assets := web.ConsoleAssets()
-	for _, method := range looks {
-		mux.Method(method, "/", p.known(p.home))
-		mux.Method(method, "/sites", p.known(p.showSites))
+	for _, method := range readMethods {
+		mux.Method(method, "/", p.requireSession(p.home))
+		mux.Method(method, "/sites", p.requireSession(p.showSites))
 		mux.Method(method, "/login", problem.HandlerFunc(p.showLogin))
 		mux.Method(method, "/assets/*", assets)
 	}
@@ -55,44 +54,44 @@ func (p *Pages) Route(mux chi.Router) {
 	mux.Method(http.MethodPost, "/logout", problem.HandlerFunc(p.logout))
 }
 
-// known sends whom nobody knows to the login page.
-func (p *Pages) known(h problem.HandlerFunc) problem.HandlerFunc {
+// requireSession redirects a browser without a session to the login page.
+func (p *Pages) requireSession(h problem.HandlerFunc) problem.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if !p.sessions.has(r) {
-			return goTo(w, "/login")
+		if !p.sessions.use(r) {
+			return redirect(w, "/login")
 		}
 		return h(w, r)
 	}
 }
 
-func (p *Pages) home(w http.ResponseWriter, _ *http.Request) error { return goTo(w, "/sites") }
+func (p *Pages) home(w http.ResponseWriter, _ *http.Request) error { return redirect(w, "/sites") }
 
 func (p *Pages) showLogin(w http.ResponseWriter, r *http.Request) error {
-	return answer(w, r, http.StatusOK, func(b io.Writer, l locale.Lang) error { return web.RenderLogin(b, web.LoginPage{Lang: l}) })
+	return writePage(w, r, http.StatusOK, func(b io.Writer, l locale.Lang) error { return web.RenderLogin(b, web.LoginPage{Lang: l}) })
 }
 
 func (p *Pages) login(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	switch ok, wait := p.gate.opens(r, byPage, r.PostFormValue("token")); {
+	switch ok, wait := p.gate.check(r, byPage, r.PostFormValue("token")); {
 	case wait > 0:
 		w.Header().Set("Retry-After", "1")
-		return refuse(w, r, http.StatusTooManyRequests, "console.login.slow")
+		return showLoginError(w, r, http.StatusTooManyRequests, "console.login.slow")
 	case !ok:
 		w.Header().Set("WWW-Authenticate", challenge)
-		return refuse(w, r, http.StatusUnauthorized, "console.login.wrong")
+		return showLoginError(w, r, http.StatusUnauthorized, "console.login.wrong")
 	}
-	p.sessions.begin(w, r)
-	return goTo(w, "/")
+	p.sessions.start(w, r)
+	return redirect(w, "/")
 }
 
 func (p *Pages) logout(w http.ResponseWriter, r *http.Request) error {
 	p.sessions.end(r)
 	setCookie(w, r, "", -1)
-	return goTo(w, "/login")
+	return redirect(w, "/login")
 }
 
-// showSites shows what goes into the pages of each site. Where nobody has said
-// what the relay's name on the web is, the operator does so here.
+// showSites shows the tags for the pages of each site. If the relay's URL is not set,
+// the operator enters it here.
 func (p *Pages) showSites(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	page := web.SitesPage{Relay: query.Get("relay"), PropertyID: query.Get("property_id")}
@@ -108,7 +107,7 @@ func (p *Pages) showSites(w http.ResponseWriter, r *http.Request) error {
 		}
 		page.Sites = append(page.Sites, view)
 	}
-	return answer(w, r, http.StatusOK, func(b io.Writer, l locale.Lang) error {
+	return writePage(w, r, http.StatusOK, func(b io.Writer, l locale.Lang) error {
 		page.Lang = l
 		if !isAddress {
 			page.Error = locale.Text(l, "console.relay.wrong")
@@ -122,28 +121,29 @@ func isWebAddress(address string) bool {
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
 
-// refuse shows the login page again, with the reason.
-func refuse(w http.ResponseWriter, r *http.Request, status int, reason string) error {
-	return answer(w, r, status, func(b io.Writer, l locale.Lang) error {
+// showLoginError shows the login page again with the reason.
+func showLoginError(w http.ResponseWriter, r *http.Request, status int, reason string) error {
+	return writePage(w, r, status, func(b io.Writer, l locale.Lang) error {
 		return web.RenderLogin(b, web.LoginPage{Lang: l, Error: locale.Text(l, reason)})
 	})
 }
 
-func goTo(w http.ResponseWriter, path string) error {
+func redirect(w http.ResponseWriter, path string) error {
 	problem.Guard(w.Header())
 	w.Header().Set("Location", path)
 	w.WriteHeader(http.StatusSeeOther)
 	return nil
 }
 
-// pagePolicy allows a page of ours its own files and forms, and nothing else.
+// pagePolicy allows our pages their own files and forms, and nothing else.
 const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// answer writes a page in the browser's language once it is drawn whole.
-func answer(w http.ResponseWriter, r *http.Request, status int, draw func(io.Writer, locale.Lang) error) error {
+// writePage renders a page in the browser's language. It writes nothing if rendering
+// fails.
+func writePage(w http.ResponseWriter, r *http.Request, status int, render func(io.Writer, locale.Lang) error) error {
 	lang := locale.Match(r.Header.Get("Accept-Language"))
 	var page bytes.Buffer
-	if err := draw(&page, lang); err != nil {
+	if err := render(&page, lang); err != nil {
 		return err
 	}
 	h := w.Header()
@@ -155,6 +155,6 @@ func answer(w http.ResponseWriter, r *http.Request, status int, draw func(io.Wri
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Referrer-Policy", "no-referrer")
 	w.WriteHeader(status)
-	_, _ = page.WriteTo(w) // the browser has gone; nobody is left to tell
+	_, _ = page.WriteTo(w) // if it fails, the browser has gone
 	return nil
 }

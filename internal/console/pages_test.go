@@ -16,7 +16,7 @@ import (
 	"leadrelay/web"
 )
 
-// person is somebody with a browser at the operator's door.
+// person is an operator with a browser.
 type person struct {
 	t      *testing.T
 	door   http.Handler
@@ -24,7 +24,7 @@ type person struct {
 	agent  string
 }
 
-// use looks at the console now and then.
+// use opens the console now and then.
 func (p *person) use(lasts time.Duration) {
 	p.t.Helper()
 	for end := time.Now().Add(lasts); time.Now().Before(end); {
@@ -39,7 +39,7 @@ func newPerson(t *testing.T, secretToken string, sites ...console.Site) *person 
 	return &person{t: t, door: mux}
 }
 
-// ask keeps the cookie that the answer sets, as a browser does.
+// ask sends a request and keeps the cookie of the answer, like a browser.
 func (p *person) ask(method, target string, form url.Values, header ...string) *httptest.ResponseRecorder {
 	p.t.Helper()
 	r := httptest.NewRequest(method, target, strings.NewReader(form.Encode()))

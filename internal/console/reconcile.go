@@ -11,45 +11,45 @@ import (
 )
 
 const (
-	// usualWindow is how far back leads are compared when nobody says.
-	usualWindow = 24 * time.Hour
-	// mostReports is how many reports a list shows; the store keeps no more.
-	mostReports = 50
+	// defaultWindow is how far back leads are compared by default.
+	defaultWindow = 24 * time.Hour
+	// maxReports is how many reports a list shows. The store keeps no more.
+	maxReports = 50
 )
 
-// reports lists the last drift reports, newest first, and says how many of them
-// are left out for want of room.
+// reports lists the last drift reports, newest first, and how many were left out
+// because the list would be too large.
 func (a api) reports(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 	defer cancel()
-	done, err := await(ctx, a.pages)
+	release, err := acquire(ctx, a.pages)
 	if err != nil {
 		return err
 	}
-	defer done()
-	kept, left, err := a.store.Reports(ctx, mostReports)
+	defer release()
+	kept, left, err := a.store.Reports(ctx, maxReports)
 	if err != nil {
-		return unread(ctx, err)
+		return storeProblem(ctx, err)
 	}
 	writeList(w, "reconciliations", len(kept), func(i int) any { return json.RawMessage(kept[i]) }, "left_out", left)
 	return nil
 }
 
-// reconcile compares our leads with EasyBroker's lists, and keeps the report.
+// reconcile compares our leads with EasyBroker's lists and keeps the report.
 func (a api) reconcile(w http.ResponseWriter, r *http.Request) error {
 	var since time.Time
-	if err := readBody(w, r, members{"since": past(&since)}); err != nil {
+	if err := readBody(w, r, jsonFields{"since": parsePast(&since)}); err != nil {
 		return err
 	}
 	if since.IsZero() {
-		since = time.Now().Add(-usualWindow)
+		since = time.Now().Add(-defaultWindow)
 	}
-	takeTime(w)
+	extendDeadlines(w)
 	drift, err := a.courier.Reconcile(r.Context(), since)
 	if err != nil {
 		return problem.NewTryAgain(time.Second, err)
 	}
-	body, err := json.Marshal(whole(drift))
+	body, err := json.Marshal(withEmptyLists(drift))
 	if err != nil {
 		return err
 	}
@@ -59,9 +59,9 @@ func (a api) reconcile(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, json.RawMessage(body))
 }
 
-// whole makes the lists of a report empty ones where there is nothing: a
-// program may count them all.
-func whole(d lead.Drift) lead.Drift {
+// withEmptyLists replaces nil lists of a report by empty ones, so that they are not
+// null in JSON.
+func withEmptyLists(d lead.Drift) lead.Drift {
 	for _, kind := range lead.DriftKinds() {
 		if list := d.Of(kind); *list == nil {
 			*list = []lead.Drifted{}

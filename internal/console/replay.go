@@ -11,27 +11,27 @@ import (
 	"leadrelay/internal/problem"
 )
 
-// longest bounds what asks EasyBroker many times over, at the courier's pace.
-const longest = 15 * time.Minute
+// maxDuration bounds requests that call EasyBroker many times, at the courier's pace.
+const maxDuration = 15 * time.Minute
 
 // Replays is what a replay did, or would do.
 type Replays struct {
 	DryRun  bool                 `json:"dry_run"`
 	Replays []lead.Replayed      `json:"replays"`
 	Counts  map[lead.Verdict]int `json:"counts"`
-	LeftOut int                  `json:"left_out"` // newer leads that nothing was done with, for there are too many
+	LeftOut int                  `json:"left_out"` // newer leads that were not replayed, because there are too many
 }
 
-// replay sends leads again that EasyBroker's list does not have.
+// replay queues leads again that EasyBroker's list does not have.
 func (a api) replay(w http.ResponseWriter, r *http.Request) error {
-	f, dryRun, err := readReplay(w, r)
+	f, dryRun, err := parseReplay(w, r)
 	if err != nil {
 		return err
 	}
-	takeTime(w)
+	extendDeadlines(w)
 	replayed, left, err := a.courier.Replay(r.Context(), f, dryRun)
-	if errors.Is(err, context.DeadlineExceeded) { // the search's own
-		return problem.NewTooSlow(patience, err)
+	if errors.Is(err, context.DeadlineExceeded) { // of the search, not of the request
+		return problem.NewTooSlow(queryTimeout, err)
 	}
 	if err != nil {
 		return problem.NewTryAgain(time.Second, err)
@@ -51,25 +51,26 @@ func (a api) replay(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, answer)
 }
 
-// readReplay reads which leads are meant. None is never all of them, and those
-// that failed are meant unless a state is named, or the leads themselves.
-func readReplay(w http.ResponseWriter, r *http.Request) (f lead.Filter, dryRun bool, err error) {
-	known := members{"dry_run": into(&dryRun), "remote_ids": func(value json.RawMessage) lead.Code { return readIDs(value, &f.RemoteIDs) }}
-	narrow := false
+// parseReplay parses which leads are to be replayed. An empty selection is an error
+// and does not mean all leads. Without a state and without ids, it selects failed
+// leads.
+func parseReplay(w http.ResponseWriter, r *http.Request) (f lead.Filter, dryRun bool, err error) {
+	known := jsonFields{"dry_run": parseInto(&dryRun), "remote_ids": func(value json.RawMessage) lead.Code { return parseIDs(value, &f.RemoteIDs) }}
+	isNarrowed := false
 	for _, name := range []string{"site", "state", "property_id", "q", "after", "before"} {
 		known[name] = func(value json.RawMessage) lead.Code {
 			var s string
-			if json.Unmarshal(value, &s) != nil || !set(&f, name, s) {
-				return wrongMember
+			if json.Unmarshal(value, &s) != nil || !setParameter(&f, name, s) {
+				return codeInvalid
 			}
-			narrow = narrow || s != ""
+			isNarrowed = isNarrowed || s != ""
 			return ""
 		}
 	}
 	if err := readBody(w, r, known); err != nil {
 		return f, false, err
 	}
-	if !narrow && len(f.RemoteIDs) == 0 {
+	if !isNarrowed && len(f.RemoteIDs) == 0 {
 		return f, false, invalid(r, &lead.InvalidError{Fields: []lead.FieldError{{Field: "state", Code: lead.Missing}}})
 	}
 	if f.State == "" && len(f.RemoteIDs) == 0 {
@@ -78,21 +79,21 @@ func readReplay(w http.ResponseWriter, r *http.Request) (f lead.Filter, dryRun b
 	return f, dryRun, nil
 }
 
-func readIDs(value json.RawMessage, to *[]lead.RemoteID) lead.Code {
+func parseIDs(value json.RawMessage, to *[]lead.RemoteID) lead.Code {
 	if json.Unmarshal(value, to) != nil {
-		return wrongMember
+		return codeInvalid
 	}
 	for _, id := range *to {
 		if _, err := lead.ParseRemoteID(id.String()); err != nil {
-			return wrongMember
+			return codeInvalid
 		}
 	}
 	return ""
 }
 
-// takeTime lets an answer take longer than the door usually allows.
-func takeTime(w http.ResponseWriter) {
-	control, end := http.NewResponseController(w), time.Now().Add(longest)
-	_ = control.SetReadDeadline(end) // past it, net/http takes the client for gone
+// extendDeadlines gives a request more time than the door's limits.
+func extendDeadlines(w http.ResponseWriter) {
+	control, end := http.NewResponseController(w), time.Now().Add(maxDuration)
+	_ = control.SetReadDeadline(end) // after it, net/http cancels the request
 	_ = control.SetWriteDeadline(end)
 }

@@ -161,8 +161,8 @@ func TestTheOperatorsProbe(t *testing.T) {
 	}
 }
 
-// What is empty once it is cleaned asks for nothing that anybody can name, and
-// surely not for all; and of two answers to one question none is taken.
+// A selection that is empty after cleaning is an error and does not mean all leads. A
+// field that is there twice is an error, too.
 func TestAnEmptyQuestionIsNotAll(t *testing.T) {
 	d := newDesk(t)
 	for _, q := range []string{" ", "\u200b", "\u00ad\u200e", "\x00", "\t\n"} {

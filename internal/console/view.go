@@ -12,7 +12,7 @@ type Page struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
-// Lead is a lead as programs see it. What is absent is null.
+// Lead is a lead in the API. A value that is absent is null.
 type Lead struct {
 	RemoteID      lead.RemoteID `json:"remote_id"`
 	Site          string        `json:"site"`
@@ -30,14 +30,14 @@ type Lead struct {
 	ConfirmedAt   *time.Time    `json:"confirmed_at"`
 }
 
-// Story is all that is known of one lead: what came with it beside the fields
-// that EasyBroker takes, and its attempts, oldest first.
-type Story struct {
+// LeadDetail is everything that we know of one lead: besides its fields what else
+// came with it, and its attempts, oldest first.
+type LeadDetail struct {
 	Lead
-	Context  map[string]string `json:"context"` // where it came from; empty: nothing is known
+	Context  map[string]string `json:"context"` // where it came from; may be empty
 	Extra    []lead.Pair       `json:"extra"`   // the form's other fields, in its order
 	Attempts []Attempt         `json:"attempts"`
-	LeftOut  int               `json:"left_out"` // how many more attempts there were, between the first and the newest
+	LeftOut  int               `json:"left_out"` // how many more attempts there were between the first and the newest
 }
 
 // Attempt is one POST to EasyBroker.
@@ -64,18 +64,18 @@ func view(l lead.Lead) Lead {
 	return v
 }
 
-func story(l lead.Lead, attempts []lead.Attempt) Story {
-	s := Story{Lead: view(l), Context: l.Context, Extra: l.Extra, Attempts: viewAttempts(attempts)}
-	if s.Context == nil {
-		s.Context = map[string]string{}
+func detail(l lead.Lead, attempts []lead.Attempt) LeadDetail {
+	d := LeadDetail{Lead: view(l), Context: l.Context, Extra: l.Extra, Attempts: viewAttempts(attempts)}
+	if d.Context == nil {
+		d.Context = map[string]string{}
 	}
-	if s.Extra == nil {
-		s.Extra = []lead.Pair{}
+	if d.Extra == nil {
+		d.Extra = []lead.Pair{}
 	}
 	if n := len(attempts); n > 0 {
-		s.LeftOut = attempts[n-1].Number - n
+		d.LeftOut = attempts[n-1].Number - n
 	}
-	return s
+	return d
 }
 
 func viewAttempts(attempts []lead.Attempt) []Attempt {

@@ -13,8 +13,7 @@ import (
 
 const atNoon = `"2026-11-24T12:00:00.123Z"`
 
-// leadJSON is a lead of the tests as programs see it, from its first member to
-// its last.
+// leadJSON returns all fields of a lead of the tests in the API.
 func leadJSON(id lead.RemoteID, state, reason, next, delivered, confirmed string) string {
 	return fmt.Sprintf(`"remote_id":%d,"site":"casas","state":"%s","reason":%s,"property_id":"EB-AB1234","name":null,"email":"ana@ejemplo.mx",`+
 		`"phone":null,"message":"Hola","source":"casas.mx","received_at":%s,"next_attempt_at":%s,"delivered_at":%s,"confirmed_at":%s`,
@@ -57,7 +56,7 @@ func TestALeadInEachState(t *testing.T) {
 			`{` + began + `,"ended_at":` + ended + `,"outcome":"delivered","status":200,"detail":"accepted"}`,
 			&lead.Settlement{State: lead.Delivered, At: end, Attempt: attempt(lead.OutcomeDelivered, 200, "accepted")}, nil,
 		},
-		// To find a delivered lead in the list is no attempt.
+		// A look-up of a delivered lead is not an attempt.
 		"delivered, and still to be looked for": {
 			"delivered", "null", "null", ended, "null",
 			`{` + began + `,"ended_at":` + ended + `,"outcome":"delivered","status":201,"detail":"accepted"}`,
@@ -96,7 +95,7 @@ func TestALeadInEachState(t *testing.T) {
 	}
 }
 
-// What is not kept of many attempts is told.
+// The number of attempts that are not kept is shown.
 func TestALeadOfManyAttempts(t *testing.T) {
 	d := newDesk(t)
 	id := d.keep(0, lead.Inquiry{})
@@ -117,7 +116,7 @@ func TestALeadBeforeItsFirstAttempt(t *testing.T) {
 	requireJSON(t, `{`+leadJSON(id, "queued", "null", atNoon, "null", "null")+`,"context":{},"extra":[],"attempts":[],"left_out":0}`, d.get("/api/v1/leads/"+id.String()).Body.String())
 }
 
-// What the form told besides is shown with the one lead, not in lists.
+// Context and extra fields are shown with a single lead, not in lists.
 func TestWhatCameWithALead(t *testing.T) {
 	d := newDesk(t)
 	id := d.keep(0, lead.Inquiry{
@@ -142,10 +141,10 @@ func TestWhatAVisitorWroteIsDataAndNoMarkup(t *testing.T) {
 	require.Contains(t, got, `"name":"María \"Mayo\" \u003cscript\u003e","email":"ana@ejemplo.mx","phone":"55 1234 5678","message":"¿Sigue?\nGracias 🏡"`)
 }
 
-// requireJSON compares the text: programs may lean on the order of the members,
-// and each stands there once.
+// requireJSON compares the text of JSON, because programs may rely on the order of the
+// fields, and each must be there once.
 func requireJSON(t *testing.T, want, got string) {
 	t.Helper()
-	inAPage := strings.NewReplacer("<", `\u003c`, ">", `\u003e`) // harmless there, too
+	inAPage := strings.NewReplacer("<", `\u003c`, ">", `\u003e`) // so that it is harmless in a page, too
 	require.Equal(t, inAPage.Replace(want)+"\n", got)
 }

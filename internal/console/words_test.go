@@ -13,8 +13,8 @@ import (
 	"leadrelay/internal/problem"
 )
 
-// What an operator is told speaks of leads and requests, and not of a visitor's
-// message or page.
+// Texts for an operator speak of leads and requests, not of a visitor's message or
+// page.
 func TestAnOperatorIsNoVisitor(t *testing.T) {
 	d := newDesk(t)
 	failed := path(d.put(lead.Failed))
@@ -91,8 +91,7 @@ func TestAWrongTokenIsCalledWrong(t *testing.T) {
 	}
 }
 
-// A value that does not fit is told what would, and a name that there is not is
-// told that.
+// The text for a wrong value says what is accepted. An unknown name has another text.
 func TestAWrongParameterIsToldWhatFits(t *testing.T) {
 	d := newDesk(t)
 	const query = "state=lost&after=ayer&before=2026-11-28&limit=501&cursor=x&page=2&site=a&site=b"
@@ -115,7 +114,7 @@ func TestAWrongParameterIsToldWhatFits(t *testing.T) {
 	}
 }
 
-// The state of an edit is a member that there is not, and no state would do.
+// An edit has no field state, so no value of it is accepted.
 func TestAMemberThatThereIsNotIsCalledSo(t *testing.T) {
 	d := newDesk(t)
 	doc := d.refused(d.order("PATCH", path(d.put(lead.Failed)), `{"state":"queued","email":"x"}`, "Accept-Language", "en"), http.StatusUnprocessableEntity, problem.Invalid)

@@ -202,7 +202,7 @@ func (h *host) send() {
 
 // thanked waits for the thanks; their folio is the number of the one lead about
 // the property.
-func (h *host) thanked(property string) console.Story {
+func (h *host) thanked(property string) console.LeadDetail {
 	h.t.Helper()
 	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-done")))
 	kept := h.process.About(property)

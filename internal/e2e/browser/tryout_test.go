@@ -133,7 +133,7 @@ func (s *tryout) alerts() []string {
 }
 
 // arrived is the one lead about the property, as it was typed.
-func (s *tryout) arrived(t *testing.T, property string) console.Story {
+func (s *tryout) arrived(t *testing.T, property string) console.LeadDetail {
 	t.Helper()
 	kept := s.process.About(property)
 	require.Len(t, kept, 1)

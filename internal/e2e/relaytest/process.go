@@ -173,12 +173,12 @@ func (p *Process) Ask(path string, read func(io.Reader)) {
 }
 
 // About are the leads of a property, each whole.
-func (p *Process) About(property string) []console.Story {
+func (p *Process) About(property string) []console.LeadDetail {
 	p.t.Helper()
-	var all []console.Story
+	var all []console.LeadDetail
 	for _, l := range p.Leads("property_id=" + url.QueryEscape(property)).Leads {
 		resp := p.answer("/api/v1/leads/" + l.RemoteID.String())
-		var s console.Story
+		var s console.LeadDetail
 		require.NoError(p.t, json.Unmarshal(resp, &s))
 		all = append(all, s)
 	}
@@ -186,7 +186,7 @@ func (p *Process) About(property string) []console.Story {
 }
 
 // Story is all that the operator's door tells of a lead.
-func (p *Process) Story(id int64) (s console.Story) {
+func (p *Process) Story(id int64) (s console.LeadDetail) {
 	p.t.Helper()
 	p.Ask("/api/v1/leads/"+lead.RemoteID(id).String(), func(body io.Reader) {
 		require.NoError(p.t, json.NewDecoder(body).Decode(&s))

@@ -19,7 +19,7 @@ import (
 	"leadrelay/internal/problem"
 )
 
-// slow is a courier that reads long lists.
+// slow is a courier that takes minutes.
 type slow struct {
 	rider
 	takes time.Duration
@@ -34,7 +34,7 @@ func (s *slow) Replay(ctx context.Context, _ lead.Filter, _ bool) ([]lead.Replay
 	}
 }
 
-// one is a listener with one connection.
+// one is a listener with a single connection.
 type one struct{ conns chan net.Conn }
 
 func (l one) Accept() (net.Conn, error) {
@@ -46,7 +46,7 @@ func (l one) Accept() (net.Conn, error) {
 func (l one) Close() error   { return nil }
 func (l one) Addr() net.Addr { return &net.TCPAddr{} }
 
-// The door gives a request seconds, and ten thousand leads take minutes.
+// A door gives a request seconds, but a replay of ten thousand leads takes minutes.
 func TestALongReplayMayTakeItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := console.New(nil, &slow{takes: 10 * time.Minute}, nil, gate(token), http.HandlerFunc(metrics))
@@ -70,7 +70,7 @@ func TestALongReplayMayTakeItsTime(t *testing.T) {
 	})
 }
 
-// stuck is a store that finds nothing before a question is over.
+// stuck is a store whose queries last until they are canceled.
 type stuck struct{ finder }
 
 func (stuck) List(ctx context.Context, _ lead.Filter) ([]lead.Lead, bool, error) {
@@ -102,7 +102,7 @@ func TestAQuestionThatTakesTooLongIsGivenUp(t *testing.T) {
 	}
 }
 
-// A replay that searches for too long has done nothing, and says so.
+// A replay whose search takes too long does nothing, and says so.
 func TestAReplayWhoseSearchIsGivenUp(t *testing.T) {
 	d := newDesk(t)
 	d.courier.fails = fmt.Errorf("list leads: %w", context.DeadlineExceeded)
@@ -111,10 +111,10 @@ func TestAReplayWhoseSearchIsGivenUp(t *testing.T) {
 	require.Equal(t, "5", w.Header().Get("Retry-After"))
 }
 
-// slowReader is a client that takes no more of its answer.
+// slowReader is a client that stops reading its answer.
 type slowReader struct {
 	http.ResponseWriter
-	taken chan struct{} // closed when it takes the rest
+	taken chan struct{} // closed when it reads the rest
 }
 
 func (s slowReader) Write(p []byte) (int, error) {
@@ -122,8 +122,8 @@ func (s slowReader) Write(p []byte) (int, error) {
 	return s.ResponseWriter.Write(p)
 }
 
-// Each answer holds its leads as long as its reader takes: beyond a few of them
-// nobody is read for.
+// An answer keeps its leads in memory as long as the client reads. Only a few are read
+// at once.
 func TestSlowReadersHoldFewPages(t *testing.T) {
 	for target, most := range map[string]int{"/api/v1/leads": 4, "/api/v1/leads?q=a": 2, "/api/v1/reconciliations": 4} {
 		synctest.Test(t, func(t *testing.T) {

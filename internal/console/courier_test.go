@@ -11,8 +11,8 @@ import (
 
 var errRider = errors.New("the rider is ill")
 
-// rider is a courier that goes nowhere: it notes what it is told, and queues
-// what it replays.
+// rider is a courier that sends nothing. It records its calls, and queues what it
+// replays.
 type rider struct {
 	store  *store.Store
 	woken  []string      // sites
