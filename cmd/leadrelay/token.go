@@ -17,7 +17,7 @@ import (
 )
 
 // errWeakToken is not worth another start.
-var errWeakToken = fmt.Errorf("has fewer than %d characters", config.ShortestToken)
+var errWeakToken = fmt.Errorf("has fewer than %d characters", config.MinTokenLength)
 
 // tokenName is what the file with the operator's token is called.
 const tokenName = "operator-token"
@@ -185,7 +185,7 @@ func readTokenFile(path string) (secret.Text, error) {
 	if token == "" {
 		return secret.Text{}, fmt.Errorf("operator token: %s is empty; remove it, and the next start makes a new one", path)
 	}
-	if len(token) < config.ShortestToken {
+	if len(token) < config.MinTokenLength {
 		return secret.Text{}, fmt.Errorf("operator token: %s %w; remove it, and the next start makes a new one", path, errWeakToken)
 	}
 	return secret.New(token), nil

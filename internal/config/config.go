@@ -1,7 +1,7 @@
-// Package config makes one checked struct of the environment and an optional
-// YAML file. It tells everything that is wrong in one run, each with its
-// place, and never repeats a value: what looks like a typing error may be a
-// key in the wrong variable.
+// Package config reads the settings from the environment and an optional YAML file
+// into one checked struct. It reports everything that is wrong in one run, with the
+// place of each problem. It never repeats a value, because what looks like a typing
+// error may be a key in the wrong variable.
 package config
 
 import (
@@ -18,13 +18,12 @@ import (
 	"leadrelay/internal/site"
 )
 
-// Config is all that an operator can set. One that came out of [Load] without
-// an error is complete and valid.
+// Config has all settings. If [Load] returned no error, it is complete and valid.
 type Config struct {
 	Addr           string       // the public door
 	OperatorAddr   string       // console, operator API, metrics
-	URL            site.Address // where the public door is on the web; zero: as each request's Host says
-	OperatorURL    site.Address // where people reach the console; zero: nobody has said
+	URL            site.Address // URL of the public door; if zero, the Host of each request is used
+	OperatorURL    site.Address // URL of the operator's door, if it is set
 	OperatorToken  secret.Text
 	Database       Database
 	TrustedProxies []netip.Prefix
@@ -36,39 +35,39 @@ type Config struct {
 	Retention      Retention
 	Sites          []Site // sorted by id
 
-	// Warnings are what the operator should mend and may live with.
+	// Warnings are problems that the operator should solve but that do not stop serve.
 	Warnings []string
 }
 
-// Courier is how leads are carried to EasyBroker.
+// Courier has the settings of sending leads to EasyBroker.
 type Courier struct {
 	Timeout     time.Duration   // one attempt, from dial to the end of the answer
 	Settle      time.Duration   // how long EasyBroker's list may lag behind
 	Schedule    []time.Duration // waits between attempts; the last one repeats
-	Deadline    time.Duration   // a lead that is older and not delivered has failed
+	Deadline    time.Duration   // a lead that is not delivered by then has failed
 	Rate        float64         // calls per second per credential
 	Concurrency int             // attempts at once per credential
 	Probe       time.Duration   // how often a held credential is tried
 }
 
-// Retention is for how long leads are kept that are at their end, from when they
-// came into the state; zero is for good.
+// Retention is how long leads are kept after they came into a final state. Zero means
+// forever.
 type Retention struct{ Quarantined, Discarded, Confirmed Period }
 
-// Site is one web site and the credential that its leads go out with.
+// Site is one web site with the credential that its leads are sent with.
 type Site struct {
 	site.Site
 	EasyBroker easybroker.Account
-	SendSource bool          // false leaves source out of the contact request
-	Template   lead.Template // how its message reads
+	SendSource bool          // whether contact requests have a source
+	Template   lead.Template // of its messages
 
-	Captcha        captcha.Provider // what its forms want; empty: none
-	CaptchaSiteKey string           // what the widget shows it with
+	Captcha        captcha.Provider // of its forms; empty if they have none
+	CaptchaSiteKey string           // with which the widget shows the captcha
 	CaptchaSecret  secret.Text
 }
 
-// Limit is a token bucket: N at once, and N again over each Per. Its zero
-// value is no limit.
+// Limit is a token bucket of size N that is refilled over each Per. The zero value is
+// no limit.
 type Limit struct {
 	N   int
 	Per time.Duration
@@ -77,7 +76,7 @@ type Limit struct {
 // Off reports whether there is no limit.
 func (l Limit) Off() bool { return l.N == 0 }
 
-// String writes the limit as the settings do: 60/m, or off.
+// String returns the limit in the form of the settings: 60/m, or off.
 func (l Limit) String() string {
 	if l.Off() {
 		return "off"

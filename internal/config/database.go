@@ -8,18 +8,17 @@ import (
 	"strings"
 )
 
-// Database is where leads are kept: the path of a SQLite file, or postgres://….
-// The latter may hold a password, so it prints without one; string(d) is the
-// whole address.
+// Database is the path of a SQLite file, or an address postgres://…. An address may
+// have a password, which is not printed. string(d) is the complete address.
 type Database string
 
-// DefaultDatabase is a file of the folder that the relay is started in.
+// DefaultDatabase is a file in the folder in which the relay is started.
 const DefaultDatabase Database = "leadrelay.db"
 
-// isServer reports whether it is the address of a server, and no path.
+// isServer reports whether the database is the address of a server.
 func (d Database) isServer() bool { return strings.Contains(string(d), "://") }
 
-// String returns the path, or the address with dots for the password.
+// String returns the path, or the address with its password replaced by dots.
 func (d Database) String() string {
 	if !d.isServer() {
 		return string(d)
@@ -36,17 +35,17 @@ func (d Database) String() string {
 	return strings.Replace(u.String(), "://", "://"+url.User(user).String()+":"+dots+"@", 1)
 }
 
-// Format implements [fmt.Formatter], which every verb goes through, %#v too.
+// Format implements [fmt.Formatter], so that no verb prints the password, not even %#v.
 func (d Database) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, d.String()) }
 
-// MarshalText implements [encoding.TextMarshaler], which JSON uses.
+// MarshalText implements [encoding.TextMarshaler] for JSON.
 func (d Database) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// database refuses what would hide a password where nobody looks for one, or
-// make a SQLite file with the name of a server.
-func database(s string) (Database, error) {
+// parseDatabase parses a path or an address. It refuses an address with a password
+// elsewhere than before the host, and one that would become the name of a SQLite file.
+func parseDatabase(s string) (Database, error) {
 	scheme, _, isAddress := strings.Cut(s, "://")
-	_, err := line(s)
+	_, err := parseLine(s)
 	switch {
 	case err != nil:
 		return "", err

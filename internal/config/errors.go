@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Place is where a setting was written: a variable, or a line of the file.
+// Place is where a setting is written: a variable, or a line of the file.
 type Place struct {
 	Name         string // the variable, or the file
 	Line, Column int    // zero for a variable
 }
 
-// String writes the place as compilers do, so that editors can jump to it.
+// String returns the place as compilers write it, so that editors can jump to it.
 func (p Place) String() string {
 	if p.Line == 0 {
 		return p.Name
@@ -21,20 +21,20 @@ func (p Place) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.Name, p.Line, p.Column)
 }
 
-// Problem is one thing that is wrong. Its text is one line and holds no value
-// from the settings, so that it can be logged.
+// Problem is one problem in the settings. Its text is one line and contains no value
+// of a setting, so that it can be logged.
 type Problem struct {
 	Place Place
 	Text  string
 
-	// Missing tells that nothing is written there, but serve needs it.
+	// Missing means that the setting is absent and that serve requires it.
 	Missing bool
 }
 
 func (p *Problem) Error() string { return p.Place.String() + ": " + p.Text }
 
-// Errors is everything that is wrong, the environment first and then the file
-// from top to bottom.
+// Errors are all problems: those of the environment first, then those of the file from
+// top to bottom.
 type Errors struct{ Problems []*Problem }
 
 // Error returns one line per problem.
@@ -55,25 +55,24 @@ func (e *Errors) Unwrap() []error {
 	return all
 }
 
-// OnlyMissing reports whether all that is written is right, and only what
-// serve requires is absent. Commands that need the database alone can go on
-// with the [Config] that came along.
+// OnlyMissing reports whether the only problems are absent settings that serve
+// requires. Commands that need only the database can use the [Config] nevertheless.
 func (e *Errors) OnlyMissing() bool {
 	return !slices.ContainsFunc(e.Problems, func(p *Problem) bool { return !p.Missing })
 }
 
-// problems collects what is wrong. A value that several sites share is read
-// once for each, so the same problem may be added again.
+// problems collects problems. The same one may be added again, because a value that
+// several sites share is read once for each.
 type problems struct {
 	list []*Problem
 	seen map[Problem]bool
 }
 
 func (p *problems) add(at Place, format string, args ...any) {
-	p.put(Problem{Place: at, Text: fmt.Sprintf(format, args...)})
+	p.addOnce(Problem{Place: at, Text: fmt.Sprintf(format, args...)})
 }
 
-func (p *problems) put(x Problem) {
+func (p *problems) addOnce(x Problem) {
 	if p.seen[x] {
 		return
 	}

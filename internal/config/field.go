@@ -11,15 +11,15 @@ import (
 	"leadrelay/internal/secret"
 )
 
-// dots is what [secret.Text] shows.
+// dots is what [secret.Text] prints.
 const dots = "•••"
 
-// value is what a variable or the file says of one setting, not yet judged.
+// value is what a variable or the file has for one setting, before it is parsed.
 type value struct {
 	place  Place
 	kind   kind
 	items  []item
-	isFile bool // the text is the name of the file that holds the secret
+	isFile bool // the text is the name of a file with the secret
 }
 
 type kind int
@@ -30,17 +30,17 @@ const (
 	mapping             // any number of items with names
 )
 
-// item is one text.
+// item is one text of a value.
 type item struct {
 	place      Place
 	name, text string
 }
 
-func textAt(at Place, text string) value {
+func scalarAt(at Place, text string) value {
 	return value{place: at, kind: scalar, items: []item{{place: at, text: strings.TrimSpace(text)}}}
 }
 
-// split takes a scalar as the list that a variable holds: a,b,c.
+// split returns the items of a list. A scalar is a list as in a variable: a,b,c.
 func (v value) split() []item {
 	if v.kind != scalar {
 		return v.items
@@ -54,21 +54,21 @@ func (v value) split() []item {
 	return items
 }
 
-// target is where values go: the process's settings, or one site's.
+// target is what values are stored in: the settings of the process, or of one site.
 type target struct {
 	conf *Config
 	site *Site
 }
 
-// field reads a setting into its place, and shows it as the file would say it.
+// field parses a setting into a target, and returns the setting's value as in a file.
 type field struct {
 	read   func(*loader, target, value)
 	show   func(target) value
 	secret bool
 }
 
-// one is a setting of one text.
-func one[T any](parse func(string) (T, error), at func(target) *T) field {
+// scalarField is a setting with one value.
+func scalarField[T any](parse func(string) (T, error), at func(target) *T) field {
 	return field{
 		read: func(l *loader, t target, v value) {
 			if v.kind != scalar {
@@ -82,12 +82,12 @@ func one[T any](parse func(string) (T, error), at func(target) *T) field {
 			}
 			*at(t) = x
 		},
-		show: func(t target) value { return textAt(Place{}, text(*at(t))) },
+		show: func(t target) value { return scalarAt(Place{}, format(*at(t))) },
 	}
 }
 
-// many is a setting of several texts, at least as many as least.
-func many[T any](least int, parse func(string) (T, error), at func(target) *[]T) field {
+// listField is a setting with a list of at least minItems values.
+func listField[T any](minItems int, parse func(string) (T, error), at func(target) *[]T) field {
 	all := func(texts []string) ([]T, error) {
 		var list []T
 		for _, s := range texts {
@@ -99,18 +99,18 @@ func many[T any](least int, parse func(string) (T, error), at func(target) *[]T)
 		}
 		return list, nil
 	}
-	return whole(least, all, func(list []T) []string {
+	return combinedField(minItems, all, func(list []T) []string {
 		texts := make([]string, len(list))
 		for i, x := range list {
-			texts[i] = text(x)
+			texts[i] = format(x)
 		}
 		return texts
 	}, at)
 }
 
-// whole is a setting of several texts that make one value. It parses each
-// alone first, to know the place of every wrong one.
-func whole[T any](least int, parse func([]string) (T, error), texts func(T) []string, at func(target) *T) field {
+// combinedField is a setting whose texts are parsed into one value. Each text is also
+// parsed alone, so that every wrong one is reported at its place.
+func combinedField[T any](minItems int, parse func([]string) (T, error), texts func(T) []string, at func(target) *T) field {
 	return field{
 		read: func(l *loader, t target, v value) {
 			if v.kind == mapping {
@@ -118,7 +118,7 @@ func whole[T any](least int, parse func([]string) (T, error), texts func(T) []st
 				return
 			}
 			items := v.split()
-			if len(items) < least {
+			if len(items) < minItems {
 				l.add(v.place, "is empty; leave it out for the default")
 				return
 			}
@@ -126,7 +126,7 @@ func whole[T any](least int, parse func([]string) (T, error), texts func(T) []st
 			for i, x := range items {
 				all[i] = x.text
 				if _, err := parse(all[i : i+1]); err != nil {
-					l.add(x.place, "%s%v", nth(v, i), err)
+					l.add(x.place, "%s%v", entryPrefix(v, i), err)
 				}
 			}
 			if x, err := parse(all); err == nil {
@@ -143,51 +143,51 @@ func whole[T any](least int, parse func([]string) (T, error), texts func(T) []st
 	}
 }
 
-// nth names an entry whose place is not its own.
-func nth(v value, i int) string {
+// entryPrefix names an entry that has no place of its own.
+func entryPrefix(v value, i int) string {
 	if v.kind == list {
 		return ""
 	}
 	return fmt.Sprintf("entry %d ", i+1)
 }
 
-// hidden is a secret, written down or in a file of its own.
-func hidden(at func(target) *secret.Text) field { return hiddenAs(key, at) }
+// secretField is a secret, given as a value or in a file of its own.
+func secretField(at func(target) *secret.Text) field { return secretFieldOf(parseKey, at) }
 
-// hiddenAs is hidden for a secret that is more than a key.
-func hiddenAs(read func(string) (secret.Text, error), at func(target) *secret.Text) field {
-	f := one(read, at)
-	plain := f.read
+// secretFieldOf is secretField with another parser.
+func secretFieldOf(parse func(string) (secret.Text, error), at func(target) *secret.Text) field {
+	f := scalarField(parse, at)
+	read := f.read
 	f.secret = true
 	f.read = func(l *loader, t target, v value) {
 		if v.isFile && v.kind == scalar {
-			data, ok := l.secretFile(v.items[0])
+			data, ok := l.readSecretFile(v.items[0])
 			if !ok {
 				return
 			}
-			v = textAt(v.place, data)
+			v = scalarAt(v.place, data)
 		}
-		plain(l, t, v)
+		read(l, t, v)
 	}
 	return f
 }
 
-// template is a text whose braces YAML takes for a mapping unless it is quoted.
-func template(at func(target) *lead.Template) field {
-	f := one(lead.ParseTemplate, at)
-	plain := f.read
+// templateField is a text with braces. Without quotes, YAML takes it for a mapping.
+func templateField(at func(target) *lead.Template) field {
+	f := scalarField(lead.ParseTemplate, at)
+	read := f.read
 	f.read = func(l *loader, t target, v value) {
 		if v.kind == mapping {
 			l.add(v.place, "wants a text; put it in quotation marks, or on lines of its own below a |")
 			return
 		}
-		plain(l, t, v)
+		read(l, t, v)
 	}
 	return f
 }
 
-// fieldNames is the map from a form's names to ours.
-func fieldNames() field {
+// fieldMap is the setting that maps a form's names to ours.
+func fieldMap() field {
 	return field{
 		read: func(l *loader, t target, v value) {
 			if v.kind != mapping {
@@ -215,8 +215,8 @@ func fieldNames() field {
 	}
 }
 
-// text writes a value as its parser reads it; a secret shows as dots.
-func text(v any) string {
+// format returns a value in the form that its parser accepts. A secret becomes dots.
+func format(v any) string {
 	if d, ok := v.(time.Duration); ok {
 		return durationText(d)
 	}

@@ -15,27 +15,27 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// document is what the file says.
+// document has the contents of the file.
 type document struct {
 	top   layer
 	sites map[string]section
 }
 
-// section is what the file says of one site.
+// section has the settings of one site in the file.
 type section struct {
 	place Place
 	layer layer
 }
 
-// document walks the tree by hand rather than decoding it: a decoder stops at
-// its first error, and its errors repeat lines of the file.
-func (l *loader) document(name string) document {
+// readDocument walks the tree of the file instead of decoding it, because a decoder stops
+// at its first error, and its errors repeat lines of the file.
+func (l *loader) readDocument(name string) document {
 	doc := document{top: layer{}, sites: map[string]section{}}
 	if name == "" {
 		return doc
 	}
 	variable := Place{Name: "LEADRELAY_CONFIG"}
-	c := l.read(name)
+	c := l.readOnce(name)
 	if c.err != nil {
 		l.unread = true
 		l.add(variable, "cannot read the file: %v", c.err)
@@ -43,13 +43,13 @@ func (l *loader) document(name string) document {
 	}
 	w := &walker{loader: l, name: name, doc: &doc}
 	w.file(c.data)
-	if w.holdsSecret && c.mode.Perm()&othersRead != 0 {
+	if w.holdsSecret && c.mode.Perm()&readableByOthers != 0 {
 		l.warn(variable, "the file holds a secret, and others on this machine can read it; chmod 600 it")
 	}
 	return doc
 }
 
-// walker goes through one file.
+// walker walks the tree of one file.
 type walker struct {
 	*loader
 	name        string
@@ -57,7 +57,7 @@ type walker struct {
 	holdsSecret bool
 }
 
-func (w *walker) at(t *token.Token) Place {
+func (w *walker) placeOf(t *token.Token) Place {
 	if t == nil {
 		return Place{Name: w.name}
 	}
@@ -65,48 +65,47 @@ func (w *walker) at(t *token.Token) Place {
 }
 
 func (w *walker) file(data []byte) {
-	body, bad := parse(data)
+	body, bad := parseYAML(data)
 	if bad != nil {
 		w.unread = true
-		w.add(w.at(bad.token), "%s", bad.text)
+		w.add(w.placeOf(bad.token), "%s", bad.text)
 		return
 	}
 	if body != nil {
-		w.section(w.doc.top, entry{place: w.at(body.GetToken()), node: body}, "")
+		w.section(w.doc.top, entry{place: w.placeOf(body.GetToken()), node: body}, "")
 	}
 }
 
-// fault is why a file cannot be read as a whole.
-type fault struct {
+// fileError is why a file cannot be read at all.
+type fileError struct {
 	token *token.Token // nil: nowhere in particular
 	text  string
 }
 
-// parse returns the file's one document, or nil when there is nothing in it.
-// It turns a panic of the parser into a fault: a strange file must not take
-// the process down.
-func parse(data []byte) (body ast.Node, bad *fault) {
+// parseYAML returns the only document of the file, or nil if the file is empty. It turns
+// a panic of the parser into an error, because a strange file must not end the process.
+func parseYAML(data []byte) (body ast.Node, bad *fileError) {
 	defer func() {
 		if recover() != nil {
-			body, bad = nil, &fault{text: "cannot be read as YAML"}
+			body, bad = nil, &fileError{text: "cannot be read as YAML"}
 		}
 	}()
 	if !utf8.Valid(data) {
-		return nil, &fault{text: "is not UTF-8 text"}
+		return nil, &fileError{text: "is not UTF-8 text"}
 	}
 	tokens := lexer.Tokenize(string(bytes.TrimPrefix(data, []byte("\ufeff"))))
-	if bad := crowded(tokens); bad != nil {
+	if bad := checkNesting(tokens); bad != nil {
 		return nil, bad
 	}
 	f, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		return nil, syntaxFault(err)
+		return nil, syntaxError(err)
 	}
 	for _, d := range f.Docs {
 		switch {
 		case d.Body == nil:
 		case body != nil:
-			return nil, &fault{d.Body.GetToken(), "one document, without directives, is all that is read"}
+			return nil, &fileError{d.Body.GetToken(), "one document, without directives, is all that is read"}
 		default:
 			body = d.Body
 		}
@@ -114,23 +113,23 @@ func parse(data []byte) (body ast.Node, bad *fault) {
 	return body, nil
 }
 
-// syntaxFault takes the parser's words without what they quote of the file.
-func syntaxFault(err error) *fault {
+// syntaxError returns the parser's error without what it quotes of the file.
+func syntaxError(err error) *fileError {
 	var bad yaml.Error
 	if !errors.As(err, &bad) {
-		return &fault{text: "cannot be read as YAML"}
+		return &fileError{text: "cannot be read as YAML"}
 	}
 	if strings.Contains(bad.GetMessage(), "'\t'") {
-		return &fault{bad.GetToken(), "a tab; YAML indents with spaces"}
+		return &fileError{bad.GetToken(), "a tab; YAML indents with spaces"}
 	}
 	text, _, _ := strings.Cut(bad.GetMessage(), `"`)
-	return &fault{bad.GetToken(), "not YAML: " + strings.TrimRight(text, ": ")}
+	return &fileError{bad.GetToken(), "not YAML: " + strings.TrimRight(text, ": ")}
 }
 
-// crowded refuses what no settings need and the parser, which goes one call
-// deeper with each key of a mapping and each level, would choke on.
-func crowded(tokens token.Tokens) *fault {
-	const deepest, longest = 20, 10_000
+// checkNesting refuses files with more levels and entries than any settings need. The
+// parser recurses for each key of a mapping and for each level.
+func checkNesting(tokens token.Tokens) *fileError {
+	const maxDepth, maxEntries = 20, 10_000
 	type level struct{ column, entries int }
 	var blocks []level
 	flows := 0
@@ -156,11 +155,11 @@ func crowded(tokens token.Tokens) *fault {
 			}
 			blocks[len(blocks)-1].entries++
 		}
-		if len(blocks)+flows > deepest {
-			return &fault{t, "is nested too deeply"}
+		if len(blocks)+flows > maxDepth {
+			return &fileError{t, "is nested too deeply"}
 		}
-		if len(blocks) > 0 && blocks[len(blocks)-1].entries > longest {
-			return &fault{t, "has too many entries"}
+		if len(blocks) > 0 && blocks[len(blocks)-1].entries > maxEntries {
+			return &fileError{t, "has too many entries"}
 		}
 	}
 	return nil
@@ -173,16 +172,16 @@ type entry struct {
 	node  ast.Node
 }
 
-// entries returns what stands in a mapping; a section without anything in it
-// is an empty one.
+// entries returns the entries of a mapping. A section without a value is an empty
+// mapping.
 func (w *walker) entries(e entry) []entry {
 	var all []entry
-	switch n := w.plain(e).(type) {
+	switch n := w.node(e).(type) {
 	case nil, *ast.NullNode:
 	case *ast.MappingNode:
 		seen := map[string]Place{}
 		for _, v := range n.Values {
-			next := entry{name: v.Key.GetToken().Value, place: w.at(v.Key.GetToken()), node: v.Value}
+			next := entry{name: v.Key.GetToken().Value, place: w.placeOf(v.Key.GetToken()), node: v.Value}
 			first, twice := seen[next.name]
 			switch {
 			case !isWord(v.Key):
@@ -208,24 +207,24 @@ func isWord(key ast.MapKeyNode) bool {
 	return false
 }
 
-// plain returns the node itself. Anchors, aliases and tags are refused: sites
-// share values by way of the sections at the top, and nothing can explode.
-func (w *walker) plain(e entry) ast.Node {
+// node returns the entry's node. Anchors, aliases and tags are refused, so that a small
+// file cannot expand into a large one. Sites share values in the sections at the top.
+func (w *walker) node(e entry) ast.Node {
 	switch n := e.node.(type) {
 	case *ast.AnchorNode:
-		w.add(w.at(n.GetToken()), "anchors and aliases are not read here; easybroker: at the top is for all sites")
-		return w.plain(entry{node: n.Value})
+		w.add(w.placeOf(n.GetToken()), "anchors and aliases are not read here; easybroker: at the top is for all sites")
+		return w.node(entry{node: n.Value})
 	case *ast.AliasNode:
-		w.add(w.at(n.GetToken()), "anchors and aliases are not read here; easybroker: at the top is for all sites")
+		w.add(w.placeOf(n.GetToken()), "anchors and aliases are not read here; easybroker: at the top is for all sites")
 		return nil
 	case *ast.TagNode:
-		w.add(w.at(n.GetToken()), "tags are not read here")
+		w.add(w.placeOf(n.GetToken()), "tags are not read here")
 		return nil
 	}
 	return e.node
 }
 
-// section reads the settings whose keys begin with prefix.
+// section reads the settings whose keys begin with the prefix.
 func (w *walker) section(into layer, e entry, prefix string) {
 	for _, e := range w.entries(e) {
 		s, isFile := lookUp(prefix, e.name)
@@ -264,7 +263,7 @@ func (w *walker) setting(into layer, e entry, s *setting, isFile bool) {
 	w.holdsSecret = w.holdsSecret || s.secret && !isFile
 }
 
-// lookUp finds a setting by its key, and by the key of the file that holds it.
+// lookUp returns a setting by its key, or by the key of the file with its secret.
 func lookUp(prefix, name string) (s *setting, isFile bool) {
 	for i := range settings {
 		s := &settings[i]
@@ -289,8 +288,8 @@ func sections(prefix string) []string {
 	return nil
 }
 
-// unknown tells what would be known. It repeats a short key only: a longer one
-// may be a secret with its colon in the wrong place.
+// unknown reports an unknown key and lists the known ones. It repeats only a short key,
+// because a longer one may be a secret with its colon in the wrong place.
 func (w *walker) unknown(e entry, prefix string) {
 	var known []string
 	for _, s := range settings {
@@ -305,8 +304,8 @@ func (w *walker) unknown(e entry, prefix string) {
 	w.add(e.place, "unknown key%s; known here: %s", e.quoted(), strings.Join(known, ", "))
 }
 
-// quoted names the key, unless a setting's name stands behind it: then the two
-// were swapped, and it may be a secret.
+// quoted returns the key in quotes. It returns "" if the value is the name of a setting:
+// then the two were probably swapped, and the key may be a secret.
 func (e entry) quoted() string {
 	if e.node != nil {
 		value := e.node.GetToken().Value
@@ -317,21 +316,21 @@ func (e entry) quoted() string {
 			}
 		}
 	}
-	return quoted(e.name)
+	return quotedKey(e.name)
 }
 
-func quoted(key string) string {
-	const longest = 20
-	if len(key) > longest || !isPlain(key) {
+func quotedKey(key string) string {
+	const maxLength = 20
+	if len(key) > maxLength || !isPlain(key) {
 		return ""
 	}
 	return fmt.Sprintf(" %q", key)
 }
 
-// value reads what stands behind a setting's key.
+// value reads the value of a setting.
 func (w *walker) value(e entry) (value, bool) {
 	v := value{place: e.place}
-	switch n := w.plain(e).(type) {
+	switch n := w.node(e).(type) {
 	case nil:
 		return v, false
 	case *ast.SequenceNode:
@@ -350,17 +349,17 @@ func (w *walker) value(e entry) (value, bool) {
 	return v, v.kind != scalar || len(v.items) == 1
 }
 
-// item adds one text to the list.
+// item appends one text to the list.
 func (w *walker) item(to []item, e entry) []item {
 	x := item{name: strings.TrimSpace(e.name), place: e.place}
-	switch n := w.plain(e).(type) {
+	switch n := w.node(e).(type) {
 	case nil:
 		return to
 	case *ast.LiteralNode:
 		x.text = n.Value.Value
 	case *ast.NullNode:
 	case ast.ScalarNode:
-		x.text, x.place = n.GetToken().Value, w.at(n.GetToken())
+		x.text, x.place = n.GetToken().Value, w.placeOf(n.GetToken())
 	default:
 		w.add(e.place, "wants plain values inside")
 		return to

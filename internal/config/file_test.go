@@ -353,7 +353,7 @@ sites:
 	require.Equal(t, want, again)
 }
 
-// Whoever swaps a key and its value has written his secret where a key belongs.
+// If somebody swaps a key and its value, a secret is where a key belongs.
 func TestASwappedLinePrintsNoSecret(t *testing.T) {
 	for _, file := range []string{
 		"easybroker: {s3cretplain: api_key}\nsites: {a: {source: a.mx}}", "s3cretplain: operator_token\nsites: {a: {source: a.mx}}",
@@ -395,8 +395,8 @@ func TestAnySettingsPrintAndLoadAgain(t *testing.T) {
 	})
 }
 
-// Each variable, key and file gets a canary, in the right place and in every
-// wrong one.
+// Each variable, key and file gets a canary, in its own place and in every wrong
+// place.
 func TestNoSecretIsEverShown(t *testing.T) {
 	const canary = "k3ycanary"
 	show := func(c config.Config, err error) {

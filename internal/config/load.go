@@ -19,50 +19,51 @@ import (
 	"leadrelay/internal/site"
 )
 
-// biggest is the most that is read of a file. A thousand sites need less.
-const biggest = 1 << 20
+// maxFileBytes bounds the size of a file. A thousand sites need less.
+const maxFileBytes = 1 << 20
 
-// layer is what one source says, by key. Layers are asked in turn, and the
-// first one that knows a setting decides.
+// layer has the values of one source, by key. The first layer that has a setting
+// decides.
 type layer map[string]value
 
-// Open opens files of this machine for [Load].
+// Open opens a file for [Load].
 func Open(name string) (fs.File, error) { return os.Open(name) }
 
-// Load reads the environment, by name, and the files that it names. The error is
-// an [*Errors] with everything that is wrong; the Config then holds what is right.
+// Load reads the settings from the variables and the files that they name. The error is
+// an [*Errors] with everything that is wrong. The Config then has the settings that are
+// right.
 func Load(variables map[string]string, open func(name string) (fs.File, error)) (Config, error) {
 	l := &loader{open: open, files: map[string]content{}}
 	l.checkNames(variables)
-	env := l.environment(variables)
-	doc := l.document(strings.TrimSpace(variables[fileVariable]))
+	env := l.readEnvironment(variables)
+	doc := l.readDocument(strings.TrimSpace(variables[fileVariable]))
 
 	var c Config
 	l.fill(target{conf: &c}, env, doc.top, defaults())
 	l.checkDoors(c, env, doc.top)
 	l.checkDatabase(c, env, doc.top, defaults())
-	l.sites(&c, env, doc)
+	l.buildSites(&c, env, doc)
 	c.Warnings = l.warnings
 	return c, l.err()
 }
 
-// checkDoors warns of what lets strangers in.
+// checkDoors warns of addresses and proxies that expose a door.
 func (l *loader) checkDoors(c Config, layers ...layer) {
-	if v, ok := find("trusted_proxies", layers...); ok && slices.ContainsFunc(c.TrustedProxies, isAnybody) {
+	if v, ok := lookUpIn("trusted_proxies", layers...); ok && slices.ContainsFunc(c.TrustedProxies, isAnybody) {
 		l.warn(v.place, "trusts everybody, who can then say that he has any address, and no limit holds him; name the networks of the proxies alone")
 	}
-	if v, ok := find("addr", layers...); ok && isLocal(c.Addr) && len(c.TrustedProxies) == 0 {
+	if v, ok := lookUpIn("addr", layers...); ok && isLocal(c.Addr) && len(c.TrustedProxies) == 0 {
 		l.warn(v.place, "can be reached from this machine alone, so a proxy stands in front of it: trust it with LEADRELAY_TRUSTED_PROXIES=127.0.0.1/32, else all visitors share the limits of one address")
 	}
-	if v, ok := find("operator_addr", layers...); ok && isPublic(c.OperatorAddr) {
+	if v, ok := lookUpIn("operator_addr", layers...); ok && isPublic(c.OperatorAddr) {
 		l.warn(v.place, "can be reached from other machines, and the token goes over plain HTTP; listen on 127.0.0.1 or a private address, unless something in front lets nobody through")
 	}
 }
 
-// checkDatabase refuses a server, which the store cannot use, and warns of a
-// folder that is not there. Commands that ask a relay elsewhere can live with that.
+// checkDatabase refuses a server, which the store does not support. It warns of a folder
+// that does not exist, because commands that ask a relay elsewhere do not need one.
 func (l *loader) checkDatabase(c Config, layers ...layer) {
-	v, _ := find("database", layers...)
+	v, _ := lookUpIn("database", layers...)
 	if c.Database.isServer() {
 		l.add(v.place, "PostgreSQL is not supported yet; name the path of a SQLite file")
 		return
@@ -76,22 +77,22 @@ func (l *loader) checkDatabase(c Config, layers ...layer) {
 	}
 }
 
-// isAnybody reports a network that is wider than any of those for private use
+// isAnybody reports whether a network is wider than any of those for private use
 // (10.0.0.0/8, fc00::/7), or than a proxy's: strangers are in it.
 func isAnybody(p netip.Prefix) bool { return p.Bits() < 8 && !p.Addr().IsPrivate() }
 
-// isPublic reports whether the address is one of all networks, or not a private
-// one. A name is none: who gives one knows where it is.
+// isPublic reports whether the address listens on all networks or on a public one. It
+// reports false for a name.
 func isPublic(addr string) bool {
 	host, _, _ := net.SplitHostPort(addr)
 	ip, err := netip.ParseAddr(host)
 	return host == "" && addr != "" || err == nil && !ip.IsLoopback() && !ip.IsPrivate() && !ip.IsLinkLocalUnicast()
 }
 
-// isLocal reports whether a door at the address is for this machine alone.
+// isLocal reports whether only this machine can reach the address.
 func isLocal(addr string) bool {
 	host, _, _ := net.SplitHostPort(addr)
-	return isLoopback(host)
+	return easybroker.IsLoopback(host)
 }
 
 // loader is the state of one Load.
@@ -99,13 +100,13 @@ type loader struct {
 	problems
 	warnings []string
 	open     func(string) (fs.File, error)
-	files    map[string]content // a pipe can be read only once
-	unread   bool               // the file could not be read, so nobody knows what is missing
+	files    map[string]content // because a pipe can be read only once
+	unread   bool               // the file could not be read, so missing settings may be in it
 }
 
-func (l *loader) missing(at Place, text string) {
+func (l *loader) addMissing(at Place, text string) {
 	if !l.unread {
-		l.put(Problem{Place: at, Text: text, Missing: true})
+		l.addOnce(Problem{Place: at, Text: text, Missing: true})
 	}
 }
 
@@ -115,27 +116,27 @@ func (l *loader) warn(at Place, text string) {
 	}
 }
 
-// environment takes a blank variable for an absent one, as compose files and
-// charts write them.
-func (l *loader) environment(variables map[string]string) layer {
+// readEnvironment reads the variables. An empty variable counts as absent, because
+// compose files and charts set such.
+func (l *loader) readEnvironment(variables map[string]string) layer {
 	env := layer{}
 	for _, s := range settings {
 		if s.env == "" || s.key == "" {
 			continue
 		}
 		if text := strings.TrimSpace(variables[s.env]); text != "" {
-			env[s.key] = textAt(Place{Name: s.env}, text)
+			env[s.key] = scalarAt(Place{Name: s.env}, text)
 			l.warnOfShell(Place{Name: s.env}, text)
 		}
 		if s.secret {
-			l.environmentFile(env, s, strings.TrimSpace(variables[s.env+"_FILE"]))
+			l.readSecretVariable(env, s, strings.TrimSpace(variables[s.env+"_FILE"]))
 		}
 	}
 	return env
 }
 
-// warnOfShell tells of quotes and comments that a shell would have taken off, and
-// what reads a file of variables, as systemd and docker run --env-file do, may not.
+// warnOfShell warns of quotes and comments that a shell would remove, but not what reads
+// a file of variables, such as docker run --env-file.
 func (l *loader) warnOfShell(at Place, text string) {
 	if quote := text[0]; len(text) > 1 && (quote == '"' || quote == '\'') && text[len(text)-1] == quote {
 		l.warn(at, "the quotes around it are part of the value; take them off where it is set")
@@ -145,7 +146,7 @@ func (l *loader) warnOfShell(at Place, text string) {
 	}
 }
 
-func (l *loader) environmentFile(env layer, s setting, name string) {
+func (l *loader) readSecretVariable(env layer, s setting, name string) {
 	if name == "" {
 		return
 	}
@@ -154,7 +155,7 @@ func (l *loader) environmentFile(env layer, s setting, name string) {
 		l.add(at, "and %s are both set; keep one", s.env)
 		return
 	}
-	v := textAt(at, name)
+	v := scalarAt(at, name)
 	v.isFile = true
 	env[s.key] = v
 }
@@ -163,25 +164,25 @@ func defaults() layer {
 	all := layer{}
 	for _, s := range settings {
 		if s.def != "" {
-			all[s.key] = textAt(Place{Name: cmp.Or(s.env, s.key)}, s.def)
+			all[s.key] = scalarAt(Place{Name: cmp.Or(s.env, s.key)}, s.def)
 		}
 	}
 	return all
 }
 
-// fill sets what belongs to the target.
+// fill sets the settings of the target.
 func (l *loader) fill(t target, layers ...layer) {
 	for _, s := range settings {
 		if s.key == "" || s.ofSite() != (t.site != nil) {
 			continue
 		}
-		if v, ok := find(s.key, layers...); ok {
+		if v, ok := lookUpIn(s.key, layers...); ok {
 			s.read(l, t, v)
 		}
 	}
 }
 
-func find(key string, layers ...layer) (value, bool) {
+func lookUpIn(key string, layers ...layer) (value, bool) {
 	for _, from := range layers {
 		if v, ok := from[key]; ok {
 			return v, true
@@ -190,15 +191,15 @@ func find(key string, layers ...layer) (value, bool) {
 	return value{}, false
 }
 
-// sites makes the sites. The environment describes the site default; of what
-// it says of EasyBroker, the others take what they have not said themselves.
-func (l *loader) sites(c *Config, env layer, doc document) {
+// buildSites builds the sites. The environment has the settings of the site default. Its
+// settings of EasyBroker apply to the other sites, too, unless they have their own.
+func (l *loader) buildSites(c *Config, env layer, doc document) {
 	if source, ok := env[perSite+"source"]; ok {
 		if _, ok := doc.sites[site.Default]; !ok {
 			doc.sites[site.Default] = section{place: source.place}
 		}
 	}
-	if len(doc.sites) == 0 { // read what is there all the same, to tell all that is missing
+	if len(doc.sites) == 0 { // read one nevertheless, to report everything that is missing
 		doc.sites[site.Default] = section{place: Place{Name: "LEADRELAY_SOURCE"}}
 		defer func() { c.Sites = nil }()
 	}
@@ -220,48 +221,48 @@ func (l *loader) sites(c *Config, env layer, doc document) {
 		if id == site.Default {
 			layers = []layer{env, own.layer, doc.top, std}
 		}
-		c.Sites = append(c.Sites, l.site(id, own.place, layers))
+		c.Sites = append(c.Sites, l.buildSite(id, own.place, layers))
 	}
 }
 
-// checkCaptcha wants a captcha and its secret, or neither; a site key is of one.
+// checkCaptcha requires that a site has both a captcha and its secret, or neither.
 func (l *loader) checkCaptcha(id string, at Place, layers []layer) {
-	_, named := find(perSite+"captcha", layers...)
-	_, hasSecret := find(perSite+"captcha_secret", layers...)
+	_, named := lookUpIn(perSite+"captcha", layers...)
+	_, hasSecret := lookUpIn(perSite+"captcha_secret", layers...)
 	if named != hasSecret {
 		l.add(at, "the site %s wants captcha and captcha_secret (or captcha_secret_file) together", id)
 	}
-	if _, hasSiteKey := find(perSite+"captcha_site_key", layers...); hasSiteKey && !named {
+	if _, hasSiteKey := lookUpIn(perSite+"captcha_site_key", layers...); hasSiteKey && !named {
 		l.add(at, "the site %s has a captcha_site_key, but no captcha", id)
 	}
 }
 
 // checkPages warns of a site that no page can post to, and of a source that is an
-// address and no name.
+// address instead of a name.
 func (l *loader) checkPages(s Site, at Place, layers []layer) {
-	if _, ok := find(perSite+"origins", layers...); !ok && !l.unread {
+	if _, ok := lookUpIn(perSite+"origins", layers...); !ok && !l.unread {
 		if at.Line == 0 {
 			at = Place{Name: "LEADRELAY_ORIGINS"}
 		}
 		l.warn(at, "the site "+s.ID+" lists no origins, so what browsers post is refused (403); list its own, such as https://casas.mx, unless only a server posts")
 	}
-	if v, ok := find(perSite+"source", layers...); ok && strings.Contains(s.Source, "://") {
+	if v, ok := lookUpIn(perSite+"source", layers...); ok && strings.Contains(s.Source, "://") {
 		l.warn(v.place, "EasyBroker shows the source as it is; give the site's name, such as casas.mx, without https://")
 	}
 }
 
-// checkRefusals warns of what the site takes and EasyBroker would refuse. It is
-// no error: such a lead is kept and fails, in front of a person, and a page may
-// well send more than it has to.
+// checkRefusals warns of inquiries that the site accepts but EasyBroker would refuse. It
+// is not an error, because a page may send more than the site requires. A lead that is
+// refused fails, and a person sees it.
 func (l *loader) checkRefusals(s Site, at Place, layers []layer) {
-	if len(s.Rules.Require) == 0 || s.EasyBroker.API == "" { // wrong, and told already
+	if len(s.Rules.Require) == 0 || s.EasyBroker.API == "" { // wrong, and reported already
 		return
 	}
-	if v, ok := find(perSite+"require", layers...); ok && v.place.Line > 0 {
+	if v, ok := lookUpIn(perSite+"require", layers...); ok && v.place.Line > 0 {
 		at = v.place
 	}
 	for _, withProperty := range []bool{true, false} {
-		if !withProperty && ensures(s.Rules, lead.PropertyID) {
+		if !withProperty && guarantees(s.Rules, lead.PropertyID) {
 			continue
 		}
 		what := ""
@@ -269,18 +270,18 @@ func (l *loader) checkRefusals(s Site, at Place, layers []layer) {
 			what = "without property_id and "
 		}
 		for _, need := range s.EasyBroker.API.Needs(withProperty) {
-			if mayLack(s, need, withProperty) {
+			if mayBeWithout(s, need, withProperty) {
 				l.warn(at, fmt.Sprintf("the site %s takes inquiries %swithout %s, and EasyBroker refuses those; require it", s.ID, what, strings.Join(need, " or ")))
 			}
 		}
 	}
-	if v, ok := find(broker+"send_source", layers...); ok && s.EasyBroker.API == easybroker.Plain && !s.SendSource {
+	if v, ok := lookUpIn(broker+"send_source", layers...); ok && s.EasyBroker.API == easybroker.Plain && !s.SendSource {
 		l.warn(v.place, "EasyBroker wants the source from an account, and refuses every lead of the site "+s.ID+" without it")
 	}
 }
 
-// mayLack reports whether an inquiry may come in that has none of the fields.
-func mayLack(s Site, need []string, withProperty bool) bool {
+// mayBeWithout reports whether an inquiry may have none of the fields.
+func mayBeWithout(s Site, need []string, withProperty bool) bool {
 	anyOf := make([]lead.Field, len(need))
 	for i, name := range need {
 		anyOf[i] = lead.Field(name)
@@ -288,42 +289,42 @@ func mayLack(s Site, need []string, withProperty bool) bool {
 	switch {
 	case slices.Contains(anyOf, lead.PropertyID):
 		return !withProperty
-	case slices.Contains(anyOf, lead.Message) && s.Template.String() != "": // its other lines may be there
+	case slices.Contains(anyOf, lead.Message) && s.Template.String() != "": // its other lines may have text
 		return false
-	case !withProperty: // of property_id|name, the name must be there
+	case !withProperty: // if property_id|name is required, there is a name
 		anyOf = append(anyOf, lead.PropertyID)
 	}
-	return !ensures(s.Rules, anyOf...)
+	return !guarantees(s.Rules, anyOf...)
 }
 
-// ensures reports whether the rules let nothing in that has none of the fields.
-func ensures(r lead.Rules, anyOf ...lead.Field) bool {
+// guarantees reports whether the rules require one of the fields.
+func guarantees(r lead.Rules, anyOf ...lead.Field) bool {
 	return slices.ContainsFunc(r.Require, func(either []lead.Field) bool {
 		return !slices.ContainsFunc(either, func(f lead.Field) bool { return !slices.Contains(anyOf, f) })
 	})
 }
 
-func (l *loader) site(id string, at Place, layers []layer) Site {
+func (l *loader) buildSite(id string, at Place, layers []layer) Site {
 	s := Site{Site: site.Site{ID: id}}
 	if !siteID.MatchString(id) {
 		l.add(at, "a site's id has lower-case letters, digits and dashes, at most 63, and begins with no dash")
 	}
 	l.fill(target{site: &s}, layers...)
-	if _, ok := find(perSite+"source", layers...); !ok {
+	if _, ok := lookUpIn(perSite+"source", layers...); !ok {
 		if at.Line == 0 {
-			l.missing(at, "is required, or sites in the file")
+			l.addMissing(at, "is required, or sites in the file")
 		} else {
-			l.missing(at, "this site wants a source")
+			l.addMissing(at, "this site wants a source")
 		}
 	}
 	l.checkCaptcha(id, at, layers)
 	l.checkPages(s, at, layers)
 	l.checkRefusals(s, at, layers)
-	if _, ok := find(broker+"api_key", layers...); !ok {
+	if _, ok := lookUpIn(broker+"api_key", layers...); !ok {
 		if at.Line == 0 {
-			l.missing(Place{Name: "EASYBROKER_API_KEY"}, "is required")
+			l.addMissing(Place{Name: "EASYBROKER_API_KEY"}, "is required")
 		} else {
-			l.missing(at, "this site wants a key: easybroker: api_key or api_key_file, here or for all sites, or EASYBROKER_API_KEY")
+			l.addMissing(at, "this site wants a key: easybroker: api_key or api_key_file, here or for all sites, or EASYBROKER_API_KEY")
 		}
 	}
 	return s
@@ -336,9 +337,9 @@ type content struct {
 	err  error
 }
 
-// read reads a whole file. Its errors leave the name out: people put the key
+// readOnce reads a file. Its errors do not contain the name, because people put the key
 // itself where the name of its file belongs.
-func (l *loader) read(name string) content {
+func (l *loader) readOnce(name string) content {
 	if c, ok := l.files[name]; ok {
 		return c
 	}
@@ -360,22 +361,22 @@ func readFile(open func(string) (fs.File, error), name string) content {
 	if err != nil {
 		return content{err: err}
 	}
-	data, err := io.ReadAll(io.LimitReader(f, biggest+1))
-	if err == nil && len(data) > biggest {
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err == nil && len(data) > maxFileBytes {
 		err = errors.New("it has more than 1 MiB")
 	}
 	return content{data: data, mode: info.Mode(), err: err}
 }
 
-const othersRead = 0o044
+const readableByOthers = 0o044
 
-func (l *loader) secretFile(name item) (string, bool) {
-	c := l.read(name.text)
+func (l *loader) readSecretFile(name item) (string, bool) {
+	c := l.readOnce(name.text)
 	if c.err != nil {
 		l.add(name.place, "cannot read the file: %v", c.err)
 		return "", false
 	}
-	if c.mode.Perm()&othersRead != 0 {
+	if c.mode.Perm()&readableByOthers != 0 {
 		l.warn(name.place, "others on this machine can read the file; chmod 600 it")
 	}
 	return string(c.data), true

@@ -20,7 +20,7 @@ import (
 
 type vars map[string]string
 
-// enough is what serve needs at least.
+// enough are the settings that serve requires.
 func enough(more vars) vars {
 	all := vars{"LEADRELAY_SOURCE": "casas.mx", "EASYBROKER_API_KEY": "k3y"}
 	maps.Copy(all, more)
@@ -37,7 +37,8 @@ func load(env vars, files map[string]string) (config.Config, error) {
 	return c, err
 }
 
-// withoutOrigins leaves out that a site lists no origins: few of those here do.
+// withoutOrigins removes the warnings about sites without origins. Few sites here have
+// any.
 func withoutOrigins(warnings []string) (others []string) {
 	for _, w := range warnings {
 		if !strings.Contains(w, "lists no origins") {
@@ -47,12 +48,12 @@ func withoutOrigins(warnings []string) (others []string) {
 	return others
 }
 
-// loadFile loads relay.yaml with nothing in the environment but its name.
+// loadFile loads relay.yaml with an environment that has only its name.
 func loadFile(text string) (config.Config, error) {
 	return load(vars{"LEADRELAY_CONFIG": "relay.yaml"}, map[string]string{"relay.yaml": text})
 }
 
-// complaints are the lines of an error, none without one.
+// complaints returns the lines of an error, or none for nil.
 func complaints(err error) []string {
 	if err == nil {
 		return nil
@@ -139,7 +140,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 	}, c.Courier)
 }
 
-// The header that leads there has no other letters than a to z.
+// Headers must be ASCII.
 func TestAThankYouPageMayHaveAnyLetters(t *testing.T) {
 	for written, want := range map[string]string{
 		"https://cañada.mx/gracias/año": "https://xn--caada-pta.mx/gracias/a%C3%B1o",

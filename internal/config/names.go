@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// serviceLink is a variable that Kubernetes sets for a service called leadrelay,
-// and Docker for a linked container.
+// serviceLink matches variables that Kubernetes sets for a service called leadrelay, and
+// Docker for a linked container.
 var serviceLink = regexp.MustCompile(`_SERVICE_(HOST|PORT)(_[A-Z0-9_]+)?$|_PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$`)
 
-// checkNames warns of variables with our prefixes that no setting has. A
-// misspelled one would be passed over, and its default be in force in silence.
+// checkNames warns of variables with our prefixes that are no settings. A misspelled one
+// would be ignored, and the default would apply.
 func (l *loader) checkNames(variables map[string]string) {
 	known := variableNames()
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
@@ -28,8 +28,8 @@ func (l *loader) checkNames(variables map[string]string) {
 	}
 }
 
-// isServiceLink reports whether the variable says where a service is, and not
-// what somebody means to set: LEADRELAY_PORT=8080 is none.
+// isServiceLink reports whether the variable is a service link. LEADRELAY_PORT=8080 is
+// not: somebody meant it as a setting.
 func isServiceLink(name, value string) bool {
 	return serviceLink.MatchString(name) && (!strings.HasSuffix(name, "LEADRELAY_PORT") || strings.Contains(value, "://"))
 }
@@ -46,12 +46,12 @@ func variableNames() (names []string) {
 	return names
 }
 
-// nearest finds the name that was probably meant: one with a word more in the
-// middle, or one that is mistyped in two letters at most.
+// nearest returns the name that was probably meant: one with another word in the middle,
+// or one that differs in at most two letters. It returns "" if there is none.
 func nearest(name string, known []string) string {
-	const most = 2
+	const maxDistance = 2
 	prefix, rest, _ := strings.Cut(name, "_")
-	best, least := "", most+1
+	best, least := "", maxDistance+1
 	for _, k := range known {
 		if strings.HasPrefix(k, prefix+"_") && strings.HasSuffix(k, "_"+rest) {
 			return k
@@ -63,8 +63,8 @@ func nearest(name string, known []string) string {
 	return best
 }
 
-// distance counts the letters to put in, take out, change or swap with their
-// neighbor to make one name of the other.
+// distance returns how many letters must be inserted, deleted, changed or swapped with
+// their neighbor to get from one name to the other.
 func distance(a, b string) int {
 	before, last, row := []int(nil), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -9,7 +9,7 @@ import (
 	"leadrelay/internal/config"
 )
 
-// warned returns what is told of settings that cannot do what was meant by them.
+// warned returns the warnings about variables.
 func warned(t *testing.T, env vars) []string {
 	t.Helper()
 	c, err := config.Load(enough(env), fstest.MapFS{"data/x": nil}.Open)

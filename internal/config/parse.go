@@ -17,38 +17,39 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/secret"
 	"leadrelay/internal/site"
 )
 
-// The functions here read one text each. Their errors say what is wanted, and
-// never what was there.
+// The functions in this file parse one text each. Their errors say what is expected and
+// never what was given.
 
-// longestWait keeps sums of waits far from the end of a time.Duration.
-const longestWait = 366 * 24 * time.Hour
+// maxDuration keeps sums of durations far from the largest time.Duration.
+const maxDuration = 366 * 24 * time.Hour
 
 var (
 	countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
 	siteID      = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 )
 
-func line(s string) (string, error) {
+func parseLine(s string) (string, error) {
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
 		return "", errors.New("wants one line of text, without control characters")
 	}
 	return s, nil
 }
 
-func flag(s string) (bool, error) {
+func parseBool(s string) (bool, error) {
 	if s != "true" && s != "false" {
 		return false, errors.New("wants true or false")
 	}
 	return s == "true", nil
 }
 
-// oneOf reads a word out of a closed set.
-func oneOf[T ~string](words ...T) func(string) (T, error) {
+// parseOneOf returns a parser for a closed set of words.
+func parseOneOf[T ~string](words ...T) func(string) (T, error) {
 	return func(s string) (T, error) {
 		if !slices.Contains(words, T(s)) {
 			return "", fmt.Errorf("wants one of %v", words)
@@ -57,7 +58,7 @@ func oneOf[T ~string](words ...T) func(string) (T, error) {
 	}
 }
 
-func level(s string) (zerolog.Level, error) {
+func parseLevel(s string) (zerolog.Level, error) {
 	known := []string{"trace", "debug", "info", "warn", "error"}
 	if !slices.Contains(known, s) { // zerolog would also take numbers and ""
 		return 0, fmt.Errorf("wants one of %v", known)
@@ -65,16 +66,16 @@ func level(s string) (zerolog.Level, error) {
 	return zerolog.ParseLevel(s)
 }
 
-func address(s string) (string, error) {
+func parseHostPort(s string) (string, error) {
 	host, port, err := net.SplitHostPort(s)
 	_, portErr := strconv.ParseUint(port, 10, 16)
-	if err != nil || portErr != nil || strings.ContainsFunc(host, isOdd) {
+	if err != nil || portErr != nil || strings.ContainsFunc(host, isUnsafe) {
 		return "", errors.New("wants host:port, such as :8080 or 127.0.0.1:9090")
 	}
 	return s, nil
 }
 
-func network(s string) (netip.Prefix, error) {
+func parseNetwork(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
 		return p, errors.New("wants a network such as 10.0.0.0/8 or fd00::/8; one address is 192.0.2.1/32")
@@ -82,8 +83,8 @@ func network(s string) (netip.Prefix, error) {
 	return p.Masked(), nil
 }
 
-// wait reads a duration that may be zero.
-func wait(s string) (time.Duration, error) {
+// parseDuration parses a duration that may be zero.
+func parseDuration(s string) (time.Duration, error) {
 	if _, err := strconv.ParseFloat(s, 64); err == nil && s != "0" {
 		return 0, errors.New("has no unit; write 15s, 5m or 168h")
 	}
@@ -93,21 +94,21 @@ func wait(s string) (time.Duration, error) {
 		return 0, errors.New("wants a duration such as 15s, 5m or 168h")
 	case d < 0:
 		return 0, errors.New("is below zero")
-	case d > longestWait:
+	case d > maxDuration:
 		return 0, errors.New("is longer than a year")
 	}
 	return d, nil
 }
 
-func someTime(s string) (time.Duration, error) {
-	d, err := wait(s)
+func parsePositiveDuration(s string) (time.Duration, error) {
+	d, err := parseDuration(s)
 	if err == nil && d == 0 {
 		return 0, errors.New("must be longer than nothing")
 	}
 	return d, err
 }
 
-// Period is for how long something is kept, in whole days; zero is for good.
+// Period is how long something is kept, in whole days. Zero means forever.
 type Period time.Duration
 
 func (p Period) String() string {
@@ -119,21 +120,21 @@ func (p Period) String() string {
 
 const day = 24 * time.Hour
 
-// period reads days. Repeats count for one, so nothing is kept for less.
-func period(s string) (Period, error) {
-	const longest = 3660
+// parsePeriod parses days. Repeats are recognized for one day, so that is the minimum.
+func parsePeriod(s string) (Period, error) {
+	const maxDays = 3660
 	if s == "off" {
 		return 0, nil
 	}
 	number, isDays := strings.CutSuffix(s, "d")
 	n, err := strconv.Atoi(number)
-	if err != nil || !isDays || n < 1 || n > longest {
-		return 0, fmt.Errorf("wants days, such as 90d, from 1d to %dd, or off", longest)
+	if err != nil || !isDays || n < 1 || n > maxDays {
+		return 0, fmt.Errorf("wants days, such as 90d, from 1d to %dd, or off", maxDays)
 	}
 	return Period(time.Duration(n) * day), nil
 }
 
-// durationText writes d as people do: 168h and not 168h0m0s.
+// durationText returns d without zero units: 168h instead of 168h0m0s.
 func durationText(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
@@ -145,7 +146,7 @@ func durationText(d time.Duration) string {
 	return s
 }
 
-func limit(s string) (Limit, error) {
+func parseLimit(s string) (Limit, error) {
 	if s == "off" {
 		return Limit{}, nil
 	}
@@ -158,7 +159,7 @@ func limit(s string) (Limit, error) {
 	return Limit{N: int(n), Per: per}, nil
 }
 
-func rate(s string) (float64, error) {
+func parseRate(s string) (float64, error) {
 	r, err := strconv.ParseFloat(s, 64)
 	if err != nil || math.IsNaN(r) || math.IsInf(r, 0) || r <= 0 {
 		return 0, errors.New("wants a number above zero, such as 10 or 0.5")
@@ -166,7 +167,7 @@ func rate(s string) (float64, error) {
 	return r, nil
 }
 
-func count(s string) (int, error) {
+func parseCount(s string) (int, error) {
 	n, err := strconv.ParseInt(s, 10, 16)
 	if err != nil || n < 1 {
 		return 0, fmt.Errorf("wants a whole number from 1 to %d", math.MaxInt16)
@@ -174,16 +175,16 @@ func count(s string) (int, error) {
 	return int(n), nil
 }
 
-func country(s string) (string, error) {
+func parseCountry(s string) (string, error) {
 	if !countryCode.MatchString(s) {
 		return "", errors.New("wants two upper-case letters, such as MX")
 	}
 	return s, nil
 }
 
-// key reads an API key or a token. It goes into a header, so it has only
-// printable ASCII.
-func key(s string) (secret.Text, error) {
+// parseKey parses an API key or a token. It is sent in a header, so it must be printable
+// ASCII.
+func parseKey(s string) (secret.Text, error) {
 	switch {
 	case s == "":
 		return secret.Text{}, errors.New("is empty")
@@ -199,23 +200,23 @@ func key(s string) (secret.Text, error) {
 	return secret.New(s), nil
 }
 
-// ShortestToken is how many characters a token of the operator has at least.
-// Nothing else keeps a guesser out.
-const ShortestToken = 20
+// MinTokenLength is the minimum length of the operator's token, which must be too long to
+// guess.
+const MinTokenLength = 20
 
-func operatorToken(s string) (secret.Text, error) {
-	t, err := key(s)
-	if err == nil && len(s) < ShortestToken {
-		return secret.Text{}, fmt.Errorf("has fewer than %d characters; leave it out, and the first start makes a good one", ShortestToken)
+func parseOperatorToken(s string) (secret.Text, error) {
+	t, err := parseKey(s)
+	if err == nil && len(s) < MinTokenLength {
+		return secret.Text{}, fmt.Errorf("has fewer than %d characters; leave it out, and the first start makes a good one", MinTokenLength)
 	}
 	return t, err
 }
 
-// root reads the address of an API, without a slash at its end.
-func root(s string) (string, error) {
+// parseAPIRoot parses the URL of an API and removes slashes from its end.
+func parseAPIRoot(s string) (string, error) {
 	u, err := url.Parse(s)
 	switch {
-	case err != nil, u.Opaque != "", u.Hostname() == "", strings.ContainsFunc(s, isOdd):
+	case err != nil, u.Opaque != "", u.Hostname() == "", strings.ContainsFunc(s, isUnsafe):
 		return "", errors.New("wants an address such as https://api.easybroker.com/v1")
 	case u.User != nil:
 		return "", errors.New("holds a user or a password; the key has its own setting")
@@ -223,28 +224,23 @@ func root(s string) (string, error) {
 		return "", errors.New("wants no query and no fragment")
 	case slices.Contains(strings.Split(u.Path, "/"), ".."):
 		return "", errors.New("wants no .. in its path")
-	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !easybroker.IsLoopback(u.Hostname())):
 		return "", errors.New("wants https; http is for this machine only")
 	}
 	return strings.TrimRight(s, "/"), nil
 }
 
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || (err == nil && ip.IsLoopback())
-}
-
 var colorShape = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
 
-func color(s string) (string, error) {
+func parseColor(s string) (string, error) {
 	if !colorShape.MatchString(s) {
 		return "", errors.New("wants # and six hexadecimal digits, such as #0e6657")
 	}
 	return s, nil
 }
 
-// threshold reads a score; zero is off.
-func threshold(s string) (int, error) {
+// parseThreshold parses a score. Zero means off.
+func parseThreshold(s string) (int, error) {
 	if s == "off" {
 		return 0, nil
 	}
@@ -255,33 +251,33 @@ func threshold(s string) (int, error) {
 	return n, nil
 }
 
-// page reads the address of a page anywhere, and writes it as browsers do.
-func page(s string) (string, error) {
+// parsePageURL parses the URL of any page and encodes it like a browser.
+func parsePageURL(s string) (string, error) {
 	s = site.EncodeLetters(s)
 	u, err := url.Parse(s)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(s, isOdd) {
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(s, isUnsafe) {
 		return "", errors.New("wants an address such as https://casas.mx/privacidad")
 	}
 	return s, nil
 }
 
-// thanks reads where a visitor goes after an inquiry: a page anywhere, or a
-// path on the relay's own site.
-func thanks(s string) (string, error) {
+// parseThanksURL parses where a visitor goes after an inquiry: the URL of any page, or a
+// path on the relay itself.
+func parseThanksURL(s string) (string, error) {
 	if strings.HasPrefix(s, "/") && new(site.Site).Redirect(s) != "" {
 		return site.EncodeLetters(s), nil
 	}
-	address, err := page(s)
+	address, err := parsePageURL(s)
 	if err != nil {
 		return "", errors.New("wants an address such as https://casas.mx/gracias, or a path such as /gracias")
 	}
 	return address, nil
 }
 
-// isOdd reports what no address needs raw and browsers bend.
-func isOdd(r rune) bool { return r <= ' ' || r == '\\' || r >= 0x7f }
+// isUnsafe reports whether r must not be in a URL unencoded.
+func isUnsafe(r rune) bool { return r <= ' ' || r == '\\' || r >= 0x7f }
 
-func origins(list []string) (site.Origins, error) {
+func parseOrigins(list []string) (site.Origins, error) {
 	if len(list) == 0 {
 		return site.Origins{}, nil
 	}
@@ -295,7 +291,7 @@ func origins(list []string) (site.Origins, error) {
 	return o, nil
 }
 
-func rules(entries []string) (lead.Rules, error) {
+func parseRules(entries []string) (lead.Rules, error) {
 	r, err := lead.ParseRules(entries)
 	if err != nil { // its text repeats the entry
 		return r, fmt.Errorf("wants entries of %v, or several of them as email|phone", lead.Fields())
@@ -303,7 +299,7 @@ func rules(entries []string) (lead.Rules, error) {
 	return r, nil
 }
 
-func ruleTexts(r lead.Rules) []string {
+func rulesText(r lead.Rules) []string {
 	texts := make([]string, len(r.Require))
 	for i, either := range r.Require {
 		words := make([]string, len(either))

@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// Print writes the whole effective configuration in the words of the file,
-// with dots for every secret. Loaded again, with the secrets put back, it
-// gives the same.
+// Print writes the effective settings in the format of the file, with dots for every
+// secret. Loading the output, with the secrets filled in, gives the same settings.
 func (c Config) Print(w io.Writer) error {
 	var b strings.Builder
 	printAll(&b, target{conf: &c}, "")
@@ -29,22 +28,20 @@ func (c Config) Print(w io.Writer) error {
 	return err
 }
 
-// printAll writes the settings whose keys begin with prefix and that have a
-// value.
+// printAll writes the settings that have a value and whose keys begin with the prefix.
 func printAll(b *strings.Builder, t target, prefix string) {
 	indent := map[string]string{"": "", courier: "  ", retention: "  ", perSite: "    ", broker: "      "}[prefix]
 	for _, s := range settings {
 		if name, ok := s.below(prefix); ok {
-			if text := flow(s.show(t)); text != "" {
+			if text := flowStyle(s.show(t)); text != "" {
 				b.WriteString(indent + name + ": " + text + "\n")
 			}
 		}
 	}
 }
 
-// flow writes a value on one line; a text or a mapping without anything in it
-// is left out.
-func flow(v value) string {
+// flowStyle returns a value on one line. It returns "" for an empty text or mapping.
+func flowStyle(v value) string {
 	texts := make([]string, len(v.items))
 	for i, x := range v.items {
 		texts[i] = quote(x.text)
@@ -64,13 +61,13 @@ func flow(v value) string {
 	return all
 }
 
-// plain is what means the same with and without quotation marks.
+// plain matches texts that need no quotes in YAML.
 var plain = regexp.MustCompile(`^[A-Za-z0-9/][A-Za-z0-9/_.-]*$`)
 
 func isPlain(s string) bool { return plain.MatchString(s) && !strings.EqualFold(s, "null") }
 
-// quote writes a text as YAML. The escapes of a Go string are YAML's, as long
-// as the text is valid UTF-8, which the parsers see to.
+// quote returns a text in YAML. The escapes of a Go string are also those of YAML if the
+// text is valid UTF-8, which the parsers check.
 func quote(s string) string {
 	if isPlain(s) {
 		return s

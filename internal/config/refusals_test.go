@@ -8,8 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A lead that EasyBroker refuses is not lost, but nobody gets it until a person
-// looks.
+// A lead that EasyBroker refuses is not lost, but waits for a person.
 func TestWhatEasyBrokerWouldRefuseIsToldBeforehand(t *testing.T) {
 	for name, test := range map[string]struct {
 		site string
@@ -43,7 +42,7 @@ func TestWhatEasyBrokerWouldRefuseIsToldBeforehand(t *testing.T) {
 	}
 }
 
-// closed closes the brackets that a line of YAML has opened.
+// closed returns a line of YAML with its open brackets closed.
 func closed(text string) string {
 	if strings.Contains(text, "[") {
 		return text + "]}\n"

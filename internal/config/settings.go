@@ -17,21 +17,21 @@ import (
 	"leadrelay/internal/spam"
 )
 
-// setting is one row of the table that everything else reads: the loader, the
-// check for unknown keys, print and the reference.
+// setting is one row of the table of settings. The loader, the check for unknown keys,
+// print and the README's table are built of it, so a default stands here alone.
 type setting struct {
-	env   string // the variable; empty for what only the file can say
-	key   string // where it stands in the file; empty for what only a variable can say
-	def   string // the default, as the variable would say it
+	env   string // the variable; empty if only the file has the setting
+	key   string // the key in the file; empty if only a variable has the setting
+	def   string // the default, as in a variable
 	about string
 	field
 }
 
-// fileVariable names the file.
+// fileVariable is the variable with the name of the file.
 const fileVariable = "LEADRELAY_CONFIG"
 
-// The sections of the file. What is in perSite stands under each site;
-// broker stands at the top, for all sites, and under a site, for that one.
+// The sections of the file. Settings of perSite are below each site. Settings of broker
+// are at the top, for all sites, or below a site, for that one.
 const (
 	broker    = "easybroker."
 	courier   = "courier."
@@ -42,92 +42,92 @@ const (
 var settings = []setting{
 	{fileVariable, "", "", "a YAML file with more settings and sites", field{}},
 	{"LEADRELAY_ADDR", "addr", ":8080", "the public door",
-		one(address, func(t target) *string { return &t.conf.Addr })},
+		scalarField(parseHostPort, func(t target) *string { return &t.conf.Addr })},
 	{"LEADRELAY_OPERATOR_ADDR", "operator_addr", "127.0.0.1:9090", "console, operator API and metrics",
-		one(address, func(t target) *string { return &t.conf.OperatorAddr })},
+		scalarField(parseHostPort, func(t target) *string { return &t.conf.OperatorAddr })},
 	{"LEADRELAY_URL", "url", "", "where the public door is on the web, such as `https://leads.casas.mx` or `https://casas.mx/leads`: every address that we give is built from it; without it, from the request's `Host`",
-		one(site.ParseAddress, func(t target) *site.Address { return &t.conf.URL })},
+		scalarField(site.ParseAddress, func(t target) *site.Address { return &t.conf.URL })},
 	{"LEADRELAY_OPERATOR_URL", "operator_url", "", "where people reach the console, without a path; the operator's door answers for its host, that of `LEADRELAY_OPERATOR_ADDR` and `localhost`, and no other",
-		one(site.ParseRootAddress, func(t target) *site.Address { return &t.conf.OperatorURL })},
+		scalarField(site.ParseRootAddress, func(t target) *site.Address { return &t.conf.OperatorURL })},
 	{"LEADRELAY_OPERATOR_TOKEN", "operator_token", "", "opens the operator's door: at least 20 characters; without one, the first start makes it",
-		hiddenAs(operatorToken, func(t target) *secret.Text { return &t.conf.OperatorToken })},
+		secretFieldOf(parseOperatorToken, func(t target) *secret.Text { return &t.conf.OperatorToken })},
 	{"LEADRELAY_DATABASE", "database", string(DefaultDatabase), "path of a SQLite file",
-		one(database, func(t target) *Database { return &t.conf.Database })},
+		scalarField(parseDatabase, func(t target) *Database { return &t.conf.Database })},
 	{"LEADRELAY_TRUSTED_PROXIES", "trusted_proxies", "", "networks (CIDR) of the proxies in front, separated by commas",
-		many(0, network, func(t target) *[]netip.Prefix { return &t.conf.TrustedProxies })},
+		listField(0, parseNetwork, func(t target) *[]netip.Prefix { return &t.conf.TrustedProxies })},
 	{"LEADRELAY_LOG_LEVEL", "log_level", "info", "`trace`, `debug`, `info`, `warn` or `error`",
-		one(level, func(t target) *zerolog.Level { return &t.conf.LogLevel })},
+		scalarField(parseLevel, func(t target) *zerolog.Level { return &t.conf.LogLevel })},
 	{"LEADRELAY_LIMIT_ADDRESS", "limit_address", "60/m", "posts from one address (IPv6: one /64; a /56 has four times as many, a /48 sixteen times), or `off`",
-		one(limit, func(t target) *Limit { return &t.conf.LimitAddress })},
+		scalarField(parseLimit, func(t target) *Limit { return &t.conf.LimitAddress })},
 	{"LEADRELAY_LIMIT_SITE", "limit_site", "300/m", "inquiries that one site sends on; more are kept and held for a person to look at; or `off`",
-		one(limit, func(t target) *Limit { return &t.conf.LimitSite })},
+		scalarField(parseLimit, func(t target) *Limit { return &t.conf.LimitSite })},
 	{"LEADRELAY_DRAIN", "drain", "5s", "after SIGTERM: not ready, but still taking inquiries as long as they come, for this long at most",
-		one(wait, func(t target) *time.Duration { return &t.conf.Drain })},
+		scalarField(parseDuration, func(t target) *time.Duration { return &t.conf.Drain })},
 
 	{"LEADRELAY_COURIER_TIMEOUT", courier + "timeout", "15s", "one attempt, from dial to the end of the answer",
-		one(someTime, func(t target) *time.Duration { return &t.conf.Courier.Timeout })},
+		scalarField(parsePositiveDuration, func(t target) *time.Duration { return &t.conf.Courier.Timeout })},
 	{"LEADRELAY_COURIER_SETTLE", courier + "settle", "5m", "how long EasyBroker's list may lag behind",
-		one(someTime, func(t target) *time.Duration { return &t.conf.Courier.Settle })},
+		scalarField(parsePositiveDuration, func(t target) *time.Duration { return &t.conf.Courier.Settle })},
 	{"LEADRELAY_COURIER_SCHEDULE", courier + "schedule", "5s,30s,2m,10m,30m,1h,2h,4h", "waits between attempts; the last one repeats",
-		many(1, someTime, func(t target) *[]time.Duration { return &t.conf.Courier.Schedule })},
+		listField(1, parsePositiveDuration, func(t target) *[]time.Duration { return &t.conf.Courier.Schedule })},
 	{"LEADRELAY_COURIER_DEADLINE", courier + "deadline", "168h", "a lead not delivered by then is `failed`",
-		one(someTime, func(t target) *time.Duration { return &t.conf.Courier.Deadline })},
+		scalarField(parsePositiveDuration, func(t target) *time.Duration { return &t.conf.Courier.Deadline })},
 	{"LEADRELAY_COURIER_RATE", courier + "rate", "10", "calls per second per credential, look-ups included",
-		one(rate, func(t target) *float64 { return &t.conf.Courier.Rate })},
+		scalarField(parseRate, func(t target) *float64 { return &t.conf.Courier.Rate })},
 	{"LEADRELAY_COURIER_CONCURRENCY", courier + "concurrency", "4", "attempts at once per credential",
-		one(count, func(t target) *int { return &t.conf.Courier.Concurrency })},
+		scalarField(parseCount, func(t target) *int { return &t.conf.Courier.Concurrency })},
 	{"LEADRELAY_COURIER_PROBE", courier + "probe", "30s", "how often a held credential, or a broker that is down, is tried",
-		one(someTime, func(t target) *time.Duration { return &t.conf.Courier.Probe })},
+		scalarField(parsePositiveDuration, func(t target) *time.Duration { return &t.conf.Courier.Probe })},
 
 	{"LEADRELAY_RETENTION_QUARANTINED", retention + "quarantined", "90d", "a quarantined lead is erased that long after it came, or `off`",
-		one(period, func(t target) *Period { return &t.conf.Retention.Quarantined })},
+		scalarField(parsePeriod, func(t target) *Period { return &t.conf.Retention.Quarantined })},
 	{"LEADRELAY_RETENTION_DISCARDED", retention + "discarded", "30d", "a discarded lead is erased that long after it was discarded, or `off`",
-		one(period, func(t target) *Period { return &t.conf.Retention.Discarded })},
+		scalarField(parsePeriod, func(t target) *Period { return &t.conf.Retention.Discarded })},
 	{"LEADRELAY_RETENTION_CONFIRMED", retention + "confirmed", "off", "a confirmed lead is erased that long after EasyBroker's list had it; a reconciliation does not know it any more",
-		one(period, func(t target) *Period { return &t.conf.Retention.Confirmed })},
+		scalarField(parsePeriod, func(t target) *Period { return &t.conf.Retention.Confirmed })},
 
 	{"LEADRELAY_SOURCE", perSite + "source", "", "what EasyBroker is told as the source, such as `casas.mx`; required, or sites in the file",
-		one(line, func(t target) *string { return &t.site.Source })},
+		scalarField(parseLine, func(t target) *string { return &t.site.Source })},
 	{"LEADRELAY_ORIGINS", perSite + "origins", "", "origins that browsers may post from, separated by commas; `https://*.casas.mx` is any subdomain",
-		whole(0, origins, site.Origins.List, func(t target) *site.Origins { return &t.site.Origins })},
+		combinedField(0, parseOrigins, site.Origins.List, func(t target) *site.Origins { return &t.site.Origins })},
 	{"LEADRELAY_THANKS_URL", perSite + "thanks_url", "", "where a plain form goes after an inquiry; without one, our own page",
-		one(thanks, func(t target) *string { return &t.site.ThanksURL })},
+		scalarField(parseThanksURL, func(t target) *string { return &t.site.ThanksURL })},
 	{"LEADRELAY_LOCALE", perSite + "locale", "es", "`es`, `en`, or `auto` (by Accept-Language)",
-		one(oneOf("es", "en", "auto"), func(t target) *string { return &t.site.Locale })},
+		scalarField(parseOneOf("es", "en", "auto"), func(t target) *string { return &t.site.Locale })},
 	{"", perSite + "require", "property_id,email,message", "what an inquiry must have; `email|phone` is either",
-		whole(1, rules, ruleTexts, func(t target) *lead.Rules { return &t.site.Rules })},
-	{"", perSite + "fields", "", "the form's names of our fields: `{your-name: name}`", fieldNames()},
+		combinedField(1, parseRules, rulesText, func(t target) *lead.Rules { return &t.site.Rules })},
+	{"", perSite + "fields", "", "the form's names of our fields: `{your-name: name}`", fieldMap()},
 	{"", perSite + "name", "", "what the hosted pages call the site; without it, as `source`",
-		one(line, func(t target) *string { return &t.site.Name })},
+		scalarField(parseLine, func(t target) *string { return &t.site.Name })},
 	{"", perSite + "color", "", "of their buttons and links, such as `#0e6657`; made readable on light and dark pages",
-		one(color, func(t target) *string { return &t.site.Color })},
+		scalarField(parseColor, func(t target) *string { return &t.site.Color })},
 	{"", perSite + "privacy_url", "", "the agency's privacy notice; the hosted form links it, and the lead keeps what was agreed to, word for word, with that address",
-		one(page, func(t target) *string { return &t.site.Privacy })},
+		scalarField(parsePageURL, func(t target) *string { return &t.site.Privacy })},
 	{"", perSite + "spam_threshold", strconv.Itoa(spam.DefaultThreshold), "the score from which a lead is quarantined, or `off`; 100 is one sure sign, or two moderate ones",
-		one(threshold, func(t target) *int { return &t.site.SpamThreshold })},
+		scalarField(parseThreshold, func(t target) *int { return &t.site.SpamThreshold })},
 	{"", perSite + "message_template", "", "how EasyBroker's message reads: `{message}` once, and the names of other fields in braces, such as `{page_url}`, `{utm_source}` or the form's own; a line of which no field came in is left out; `{{` is a brace",
-		template(func(t target) *lead.Template { return &t.site.Template })},
+		templateField(func(t target) *lead.Template { return &t.site.Template })},
 	{"", perSite + "captcha", "", "whose captcha its forms have: `turnstile`, `hcaptcha` or `recaptcha`; without a good token an inquiry is kept and scored",
-		one(oneOf(captcha.Providers()...), func(t target) *captcha.Provider { return &t.site.Captcha })},
+		scalarField(parseOneOf(captcha.Providers()...), func(t target) *captcha.Provider { return &t.site.Captcha })},
 	{"", perSite + "captcha_site_key", "", "what the widget shows it with; `leadrelay snippet` writes it into the tag",
-		one(line, func(t target) *string { return &t.site.CaptchaSiteKey })},
+		scalarField(parseLine, func(t target) *string { return &t.site.CaptchaSiteKey })},
 	{"", perSite + "captcha_secret", "", "the secret for asking about its tokens",
-		hidden(func(t target) *secret.Text { return &t.site.CaptchaSecret })},
+		secretField(func(t target) *secret.Text { return &t.site.CaptchaSecret })},
 
 	{"EASYBROKER_API_KEY", broker + "api_key", "", "the key; required where a site has none of its own",
-		hidden(func(t target) *secret.Text { return &t.site.EasyBroker.Key })},
+		secretField(func(t target) *secret.Text { return &t.site.EasyBroker.Key })},
 	{"EASYBROKER_COUNTRY_CODE", broker + "country_code", "MX", "the country of the account",
-		one(country, func(t target) *string { return &t.site.EasyBroker.Country })},
+		scalarField(parseCountry, func(t target) *string { return &t.site.EasyBroker.Country })},
 	{"EASYBROKER_URL", broker + "url", easybroker.DefaultURL, "root of the API: https, or http on this machine",
-		one(root, func(t target) *string { return &t.site.EasyBroker.URL })},
+		scalarField(parseAPIRoot, func(t target) *string { return &t.site.EasyBroker.URL })},
 	{"EASYBROKER_API", broker + "api", string(easybroker.Partner), "`partner` or `account`",
-		one(oneOf(easybroker.Partner, easybroker.Plain), func(t target) *easybroker.API { return &t.site.EasyBroker.API })},
+		scalarField(parseOneOf(easybroker.Partner, easybroker.Plain), func(t target) *easybroker.API { return &t.site.EasyBroker.API })},
 	{"EASYBROKER_REMOTE_ID", broker + "remote_id", string(lead.Milliseconds), "what remote ids count: `ms`, or `s` where they must fit in 32 bits",
-		one(oneOf(lead.Milliseconds, lead.Seconds), func(t target) *lead.Tick { return &t.site.Tick })},
+		scalarField(parseOneOf(lead.Milliseconds, lead.Seconds), func(t target) *lead.Tick { return &t.site.Tick })},
 	{"EASYBROKER_SEND_SOURCE", broker + "send_source", "true", "`false` leaves `source` out",
-		one(flag, func(t target) *bool { return &t.site.SendSource })},
+		scalarField(parseBool, func(t target) *bool { return &t.site.SendSource })},
 	{"EASYBROKER_USE_PARTNER_CODE", broker + "use_partner_code", "false", "`true` asks, as a partner, for the organizations that were connected by a partner code",
-		one(flag, func(t target) *bool { return &t.site.EasyBroker.UsePartnerCode })},
+		scalarField(parseBool, func(t target) *bool { return &t.site.EasyBroker.UsePartnerCode })},
 }
 
 // ofSite reports whether each site has its own value.
@@ -135,7 +135,7 @@ func (s setting) ofSite() bool {
 	return strings.HasPrefix(s.key, perSite) || strings.HasPrefix(s.key, broker)
 }
 
-// below returns the name that the setting has right under a section.
+// below returns the setting's name within a section.
 func (s setting) below(section string) (string, bool) {
 	name, ok := strings.CutPrefix(s.key, section)
 	return name, ok && name != "" && !strings.Contains(name, ".")
@@ -154,13 +154,13 @@ func Reference() string {
 		if rest, ok := strings.CutPrefix(path, perSite); ok {
 			path = "sites.<id>." + rest
 		}
-		row := []string{code(s.env), code(path), code(s.def), strings.ReplaceAll(about, "|", `\|`)}
+		row := []string{codeSpan(s.env), codeSpan(path), codeSpan(s.def), strings.ReplaceAll(about, "|", `\|`)}
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
 	}
 	return b.String()
 }
 
-// alsoAs is where a secret's file is named.
+// alsoAs returns the name of the setting with the secret's file.
 func (s setting) alsoAs() string {
 	if s.env != "" {
 		return s.env + "_FILE"
@@ -168,7 +168,7 @@ func (s setting) alsoAs() string {
 	return strings.TrimPrefix(s.key, perSite) + "_file"
 }
 
-func code(s string) string {
+func codeSpan(s string) string {
 	if s == "" {
 		return "–"
 	}
