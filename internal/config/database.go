@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/url"
 	"strings"
+
+	"leadrelay/internal/secret"
 )
 
 // Database is the path of a SQLite file, or an address postgres://…. An address may
@@ -25,14 +27,14 @@ func (d Database) String() string {
 	}
 	u, err := url.Parse(string(d))
 	if err != nil {
-		return dots
+		return secret.Dots
 	}
 	if _, has := u.User.Password(); !has {
 		return string(d)
 	}
 	user := u.User.Username()
 	u.User = nil
-	return strings.Replace(u.String(), "://", "://"+url.User(user).String()+":"+dots+"@", 1)
+	return strings.Replace(u.String(), "://", "://"+url.User(user).String()+":"+secret.Dots+"@", 1)
 }
 
 // Format implements [fmt.Formatter], so that no verb prints the password, not even %#v.
@@ -49,8 +51,8 @@ func parseDatabase(s string) (Database, error) {
 	switch {
 	case err != nil:
 		return "", err
-	case strings.Contains(s, dots):
-		return "", errors.New(dots + " stands for a password that was hidden; put the password itself")
+	case strings.Contains(s, secret.Dots):
+		return "", errors.New(secret.Dots + " stands for a password that was hidden; put the password itself")
 	case !isAddress && strings.Contains(strings.ToLower(s), "password="), isAddress && scheme != "postgres" && scheme != "postgresql":
 		return "", errors.New("wants the path of a SQLite file, or postgres://user:password@host/name")
 	case !isAddress:

@@ -11,9 +11,6 @@ import (
 	"leadrelay/internal/secret"
 )
 
-// dots is what [secret.Text] prints.
-const dots = "•••"
-
 // value is what a variable or the file has for one setting, before it is parsed.
 type value struct {
 	place  Place

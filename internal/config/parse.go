@@ -69,7 +69,7 @@ func parseLevel(s string) (zerolog.Level, error) {
 func parseHostPort(s string) (string, error) {
 	host, port, err := net.SplitHostPort(s)
 	_, portErr := strconv.ParseUint(port, 10, 16)
-	if err != nil || portErr != nil || strings.ContainsFunc(host, isUnsafe) {
+	if err != nil || portErr != nil || site.HasUnsafeByte(host) {
 		return "", errors.New("wants host:port, such as :8080 or 127.0.0.1:9090")
 	}
 	return s, nil
@@ -192,8 +192,8 @@ func parseKey(s string) (secret.Text, error) {
 		return secret.Text{}, errors.New("still is the example's; put your own")
 	case strings.ContainsFunc(s, unicode.IsSpace):
 		return secret.Text{}, errors.New("has blanks inside")
-	case strings.Contains(s, dots):
-		return secret.Text{}, errors.New(dots + " stands for a secret that was hidden; put the secret itself, or the name of its file")
+	case strings.Contains(s, secret.Dots):
+		return secret.Text{}, errors.New(secret.Dots + " stands for a secret that was hidden; put the secret itself, or the name of its file")
 	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return secret.Text{}, errors.New("has characters that no key has")
 	}
@@ -216,7 +216,7 @@ func parseOperatorToken(s string) (secret.Text, error) {
 func parseAPIRoot(s string) (string, error) {
 	u, err := url.Parse(s)
 	switch {
-	case err != nil, u.Opaque != "", u.Hostname() == "", strings.ContainsFunc(s, isUnsafe):
+	case err != nil, u.Opaque != "", u.Hostname() == "", site.HasUnsafeByte(s):
 		return "", errors.New("wants an address such as https://api.easybroker.com/v1")
 	case u.User != nil:
 		return "", errors.New("holds a user or a password; the key has its own setting")
@@ -255,7 +255,7 @@ func parseThreshold(s string) (int, error) {
 func parsePageURL(s string) (string, error) {
 	s = site.EncodeLetters(s)
 	u, err := url.Parse(s)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(s, isUnsafe) {
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil || site.HasUnsafeByte(s) {
 		return "", errors.New("wants an address such as https://casas.mx/privacidad")
 	}
 	return s, nil
@@ -273,9 +273,6 @@ func parseThanksURL(s string) (string, error) {
 	}
 	return address, nil
 }
-
-// isUnsafe reports whether r must not be in a URL unencoded.
-func isUnsafe(r rune) bool { return r <= ' ' || r == '\\' || r >= 0x7f }
 
 func parseOrigins(list []string) (site.Origins, error) {
 	if len(list) == 0 {

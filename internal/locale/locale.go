@@ -1,5 +1,5 @@
-// Package locale holds every text that a visitor sees, in Spanish and English,
-// by key. It knows nothing of pages, requests or leads.
+// Package locale has every text that a visitor or an operator sees, in Spanish and
+// English, by key. It knows nothing of pages, requests or leads.
 package locale
 
 import (
@@ -10,16 +10,16 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Lang is a language that we speak, as the lang attribute of HTML writes it.
+// Lang is a language of our texts, as in the lang attribute of HTML.
 type Lang string
 
-// The languages. Spanish is spoken wherever nothing else was asked for.
+// The languages. Spanish is the default.
 const (
 	ES Lang = "es"
 	EN Lang = "en"
 )
 
-// No browser sends more; a longer header is not worth the work of reading it.
+// maxAcceptLanguage bounds the header that we parse. No browser sends more.
 const maxAcceptLanguage = 512
 
 //go:embed es.json
@@ -30,8 +30,8 @@ var enJSON []byte
 
 var es, en = parse(esJSON), parse(enJSON)
 
-// Text is the text of a key. With args it is a format for them; an unknown key
-// is its own text, so that a slip is seen and not hidden.
+// Text returns the text of a key, formatted with args if there are any. An unknown key is
+// returned itself, so that the mistake is seen.
 func Text(l Lang, key string, args ...any) string {
 	text, ok := find(l, key)
 	if !ok {
@@ -43,7 +43,7 @@ func Text(l Lang, key string, args ...any) string {
 	return fmt.Sprintf(text, args...)
 }
 
-// First is the text of the first of the keys that has one, and else of the last.
+// First returns the text of the first key that has one.
 func First(l Lang, keys []string, args ...any) string {
 	for _, key := range keys[:len(keys)-1] {
 		if has(l, key) {
@@ -53,18 +53,19 @@ func First(l Lang, keys []string, args ...any) string {
 	return Text(l, keys[len(keys)-1], args...)
 }
 
-// FieldText says how to mend a field. A text for this very field wins over the
-// text for the code alone.
+// FieldText returns the text that says how to correct a field. A text for the code and
+// the field takes precedence over that for the code alone.
 func FieldText(l Lang, code, field string, args ...any) string {
 	return First(l, []string{"field." + code + "." + field, "field." + code}, args...)
 }
 
-// ParameterText says to an operator how to mend a parameter, or a field of a lead.
+// ParameterText returns the text that says to an operator how to correct a parameter, or
+// a field of a lead.
 func ParameterText(l Lang, code, name string, args ...any) string {
 	return First(l, []string{"parameter." + code + "." + name, "parameter." + code}, args...)
 }
 
-// Match picks the language that an Accept-Language header prefers among ours.
+// Match returns the language of ours that an Accept-Language header prefers.
 func Match(acceptLanguage string) Lang {
 	if len(acceptLanguage) > maxAcceptLanguage {
 		return ES

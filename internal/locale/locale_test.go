@@ -42,8 +42,8 @@ func TestEveryProblemAndCodeHasItsTexts(t *testing.T) {
 	}
 }
 
-// A key that is written out in the program must exist; built ones are covered
-// by the lists above.
+// Every key in the program must exist. Keys that are built of parts are covered by the
+// lists above.
 func TestEveryKeyInTheProgramExists(t *testing.T) {
 	call := regexp.MustCompile(`(?:\blocale\.Text\([^,()]+, |\bt \$?\.Lang |\bt "es" )"([^"]+)"`)
 	source := regexp.MustCompile(`\.(html|go)$`)

@@ -8,17 +8,18 @@ import (
 	"strings"
 )
 
-// Address is where the relay is on the web. Its zero value is unknown.
+// Address is the URL of a door, without a slash at its end. The zero value means that it
+// is unknown.
 type Address struct {
-	Origin string // as browsers write it: https://leads.casas.mx
-	Path   string // in front of all paths there: /leads, or empty
+	Origin string // as a browser writes it: https://leads.casas.mx
+	Path   string // prefix of all paths, such as /leads; may be empty
 }
 
-// ownPaths are the first segments of the relay's own paths.
+// ownPaths are the first segments of the relay's paths.
 var ownPaths = []string{"f", "assets", "widget.js", "widget.d.ts", "healthz", "readyz"}
 
 var (
-	plainPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`) // with neither . nor .. as a segment
+	validPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`) // no segment is . or ..
 
 	errAddress  = errors.New("wants an address such as https://leads.casas.mx, with neither user nor query")
 	errPath     = errors.New("wants letters, digits, dots, dashes and underscores alone in the path")
@@ -26,10 +27,9 @@ var (
 	errRootOnly = errors.New("wants no path: the console is at the root of its host")
 )
 
-// ParseAddress reads the address of the public door. Its errors never repeat
-// what was there.
+// ParseAddress parses the address of the public door. Its errors never contain the text.
 func ParseAddress(s string) (Address, error) {
-	u, err := url.Parse(EncodeLetters(s)) // a name with an ñ is one, too
+	u, err := url.Parse(EncodeLetters(s)) // a host may have an ñ
 	if err != nil || strings.Contains(u.Host, "*") || strings.ContainsAny(s, "?#\\") || u.User != nil || u.Opaque != "" {
 		return Address{}, errAddress
 	}
@@ -40,7 +40,7 @@ func ParseAddress(s string) (Address, error) {
 	path := strings.TrimRight(u.EscapedPath(), "/")
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch {
-	case !plainPath.MatchString(path):
+	case !validPath.MatchString(path):
 		return Address{}, errPath
 	case slices.Contains(ownPaths, first):
 		return Address{}, errOwnPath
@@ -48,7 +48,7 @@ func ParseAddress(s string) (Address, error) {
 	return Address{Origin: scheme + "://" + withoutDefaultPort(scheme, strings.ToLower(u.Host)), Path: path}, nil
 }
 
-// ParseRootAddress reads the address of a door that takes no path in front.
+// ParseRootAddress parses the address of a door that is at the root of its host.
 func ParseRootAddress(s string) (Address, error) {
 	a, err := ParseAddress(s)
 	if a.Path != "" || errors.Is(err, errPath) || errors.Is(err, errOwnPath) {
@@ -57,14 +57,13 @@ func ParseRootAddress(s string) (Address, error) {
 	return a, err
 }
 
-// IsZero reports whether nobody has said where the relay is.
+// IsZero reports whether the address is unknown.
 func (a Address) IsZero() bool { return a == Address{} }
 
-// String is the whole address, without a slash at its end.
+// String returns the URL.
 func (a Address) String() string { return a.Origin + a.Path }
 
-// Host is the name or number of the host, without a port; an IPv6 number has no
-// brackets.
+// Host returns the name or IP address of the host, without port and brackets.
 func (a Address) Host() string {
 	u, err := url.Parse(a.Origin)
 	if err != nil {

@@ -9,21 +9,21 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// browsers write the name of a host as this does.
-var browsers = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true))
+// idnaProfile converts the name of a host like a browser.
+var idnaProfile = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true))
 
-// punycode writes a host's name as browsers do: cañada.mx is xn--caada-pta.mx.
+// punycode returns a host's name as browsers write it: cañada.mx is xn--caada-pta.mx.
 func punycode(name string) (string, error) {
 	if isASCII(name) {
 		return name, nil
 	}
-	return browsers.ToASCII(name)
+	return idnaProfile.ToASCII(name)
 }
 
-// EncodeLetters writes an address with letters beyond ASCII as browsers do: its
-// host in punycode, the rest in percent signs. What else is beyond ASCII stays as
-// it is: browsers take some of it for a dot or a slash. A host that they would
-// read as another than is written makes it "".
+// EncodeLetters encodes the letters beyond ASCII of a URL like a browser: the host in
+// punycode and the rest with percent signs. Other characters beyond ASCII stay, because
+// browsers take some of them for a dot or a slash. It returns "" if a browser would go to
+// another host than the one that is written.
 func EncodeLetters(address string) string {
 	if isASCII(address) {
 		return address
@@ -36,16 +36,16 @@ func EncodeLetters(address string) string {
 	if end < 0 {
 		end = len(rest)
 	}
-	host, ok := plainPunycode(rest[:end])
+	host, ok := roundTripPunycode(rest[:end])
 	if !ok {
 		return ""
 	}
 	return scheme + "://" + host + percentEncode(rest[end:])
 }
 
-// plainPunycode is punycode for a host, perhaps with a port, that stays the
-// same where it is read back: none that browsers map to another one.
-func plainPunycode(host string) (string, bool) {
+// roundTripPunycode is punycode for a host, perhaps with a port. It reports false if
+// browsers map the host to another one.
+func roundTripPunycode(host string) (string, bool) {
 	if isASCII(host) {
 		return host, true
 	}
@@ -57,7 +57,7 @@ func plainPunycode(host string) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	back, err := browsers.ToUnicode(ascii)
+	back, err := idnaProfile.ToUnicode(ascii)
 	return ascii + port, err == nil && back == strings.ToLower(name)
 }
 

@@ -11,21 +11,21 @@ import (
 
 // Origins is the list of web origins that a browser may post from.
 type Origins struct {
-	exact    map[string]bool
-	suffixes []suffix // from https://*.casas.mx
-	written  []string
-	sources  []string
+	origins   map[string]bool
+	wildcards []wildcard // from https://*.casas.mx
+	written   []string
+	sources   []string
 }
 
-// suffix stands for any subdomain, at any depth, but not the domain itself.
-type suffix struct{ scheme, tail string }
+// wildcard allows subdomains at any depth, but not the domain itself.
+type wildcard struct{ scheme, tail string }
 
 var errOrigin = errors.New("an origin is https://host or https://*.host, with a port where it has one and nothing behind it; " +
 	"an app's is what it sends, such as capacitor://localhost")
 
-// ParseOrigins checks each entry; the error names the one that is wrong.
+// ParseOrigins parses a list of origins. The error names every entry that is wrong.
 func ParseOrigins(list []string) (Origins, error) {
-	o := Origins{exact: map[string]bool{}}
+	o := Origins{origins: map[string]bool{}}
 	var errs []error
 	for _, entry := range list {
 		if err := o.add(strings.TrimSpace(entry)); err != nil {
@@ -37,7 +37,7 @@ func ParseOrigins(list []string) (Origins, error) {
 
 func (o *Origins) add(entry string) error {
 	u, err := url.Parse(entry)
-	if err != nil || u.User != nil || strings.ContainsAny(entry, "?#%") || (u.Path != "" && u.Path != "/") || !hasFinePort(u) {
+	if err != nil || u.User != nil || strings.ContainsAny(entry, "?#%") || (u.Path != "" && u.Path != "/") || !hasValidPort(u) {
 		return errOrigin
 	}
 	domain, isWildcard := strings.CutPrefix(strings.ToLower(u.Hostname()), "*.")
@@ -47,25 +47,25 @@ func (o *Origins) add(entry string) error {
 	}
 	host := withoutDefaultPort(u.Scheme, strings.Replace(strings.ToLower(u.Host), domain, name, 1))
 	switch isWeb := u.Scheme == "https" || u.Scheme == "http"; {
-	case !isWeb && (isWildcard || !isApp(u.Scheme, host)):
+	case !isWeb && (isWildcard || !isAppOrigin(u.Scheme, host)):
 		return errOrigin
 	case isWildcard && !strings.Contains(name, "."):
 		return errOrigin
 	case isWildcard:
-		o.suffixes = append(o.suffixes, suffix{u.Scheme, host[1:]})
+		o.wildcards = append(o.wildcards, wildcard{u.Scheme, host[1:]})
 	default:
-		o.exact[u.Scheme+"://"+host] = true
+		o.origins[u.Scheme+"://"+host] = true
 	}
 	o.written = append(o.written, entry)
 	o.sources = append(o.sources, u.Scheme+"://"+host)
 	return nil
 }
 
-// isApp reports the origin of a page inside an app: Capacitor's and Ionic's on
-// iOS, Tauri's, Electron's. Where the app chooses the scheme itself, its host is
-// localhost, unless it chooses that too.
+// isAppOrigin reports whether the origin is that of a page in an app, made with
+// Capacitor, Ionic, Tauri or Electron. If an app chooses its own scheme, its host is
+// usually localhost.
 // https://capacitorjs.com/docs/config, https://tauri.app/reference/config
-func isApp(scheme, host string) bool {
+func isAppOrigin(scheme, host string) bool {
 	switch scheme {
 	case "app", "capacitor", "ionic", "tauri":
 		return !strings.Contains(host, ":")
@@ -75,12 +75,12 @@ func isApp(scheme, host string) bool {
 	return host == "localhost"
 }
 
-func hasFinePort(u *url.URL) bool {
+func hasValidPort(u *url.URL) bool {
 	_, err := strconv.ParseUint(u.Port(), 10, 16)
 	return err == nil || (u.Port() == "" && !strings.HasSuffix(u.Host, ":"))
 }
 
-// withoutDefaultPort writes the host as browsers do in an Origin header.
+// withoutDefaultPort returns the host as browsers write it in an Origin header.
 func withoutDefaultPort(scheme, host string) string {
 	switch scheme {
 	case "https":
@@ -91,48 +91,49 @@ func withoutDefaultPort(scheme, host string) string {
 	return host
 }
 
-// Allow reports whether origin, as a browser writes it, is on the list.
+// Allow reports whether an origin, as a browser writes it, is on the list.
 func (o Origins) Allow(origin string) bool {
-	scheme, host, ok := split(origin)
-	return ok && o.has(scheme, host)
+	scheme, host, ok := splitOrigin(origin)
+	return ok && o.contains(scheme, host)
 }
 
-// Own returns the origin of the site's own page that a browser shows at origin:
-// origin itself when it is on the list, or that of the page which Google shows
-// there in another language. It returns "" when neither is on the list.
+// Own returns the origin of the site's page that a browser shows at origin. It is origin
+// itself, or that of the page of which Google shows a translation there. It returns "" if
+// neither is on the list.
 func (o Origins) Own(origin string) string {
-	scheme, host, ok := split(origin)
+	scheme, host, ok := splitOrigin(origin)
 	switch {
 	case !ok:
 		return ""
-	case o.has(scheme, host):
+	case o.contains(scheme, host):
 		return origin
 	case scheme != "https":
 		return ""
 	}
-	for _, host := range originals(host) {
-		if o.has("https", host) {
+	for _, host := range translatedHosts(host) {
+		if o.contains("https", host) {
 			return "https://" + host
 		}
 	}
 	return ""
 }
 
-// split cuts an origin in two. What no browser writes is none.
-func split(origin string) (scheme, host string, ok bool) {
-	const longest = 300                              // a host has at most 253 bytes
-	if len(origin) > longest || hasOddByte(origin) { // lower case makes a k of the Kelvin sign
+// splitOrigin splits an origin into its scheme and host. It reports false for a text that
+// no browser sends.
+func splitOrigin(origin string) (scheme, host string, ok bool) {
+	const maxLength = 300                                 // a host has at most 253 bytes
+	if len(origin) > maxLength || HasUnsafeByte(origin) { // in lower case, the Kelvin sign is a k
 		return "", "", false
 	}
 	scheme, host, ok = strings.Cut(strings.ToLower(origin), "://")
 	return scheme, withoutDefaultPort(scheme, host), ok
 }
 
-func (o Origins) has(scheme, host string) bool {
-	if o.exact[scheme+"://"+host] {
+func (o Origins) contains(scheme, host string) bool {
+	if o.origins[scheme+"://"+host] {
 		return true
 	}
-	for _, s := range o.suffixes {
+	for _, s := range o.wildcards {
 		if label, ok := strings.CutSuffix(host, s.tail); ok && scheme == s.scheme && isLabels(label) {
 			return true
 		}
@@ -140,8 +141,8 @@ func (o Origins) has(scheme, host string) bool {
 	return false
 }
 
-// isLabels reports whether s is one or more host labels, and not something
-// that smuggles another host in front of the suffix.
+// isLabels reports whether s consists of host labels, and contains nothing with which
+// another host could be put in front of the domain.
 func isLabels(s string) bool {
 	for label := range strings.SplitSeq(s, ".") {
 		if label == "" {

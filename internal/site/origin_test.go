@@ -165,8 +165,8 @@ func TestAnOriginMayHaveAnyLetters(t *testing.T) {
 	}
 }
 
-// What apps send: Capacitor and Ionic on iOS, Tauri, Electron, and Capacitor
-// with a scheme and a host that the app chose (appwrite/appwrite#13514).
+// The origins of apps: Capacitor and Ionic on iOS, Tauri, Electron, and Capacitor with a
+// scheme and a host that the app chose (appwrite/appwrite#13514).
 func TestAnOriginMayBeAnApps(t *testing.T) {
 	list := []string{
 		"capacitor://localhost", "ionic://localhost", "tauri://localhost", "app://-", "capacitor://app.casas.mx", "micasa://localhost", "http://tauri.localhost", "https://localhost",
@@ -177,13 +177,13 @@ func TestAnOriginMayBeAnApps(t *testing.T) {
 		require.True(t, o.Allow(origin), origin)
 		require.Equal(t, origin, o.Own(origin))
 	}
-	// An app's origin opens the same host under no other scheme (c15t/c15t#1012).
+	// An app's origin does not allow the same host with another scheme (c15t/c15t#1012).
 	for _, origin := range []string{"capacitor://evil.mx", "https://app.casas.mx", "ionic://app.casas.mx", "app://localhost", "app://", "capacitor://localhost.evil.mx", "http://localhost"} {
 		require.False(t, o.Allow(origin), origin)
 	}
 }
 
-// Whatever host Google's rule encodes is read back from it.
+// Every host that Google's rule encodes is decoded again.
 func TestEveryTranslatedHostIsReadBack(t *testing.T) {
 	label := rapid.StringMatching(`[a-z0-9]{1,6}(-{1,3}[a-z0-9]{1,6})?`)
 	encode := strings.NewReplacer("-", "--", ".", "-")
@@ -204,7 +204,7 @@ func TestEveryTranslatedHostIsReadBack(t *testing.T) {
 	})
 }
 
-// The examples are Google's own where they say so in the comment.
+// The examples marked in a comment are Google's own.
 func TestATranslatedPageIsTheSites(t *testing.T) {
 	o, err := site.ParseOrigins([]string{
 		"https://casas.mx", "https://*.lofts.mx", "https://foo-example.com", "https://xn--57hw060o.com", "https://en-us.example.com",

@@ -1,5 +1,5 @@
-// Package site knows the web sites that may send inquiries: their origins,
-// what they require of a visitor, and how they speak.
+// Package site defines the web sites that may send inquiries: their origins, what they
+// require of a visitor, and their language. It also has the relay's own addresses.
 package site
 
 import (
@@ -10,34 +10,33 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// Default is the id of the site that the environment describes; POST /f is
-// the same as POST /f/default.
+// Default is the id of the site that has its settings in the environment. POST /f is the
+// same as POST /f/default.
 const Default = "default"
 
 // Site is one web site.
 type Site struct {
 	ID        string
-	Source    string // what EasyBroker is told as the inquiry's source, e.g. casas.mx
-	Name      string // what the pages call it; empty: as the source
-	Color     string // of its buttons and links, as #0e6657; empty: ours
-	Privacy   string // address of its privacy notice; empty: none is shown
+	Source    string // what we send to EasyBroker as the source, such as casas.mx
+	Name      string // the site's name on our pages; if empty, Source
+	Color     string // of buttons and links, such as #0e6657; if empty, ours
+	Privacy   string // URL of its privacy notice, if it has one
 	Origins   Origins
-	ThanksURL string            // where a plain form goes after an inquiry; empty: our own page
+	ThanksURL string            // where a plain form goes after an inquiry; if empty, our own page
 	Locale    string            // es, en or auto
 	Rules     lead.Rules        // what an inquiry must have
-	Fields    map[string]string // the form's name for a field → ours
-	Tick      lead.Tick         // what its remote ids count
+	Fields    map[string]string // from the form's name of a field to ours
+	Tick      lead.Tick         // the unit of its remote ids
 
-	SpamThreshold int // the score from which a lead is set apart; 0: none is
+	SpamThreshold int // the score from which a lead is quarantined; 0 means never
 }
 
-// Redirect returns the address that a visitor may be sent to after an
-// inquiry, or "" when target is neither a path on the relay's own site nor on
-// one of this site's origins. Browsers read `\` as `/`, drop tabs and line
-// ends, and take `//host` as another host, so anything odd is refused rather
-// than mended.
+// Redirect returns the URL to which a visitor may be redirected after an inquiry. It
+// returns "" if target is neither a path on the relay nor on one of the site's origins.
+// Browsers read `\` as `/`, drop tabs and line ends, and take `//host` as another host.
+// So it refuses anything unusual instead of correcting it.
 func (s *Site) Redirect(target string) string {
-	u := parse(target)
+	u := parseTarget(target)
 	switch {
 	case u == nil:
 		return ""
@@ -49,11 +48,10 @@ func (s *Site) Redirect(target string) string {
 	return u.String()
 }
 
-// RedirectFrom is Redirect for a target that a page of the site has named,
-// which may be relative to that page. Without a page only a whole address goes
-// anywhere.
+// RedirectFrom is Redirect for a target that a page of the site has given. The target may
+// be relative to that page. If the page is nil, it must be an absolute URL.
 func (s *Site) RedirectFrom(page *url.URL, target string) string {
-	u := parse(target)
+	u := parseTarget(target)
 	switch {
 	case u == nil || (page == nil && isReference(u)):
 		return ""
@@ -67,18 +65,17 @@ func (s *Site) RedirectFrom(page *url.URL, target string) string {
 	return base.ResolveReference(u).String()
 }
 
-// isReference reports a target that is neither on another host nor of another
-// scheme.
+// isReference reports whether a target has neither scheme nor host.
 func isReference(u *url.URL) bool { return u.Scheme == "" && u.Host == "" }
 
-// parse reads a target. It returns nil when browsers might read it another way.
-func parse(target string) *url.URL {
-	const longest = 2048
-	if len(target) > longest {
+// parseTarget parses a target. It returns nil if browsers might read it differently.
+func parseTarget(target string) *url.URL {
+	const maxLength = 2048
+	if len(target) > maxLength {
 		return nil
 	}
 	target = EncodeLetters(target)
-	if target == "" || hasOddByte(target) || strings.HasPrefix(target, "//") {
+	if target == "" || HasUnsafeByte(target) || strings.HasPrefix(target, "//") {
 		return nil
 	}
 	u, err := url.Parse(target)
@@ -88,8 +85,9 @@ func parse(target string) *url.URL {
 	return u
 }
 
-// hasOddByte reports a byte that no address needs raw and browsers bend.
-func hasOddByte(s string) bool {
+// HasUnsafeByte reports whether s has a byte that must be encoded in a URL, and that
+// browsers may change.
+func HasUnsafeByte(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c == '\\' || c >= 0x7f {
 			return true

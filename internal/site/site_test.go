@@ -116,7 +116,7 @@ func TestATargetMayBeRelativeToThePage(t *testing.T) {
 	require.Equal(t, "https://ok.mx/gracias", visited(t).RedirectFrom(nil, "https://ok.mx/gracias"))
 }
 
-// Whatever a page names leads to that page's own host, or to one on the list.
+// Every target that a page gives leads to the page's own host or to one on the list.
 func TestNoTrickLeavesThePage(t *testing.T) {
 	s := visited(t)
 	for _, page := range []string{"https://ok.mx", "https://ok.mx/", "https://ok.mx//evil.mx/p", "https://www.casas.mx/a/b?c#d"} {
@@ -131,7 +131,7 @@ func TestNoTrickLeavesThePage(t *testing.T) {
 	}
 }
 
-// tricks are what people try to leave a site with.
+// tricks are targets with which people try to redirect to another host.
 func tricks() []string {
 	return []string{
 		"", " ", "evil.mx", "gracias", "./gracias", "../gracias", "?next=x", "#x", ".evil.mx", "@evil.mx", ":80", ":",
@@ -165,7 +165,7 @@ func TestRedirectRefusesTricks(t *testing.T) {
 	}
 }
 
-// These are plain paths on the relay's own site, however they look.
+// These are paths on the relay itself, though they do not look like it.
 func TestRedirectKeepsPathsOnTheRelay(t *testing.T) {
 	for _, target := range []string{
 		"/%09/evil.mx", "/%0a/evil.mx", "/%2f/evil.mx", "/%2fevil.mx", "/%5cevil.mx", "/%5c/evil.mx", "/..//evil.mx", "/.//evil.mx",
@@ -177,7 +177,7 @@ func TestRedirectKeepsPathsOnTheRelay(t *testing.T) {
 	}
 }
 
-// theList reads the addresses of testdata/tricks.txt.
+// theList returns the addresses in testdata/tricks.txt.
 func theList(t *testing.T) (targets []string) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/tricks.txt")
@@ -193,8 +193,8 @@ func theList(t *testing.T) (targets []string) {
 	return targets
 }
 
-// Of the long list, few are taken, and none of those leaves the site. What a
-// real browser makes of them is shown in internal/e2e/browser.
+// Few addresses of the long list are accepted, and none of those leaves the site. A
+// browser tests them, too.
 func TestNoTrickLeavesTheSite(t *testing.T) {
 	all, taken := theList(t), 0
 	require.Greater(t, len(all), 1500)
@@ -210,7 +210,7 @@ func TestNoTrickLeavesTheSite(t *testing.T) {
 	require.Greater(t, taken, 50)
 }
 
-// isFine reports a host of the list, or the page's own.
+// isFine reports whether a host is on the list, or the page's own.
 func isFine(host string) bool {
 	return host == "relay.mx" || host == "ok.mx" || host == "ok.mx:443" || host == "local.mx:8080" ||
 		strings.HasSuffix(strings.TrimSuffix(host, ":443"), ".casas.mx")
@@ -237,10 +237,10 @@ func TestWhereverRedirectGoesABrowserStaysOnTheList(t *testing.T) {
 	})
 }
 
-// browserHost is where a browser on https://relay.mx/f/casas goes, by the URL
-// standard's rules that matter here, and written apart from net/url: blanks at
-// the ends and line ends anywhere are dropped, \ is /, and any number of
-// slashes behind http: and https: begins a host.
+// browserHost returns the host to which a browser on https://relay.mx/f/casas goes. It
+// follows the rules of the URL standard that matter here, without net/url: spaces at the
+// ends and all line ends are dropped, \ is /, and any number of slashes after http: and
+// https: begins a host.
 func browserHost(target string) string {
 	s := strings.TrimFunc(target, func(r rune) bool { return r <= ' ' })
 	s = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(s)

@@ -2,21 +2,19 @@ package site
 
 import "strings"
 
-// translated is the domain below which Google shows translated pages.
-const translated = ".translate.goog"
+// translateDomain is the domain below which Google shows translated pages.
+const translateDomain = ".translate.goog"
 
-// originals are the hosts whose page Google's translation may show at host. A
-// label encodes the whole name: a dot is "-" and a dash "--", "1-" goes before
-// a name that could be misread, and "0-" stands for the "xn--" of a name with
-// other letters than a to z. The page's query tells which of these was used, but
-// an origin has no query, so each reading counts.
+// translatedHosts returns the hosts whose page Google may show translated at host. A
+// label encodes the whole name: a dot is "-" and a dash "--". "1-" precedes a name that
+// is ambiguous, and "0-" replaces the "xn--" of an internationalized name. The page's
+// query says which of these was used, but an origin has no query, so we return each.
 // https://developers.google.com/search/docs/appearance/ad-network-and-translation
 //
-// The start of a name that is too long for one label stands in the query
-// alone. What is left could be anybody's, so such an origin has to be listed as
-// it is.
-func originals(host string) []string {
-	label, ok := strings.CutSuffix(host, translated)
+// If a name is too long for one label, its beginning is in the query alone. The rest may
+// belong to anybody, so such an origin must be listed itself.
+func translatedHosts(host string) []string {
+	label, ok := strings.CutSuffix(host, translateDomain)
 	if !ok || strings.Contains(label, ".") {
 		return nil
 	}
@@ -35,8 +33,8 @@ func originals(host string) []string {
 	return hosts
 }
 
-// decodeLabel turns dashes back into what they stand for. It returns "" for
-// what is not the name of a host.
+// decodeLabel decodes the dashes of a label. It returns "" if the result is not the name
+// of a host.
 func decodeLabel(label string) string {
 	var b strings.Builder
 	for rest := label; rest != ""; {
