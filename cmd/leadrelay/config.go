@@ -9,7 +9,7 @@ type configCmd struct {
 
 type configCheckCmd struct{}
 
-// Run exits with 78 when something is wrong.
+// Run exits with 78 if something is wrong.
 func (configCheckCmd) Run(p *program) error {
 	cfg, err := p.config()
 	for _, w := range cfg.Warnings {
@@ -18,17 +18,17 @@ func (configCheckCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	sites := counted(len(cfg.Sites), "site")
+	sites := plural(len(cfg.Sites), "site")
 	if n := len(cfg.Warnings); n > 0 {
-		p.printf("The settings can be read: %s. See the %s before you start the relay.\n", sites, counted(n, "warning"))
+		p.printf("The settings can be read: %s. See the %s before you start the relay.\n", sites, plural(n, "warning"))
 		return nil
 	}
 	p.printf("The settings are fine: %s.\n", sites)
 	return nil
 }
 
-// counted is a number with its noun: 1 site, 2 sites.
-func counted(n int, noun string) string {
+// plural returns a number with its noun: 1 site, 2 sites.
+func plural(n int, noun string) string {
 	if n != 1 {
 		noun += "s"
 	}
@@ -37,7 +37,7 @@ func counted(n int, noun string) string {
 
 type configPrintCmd struct{}
 
-// Run prints what serve would use.
+// Run prints the settings that serve would use.
 func (configPrintCmd) Run(p *program) error {
 	cfg, err := p.config()
 	if err != nil {

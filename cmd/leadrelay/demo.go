@@ -22,7 +22,7 @@ type demoCmd struct {
 	Verbose bool `short:"v" help:"Print the relay's log, too."`
 }
 
-// Run shows the whole way of an inquiry on this machine, and keeps nothing.
+// Run runs everything on this machine and keeps nothing afterwards.
 func (c demoCmd) Run(p *program) (err error) {
 	living, stop := untilTerminalCloses(p.ctx)
 	defer stop()
@@ -31,7 +31,7 @@ func (c demoCmd) Run(p *program) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	page := new(sample)
+	page := new(samplePages)
 	pageDoor, err := listenNear(living, "127.0.0.1:8000", page)
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func (c demoCmd) Run(p *program) (err error) {
 		return serve(ctx, cfg, nil, log, func(r relay) {
 			page.show(web.PropertyPage{
 				PageURL: site + "/", RelayURL: cfg.URL.String(), BrokerURL: "http://" + brokerDoor.Addr() + "/", WaitingURL: waitingPath,
-			}, waitingFor(r, "'self' http://"+brokerDoor.Addr()))
+			}, waitingHandler(r, "'self' http://"+brokerDoor.Addr()))
 			p.printf(welcome, pageDoor.Addr(), brokerDoor.Addr(), cfg.URL, cfg.OperatorURL, cfg.OperatorAddr, cfg.OperatorToken.Reveal(), os.Args[0])
 			parts.Go(func() error { return serveUntil(ctx, broker.Close, brokerDoor, pageDoor) })
 		})
@@ -81,9 +81,9 @@ leadrelay demo: everything on this machine, and gone when you stop it.
 Stop with Ctrl-C.
 `
 
-// demoConfig is what an operator would set for one site.
+// demoConfig returns the settings of a relay with one site.
 func demoConfig(dir, broker, page string) (config.Config, error) {
-	relay, operator := near("127.0.0.1:8080"), near("127.0.0.1:9090")
+	relay, operator := freeAddress("127.0.0.1:8080"), freeAddress("127.0.0.1:9090")
 	settings := map[string]string{
 		"EASYBROKER_API_KEY":       "demo-key",
 		"EASYBROKER_URL":           "http://" + broker + "/v1",
@@ -97,7 +97,7 @@ func demoConfig(dir, broker, page string) (config.Config, error) {
 		"LEADRELAY_LOCALE":         "auto",
 		"LEADRELAY_OPERATOR_TOKEN": rand.Text(),
 		"LEADRELAY_DRAIN":          "0s",
-		// This EasyBroker's list never lags behind, and nobody waits for minutes to see how a fault ends.
+		// This EasyBroker's list never lags behind, and nobody wants to wait minutes for the end of a fault.
 		"LEADRELAY_COURIER_TIMEOUT":  "7s",
 		"LEADRELAY_COURIER_SETTLE":   "5s",
 		"LEADRELAY_COURIER_PROBE":    "3s",
@@ -106,33 +106,33 @@ func demoConfig(dir, broker, page string) (config.Config, error) {
 	return config.Load(settings, config.Open)
 }
 
-// near returns the address, or one with any free port when it is taken.
-func near(addr string) string {
+// freeAddress returns addr, or an address with a free port if it is in use.
+func freeAddress(addr string) string {
 	var listening net.ListenConfig
 	ln, err := listening.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		ln, err = listening.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	}
 	if err != nil {
-		return addr // whoever listens there says what is wrong
+		return addr // listening there will report the error
 	}
 	defer func() { _ = ln.Close() }()
 	return ln.Addr().String()
 }
 
 func listenNear(ctx context.Context, addr string, h http.Handler) (*server.Door, error) {
-	return server.Listen(ctx, near(addr), nil, named(addr, h))
+	return server.Listen(ctx, freeAddress(addr), nil, named(addr, h))
 }
 
-// sample is the site of an agency: one property page, with the widget or with a
-// plain form.
-type sample struct{ handler http.Handler }
+// samplePages is the site of an agency: a property page with the widget, and one with
+// a plain form.
+type samplePages struct{ handler http.Handler }
 
-// waitingPath is where the sample site shows what waits at the relay.
+// waitingPath is the path of the page that shows which leads wait.
 const waitingPath = "/espera"
 
-// show sets what the pages lead to, before they are served.
-func (s *sample) show(p web.PropertyPage, waiting http.Handler) {
+// show sets the contents of the pages before they are served.
+func (s *samplePages) show(p web.PropertyPage, waiting http.Handler) {
 	plain := p
 	plain.Plain = true
 	mux := http.NewServeMux()
@@ -143,7 +143,7 @@ func (s *sample) show(p web.PropertyPage, waiting http.Handler) {
 	s.handler = mux
 }
 
-// propertyPage serves the page below a policy that allows it what it needs.
+// propertyPage serves the page with a policy that allows only what it needs.
 func propertyPage(p web.PropertyPage, scripts string) http.HandlerFunc {
 	policy := "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action " + p.RelayURL + "; base-uri 'none'; frame-ancestors 'none'" + scripts
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -156,4 +156,4 @@ func propertyPage(p web.PropertyPage, scripts string) http.HandlerFunc {
 	}
 }
 
-func (s *sample) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+func (s *samplePages) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }

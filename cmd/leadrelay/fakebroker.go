@@ -23,14 +23,14 @@ type fakebrokerCmd struct {
 	Faults string   `placeholder:"JSON" help:"How to misbehave, e.g. '{\"trouble\":[{\"do\":\"hang\",\"after\":true}]}', or @file. internal/fakebroker/README.md has the list; /_control/faults changes it later."`
 }
 
-// Validate is asked while the command line is read.
+// Validate implements kong's check of the command line.
 func (c fakebrokerCmd) Validate() error {
 	_, _, err := c.keys()
 	return err
 }
 
-// keys sorts the keys by the half of the API that they open. Its errors repeat
-// none: one may be a real key.
+// keys returns the keys by the half of the API that they open. Its errors do not
+// contain keys, because one may be real.
 func (c fakebrokerCmd) keys() (partner, account []string, err error) {
 	for _, text := range c.Key {
 		half, key, named := strings.Cut(text, ":")
@@ -53,7 +53,7 @@ func (c fakebrokerCmd) keys() (partner, account []string, err error) {
 	return partner, account, nil
 }
 
-// Run serves the pretend EasyBroker until it is told to stop.
+// Run serves the pretend EasyBroker until it is stopped.
 func (c fakebrokerCmd) Run(p *program) error {
 	partner, account, err := c.keys()
 	if err != nil {
@@ -69,21 +69,21 @@ func (c fakebrokerCmd) Run(p *program) error {
 		return err
 	}
 	p.printf("The pretend EasyBroker\n  what arrives   http://%[1]s/\n  its API        EASYBROKER_URL=http://%[1]s/v1\n  its keys       %[2]s\n  its faults     http://%[1]s/_control/faults\n",
-		door.Addr(), keyring(len(partner), len(account)))
+		door.Addr(), describeKeys(len(partner), len(account)))
 	return serveUntil(p.ctx, broker.Close, door)
 }
 
-// named answers for localhost and the address alone. What is tried here may be
-// about real people, and a page that gives its own name this machine's address
-// (DNS rebinding) must not read it.
+// named answers requests for localhost and the address alone. Somebody may try real
+// people's data here, and a web page that points its own name at this machine's address
+// (DNS rebinding) must not read them.
 func named(addr string, h http.Handler) http.Handler {
 	return server.NewHosts(addr).Only(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "this is reached as localhost, or as the address that it was told to listen on", http.StatusMisdirectedRequest)
 	}))(h)
 }
 
-// keyring says which keys are accepted, in the words of EASYBROKER_API.
-func keyring(partner, account int) string {
+// describeKeys returns a text that says which keys are accepted.
+func describeKeys(partner, account int) string {
 	if partner+account == 0 {
 		return "any, with EASYBROKER_API=partner"
 	}
@@ -104,8 +104,8 @@ func readFaults(text string) (fault.Faults, error) {
 	return fault.Parse(fault.Faults{}, data)
 }
 
-// serveUntil serves the doors until ctx ends or one of them fails; release
-// ends what keeps connections open.
+// serveUntil serves the doors until ctx ends or one of them fails. release ends
+// requests that keep connections open.
 func serveUntil(ctx context.Context, release func(), doors ...*server.Door) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	for _, d := range doors {

@@ -15,14 +15,14 @@ type healthcheckCmd struct{}
 
 // Run asks the public door of the relay with these settings.
 func (healthcheckCmd) Run(p *program) error {
-	const patience = 3 * time.Second
-	// The relay that runs has checked its settings; only the address matters
-	// here, and a probe may not be allowed to read the key.
+	const timeout = 3 * time.Second
+	// The running relay has checked its settings. Only the address matters here, and a
+	// probe may not be allowed to read the key.
 	cfg, err := p.config()
 	if cfg.Addr == "" {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	ctx, cancel := context.WithTimeout(p.ctx, timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+reachable(cfg.Addr)+server.HealthzPath, nil)
 	if err != nil {
@@ -39,8 +39,8 @@ func (healthcheckCmd) Run(p *program) error {
 	return nil
 }
 
-// reachable turns an address to listen on into one to call: a relay that
-// listens everywhere is reached on the loopback.
+// reachable returns the address to call for an address to listen on. A relay that
+// listens on all addresses is called on the loopback address.
 func reachable(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -28,7 +28,7 @@ type leadsCmd struct {
 	Replay  leadsReplayCmd  `cmd:"" help:"Send many leads again that EasyBroker's list does not have."`
 }
 
-// leadsFilter says which leads are meant.
+// leadsFilter has the flags that select leads.
 type leadsFilter struct {
 	Site     string `help:"Only leads of this site."`
 	State    string `help:"Only leads in this state: ${states}."`
@@ -38,10 +38,10 @@ type leadsFilter struct {
 	Before   string `help:"Only leads received before this time; a date is its first moment."`
 }
 
-// words are the filter in the words of the operator's API. The error names all
-// that is wrong with it.
-func (f leadsFilter) words() (map[string]string, error) {
-	words := map[string]string{"site": f.Site, "state": f.State, "property_id": f.Property, "q": f.Query}
+// parameters returns the filter as parameters of the operator's API. The error names
+// everything that is wrong.
+func (f leadsFilter) parameters() (map[string]string, error) {
+	parameters := map[string]string{"site": f.Site, "state": f.State, "property_id": f.Property, "q": f.Query}
 	var wrong []error
 	if f.State != "" && !slices.Contains(lead.States(), lead.State(f.State)) {
 		wrong = append(wrong, errors.New("--state wants one of "+states()))
@@ -56,16 +56,16 @@ func (f leadsFilter) words() (map[string]string, error) {
 			continue
 		}
 		var err error
-		if *one.read, err = readTime("--"+one.name, one.given, now); err != nil {
+		if *one.read, err = parseTime("--"+one.name, one.given, now); err != nil {
 			wrong = append(wrong, err)
 		}
-		words[one.name] = one.read.UTC().Format(time.RFC3339Nano)
+		parameters[one.name] = one.read.UTC().Format(time.RFC3339Nano)
 	}
 	if len(wrong) == 0 && f.After != "" && f.Before != "" && !after.Before(before) {
-		wrong = append(wrong, fmt.Errorf("nothing lies between --after %s and --before %s; a date is its first moment", local(&after), local(&before)))
+		wrong = append(wrong, fmt.Errorf("nothing lies between --after %s and --before %s; a date is its first moment", formatTime(&after), formatTime(&before)))
 	}
-	maps.DeleteFunc(words, func(_, value string) bool { return value == "" })
-	return words, errors.Join(wrong...)
+	maps.DeleteFunc(parameters, func(_, value string) bool { return value == "" })
+	return parameters, errors.Join(wrong...)
 }
 
 func states() string {
@@ -83,9 +83,9 @@ type leadsListCmd struct {
 	JSON  bool `name:"json" help:"Print JSON."`
 }
 
-// Validate is asked while the command line is read.
+// Validate implements kong's check of the command line.
 func (c leadsListCmd) Validate() error {
-	_, err := c.words()
+	_, err := c.parameters()
 	if c.Limit < 1 {
 		err = errors.Join(err, errors.New("--limit wants a number above zero"))
 	}
@@ -94,7 +94,7 @@ func (c leadsListCmd) Validate() error {
 
 // Run prints a table, or JSON.
 func (c leadsListCmd) Run(p *program) error {
-	words, err := c.words()
+	parameters, err := c.parameters()
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (c leadsListCmd) Run(p *program) error {
 		return err
 	}
 	query := url.Values{}
-	for name, value := range words {
+	for name, value := range parameters {
 		query.Set(name, value)
 	}
 	if c.JSON {
@@ -115,8 +115,8 @@ func (c leadsListCmd) Run(p *program) error {
 		rows := make([][]string, len(leads))
 		for i, l := range leads {
 			rows[i] = []string{
-				l.RemoteID.String(), received(l.ReceivedAt, zone), string(l.State), l.Site, plain(l.PropertyID),
-				plain(l.Name), plain(l.Email), plain(l.Phone), plain(l.Reason),
+				l.RemoteID.String(), formatMinute(l.ReceivedAt, zone), string(l.State), l.Site, oneLine(l.PropertyID),
+				oneLine(l.Name), oneLine(l.Email), oneLine(l.Phone), oneLine(l.Reason),
 			}
 		}
 		return t.page(rows)
@@ -127,14 +127,14 @@ func (c leadsListCmd) Run(p *program) error {
 func leadTable(out io.Writer, zone string) *table {
 	width, _ := terminalWidth(out)
 	return &table{out: out, width: width, columns: []column{
-		{name: "FOLIO"}, {name: "RECEIVED (" + zone + ")"}, {name: "STATE"}, {name: "SITE", spare: allSame}, {name: "PROPERTY"},
-		{name: "NAME", cut: true}, {name: "EMAIL", cut: true}, {name: "PHONE"}, {name: "REASON", cut: true, spare: allEmpty},
+		{name: "FOLIO"}, {name: "RECEIVED (" + zone + ")"}, {name: "STATE"}, {name: "SITE", isOptional: areEqual}, {name: "PROPERTY"},
+		{name: "NAME", cut: true}, {name: "EMAIL", cut: true}, {name: "PHONE"}, {name: "REASON", cut: true, isOptional: areEmpty},
 	}}
 }
 
-// received is a time to the minute. Its zone stands above it, unless it is
-// another one, as before the clock was set.
-func received(t *time.Time, zone string) string {
+// formatMinute returns a time to the minute. It adds the zone if it is not the one in
+// the table's head, as before a change to summer time.
+func formatMinute(t *time.Time, zone string) string {
 	if t == nil {
 		return ""
 	}
@@ -145,7 +145,7 @@ func received(t *time.Time, zone string) string {
 	return t.Local().Format(form)
 }
 
-// listAsJSON prints one page of all leads, each when it has come.
+// listAsJSON prints all leads as one page, each as soon as it arrives.
 func listAsJSON(p *program, op operator, query url.Values, limit int) error {
 	out, n := bufio.NewWriter(p.stdout), 0
 	cursor, err := op.list(p.ctx, query, limit, func(leads []console.Lead) error {
@@ -178,7 +178,7 @@ func listAsJSON(p *program, op operator, query url.Values, limit int) error {
 	return out.Flush()
 }
 
-// folio is one folio, however many words its groups of digits are.
+// folio is the argument of one folio. Groups of its digits may be separate arguments.
 type folio struct {
 	RemoteID []string `arg:"" name:"folio" help:"The folio (remote_id in JSON and in the log); spaces between its digits are fine."`
 }
@@ -198,13 +198,13 @@ type leadsShowCmd struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
-// Validate is asked while the command line is read.
+// Validate implements kong's check of the command line.
 func (c leadsShowCmd) Validate() error {
 	_, err := c.id()
 	return err
 }
 
-// Run prints what is known of one lead.
+// Run prints one lead.
 func (c leadsShowCmd) Run(p *program) error {
 	id, err := c.id()
 	if err != nil {
@@ -216,7 +216,7 @@ func (c leadsShowCmd) Run(p *program) error {
 	}
 	var s console.LeadDetail
 	if err := op.get(p.ctx, "/api/v1/leads/"+id.String(), &s); err != nil {
-		return ofLead(id, err)
+		return withFolio(id, err)
 	}
 	return printDetail(p.stdout, s, c.JSON)
 }
@@ -226,7 +226,7 @@ func printDetail(w io.Writer, s console.LeadDetail, asJSON bool) error {
 		return printJSON(w, s)
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range slices.Concat(storyRows(s), besideRows(s)) {
+	for _, row := range slices.Concat(leadRows(s), extraRows(s)) {
 		if row[1] != "" {
 			_, _ = fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
 		}
@@ -235,33 +235,33 @@ func printDetail(w io.Writer, s console.LeadDetail, asJSON bool) error {
 		_, _ = fmt.Fprintf(table, "attempts\t%d, %d of them not kept\n", len(s.Attempts)+s.LeftOut, s.LeftOut)
 	}
 	for _, a := range s.Attempts {
-		_, _ = fmt.Fprintf(table, "attempt %d\t%s  %s  %s\n", a.Number, local(a.BegunAt), plain(a.Outcome), plain(a.Detail))
+		_, _ = fmt.Fprintf(table, "attempt %d\t%s  %s  %s\n", a.Number, formatTime(a.BegunAt), oneLine(a.Outcome), oneLine(a.Detail))
 	}
 	return table.Flush()
 }
 
-func storyRows(s console.LeadDetail) [][2]string {
+func leadRows(s console.LeadDetail) [][2]string {
 	return [][2]string{
 		{"folio", web.Folio(int64(s.RemoteID))},
 		{"state", string(s.State)},
-		{"reason", plain(s.Reason)},
+		{"reason", oneLine(s.Reason)},
 		{"site", s.Site},
-		{"property", plain(s.PropertyID)},
-		{"ambiguous", s.Context["ambiguous"]}, // the relay's own word: no form can set it
-		{"name", plain(s.Name)},
-		{"e-mail", plain(s.Email)},
-		{"phone", plain(s.Phone)},
-		{"message", plain(s.Message)},
-		{"received", local(s.ReceivedAt)},
-		{"next attempt", local(s.NextAttemptAt)},
-		{"delivered", local(s.DeliveredAt)},
-		{"confirmed", local(s.ConfirmedAt)},
+		{"property", oneLine(s.PropertyID)},
+		{"ambiguous", s.Context["ambiguous"]}, // set by the relay alone, never by a form
+		{"name", oneLine(s.Name)},
+		{"e-mail", oneLine(s.Email)},
+		{"phone", oneLine(s.Phone)},
+		{"message", oneLine(s.Message)},
+		{"received", formatTime(s.ReceivedAt)},
+		{"next attempt", formatTime(s.NextAttemptAt)},
+		{"delivered", formatTime(s.DeliveredAt)},
+		{"confirmed", formatTime(s.ConfirmedAt)},
 	}
 }
 
-// besideRows are what came with the lead beside its own fields. Their names are
-// the form's, so none of them can pass for one of ours.
-func besideRows(s console.LeadDetail) [][2]string {
+// extraRows returns the rows of context and extra fields. Their names begin with "with",
+// because a form may use the name of one of our fields.
+func extraRows(s console.LeadDetail) [][2]string {
 	var rows [][2]string
 	for _, name := range slices.Sorted(maps.Keys(s.Context)) {
 		if name == "ambiguous" {
@@ -275,8 +275,8 @@ func besideRows(s console.LeadDetail) [][2]string {
 	return rows
 }
 
-// plain is a text of one line, fit for a terminal.
-func plain(s *string) string {
+// oneLine returns a text as one line that is safe for a terminal.
+func oneLine(s *string) string {
 	if s == nil {
 		return ""
 	}

@@ -20,7 +20,7 @@ import (
 	"leadrelay/internal/server"
 )
 
-// The exit codes, as sysexits.h names them where it has a name.
+// The exit codes. Some are those of sysexits.h.
 const (
 	exitFailure = 1
 	exitDrift   = 3  // a reconciliation has found something
@@ -29,21 +29,21 @@ const (
 )
 
 func main() {
-	// A reader of our output that goes away must not take the relay along.
+	// A reader of our output that goes away must not end the relay.
 	signal.Ignore(syscall.SIGPIPE)
-	// net/http quotes what strangers send into the standard log; ours says what
-	// matters without it.
+	// net/http writes to the standard log, and quotes what clients send. We do not need
+	// it.
 	log.SetOutput(io.Discard)
 	asked, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ctx, end := context.WithCancel(context.Background())
 	context.AfterFunc(asked, func() {
-		stop() // before anything stops: from here on, a second signal ends the process at once
+		stop() // first, so that a second signal ends the process at once
 		end()
 	})
 	os.Exit(run(ctx, os.Args[1:], environment(), os.Stdout, os.Stderr))
 }
 
-// environment is that of the process, by name.
+// environment returns the variables of the process, by name.
 func environment() map[string]string {
 	all := map[string]string{}
 	for _, pair := range os.Environ() {
@@ -53,14 +53,14 @@ func environment() map[string]string {
 	return all
 }
 
-// program is what a verb may use of the outside world.
+// program is what the verbs use of the outside world.
 type program struct {
 	ctx            context.Context //nolint:containedctx // it is the life of one command
 	env            map[string]string
 	stdout, stderr io.Writer
 }
 
-// verbs are the commands; their help texts are the manual.
+// verbs are the commands. Their help texts are the manual.
 type verbs struct {
 	Serve       serveCmd       `cmd:"" help:"Run the relay. Settings come from the environment and LEADRELAY_CONFIG."`
 	Demo        demoCmd        `cmd:"" help:"Run the relay, a sample property page and a pretend EasyBroker on this machine."`
@@ -73,11 +73,10 @@ type verbs struct {
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
-// run is main without the parts that a test cannot have. It returns the exit
-// code.
+// run is the part of main that tests can call. It returns the exit code.
 func run(ctx context.Context, args []string, env map[string]string, stdout, stderr io.Writer) int {
 	p := &program{ctx: ctx, env: env, stdout: stdout, stderr: stderr}
-	var left *int // set when kong has answered by itself: --help
+	var left *int // set if kong has answered: --help
 	parser, err := kong.New(&verbs{}, kong.Name("leadrelay"), kong.Writers(stdout, stderr), kong.Exit(func(code int) { left = &code }),
 		kong.Vars{"states": states()},
 		kong.Description("Takes inquiries from property pages and makes sure that each arrives in EasyBroker, once."))
@@ -87,7 +86,7 @@ func run(ctx context.Context, args []string, env map[string]string, stdout, stde
 	switch {
 	case len(args) == 0, len(args) == 1 && args[0] == "help":
 		args = []string{"--help"}
-	case len(args) == 1 && args[0] == "--version": // no flag of kong's, which the help of each verb would show
+	case len(args) == 1 && args[0] == "--version": // not a flag of kong's, because the help of each verb would show it
 		args = []string{"version"}
 	}
 	command, err := parser.Parse(args)
@@ -95,7 +94,7 @@ func run(ctx context.Context, args []string, env map[string]string, stdout, stde
 		return *left
 	}
 	if err != nil {
-		p.complain(err)
+		p.printError(err)
 		_, _ = fmt.Fprintf(stderr, "Try %s --help.\n", verbOf(err))
 		return exitUsage
 	}
@@ -105,7 +104,7 @@ func run(ctx context.Context, args []string, env map[string]string, stdout, stde
 	return 0
 }
 
-// verbOf is the command that the error is about, as far as it was understood.
+// verbOf returns the command that the error is about.
 func verbOf(err error) string {
 	if wrong, ok := errors.AsType[*kong.ParseError](err); ok && wrong.Context != nil {
 		if node := wrong.Context.Selected(); node != nil {
@@ -115,8 +114,8 @@ func verbOf(err error) string {
 	return "leadrelay"
 }
 
-// complain prints the error, one line for each thing that is wrong.
-func (p *program) complain(err error) {
+// printError prints the error, with a prefix on each line.
+func (p *program) printError(err error) {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		_, _ = fmt.Fprintf(p.stderr, "leadrelay: %s\n", line)
 	}
@@ -124,7 +123,7 @@ func (p *program) complain(err error) {
 
 // fail prints the error and returns its exit code.
 func (p *program) fail(err error) int {
-	p.complain(err)
+	p.printError(err)
 	var settings *config.Errors
 	switch {
 	case errors.Is(err, errDrift):
@@ -140,8 +139,8 @@ func (p *program) config() (config.Config, error) {
 	return config.Load(p.env, config.Open)
 }
 
-// operatorConfig loads what is needed to talk to a running relay: what serve
-// alone requires may be missing.
+// operatorConfig loads the settings that are needed to call a running relay. Settings
+// that only serve requires may be missing.
 func (p *program) operatorConfig() (config.Config, error) {
 	cfg, err := p.config()
 	var all *config.Errors

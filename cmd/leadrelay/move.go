@@ -9,13 +9,13 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// leadsMove is what the verbs that move leads have in common.
+// leadsMove has the arguments and flags of the verbs that move leads.
 type leadsMove struct {
 	RemoteIDs []string `arg:"" name:"folio" help:"The folios; spaces between the digits of one are fine in quotes."`
 	JSON      bool     `name:"json" help:"Print JSON."`
 }
 
-// Validate is asked while the command line is read.
+// Validate implements kong's check of the command line.
 func (c leadsMove) Validate() error {
 	_, err := parseIDs(c.RemoteIDs)
 	return err
@@ -32,13 +32,13 @@ func parseIDs(words []string) ([]lead.RemoteID, error) {
 	return ids, nil
 }
 
-// moved are the leads that have moved.
+// moved has the leads that were moved.
 type moved struct {
 	Leads []console.LeadDetail `json:"leads"`
 }
 
-// run moves one lead after the other, and tells of each at once. One that cannot
-// be moved keeps no other from it; its reason is told at the end.
+// run moves one lead after the other and prints each at once. If one cannot be moved,
+// it goes on and reports the reason at the end.
 func (c leadsMove) run(p *program, verb string, body any) error {
 	op, err := p.operator()
 	if err != nil {
@@ -52,11 +52,11 @@ func (c leadsMove) run(p *program, verb string, body any) error {
 	var failed []error
 	for _, id := range ids {
 		var s console.LeadDetail
-		err := op.call(p.ctx, http.MethodPost, "/api/v1/leads/"+id.String()+"/"+verb, body, &s, usually)
+		err := op.call(p.ctx, http.MethodPost, "/api/v1/leads/"+id.String()+"/"+verb, body, &s, normalCall)
 		if err != nil {
-			failed = append(failed, ofLead(id, err))
+			failed = append(failed, withFolio(id, err))
 			if refused, ok := errors.AsType[*refusedError](err); !ok || !refused.aboutLead() {
-				break // the others would fare no better
+				break // the others would fail, too
 			}
 			continue
 		}
@@ -70,8 +70,8 @@ func (c leadsMove) run(p *program, verb string, body any) error {
 	return errors.Join(failed...)
 }
 
-// ofLead says which lead an error is about, if it is about one.
-func ofLead(id lead.RemoteID, err error) error {
+// withFolio adds the folio to an error that is about the lead.
+func withFolio(id lead.RemoteID, err error) error {
 	if refused, ok := errors.AsType[*refusedError](err); !ok || !refused.aboutLead() {
 		return err
 	}
@@ -110,7 +110,7 @@ type leadsEditCmd struct {
 	JSON     bool    `name:"json" help:"Print JSON."`
 }
 
-// Validate is asked while the command line is read.
+// Validate implements kong's check of the command line.
 func (c leadsEditCmd) Validate() error {
 	if len(c.changes()) == 0 {
 		return errors.New("name at least one of --property, --name, --email, --phone, --message")
@@ -142,8 +142,8 @@ func (c leadsEditCmd) Run(p *program) error {
 		return err
 	}
 	var s console.LeadDetail
-	if err := op.call(p.ctx, http.MethodPatch, "/api/v1/leads/"+id.String(), c.changes(), &s, usually); err != nil {
-		return ofLead(id, err)
+	if err := op.call(p.ctx, http.MethodPatch, "/api/v1/leads/"+id.String(), c.changes(), &s, normalCall); err != nil {
+		return withFolio(id, err)
 	}
 	return printDetail(p.stdout, s, c.JSON)
 }

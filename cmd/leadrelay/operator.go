@@ -17,7 +17,7 @@ import (
 	"leadrelay/internal/console"
 )
 
-// operator talks to the operator's door of a running relay.
+// operator calls the operator's door of a running relay.
 type operator struct {
 	root, token string
 	from        string // where the token was found
@@ -36,12 +36,12 @@ func (p *program) operator() (operator, error) {
 	return operator{root: "http://" + reachable(cfg.OperatorAddr), token: token.Reveal(), from: from, progress: p.progress()}, nil
 }
 
-// list turns pages until there were as many leads as wanted, and holds one at a
-// time. The cursor is where the list goes on, null at its end.
+// list calls do with pages of at most limit leads in all, one page at a time. The
+// cursor is where the list goes on, or nil at its end.
 func (o operator) list(ctx context.Context, query url.Values, limit int, do func([]console.Lead) error) (cursor *string, err error) {
 	for {
-		const most = 500
-		query.Set("limit", strconv.Itoa(min(most, limit)))
+		const maxPage = 500
+		query.Set("limit", strconv.Itoa(min(maxPage, limit)))
 		var page console.Page
 		if err := o.get(ctx, "/api/v1/leads?"+query.Encode(), &page); err != nil {
 			return nil, err
@@ -56,28 +56,26 @@ func (o operator) list(ctx context.Context, query url.Values, limit int, do func
 	}
 }
 
-// wait is how long an answer may take, and what is told meanwhile to whoever
-// waits for it.
-type wait struct {
-	patience time.Duration
-	told     string
+// callKind is how long a call may take, and what we print meanwhile.
+type callKind struct {
+	timeout time.Duration
+	message string
 }
 
-// usually is for most answers, and atLength for those that want EasyBroker's
-// lists.
+// normalCall is for most calls, and longCall for those that read EasyBroker's lists.
 var (
-	usually  = wait{30 * time.Second, "waiting for the relay"}
-	atLength = wait{20 * time.Minute, "reading EasyBroker's list at the courier's pace (LEADRELAY_COURIER_RATE)"}
+	normalCall = callKind{30 * time.Second, "waiting for the relay"}
+	longCall   = callKind{20 * time.Minute, "reading EasyBroker's list at the courier's pace (LEADRELAY_COURIER_RATE)"}
 )
 
 func (o operator) get(ctx context.Context, path string, into any) error {
-	return o.call(ctx, http.MethodGet, path, nil, into, usually)
+	return o.call(ctx, http.MethodGet, path, nil, into, normalCall)
 }
 
-// call sends the body, if there is one, and reads the answer.
-func (o operator) call(ctx context.Context, method, path string, body, into any, w wait) error {
-	defer o.progress.tell(w.told)()
-	ctx, cancel := context.WithTimeout(ctx, w.patience)
+// call sends a request, with the body unless it is nil, and decodes the answer.
+func (o operator) call(ctx context.Context, method, path string, body, into any, w callKind) error {
+	defer o.progress.start(w.message)()
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	var sent bytes.Buffer
 	if body != nil {
@@ -93,42 +91,42 @@ func (o operator) call(ctx context.Context, method, path string, body, into any,
 	req.Header.Set("Accept-Language", "en")
 	resp, err := (&http.Client{Transport: &http.Transport{}}).Do(req)
 	if err != nil {
-		return o.unanswered(err, w)
+		return o.callError(err, w)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return o.refusal(resp)
+		return o.readProblem(resp)
 	}
 	err = json.NewDecoder(resp.Body).Decode(into)
 	if wrong := new(json.SyntaxError); errors.As(err, &wrong) {
-		return o.stranger(resp)
+		return o.notRelayError(resp)
 	}
 	if err != nil {
-		return o.unanswered(err, w)
+		return o.callError(err, w)
 	}
 	return nil
 }
 
-// unanswered says why there is no answer.
-func (o operator) unanswered(err error, w wait) error {
+// callError returns why there is no answer.
+func (o operator) callError(err error, w callKind) error {
 	if failed, ok := errors.AsType[*url.Error](err); ok {
-		err = failed.Err // its own text would repeat the query
+		err = failed.Err // its own text contains the query
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted; what the relay has begun it may still finish")
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("the relay at %s has not answered within %s", o.root, w.patience)
+		return fmt.Errorf("the relay at %s has not answered within %s", o.root, w.timeout)
 	}
 	return fmt.Errorf("is the relay running? operator's door %s (LEADRELAY_OPERATOR_ADDR): %w", o.root, err)
 }
 
-// stranger is an answer that no relay gives.
-func (o operator) stranger(resp *http.Response) error {
+// notRelayError is the error if the answer is not a relay's.
+func (o operator) notRelayError(resp *http.Response) error {
 	return fmt.Errorf("what answers at %s is no relay's operator's door (%s): set LEADRELAY_OPERATOR_ADDR to where that is", o.root, resp.Status)
 }
 
-// refusedError is what the relay does not do, in its words.
+// refusedError is the problem that the relay answered.
 type refusedError struct {
 	status int
 	text   string
@@ -136,20 +134,20 @@ type refusedError struct {
 
 func (e *refusedError) Error() string { return e.text }
 
-// aboutLead reports whether the lead is why, and not the relay or the token.
+// aboutLead reports whether the problem is about the lead, not the relay or the token.
 func (e *refusedError) aboutLead() bool {
 	return e.status == http.StatusNotFound || e.status == http.StatusConflict || e.status == http.StatusUnprocessableEntity
 }
 
-// refusal reads a problem document.
-func (o operator) refusal(resp *http.Response) error {
+// readProblem decodes a problem document.
+func (o operator) readProblem(resp *http.Response) error {
 	var doc struct {
 		Title, Detail string
 		Errors        []struct{ Field, Message string }
 	}
-	const most = 64 << 10
-	if err := json.NewDecoder(io.LimitReader(resp.Body, most)).Decode(&doc); err != nil || doc.Title == "" {
-		return o.stranger(resp)
+	const maxBytes = 64 << 10
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxBytes)).Decode(&doc); err != nil || doc.Title == "" {
+		return o.notRelayError(resp)
 	}
 	lines := []string{fmt.Sprintf("%s (%d). %s", doc.Title, resp.StatusCode, doc.Detail)}
 	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusTooManyRequests {

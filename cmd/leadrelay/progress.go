@@ -10,16 +10,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// So long nobody is told of a wait; then a terminal is every second, and
-// whatever else reads stderr, such as a log, every ten.
+// We print nothing for quietTime, then something every second on a terminal, and every
+// ten seconds elsewhere, such as in a log.
 const (
-	silence        = 2 * time.Second
+	quietTime      = 2 * time.Second
 	everyOnScreen  = time.Second
 	everyElsewhere = 10 * time.Second
 )
 
-// progress tells on stderr that something is still being done, so that what is
-// on stdout stays what a program can read. Its zero value tells nothing.
+// progress prints on stderr that something is still being done, because programs read
+// stdout. The zero value prints nothing.
 type progress struct {
 	out        io.Writer
 	isTerminal bool
@@ -30,18 +30,18 @@ func (p *program) progress() progress {
 	return progress{p.stderr, isTerminal && p.env["TERM"] != "dumb"}
 }
 
-// tell says from two seconds on what is being done, and for how long by now,
-// until the function that it returns is called.
-func (g progress) tell(what string) (done func()) {
+// start prints what is being done and how long it has taken so far, until the function
+// that it returns is called.
+func (g progress) start(what string) (done func()) {
 	if g.out == nil {
 		return func() {}
 	}
 	every, form, end := everyElsewhere, "leadrelay: %s: %s\n", ""
 	if g.isTerminal {
-		every, form, end = everyOnScreen, "\r\x1b[K%s: %s", "\r\x1b[K" // the line, anew
+		every, form, end = everyOnScreen, "\r\x1b[K%s: %s", "\r\x1b[K" // overwrites the line
 	}
 	told := false
-	stop := meanwhile(every, func(took time.Duration) {
+	stop := repeatUntilDone(every, func(took time.Duration) {
 		told = true
 		_, _ = fmt.Fprintf(g.out, form, what, took)
 	})
@@ -52,13 +52,13 @@ func (g progress) tell(what string) (done func()) {
 	}
 }
 
-// meanwhile says again and again how long something takes that takes long, until
-// the function that it returns is called.
-func meanwhile(every time.Duration, say func(took time.Duration)) (done func()) {
+// repeatUntilDone calls say again and again with how long something has taken, until the
+// function that it returns is called.
+func repeatUntilDone(every time.Duration, say func(took time.Duration)) (done func()) {
 	begun, stop := time.Now(), make(chan struct{})
 	var saying sync.WaitGroup
 	saying.Go(func() {
-		next := time.NewTimer(silence)
+		next := time.NewTimer(quietTime)
 		defer next.Stop()
 		for {
 			select {
@@ -76,7 +76,7 @@ func meanwhile(every time.Duration, say func(took time.Duration)) (done func()) 
 	}
 }
 
-// terminalWidth is how many columns the terminal has that w is, if it is one.
+// terminalWidth returns how many columns w has if it is a terminal.
 func terminalWidth(w io.Writer) (columns int, isTerminal bool) {
 	f, ok := w.(*os.File)
 	if !ok {

@@ -24,7 +24,7 @@ func TestWhatTakesLongSaysSo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out bytes.Buffer
-				done := progress{&out, tt.isTerminal}.tell("reading")
+				done := progress{&out, tt.isTerminal}.start("reading")
 				time.Sleep(tt.takes)
 				done()
 				require.Equal(t, tt.want, out.String())

@@ -12,7 +12,7 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// errDrift is told by the exit code, so that cron sends a mail.
+// errDrift has an exit code of its own, so that cron sends a mail.
 var errDrift = errors.New("our leads and EasyBroker's list differ")
 
 type reconcileCmd struct {
@@ -20,21 +20,21 @@ type reconcileCmd struct {
 	JSON  bool   `name:"json" help:"Print JSON."`
 }
 
-// Validate is asked while the command line is read.
+// Validate implements kong's check of the command line.
 func (c reconcileCmd) Validate() error {
 	_, err := c.since(time.Now())
 	return err
 }
 
 func (c reconcileCmd) since(now time.Time) (time.Time, error) {
-	at, err := readTime("--since", c.Since, now)
+	at, err := parseTime("--since", c.Since, now)
 	if err == nil && at.After(now) {
-		err = fmt.Errorf("--since wants a time that was, and %s is still to come", local(&at))
+		err = fmt.Errorf("--since wants a time that was, and %s is still to come", formatTime(&at))
 	}
 	return at, err
 }
 
-// Run compares, prints the report, and says by its error what was found.
+// Run compares and prints the report. The error says what was found.
 func (c reconcileCmd) Run(p *program) error {
 	op, err := p.operator()
 	if err != nil {
@@ -45,7 +45,7 @@ func (c reconcileCmd) Run(p *program) error {
 		return err
 	}
 	var d lead.Drift
-	if err := op.call(p.ctx, http.MethodPost, "/api/v1/reconciliations", map[string]time.Time{"since": since.UTC()}, &d, atLength); err != nil {
+	if err := op.call(p.ctx, http.MethodPost, "/api/v1/reconciliations", map[string]time.Time{"since": since.UTC()}, &d, longCall); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -56,11 +56,11 @@ func (c reconcileCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	return verdict(d)
+	return driftError(d)
 }
 
-// verdict is an error when there is something to look at, or when nobody knows.
-func verdict(d lead.Drift) error {
+// driftError returns an error if there is drift, or if something was not compared.
+func driftError(d lead.Drift) error {
 	if d.Found() {
 		return errDrift
 	}
@@ -80,7 +80,7 @@ func printDrift(w io.Writer, d lead.Drift) error {
 		name := strings.ReplaceAll(string(kind), "_", " ")
 		for _, one := range *d.Of(kind) {
 			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", name, one.RemoteID, one.State, one.Site,
-				lead.Line(one.PropertyID), fields(one.Fields))
+				lead.Line(one.PropertyID), joinFields(one.Fields))
 		}
 		if n := d.LeftOut[kind]; n > 0 {
 			_, _ = fmt.Fprintf(table, "%s\tand %d more\t\t\t\t\n", name, n)
@@ -92,11 +92,11 @@ func printDrift(w io.Writer, d lead.Drift) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "since %s: taken %d, listed %d, confirmed just now %d\n", local(&d.Since), d.Ours, d.Listed, d.Confirmed)
+	_, err := fmt.Fprintf(w, "since %s: taken %d, listed %d, confirmed just now %d\n", formatTime(&d.Since), d.Ours, d.Listed, d.Confirmed)
 	return err
 }
 
-func fields(all []lead.Field) string {
+func joinFields(all []lead.Field) string {
 	words := make([]string, len(all))
 	for i, f := range all {
 		words[i] = string(f)

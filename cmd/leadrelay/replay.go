@@ -21,19 +21,19 @@ type leadsReplayCmd struct {
 	JSON      bool     `name:"json" help:"Print JSON."`
 }
 
-// Validate is asked while the command line is read.
+// Validate implements kong's check of the command line.
 func (c leadsReplayCmd) Validate() error {
-	words, err := c.words()
-	if err == nil && len(words) == 0 && len(c.RemoteIDs) == 0 {
+	parameters, err := c.parameters()
+	if err == nil && len(parameters) == 0 && len(c.RemoteIDs) == 0 {
 		return errors.New("say which leads: --state failed, or another of the filters, or folios")
 	}
 	_, wrong := parseIDs(c.RemoteIDs)
 	return errors.Join(err, wrong)
 }
 
-// Run replays, and prints what became of each lead.
+// Run replays leads and prints what was done with each.
 func (c leadsReplayCmd) Run(p *program) error {
-	words, err := c.words()
+	parameters, err := c.parameters()
 	if err != nil {
 		return err
 	}
@@ -46,11 +46,11 @@ func (c leadsReplayCmd) Run(p *program) error {
 		return err
 	}
 	body := map[string]any{"dry_run": c.DryRun, "remote_ids": ids}
-	for name, value := range words {
+	for name, value := range parameters {
 		body[name] = value
 	}
 	var all console.Replays
-	if err := op.call(p.ctx, http.MethodPost, "/api/v1/replays", body, &all, atLength); err != nil {
+	if err := op.call(p.ctx, http.MethodPost, "/api/v1/replays", body, &all, longCall); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -63,7 +63,7 @@ func (c leadsReplayCmd) Run(p *program) error {
 	}
 	_, _ = fmt.Fprintln(table, summary(all.Counts))
 	if all.LeftOut > 0 {
-		_, _ = fmt.Fprintf(table, "%s left out: replay again, or with --after\n", counted(all.LeftOut, "newer one"))
+		_, _ = fmt.Fprintf(table, "%s left out: replay again, or with --after\n", plural(all.LeftOut, "newer one"))
 	}
 	return table.Flush()
 }

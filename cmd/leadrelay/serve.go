@@ -33,7 +33,7 @@ type serveCmd struct{}
 
 // Run starts the relay and returns when it has stopped.
 func (serveCmd) Run(p *program) error {
-	reportSignals := ignoreHabits() // before anything that takes time
+	reportSignals := ignoreSignals() // before anything that takes time
 	socket, err := server.InheritedSocket(p.env)
 	if err != nil {
 		return err
@@ -51,13 +51,13 @@ func (serveCmd) Run(p *program) error {
 	warnOfSocket(socket, cfg.Addr, log)
 	err = serve(p.ctx, cfg, socket, log, func(relay) {})
 	if p.ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil // it was asked to stop before it had started
+		return nil // we were asked to stop before we had started
 	}
 	return err
 }
 
-// warnOfSocket tells of a socket that systemd has opened elsewhere than the
-// setting says: it is where the public door is, and the setting does nothing.
+// warnOfSocket warns of a socket of systemd's whose address differs from the setting.
+// The public door is on the socket, and the setting has no effect.
 func warnOfSocket(socket net.Listener, setting string, log zerolog.Logger) {
 	if socket == nil {
 		return
@@ -72,7 +72,7 @@ func warnOfSocket(socket net.Listener, setting string, log zerolog.Logger) {
 		Msg("the public door is systemd's socket, and not at LEADRELAY_ADDR: write the same address into both")
 }
 
-// relay is all parts of a running relay.
+// relay has the parts of a running relay.
 type relay struct {
 	store            *store.Store
 	courier          *courier.Courier
@@ -81,13 +81,13 @@ type relay struct {
 	drain            *server.Drain
 }
 
-// serve runs the relay until ctx ends; opened is called when both doors are. The
-// public one is at the socket, if there is one.
+// serve runs the relay until ctx ends. It calls opened when both doors are open. The
+// public door uses the socket, unless it is nil.
 func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zerolog.Logger, opened func(relay)) (err error) {
 	begun := time.Now()
 	server.TuneMemory()
 	r := relay{drain: new(server.Drain)}
-	var public, operator later
+	var public, operator lateHandler
 	if err = r.listen(ctx, cfg, socket, &public, &operator); err != nil {
 		return err
 	}
@@ -122,10 +122,10 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 	return err
 }
 
-// run runs the parts, and stops them in order when ctx ends or one of them
-// dies: unready at once, and no new attempt; then, when what began has ended and
-// nothing comes any more, no new request. So the doors are away for an instant,
-// however long EasyBroker takes; what is kept meanwhile is due at the next start.
+// run runs the parts, and stops them in order if ctx ends or one of them fails. First
+// the relay is unready and begins no attempt. When the attempts have ended and no request
+// comes any more, the doors close. So they are closed only for a moment, however long
+// EasyBroker takes. Leads that are kept meanwhile are due at the next start.
 func (r relay) run(ctx context.Context, drain time.Duration) error {
 	life := context.WithoutCancel(ctx)
 	carry, stopCarrying := context.WithCancel(life)
@@ -139,11 +139,11 @@ func (r relay) run(ctx context.Context, drain time.Duration) error {
 	parts.Go(func() error { defer close(carried); return r.courier.Run(carry) })
 	died := context.Canceled
 	parts.Go(func() error {
-		defer stopAsking() // which the public door does
+		defer stopAsking() // which the public door asks it to do
 		<-ctx.Done()
 		r.drain.Begin()
 		stopCarrying()
-		if errors.Is(context.Cause(ctx), died) { // it was asked to stop
+		if errors.Is(context.Cause(ctx), died) { // we were asked to stop
 			r.drain.Wait(drain)
 		}
 		<-carried
@@ -152,11 +152,11 @@ func (r relay) run(ctx context.Context, drain time.Duration) error {
 	return parts.Wait()
 }
 
-// later is a handler that is there before its door serves.
-type later struct{ http.Handler }
+// lateHandler is a handler that is set before its door serves.
+type lateHandler struct{ http.Handler }
 
-// listen takes both addresses, before anything is made on disk: a start that
-// finds one of them taken leaves no database and no token behind.
+// listen listens on both addresses before anything is created on disk. If one of them is
+// in use, the start leaves neither a database nor a token behind.
 func (r *relay) listen(ctx context.Context, cfg config.Config, socket net.Listener, public, operator http.Handler) (err error) {
 	if socket != nil {
 		r.public = server.ListenOn(socket, cfg.TrustedProxies, public)
@@ -176,17 +176,17 @@ func (r *relay) closeDoors() error {
 	return closing.Wait()
 }
 
-// openStore says in the log that it is still at it: the first start of another
-// release may have much to change.
+// openStore opens the store and logs that it is still doing so, because the first start
+// of another release may have to migrate much.
 func openStore(log zerolog.Logger, open func() (*store.Store, error)) (*store.Store, error) {
-	defer meanwhile(everyElsewhere, func(took time.Duration) {
+	defer repeatUntilDone(everyElsewhere, func(took time.Duration) {
 		log.Info().Dur("took", took).Msg("still opening the database, as after an upgrade")
 	})()
 	return open()
 }
 
-// warnOfStrays tells of leads that nobody will carry, because their site has
-// gone from the settings. Counting may take a while, and nobody waits for it.
+// warnOfStrays warns of leads that are not sent because their site is not in the
+// settings. It runs in the background, because counting may take a while.
 func warnOfStrays(ctx context.Context, cfg config.Config, s *store.Store, log zerolog.Logger) {
 	counts, err := s.Counts(ctx)
 	if err != nil && ctx.Err() == nil {
@@ -200,8 +200,8 @@ func warnOfStrays(ctx context.Context, cfg config.Config, s *store.Store, log ze
 	}
 }
 
-// watchFiles tells within a second that a file of the database is lost, even when
-// nobody asks or posts, and that it is back.
+// watchFiles logs within a second that a file of the database is lost, even without
+// requests, and that it is back.
 func watchFiles(ctx context.Context, s *store.Store, log zerolog.Logger) {
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
@@ -228,15 +228,23 @@ func newCourier(cfg config.Config, s *store.Store, metrics *server.Metrics, log 
 		routes[i] = courier.Route{Site: s.ID, Account: s.EasyBroker, SendSource: s.SendSource, Template: s.Template}
 	}
 	client := easybroker.New(easybroker.Options{Timeout: cfg.Courier.Timeout, UserAgent: "leadrelay/" + version()})
-	return courier.New(s, client, routes, courier.Options{
-		Timeout: cfg.Courier.Timeout, Settle: cfg.Courier.Settle, Schedule: cfg.Courier.Schedule, Deadline: cfg.Courier.Deadline,
-		Rate: cfg.Courier.Rate, Concurrency: cfg.Courier.Concurrency, Probe: cfg.Courier.Probe, Log: log,
-		Attempt: func(o lead.Outcome, took time.Duration) { metrics.Attempt(string(o), took) }, Seen: metrics.Seen,
-		Refused: func(site string, status int, about courier.About) { metrics.Refused(site, status, string(about)) },
-	})
+	opt := courierOptions(cfg.Courier)
+	opt.Log, opt.Seen = log, metrics.Seen
+	opt.Attempt = func(o lead.Outcome, took time.Duration) { metrics.Attempt(string(o), took) }
+	opt.Refused = func(site string, status int, about courier.About) { metrics.Refused(site, status, string(about)) }
+	return courier.New(s, client, routes, opt)
 }
 
-// publicDoor is what the world can reach, and nothing else.
+// courierOptions returns the options that are settings. Their defaults stand in the
+// table of settings alone.
+func courierOptions(c config.Courier) courier.Options {
+	return courier.Options{
+		Timeout: c.Timeout, Settle: c.Settle, Schedule: c.Schedule, Deadline: c.Deadline,
+		Rate: c.Rate, Concurrency: c.Concurrency, Probe: c.Probe,
+	}
+}
+
+// publicDoor returns the handler that everybody can reach.
 func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog.Logger) http.Handler {
 	sites := make([]site.Site, len(cfg.Sites))
 	for i, s := range cfg.Sites {
@@ -263,7 +271,7 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	}
 	mux.Mount("/", forms)
 	mux.NotFound(forms.ServeHTTP)
-	mux.MethodNotAllowed(forms.ServeHTTP) // a method that nobody has heard of
+	mux.MethodNotAllowed(forms.ServeHTTP) // a method that HTTP does not define
 	return mux
 }
 
@@ -281,7 +289,7 @@ func floodGate(cfg config.Config) *flood.Gate {
 	return flood.New(flood.Options{Address: flood.Limit(cfg.LimitAddress), Site: flood.Limit(cfg.LimitSite), Credentials: credentials, Pace: cfg.Courier.Rate / 2})
 }
 
-// captchas are those of the sites that want one.
+// captchas returns the captchas of the sites that have one, by site.
 func captchas(sites []config.Site) map[string]intake.Captcha {
 	all := map[string]intake.Captcha{}
 	for _, s := range sites {
@@ -297,7 +305,7 @@ func captchas(sites []config.Site) map[string]intake.Captcha {
 	return all
 }
 
-// operatorDoor is where the one who has the token sees everything.
+// operatorDoor returns the handler of the operator's door.
 func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server.Metrics, log zerolog.Logger) http.Handler {
 	rules := make(map[string]lead.Rules, len(cfg.Sites))
 	sites := make([]console.Site, len(cfg.Sites))
@@ -319,8 +327,8 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 	return mux
 }
 
-// door is what both doors have; first are the one's own that stand before its
-// routes.
+// door returns a router with what both doors have. The middleware in first runs before
+// its routes.
 func door(
 	name string, ready http.HandlerFunc, r relay, metrics *server.Metrics, log zerolog.Logger, first ...func(http.Handler) http.Handler,
 ) *chi.Mux {

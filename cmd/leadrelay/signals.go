@@ -9,16 +9,16 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// habits are signals that daemons are sent out of habit, to reload or to open
-// their log anew, or because a terminal was closed. Each would end a Go program
-// at once, without its drain.
-var habits = []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2}
+// ignoredSignals are signals that people and tools send to daemons, to reload settings or
+// to reopen a log, or because a terminal was closed. Each would end a Go program at once,
+// without its drain.
+var ignoredSignals = []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2}
 
-// ignoreHabits takes the signals from now on; what it returns says in the log
-// that they did nothing, until ctx ends.
-func ignoreHabits() (report func(ctx context.Context, log zerolog.Logger)) {
-	came := make(chan os.Signal, len(habits))
-	signal.Notify(came, habits...)
+// ignoreSignals ignores the signals from now on. The function that it returns logs each
+// of them until ctx ends.
+func ignoreSignals() (report func(ctx context.Context, log zerolog.Logger)) {
+	came := make(chan os.Signal, len(ignoredSignals))
+	signal.Notify(came, ignoredSignals...)
 	return func(ctx context.Context, log zerolog.Logger) {
 		for {
 			select {
@@ -31,8 +31,8 @@ func ignoreHabits() (report func(ctx context.Context, log zerolog.Logger)) {
 	}
 }
 
-// untilTerminalCloses ends the context with the terminal, too, unless nohup has
-// asked for the opposite.
+// untilTerminalCloses returns a context that also ends if the terminal is closed, unless
+// the process was started with nohup.
 func untilTerminalCloses(ctx context.Context) (context.Context, context.CancelFunc) {
 	if signal.Ignored(syscall.SIGHUP) {
 		return context.WithCancel(ctx)

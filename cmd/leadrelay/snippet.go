@@ -21,16 +21,15 @@ type snippetCmd struct {
 	JSON     bool   `help:"Print JSON."`
 }
 
-// snippet is what goes into a page. Pinned names the script of this very
-// release, which is gone with the next one.
+// snippet has the tags for a page. Pinned is for the script of this release alone.
 type snippet struct {
 	HTML      string `json:"html"`
 	Pinned    string `json:"pinned"`
 	Integrity string `json:"integrity"`
 }
 
-// Run prints the tag of the widget for a site, with what the site's settings
-// ask of its form.
+// Run prints the tag of the widget for a site, with the attributes that the site's
+// settings need.
 func (c snippetCmd) Run(p *program) error {
 	cfg, err := p.operatorConfig()
 	if err != nil {
@@ -47,15 +46,15 @@ func (c snippetCmd) Run(p *program) error {
 	s := c.snippet(chosen)
 	if c.JSON {
 		out := json.NewEncoder(p.stdout)
-		out.SetEscapeHTML(false) // it is HTML
+		out.SetEscapeHTML(false) // because it is HTML
 		return out.Encode(s)
 	}
 	p.printf("%s\n\n<!-- or, where the page names the script's hash; print it again after an upgrade: -->\n%s\n", s.HTML, s.Pinned)
 	return nil
 }
 
-// choose finds the site that is meant; whoever names none means the only one, or
-// the one that is called default.
+// choose returns the site that is meant. Without a name it is the only site, or the one
+// called default.
 func (c snippetCmd) choose(sites []config.Site) (config.Site, error) {
 	if c.Site == "" && len(sites) == 1 {
 		return sites[0], nil
@@ -81,8 +80,8 @@ func (c snippetCmd) snippet(s config.Site) snippet {
 	return snippet{HTML: tag.Tag(), Pinned: tag.PinnedTag(), Integrity: web.WidgetIntegrity()}
 }
 
-// required are the fields that a form of the site's must have, as the widget
-// reads them: "message email|phone". It has the property itself.
+// required returns the fields that a form of the site must have, in the form that the
+// widget parses: "message email|phone". The widget has the property anyway.
 func required(rules lead.Rules) string {
 	var names []string
 	for _, f := range lead.Fields() {
@@ -92,20 +91,20 @@ func required(rules lead.Rules) string {
 	}
 	for _, either := range rules.Require {
 		if len(either) > 1 && !slices.Contains(either, lead.PropertyID) {
-			names = append(names, strings.Join(texts(either), "|"))
+			names = append(names, strings.Join(fieldNames(either), "|"))
 		}
 	}
 	return strings.Join(names, " ")
 }
 
-func texts(fields []lead.Field) (all []string) {
+func fieldNames(fields []lead.Field) (all []string) {
 	for _, f := range fields {
 		all = append(all, string(f))
 	}
 	return all
 }
 
-// snippetOf is the widget's tag with what the site's settings ask of its form.
+// snippetOf returns the widget's tag with the attributes that the site's settings need.
 func snippetOf(s config.Site) web.Snippet {
 	tag := web.Snippet{PrivacyURL: s.Privacy}
 	if s.ID != site.Default {

@@ -11,7 +11,7 @@ import (
 	"leadrelay/internal/store"
 )
 
-// sweep erases what nobody needs any more, at the start and every minute.
+// sweep erases leads past their retention, at the start and every minute.
 func sweep(ctx context.Context, keep config.Retention, s *store.Store, log zerolog.Logger) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()

@@ -12,34 +12,34 @@ import (
 // column is one of a table.
 type column struct {
 	name string
-	cut  bool // may be cut where the terminal is too narrow
+	cut  bool // may be cut if the terminal is too narrow
 
-	// spare reports whether the column can be left out there, since its cells
-	// say nothing; nil: never.
-	spare func(cells []string) bool
+	// isOptional reports whether the column can be left out there, because its cells are
+	// not informative. It is nil if the column is never left out.
+	isOptional func(cells []string) bool
 }
 
-func allEmpty(cells []string) bool {
+func areEmpty(cells []string) bool {
 	return !slices.ContainsFunc(cells, func(s string) bool { return s != "" })
 }
 
-func allSame(cells []string) bool {
+func areEqual(cells []string) bool {
 	return !slices.ContainsFunc(cells, func(s string) bool { return s != cells[0] })
 }
 
-// table prints rows page by page. On a terminal it fits them in; whatever else
-// reads them gets all of it.
+// table prints rows page by page. On a terminal it makes them fit. Elsewhere it prints
+// all of them.
 type table struct {
 	out     io.Writer
-	width   int // of the terminal; zero: no bound
+	width   int // of the terminal; zero means unlimited
 	columns []column
-	head    string // what the last page had above its rows
+	head    string // of the last page
 }
 
 func (t *table) page(rows [][]string) error {
 	columns := slices.Clone(t.columns)
 	if t.width > 0 {
-		columns, rows = fit(columns, rows, t.width)
+		columns, rows = fitColumns(columns, rows, t.width)
 	}
 	names := make([]string, len(columns))
 	for i, c := range columns {
@@ -56,20 +56,20 @@ func (t *table) page(rows [][]string) error {
 	return lines.Flush()
 }
 
-// gap is how many blanks are between columns, and narrowest what is left of one
-// that is cut.
-const gap, narrowest = 2, 8
+// gap is how many spaces are between columns, and minCutWidth the minimum width of a
+// column that is cut.
+const gap, minCutWidth = 2, 8
 
-// fit leaves out what says nothing and cuts what is longest until the rows are as
-// wide as the terminal, or no shorter way is left.
-func fit(columns []column, rows [][]string, width int) ([]column, [][]string) {
+// fitColumns leaves out optional columns and cuts the longest ones, until the rows are
+// no wider than the terminal or cannot be made narrower.
+func fitColumns(columns []column, rows [][]string, width int) ([]column, [][]string) {
 	rows = slices.Clone(rows)
-	for i := len(columns) - 1; i >= 0 && total(widths(columns, rows)) > width; i-- {
+	for i := len(columns) - 1; i >= 0 && totalWidth(widths(columns, rows)) > width; i-- {
 		cells := make([]string, len(rows))
 		for j, row := range rows {
 			cells[j] = row[i]
 		}
-		if len(rows) == 0 || columns[i].spare == nil || !columns[i].spare(cells) {
+		if len(rows) == 0 || columns[i].isOptional == nil || !columns[i].isOptional(cells) {
 			continue
 		}
 		columns = slices.Delete(columns, i, i+1)
@@ -78,10 +78,10 @@ func fit(columns []column, rows [][]string, width int) ([]column, [][]string) {
 		}
 	}
 	wide := widths(columns, rows)
-	for total(wide) > width {
+	for totalWidth(wide) > width {
 		longest := -1
 		for i, c := range columns {
-			if c.cut && wide[i] > narrowest && (longest < 0 || wide[i] > wide[longest]) {
+			if c.cut && wide[i] > minCutWidth && (longest < 0 || wide[i] > wide[longest]) {
 				longest = i
 			}
 		}
@@ -110,7 +110,7 @@ func widths(columns []column, rows [][]string) []int {
 	return all
 }
 
-func total(widths []int) int {
+func totalWidth(widths []int) int {
 	sum := gap * (len(widths) - 1)
 	for _, w := range widths {
 		sum += w

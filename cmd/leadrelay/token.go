@@ -16,24 +16,24 @@ import (
 	"leadrelay/internal/secret"
 )
 
-// errWeakToken is not worth another start.
+// errWeakToken is returned for a token that is too short. A restart does not help.
 var errWeakToken = fmt.Errorf("has fewer than %d characters", config.MinTokenLength)
 
-// tokenName is what the file with the operator's token is called.
+// tokenName is the name of the file with the operator's token.
 const tokenName = "operator-token"
 
-// unitFolder is where the database lies that deploy/leadrelay.service runs.
+// unitFolder is the folder of the database with deploy/leadrelay.service.
 const unitFolder = "/var/lib/leadrelay"
 
-// tokenFile is where the operator's token lies when nobody set one: beside the
-// database, for its owner alone.
+// tokenFile returns the path of the operator's token if no setting has one: beside the
+// database, readable by its owner alone.
 func tokenFile(cfg config.Config) string {
 	return filepath.Join(filepath.Dir(string(cfg.Database)), tokenName)
 }
 
-// tokenFiles are where a command looks for the token. Without a setting that
-// names the database, the relay is either the one of this folder or that of the
-// unit, where root needs no setting.
+// tokenFiles returns where a command looks for the token. If no setting names the
+// database, the relay is either that of this folder or that of the unit, for which root
+// needs no setting.
 func tokenFiles(cfg config.Config) []string {
 	files := []string{tokenFile(cfg)}
 	if cfg.Database == config.DefaultDatabase {
@@ -42,8 +42,7 @@ func tokenFiles(cfg config.Config) []string {
 	return files
 }
 
-// findToken returns the token of the relay that a command talks to, and where it
-// was found.
+// findToken returns the token of the relay that a command calls, and where it was found.
 func findToken(cfg config.Config, env map[string]string) (token secret.Text, from string, err error) {
 	if !cfg.OperatorToken.IsZero() {
 		return cfg.OperatorToken, tokenSetting(env), nil
@@ -51,7 +50,7 @@ func findToken(cfg config.Config, env map[string]string) (token secret.Text, fro
 	return searchToken(tokenFiles(cfg))
 }
 
-// tokenSetting is what has set the token.
+// tokenSetting returns the name of the setting that has the token.
 func tokenSetting(env map[string]string) string {
 	for _, name := range []string{"LEADRELAY_OPERATOR_TOKEN", "LEADRELAY_OPERATOR_TOKEN_FILE"} {
 		if strings.TrimSpace(env[name]) != "" {
@@ -61,12 +60,12 @@ func tokenSetting(env map[string]string) string {
 	return "operator_token of " + env["LEADRELAY_CONFIG"]
 }
 
-// searchToken reads the first of the files that is there and may be read.
+// searchToken reads the first of the files that exists and can be read.
 func searchToken(files []string) (token secret.Text, from string, err error) {
 	var none noTokenError
 	for _, path := range files {
-		if whole, err := filepath.Abs(path); err == nil {
-			path = whole
+		if absolute, err := filepath.Abs(path); err == nil {
+			path = absolute
 		}
 		token, err := readTokenFile(path)
 		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
@@ -118,28 +117,28 @@ func operatorToken(cfg config.Config) (secret.Text, error) {
 	return secret.New(made), nil
 }
 
-// removeIt is what to do with a file that may be a stranger's.
-const removeIt = "if you do not know how it came there, remove it, and the next start makes a new one"
+// removeHint says what to do with a file that somebody else may have put there.
+const removeHint = "if you do not know how it came there, remove it, and the next start makes a new one"
 
-// plainFile refuses what is no regular file: a link may lead a command of root's
-// to another secret, which it would then show to whoever listens at the door.
-func plainFile(path string) (fs.FileInfo, error) {
+// regularFile returns an error unless path is a regular file. A link could make a command
+// of root's send another secret to whatever listens on the door's address.
+func regularFile(path string) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
 	switch {
 	case err != nil:
 		return nil, err
 	case info.Mode()&fs.ModeSymlink != 0:
-		return nil, fmt.Errorf("%s is a symbolic link, and none is followed: set LEADRELAY_OPERATOR_TOKEN_FILE to the file that it leads to; or %s", path, removeIt)
+		return nil, fmt.Errorf("%s is a symbolic link, and none is followed: set LEADRELAY_OPERATOR_TOKEN_FILE to the file that it leads to; or %s", path, removeHint)
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is no regular file: move it away", path)
 	}
 	return info, nil
 }
 
-// checkTokenFile refuses a file that others can have read or put there: whoever
-// knows what is in it reads every lead.
+// checkTokenFile returns an error for a file that others could read or write, because
+// anybody who knows the token can read every lead.
 func checkTokenFile(path string) error {
-	info, err := plainFile(path)
+	info, err := regularFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -148,15 +147,14 @@ func checkTokenFile(path string) error {
 	}
 	switch stat, ok := info.Sys().(*syscall.Stat_t); {
 	case ok && int(stat.Uid) != os.Geteuid():
-		return fmt.Errorf("%s belongs to user %d, and leadrelay runs as %d: chown it if it is yours; %s", path, stat.Uid, os.Geteuid(), removeIt)
+		return fmt.Errorf("%s belongs to user %d, and leadrelay runs as %d: chown it if it is yours; %s", path, stat.Uid, os.Geteuid(), removeHint)
 	case info.Mode().Perm()&0o077 != 0:
-		return fmt.Errorf("others on this machine can read or write %s: chmod 600 it; %s", path, removeIt)
+		return fmt.Errorf("others on this machine can read or write %s: chmod 600 it; %s", path, removeHint)
 	}
 	return nil
 }
 
-// warnOfFolder tells of a folder in which anybody can put files beside the
-// database, or take them away.
+// warnOfFolder warns of a database's folder that everybody can write to.
 func warnOfFolder(cfg config.Config, log zerolog.Logger) {
 	dir := filepath.Dir(string(cfg.Database))
 	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o002 != 0 {
@@ -173,7 +171,7 @@ func readToken(cfg config.Config) (secret.Text, error) {
 }
 
 func readTokenFile(path string) (secret.Text, error) {
-	_, err := plainFile(path)
+	_, err := regularFile(path)
 	if err != nil {
 		return secret.Text{}, fmt.Errorf("operator token: %w", err)
 	}

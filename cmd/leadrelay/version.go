@@ -23,7 +23,7 @@ type versionCmd struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
-// Run prints what was built, and with what.
+// Run prints the version and how it was built.
 func (c versionCmd) Run(p *program) error {
 	if c.JSON {
 		return json.NewEncoder(p.stdout).Encode(map[string]string{

@@ -8,13 +8,13 @@ import (
 	"leadrelay/web"
 )
 
-// waitingFor serves what waits at the demo's relay, as a frame of the demo's own
-// pages.
-func waitingFor(r relay, pages string) http.HandlerFunc {
+// waitingHandler serves the page that shows which leads wait at the demo's relay. The
+// demo's pages show it in a frame.
+func waitingHandler(r relay, pages string) http.HandlerFunc {
 	policy := "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors " + pages
 	return func(w http.ResponseWriter, req *http.Request) {
 		p := web.WaitingPage{Lang: web.Language(req), Now: time.Now()}
-		if err := r.tellWaiting(req, &p); err != nil {
+		if err := r.listWaiting(req, &p); err != nil {
 			http.Error(w, "the store does not answer", http.StatusInternalServerError)
 			return
 		}
@@ -26,12 +26,12 @@ func waitingFor(r relay, pages string) http.HandlerFunc {
 	}
 }
 
-// tellWaiting finds what waits, and what it waits for: the credential, a look at
-// EasyBroker's list, or its turn.
-func (r relay) tellWaiting(req *http.Request, p *web.WaitingPage) error {
-	const most = 100 // a demo has few
+// listWaiting finds the leads that wait, and what they wait for: the credential, a
+// look-up in EasyBroker's list, or their turn.
+func (r relay) listWaiting(req *http.Request, p *web.WaitingPage) error {
+	const maxLeads = 100 // a demo has few
 	for _, state := range []lead.State{lead.Queued, lead.Sending, lead.Doubtful} {
-		leads, _, err := r.store.List(req.Context(), lead.Filter{State: state, Limit: most})
+		leads, _, err := r.store.List(req.Context(), lead.Filter{State: state, Limit: maxLeads})
 		if err != nil {
 			return err
 		}

@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// moments are how a time may be written; without a zone it is local.
-var moments = []string{
+// timeLayouts are the accepted forms of a time. A time without a zone is local.
+var timeLayouts = []string{
 	time.RFC3339, "2006-01-02T15:04Z07:00", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04Z07:00",
 	"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04",
 }
 
-// readTime reads a time that a person gives a flag: a date, which is its first
-// moment, a date with a time, or how long ago.
-func readTime(flag, s string, now time.Time) (time.Time, error) {
-	if ago, ok := readAgo(s); ok {
+// parseTime parses the value of a flag: a date, which means its first moment, a date
+// with a time, or how long ago.
+func parseTime(flag, s string, now time.Time) (time.Time, error) {
+	if ago, ok := parseAgo(s); ok {
 		return now.Add(-ago), nil
 	}
 	if day, err := time.ParseInLocation(time.DateOnly, s, now.Location()); err == nil {
-		if day.Format(time.DateOnly) != s { // the clock was set forward at midnight, so that the day begins later
+		if day.Format(time.DateOnly) != s { // summer time begins at midnight, so that the day begins later
 			_, day = day.ZoneBounds()
 		}
 		return day, nil
 	}
-	for _, form := range moments {
+	for _, form := range timeLayouts {
 		if t, err := time.ParseInLocation(form, s, now.Location()); err == nil {
 			return t, nil
 		}
@@ -34,19 +34,19 @@ func readTime(flag, s string, now time.Time) (time.Time, error) {
 		flag, now.Format("MST"))
 }
 
-// readAgo reads a duration, also in days.
-func readAgo(s string) (ago time.Duration, ok bool) {
+// parseAgo parses a duration, also in days.
+func parseAgo(s string) (ago time.Duration, ok bool) {
 	if days, isDays := strings.CutSuffix(s, "d"); isDays {
-		const most = 100 * 365
+		const maxDays = 100 * 365
 		n, err := strconv.Atoi(days)
-		return time.Duration(n) * 24 * time.Hour, err == nil && n > 0 && n <= most
+		return time.Duration(n) * 24 * time.Hour, err == nil && n > 0 && n <= maxDays
 	}
 	ago, err := time.ParseDuration(s)
 	return ago, err == nil && ago > 0
 }
 
-// local is a time as people read it, with its zone.
-func local(t *time.Time) string {
+// formatTime returns a time for people, with its zone.
+func formatTime(t *time.Time) string {
 	if t == nil {
 		return ""
 	}

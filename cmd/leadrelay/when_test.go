@@ -36,7 +36,7 @@ func TestTimesAsPeopleWriteThem(t *testing.T) {
 			zone, err := time.LoadLocation(tt.zone)
 			require.NoError(t, err)
 			now := time.Date(2026, 11, 28, 12, 0, 0, 0, zone)
-			got, err := readTime("--after", tt.written, now)
+			got, err := parseTime("--after", tt.written, now)
 			if tt.want == "" {
 				require.ErrorContains(t, err, "--after wants a date or a time ("+now.Format("MST")+")")
 				return
