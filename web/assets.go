@@ -14,24 +14,24 @@ import (
 
 const assetPrefix = "/assets/"
 
-// kinds are the files that a browser may ask for by name.
-var kinds = map[string]string{
+// contentTypes are the types of the files that are served by name.
+var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",
 	".svg": "image/svg+xml",
 }
 
-// asset is a file with all that its answer says, made once at the start.
+// asset is a file with the headers of its answer.
 type asset struct {
-	folder, name, kind, query, etag string
-	body                            []byte
+	folder, name, contentType, query, etag string
+	body                                   []byte
 }
 
 var assets = readAssets(Files)
 
-// AssetURL is the address of an asset: "page.css" of static, or
-// "demo/property.css" of another folder. It changes with the contents, so a
-// browser may keep what it got forever.
+// AssetURL returns the URL of an asset: "page.css" in the folder static, or
+// "demo/property.css" in another one. The URL changes with the contents, so a browser may
+// cache the file forever.
 func AssetURL(name string) string {
 	a, ok := assets[name]
 	if !ok {
@@ -40,8 +40,7 @@ func AssetURL(name string) string {
 	return assetPrefix + name + "?" + a.query
 }
 
-// Assets serves the style sheets, scripts and drawings of static, and of the
-// given folders too.
+// Assets serves the style sheets, scripts and drawings in static and in the given folders.
 func Assets(folders ...string) http.Handler {
 	served := make(map[string]asset)
 	for name, a := range assets {
@@ -63,15 +62,15 @@ func Assets(folders ...string) http.Handler {
 	})
 }
 
-// DemoAssets serves what the sample property page needs.
+// DemoAssets serves the assets of the sample property page.
 func DemoAssets() http.Handler { return Assets("demo") }
 
 func (a asset) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Content-Type", a.kind)
+	h.Set("Content-Type", a.contentType)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("ETag", a.etag)
-	// An address of another build must not pin our contents to its name.
+	// The URL of another build must not be cached with our contents.
 	h.Set("Cache-Control", "no-cache")
 	if r.URL.RawQuery == a.query {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
@@ -82,7 +81,7 @@ func (a asset) serve(w http.ResponseWriter, r *http.Request) {
 func readAssets(files fs.FS) map[string]asset {
 	found := make(map[string]asset)
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
-		kind, ok := kinds[path.Ext(name)]
+		kind, ok := contentTypes[path.Ext(name)]
 		if err != nil || !ok {
 			return err
 		}
@@ -92,7 +91,7 @@ func readAssets(files fs.FS) map[string]asset {
 		return err
 	})
 	if err != nil {
-		panic("web: " + err.Error()) // the files are part of the program
+		panic("web: " + err.Error()) // the files are part of the binary
 	}
 	return found
 }
@@ -102,11 +101,11 @@ func newAsset(name, kind string, body []byte) asset {
 	version := hex.EncodeToString(sum[:8])
 	folder, _, _ := strings.Cut(name, "/")
 	return asset{
-		folder: folder,
-		name:   strings.TrimPrefix(name, "static/"),
-		kind:   kind,
-		query:  "v=" + version,
-		etag:   `"` + version + `"`,
-		body:   body,
+		folder:      folder,
+		name:        strings.TrimPrefix(name, "static/"),
+		contentType: kind,
+		query:       "v=" + version,
+		etag:        `"` + version + `"`,
+		body:        body,
 	}
 }

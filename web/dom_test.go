@@ -9,7 +9,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-// dom is a page as a browser reads it.
+// dom is a page as a browser parses it.
 type dom struct{ root *html.Node }
 
 func parse(t *testing.T, render func(*bytes.Buffer) error) dom {
@@ -35,7 +35,7 @@ func (d dom) byID(id string) []*html.Node {
 	return d.all(func(n *html.Node) bool { return id != "" && attr(n, "id") == id })
 }
 
-// posts are the pairs that a browser would send.
+// posts returns the pairs that a browser would send.
 func (d dom) posts() []Pair {
 	var pairs []Pair
 	for _, n := range d.all(func(n *html.Node) bool { return n.Data == "input" || n.Data == "textarea" }) {

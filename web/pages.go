@@ -10,37 +10,37 @@ import (
 	"leadrelay/internal/locale"
 )
 
-// FormPage is the hosted form, and the form again when something in it is wrong.
+// FormPage is the hosted form, also when it is shown again with errors.
 type FormPage struct {
 	Lang       locale.Lang
-	Base       string // the path in front of the relay's own, such as /leads; optional, here and below
+	Base       string // prefix of the relay's paths, such as /leads; optional, here and below
 	SiteName   string
-	Theme      string // address of a style sheet with the site's color; optional
+	Theme      string // URL of a style sheet with the site's color; optional
 	Action     string // the path that the form posts to
-	PropertyID string // named below the heading; it travels as one of Fields
+	PropertyID string // shown below the heading; it is also one of Fields
 	PrivacyURL string // the agency's privacy notice; optional
 	Fields     []Field
-	Hidden     []Pair // everything else that was posted, so that nothing typed is lost
+	Hidden     []Pair // everything else that was posted, so that nothing is lost
 }
 
-// Field is one thing we ask for. The property's field is hidden once it holds a
-// good value: the visitor did not type it.
+// Field is a field of the form. The property's field is hidden if it has a valid value,
+// because the visitor did not type it.
 type Field struct {
-	Key      string // our word: name, email, phone, message, property_id
-	Name     string // the form's word, which stays what it was
+	Key      string // our name: name, email, phone, message, property_id
+	Name     string // the name in the form, which is kept
 	Value    string
-	Error    string // how to mend it; empty when it is fine
+	Error    string // how to correct it; empty if it is right
 	Required bool
-	Either   bool // it or another that is marked so
+	Either   bool // this field or another one with Either is required
 	Max      int  // longest value in characters; 0 for no limit
 }
 
-// Pair is a posted field that is carried along unseen.
+// Pair is a posted field that the page sends again, hidden.
 type Pair struct{ Name, Value string }
 
-// ThanksPage tells the visitor that the inquiry is on disk. With a Meant address
-// it asks about it, and its form posts Hidden, which has that in place of what
-// was Typed.
+// ThanksPage tells the visitor that the inquiry is on disk. If Meant is set, it asks
+// whether that address was meant, and its form posts Hidden, which has Meant instead of
+// Typed.
 type ThanksPage struct {
 	Lang     locale.Lang
 	Base     string
@@ -52,16 +52,16 @@ type ThanksPage struct {
 	Meant, Typed string
 	Action       string
 	Hidden       []Pair
-	Next         string // where a no leads
+	Next         string // where the answer no leads
 }
 
-// ProblemPage says what went wrong and what to do. With an Action it offers to
-// send Hidden again.
+// ProblemPage says what went wrong and what to do. If Action is set, it offers to send
+// Hidden again.
 type ProblemPage struct {
 	Lang                locale.Lang
 	Base                string
 	Status              int
-	SiteName            string // empty when there is no such site
+	SiteName            string // empty if there is no such site
 	Title, Detail, Next string
 	RequestID           string
 	Theme               string
@@ -74,23 +74,23 @@ type ProblemPage struct {
 type RunningPage struct {
 	Lang            locale.Lang
 	Base            string
-	SiteName, Theme string // always empty: the page is no site's
+	SiteName, Theme string // always empty, because the page belongs to no site
 }
 
 // PropertyPage is the sample page of the demo.
 type PropertyPage struct {
 	Lang       locale.Lang
-	PageURL    string // its own address
-	RelayURL   string // where the widget comes from, and the inquiry goes to
-	BrokerURL  string // where the pretend EasyBroker shows what arrived
-	WaitingURL string // a frame that shows what waits at the relay
-	Plain      bool   // a form of HTML in place of the widget, and no script at all
+	PageURL    string // its own URL
+	RelayURL   string // of the widget and of the inquiries
+	BrokerURL  string // of the page that shows what arrived
+	WaitingURL string // of a frame that shows which leads wait
+	Plain      bool   // a plain HTML form instead of the widget, without a script
 }
 
-// T picks the text of the visitor's language.
-func (p PropertyPage) T(es, en string) string { return pick(p.Lang, es, en) }
+// T returns the text in the visitor's language.
+func (p PropertyPage) T(es, en string) string { return byLanguage(p.Lang, es, en) }
 
-func pick(l locale.Lang, es, en string) string {
+func byLanguage(l locale.Lang, es, en string) string {
 	if l == locale.EN {
 		return en
 	}
@@ -100,15 +100,15 @@ func pick(l locale.Lang, es, en string) string {
 var functions = template.FuncMap{"asset": AssetURL, "folio": Folio, "t": locale.Text}
 
 var (
-	formPage     = page("pages/base.html", "pages/form.html")
-	thanksPage   = page("pages/base.html", "pages/thanks.html")
-	problemPage  = page("pages/base.html", "pages/problem.html")
-	runningPage  = page("pages/base.html", "pages/running.html")
-	propertyPage = page("demo/property.html")
+	formPage     = parsePage("pages/base.html", "pages/form.html")
+	thanksPage   = parsePage("pages/base.html", "pages/thanks.html")
+	problemPage  = parsePage("pages/base.html", "pages/problem.html")
+	runningPage  = parsePage("pages/base.html", "pages/running.html")
+	propertyPage = parsePage("demo/property.html")
 )
 
 // RenderForm writes the hosted form.
-func RenderForm(w io.Writer, p FormPage) error { return formPage.Execute(w, lookAt(p)) }
+func RenderForm(w io.Writer, p FormPage) error { return formPage.Execute(w, newFormView(p)) }
 
 // RenderThanks writes the thank-you page.
 func RenderThanks(w io.Writer, p ThanksPage) error { return thanksPage.Execute(w, p) }
@@ -122,7 +122,7 @@ func RenderRunning(w io.Writer, p RunningPage) error { return runningPage.Execut
 // RenderProperty writes the sample property page.
 func RenderProperty(w io.Writer, p PropertyPage) error { return propertyPage.Execute(w, p) }
 
-// Folio is a remote_id as people read it out on the phone: in threes.
+// Folio returns a remote_id with its digits in groups of three, as people read it out.
 func Folio(id int64) string {
 	digits := strconv.FormatInt(id, 10)
 	grouped := make([]byte, 0, len(digits)+len(digits)/3)
@@ -135,20 +135,20 @@ func Folio(id int64) string {
 	return string(grouped)
 }
 
-// formView is a FormPage with what the template would otherwise have to work out.
+// formView is a FormPage with values that are derived for the template.
 type formView struct {
 	FormPage
-	Summary string // how much is wrong; empty when nothing is
+	Summary string // how many fields are wrong; empty if none is
 	Visible []fieldView
 }
 
 type fieldView struct {
 	Field
 	ID, Label string
-	Focus     bool // the first wrong field takes it: the title has told the summary, and the visitor can mend at once
+	Focus     bool // set for the first wrong field: the title has the summary, and the visitor can correct at once
 }
 
-func lookAt(p FormPage) formView {
+func newFormView(p FormPage) formView {
 	v := formView{FormPage: p}
 	wrong := 0
 	for _, f := range p.Fields {
@@ -176,7 +176,7 @@ func summary(l locale.Lang, wrong int) string {
 	}
 }
 
-// label calls a field that we have no words for by the form's own word.
+// label returns the label of a field, or its name in the form if we have no label.
 func label(l locale.Lang, f Field) string {
 	key := "label." + f.Key
 	if text := locale.Text(l, key); text != key {
@@ -185,7 +185,7 @@ func label(l locale.Lang, f Field) string {
 	return f.Name
 }
 
-// page parses a template once, at the start; the first name is the outermost.
-func page(names ...string) *template.Template {
+// parsePage parses a page's templates. The first one is the outermost.
+func parsePage(names ...string) *template.Template {
 	return template.Must(template.New(path.Base(names[0])).Funcs(functions).ParseFS(Files, names...))
 }

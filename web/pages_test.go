@@ -54,7 +54,7 @@ func TestGoldenPages(t *testing.T) {
 func golden(t *testing.T, name string, render func(*bytes.Buffer) error) {
 	var b bytes.Buffer
 	require.NoError(t, render(&b))
-	got := version.ReplaceAllString(b.String(), "?v=hash") // a new style is not a new page
+	got := version.ReplaceAllString(b.String(), "?v=hash") // another style does not change the page
 	file := filepath.Join("testdata", name)
 	if *update {
 		require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
@@ -175,7 +175,7 @@ func TestFolio(t *testing.T) {
 	}
 }
 
-// A strict CSP holds only if nothing in the sources leans on what it forbids.
+// The sources must not need anything that our strict CSP forbids.
 func TestSourcesHaveNothingInlineAndNothingFromElsewhere(t *testing.T) {
 	forbidden := map[string]*regexp.Regexp{
 		"a style attribute":    regexp.MustCompile(`(?i)\sstyle\s*=`),
@@ -193,7 +193,7 @@ func TestSourcesHaveNothingInlineAndNothingFromElsewhere(t *testing.T) {
 				return err
 			}
 			source, err := fs.ReadFile(Files, name)
-			text := strings.ReplaceAll(string(source), `xmlns="http://www.w3.org/2000/svg"`, "") // a name, not an address
+			text := strings.ReplaceAll(string(source), `xmlns="http://www.w3.org/2000/svg"`, "") // a name, not a URL
 			for what, pattern := range forbidden {
 				require.Empty(t, pattern.FindString(text), "%s has %s", name, what)
 			}

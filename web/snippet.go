@@ -10,25 +10,24 @@ import (
 
 // Snippet is the tag that puts a site's form on a page.
 type Snippet struct {
-	Relay      string // where the public door is on the web: https://leads.casas.mx
-	Site       string // empty for the default one
+	Relay      string // URL of the public door, such as https://leads.casas.mx
+	Site       string // empty for the site default
 	PropertyID string
-	Require    string // the fields that must be filled in, apart by spaces; empty for the widget's own
+	Require    string // the required fields, separated by spaces; empty for the widget's default
 	PrivacyURL string // optional, as are the next two
 	Captcha    string
 	CaptchaKey string
 }
 
-// Tag is the script's tag for any page.
+// Tag returns the script's tag for any page.
 func (s Snippet) Tag() string { return s.tag([2]string{"src", s.address("/widget.js")}) }
 
-// PinnedTag is the tag for a page that names the script's hash. It is of this
-// very release: with the next one its address is gone.
+// PinnedTag returns the tag with the script's hash. Its URL exists in this release alone.
 func (s Snippet) PinnedTag() string {
 	return s.tag([2]string{"src", s.address(WidgetPath())}, [2]string{"integrity", WidgetIntegrity()}, [2]string{"crossorigin", "anonymous"})
 }
 
-// FormURL is the address of the site's hosted form.
+// FormURL returns the URL of the site's hosted form.
 func (s Snippet) FormURL() string {
 	address := s.address("/f/" + cmp.Or(s.Site, "default"))
 	if s.PropertyID != "" {

@@ -6,25 +6,25 @@ import (
 	"strconv"
 )
 
-// rgb are the parts of a color, from 0 to 1, as a screen has them.
+// rgb has the parts of a color in sRGB, from 0 to 1.
 type rgb [3]float64
 
-// The backgrounds of tokens.css that an accent must stand out from: a page is
-// the card on a phone, so of paper and card the one that is nearer to it.
+// The backgrounds in tokens.css that an accent must contrast with: of paper and card the
+// one with less contrast, because on a phone the whole page is the card.
 var (
 	white, black         = rgb{1, 1, 1}, rgb{}
 	lightPaper, darkCard = mustColor("#faf9f6"), mustColor("#181d25")
 )
 
-// Theme is a style sheet that gives the pages a site's color, "#0e6657". On
-// light and dark pages it is made darker or lighter until everybody can read
-// it: 4.5 to 1, as WCAG asks for. A color that is none gives an empty sheet.
+// Theme returns a style sheet with a site's color, such as "#0e6657". The color is made
+// darker for light pages and lighter for dark ones until its contrast is 4.5 to 1, as WCAG
+// requires. It returns nil if the color is invalid.
 func Theme(color string) []byte {
 	c, ok := parseColor(color)
 	if !ok {
 		return nil
 	}
-	light, dark := readable(c, lightPaper, black), readable(c, darkCard, white)
+	light, dark := readableOn(c, lightPaper, black), readableOn(c, darkCard, white)
 	return fmt.Appendf(nil, ":root { --accent: %s; --on-accent: %s }\n@media (prefers-color-scheme: dark) { :root { --accent: %s; --on-accent: %s } }\n",
 		light, textOn(light), dark, textOn(dark))
 }
@@ -44,7 +44,7 @@ func parseColor(s string) (rgb, bool) {
 func mustColor(s string) rgb {
 	c, ok := parseColor(s)
 	if !ok {
-		panic("web: no color: " + s) // it stands in the program
+		panic("web: no color: " + s) // it is a constant
 	}
 	return c
 }
@@ -54,19 +54,18 @@ func (c rgb) String() string {
 	return fmt.Sprintf("#%02x%02x%02x", part(c[0]), part(c[1]), part(c[2]))
 }
 
-// readable goes from the color towards another until it stands out from its
-// background.
-func readable(c, background, towards rgb) rgb {
-	const steps, enough = 50, 4.6 // a little more, for it is rounded
+// readableOn mixes the color with another until it contrasts enough with the background.
+func readableOn(c, background, towards rgb) rgb {
+	const steps, minContrast = 50, 4.6 // a little more than 4.5, because colors are rounded
 	for i := range steps + 1 {
-		if mixed := c.mix(towards, float64(i)/steps); contrast(mixed, background) >= enough {
+		if mixed := c.mixWith(towards, float64(i)/steps); contrast(mixed, background) >= minContrast {
 			return mixed
 		}
 	}
 	return towards
 }
 
-// textOn is white or black: one of the two stands out from any color.
+// textOn returns white or black, whichever contrasts more with the color.
 func textOn(c rgb) rgb {
 	if contrast(white, c) >= contrast(black, c) {
 		return white
@@ -74,7 +73,7 @@ func textOn(c rgb) rgb {
 	return black
 }
 
-func (c rgb) mix(other rgb, share float64) rgb {
+func (c rgb) mixWith(other rgb, share float64) rgb {
 	var mixed rgb
 	for i := range c {
 		mixed[i] = c[i] + (other[i]-c[i])*share
@@ -82,7 +81,7 @@ func (c rgb) mix(other rgb, share float64) rgb {
 	return mixed
 }
 
-// contrast is WCAG's ratio of the two luminances.
+// contrast returns WCAG's ratio of the two luminances.
 func contrast(a, b rgb) float64 {
 	la, lb := a.luminance(), b.luminance()
 	return (max(la, lb) + .05) / (min(la, lb) + .05)

@@ -10,8 +10,8 @@ import (
 
 var hexColor = regexp.MustCompile(`#[0-9a-f]{6}`)
 
-// Whatever color an agency has, its pages can be read, on the card and on a
-// phone, where the page is the card.
+// Pages are readable with any color, on the card and on a phone, where the page is the
+// card.
 func TestEveryThemeCanBeRead(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		color := rapid.StringMatching(`#[0-9a-fA-F]{6}`).Draw(t, "color")
@@ -29,8 +29,7 @@ func TestEveryThemeCanBeRead(t *testing.T) {
 
 var background = regexp.MustCompile(`--paper: (#[0-9a-f]{6}); --card: (#[0-9a-f]{6});`)
 
-// backgrounds are the paper and the card as the style sheet has them, light at
-// 0 and dark at 1.
+// backgrounds returns the paper and the card of the style sheet, light at 0 and dark at 1.
 func backgrounds(t require.TestingT, scheme int) []rgb {
 	sheet, err := Files.ReadFile("static/tokens.css")
 	require.NoError(t, err)

@@ -9,18 +9,18 @@ import (
 	"leadrelay/internal/locale"
 )
 
-// WaitingPage says in the demo what waits at the relay, why, and when it goes on.
+// WaitingPage shows in the demo how many leads wait, why, and when they go on.
 type WaitingPage struct {
 	Lang  locale.Lang
 	Leads int
-	Why   string    // a state of the credential, sending, doubtful or mistyped; anything else is a lead's turn
-	Next  time.Time // when something happens to them
+	Why   string    // a state of the credential, sending, doubtful or mistyped; otherwise they wait for their turn
+	Next  time.Time // when something happens next
 	Now   time.Time
 }
 
-var waitingPage = page("demo/waiting.html")
+var waitingPage = parsePage("demo/waiting.html")
 
-// Language is what the request asks for by lang, or else what its browser prefers.
+// Language returns the language in the parameter lang, or that which the browser prefers.
 func Language(r *http.Request) locale.Lang {
 	if lang := locale.Lang(r.FormValue("lang")); lang == locale.ES || lang == locale.EN {
 		return lang
@@ -32,9 +32,9 @@ func Language(r *http.Request) locale.Lang {
 func RenderWaiting(w io.Writer, p WaitingPage) error { return waitingPage.Execute(w, p) }
 
 // T picks the text of the visitor's language.
-func (p WaitingPage) T(es, en string) string { return pick(p.Lang, es, en) }
+func (p WaitingPage) T(es, en string) string { return byLanguage(p.Lang, es, en) }
 
-// Count says how many wait, and that they are safe.
+// Count returns a text that says how many wait, and that they are safe.
 func (p WaitingPage) Count() string {
 	if p.Leads == 1 {
 		return p.T("1 mensaje espera, a salvo en el disco.", "1 message waits, safe on the disk.")
@@ -42,7 +42,7 @@ func (p WaitingPage) Count() string {
 	return fmt.Sprintf(p.T("%d mensajes esperan, a salvo en el disco.", "%d messages wait, safe on the disk."), p.Leads)
 }
 
-// When says in how many seconds it goes on.
+// When returns a text that says when they go on.
 func (p WaitingPage) When() string {
 	seconds := int(p.Next.Sub(p.Now).Round(time.Second) / time.Second)
 	if seconds <= 0 {

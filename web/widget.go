@@ -17,8 +17,7 @@ import (
 	"leadrelay/internal/accept"
 )
 
-// The scripts as they go out: TestTheWidgetIsBuilt makes them of those beside
-// them, which are written for their readers.
+// The minified scripts. TestTheWidgetIsBuilt makes them from the sources beside them.
 var (
 	//go:embed widget/widget.min.js
 	widgetSource string
@@ -30,29 +29,29 @@ var (
 
 var (
 	inquiry = newScript(strings.TrimSpace(inquirySource))
-	// widget is the script of a relay that does not know its own address, and of
-	// pages that name its hash: so that is the same for every relay of a release.
+	// widget is the script without the relay's address. Pages with its hash use it, so
+	// that the hash is the same for every relay of a release.
 	widget = newWidget("")
 )
 
 type script struct {
-	plain, zipped   []byte
+	plain, gzipped  []byte
 	hash, integrity string
 }
 
-// WidgetPath is the widget's address that changes with it, for pages that name
-// its hash.
+// WidgetPath returns the widget's path with its hash, for pages that have the hash.
 func WidgetPath() string { return "/widget." + widget.hash + ".js" }
 
-// WidgetIntegrity is what such a page writes into its integrity attribute.
+// WidgetIntegrity returns the integrity attribute for such a page.
 func WidgetIntegrity() string { return widget.integrity }
 
-// InquiryPath is the address of what the widget loads when a visitor begins.
+// InquiryPath returns the path of the script that the widget loads when a visitor begins to
+// write.
 func InquiryPath() string { return "/inquiry." + inquiry.hash + ".js" }
 
-// Widget serves the script below both of its addresses, what it loads when a
-// visitor begins, and its types for editors. Any page may load them. The
-// script at /widget.js knows the relay's address, if that is not empty.
+// Widget serves the widget at both of its paths, the script that it loads, and its types
+// for editors. Any page may load them. The script at /widget.js contains the relay's
+// address, unless that is empty.
 func Widget(relay string) http.Handler {
 	const soon = "public, max-age=300, stale-while-revalidate=86400"
 	const forever = "public, max-age=31536000, immutable"
@@ -62,7 +61,7 @@ func Widget(relay string) http.Handler {
 	mux.HandleFunc("GET "+WidgetPath(), func(w http.ResponseWriter, r *http.Request) { widget.serve(w, r, forever) })
 	mux.HandleFunc("GET "+InquiryPath(), func(w http.ResponseWriter, r *http.Request) { inquiry.serve(w, r, forever) })
 	mux.HandleFunc("GET /widget.d.ts", func(w http.ResponseWriter, r *http.Request) {
-		share(w.Header(), "text/plain; charset=utf-8", soon)
+		setSharedHeaders(w.Header(), "text/plain; charset=utf-8", soon)
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(widgetTypes))
 	})
 	return mux
@@ -70,20 +69,20 @@ func Widget(relay string) http.Handler {
 
 func (s script) serve(w http.ResponseWriter, r *http.Request, caching string) {
 	h := w.Header()
-	share(h, kinds[".js"], caching)
+	setSharedHeaders(h, contentTypes[".js"], caching)
 	h.Set("Vary", "Accept-Encoding")
 	body, etag := s.plain, s.hash
 	if takesGzip(r.Header.Get("Accept-Encoding")) {
 		h.Set("Content-Encoding", "gzip")
-		body, etag = s.zipped, s.hash+"-gzip"
+		body, etag = s.gzipped, s.hash+"-gzip"
 	}
 	h.Set("ETag", `"`+etag+`"`)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
-// share lets pages of any origin load what is served, by CORS too: a browser
-// asks for that where a page names a hash.
-func share(h http.Header, kind, caching string) {
+// setSharedHeaders allows pages of any origin to load the answer. A browser needs CORS for
+// this if the page has a hash.
+func setSharedHeaders(h http.Header, kind, caching string) {
 	h.Set("Content-Type", kind)
 	h.Set("Cache-Control", caching)
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -91,8 +90,8 @@ func share(h http.Header, kind, caching string) {
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 }
 
-// newWidget writes the relay's address into the script, as browsers write addresses
-// and with a slash at its end: to take one apart costs a phone a millisecond.
+// newWidget returns the script with the relay's address. The address is normalized and
+// has a slash at its end, because parsing one takes a phone a millisecond.
 func newWidget(relay string) script {
 	if relay != "" {
 		relay += "/"
@@ -104,14 +103,14 @@ func newWidget(relay string) script {
 func newScript(source string) script {
 	plain := []byte(source)
 	sum, long := sha256.Sum256(plain), sha512.Sum384(plain)
-	return script{plain, zip(plain), hex.EncodeToString(sum[:8]), "sha384-" + base64.StdEncoding.EncodeToString(long[:])}
+	return script{plain, gzipped(plain), hex.EncodeToString(sum[:8]), "sha384-" + base64.StdEncoding.EncodeToString(long[:])}
 }
 
-func zip(plain []byte) []byte {
+func gzipped(plain []byte) []byte {
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 	if err != nil {
-		panic("web: " + err.Error()) // nothing here can fail
+		panic("web: " + err.Error()) // the level is valid
 	}
 	_, err = z.Write(plain)
 	if err := errors.Join(err, z.Close()); err != nil {

@@ -32,7 +32,8 @@ func (l *Lead) Mentions(text string) bool {
 // accents are removed. Every lead mentions a text of accents alone.
 func IsSearchable(text string) bool { return Fold(text) != "" }
 
-// Fold removes case and accents, because most people search without them.
+// Fold returns the text without case and accents, for comparing texts that people write
+// with and without them.
 func Fold(s string) string {
 	return strings.ToLower(filter(norm.NFD.String(s), func(r rune) bool { return !unicode.Is(unicode.Mn, r) }))
 }
