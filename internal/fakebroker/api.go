@@ -15,20 +15,20 @@ import (
 // invalidKey is EasyBroker's own text.
 const invalidKey = "Your API key is invalid"
 
-// answer is what goes back to a client.
+// answer is the answer to a call.
 type answer struct {
-	status     int
-	kind       string // content type; JSON when empty
-	body       []byte
-	retryAfter string
+	status      int
+	contentType string // JSON if empty
+	body        []byte
+	retryAfter  string
 }
 
-// failure is the shape with one text.
+// failure returns an answer with one error text.
 func failure(status int, text string) *answer {
 	return object(status, map[string]string{"error": text})
 }
 
-// failures is the shape of a 422 with several.
+// failures returns a 422 with several error texts.
 func failures(texts ...string) *answer {
 	return object(http.StatusUnprocessableEntity, map[string][]string{"errors": texts})
 }
@@ -36,13 +36,13 @@ func failures(texts ...string) *answer {
 func object(status int, v any) *answer {
 	body, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // none of our own values can fail
+		panic(err) // our own values cannot fail
 	}
 	return &answer{status: status, body: body}
 }
 
 func (a *answer) write(w http.ResponseWriter) {
-	kind := a.kind
+	kind := a.contentType
 	if kind == "" {
 		kind = "application/json; charset=utf-8"
 	}
@@ -56,41 +56,41 @@ func (a *answer) write(w http.ResponseWriter) {
 	_, _ = w.Write(a.body)
 }
 
-// api serves one half: POST takes a contact request, GET lists them.
+// api serves one half of the API: POST creates a contact request, GET lists them.
 func (b *Broker) api(half string) http.Handler {
-	const longest = 1 << 20
+	const maxBytes = 1 << 20
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Only a request that was read whole tells when its client leaves.
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, longest))
+		// The request's context ends with its client only if the body was read completely.
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBytes))
 		if err != nil {
 			failure(http.StatusRequestEntityTooLarge, "Too large").write(w)
 			return
 		}
 		f, t := b.next(r.Method)
 		b.wait(r, t.Delay)
-		b.head(w)
+		b.writeHead(w)
 		if t.Do != "" && !t.After {
-			b.act(w, r, f, t)
+			b.doTrouble(w, r, f, t)
 			return
 		}
 		a := b.serve(r, f, half, body)
 		if t.Do != "" {
-			b.act(w, r, f, t)
+			b.doTrouble(w, r, f, t)
 			return
 		}
 		a.write(w)
 	})
 }
 
-// head sets what EasyBroker sends with every answer: the exchange's name and
-// a cookie that no client should keep.
-func (b *Broker) head(w http.ResponseWriter) {
+// writeHead sets the headers that EasyBroker sends with every answer: a request id and a
+// cookie that no client should keep.
+func (b *Broker) writeHead(w http.ResponseWriter) {
 	w.Header().Set("X-Request-Id", "fake-"+strconv.FormatInt(b.now().UnixNano(), 36))
 	w.Header().Set("Set-Cookie", "_fakebroker=1; Path=/; HttpOnly")
 }
 
 func (b *Broker) serve(r *http.Request, f Faults, half string, body []byte) *answer {
-	if refused := b.admit(r, f, half); refused != nil {
+	if refused := b.authorize(r, f, half); refused != nil {
 		return refused
 	}
 	switch r.Method {
@@ -102,18 +102,18 @@ func (b *Broker) serve(r *http.Request, f Faults, half string, body []byte) *ans
 	return failure(http.StatusNotFound, "Not found")
 }
 
-// admit refuses a call for what it is rather than for what it says. A key of
-// the other half is answered like an unknown one, as recorded on staging; so
-// is a partner's call without a Country-Code (the gem expects 401), and one
-// whose code cannot be a country, which is our guess.
-func (b *Broker) admit(r *http.Request, f Faults, half string) *answer {
+// authorize refuses a call because of its key, its country or its rate. A key of the other
+// half is refused like an unknown one, as recorded on staging. So is a partner's call
+// without a Country-Code (the gem expects 401), and one whose code cannot be a country,
+// which is our guess.
+func (b *Broker) authorize(r *http.Request, f Faults, half string) *answer {
 	country := r.Header.Get("Country-Code")
 	switch {
-	case !b.knows(half, r.Header.Get("X-Authorization")), half == book.Partner && !isCountry(country):
+	case !b.keyFits(half, r.Header.Get("X-Authorization")), half == book.Partner && !isCountry(country):
 		return failure(http.StatusUnauthorized, invalidKey)
 	case half == book.Partner && len(f.Countries) > 0 && !slices.Contains(f.Countries, country):
 		return failure(http.StatusForbidden, "The integration is not active in this country")
-	case b.tooMany(f):
+	case b.isOverRate(f):
 		a := failure(http.StatusTooManyRequests, "Too many requests")
 		a.retryAfter = f.RetryAfterHeader(b.now())
 		return a
@@ -121,28 +121,28 @@ func (b *Broker) admit(r *http.Request, f Faults, half string) *answer {
 	return nil
 }
 
-// isCountry takes any two capitals: where the integration is active is up to
+// isCountry reports whether code is two capitals. Where the integration is active is up to
 // the faults.
 func isCountry(code string) bool {
 	return len(code) == 2 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
-// tooMany counts the calls of this second.
-func (b *Broker) tooMany(f Faults) bool {
+// isOverRate counts the calls of this second and reports whether there are too many.
+func (b *Broker) isOverRate(f Faults) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if now := b.now().Truncate(time.Second); !now.Equal(b.second) {
-		b.second, b.inIt = now, 0
+		b.second, b.callsInSecond = now, 0
 	}
-	b.inIt++
-	return f.RatePerSecond > 0 && b.inIt > f.RatePerSecond
+	b.callsInSecond++
+	return f.RatePerSecond > 0 && b.callsInSecond > f.RatePerSecond
 }
 
 func (b *Broker) create(r *http.Request, f Faults, half string, body []byte) *answer {
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 		return failure(http.StatusBadRequest, "The content type must be application/json")
 	}
-	k, refused := read(f, half, body)
+	k, refused := parseBody(f, half, body)
 	if refused != nil {
 		return refused
 	}
@@ -151,15 +151,15 @@ func (b *Broker) create(r *http.Request, f Faults, half string, body []byte) *an
 	k.UsePartnerCode = r.Header.Get("Use-Partner-Code") == "true"
 	k.Arrived = b.now()
 	k.HappenedAt = k.Arrived.Add(time.Duration(f.ClockSkew))
-	defer b.announce()
+	defer b.notifyChanged()
 	if !b.book.Keep(f, k) {
-		return repeated(f)
+		return repeatedAnswer(f)
 	}
-	return taken(f)
+	return acceptedAnswer(f)
 }
 
-// repeated refuses a remote_id that was there before.
-func repeated(f Faults) *answer {
+// repeatedAnswer refuses a remote_id that is in the book already.
+func repeatedAnswer(f Faults) *answer {
 	const text = "remote_id has already been taken"
 	if f.Repeat == "refuse_409" {
 		return failure(http.StatusConflict, text)
@@ -167,8 +167,8 @@ func repeated(f Faults) *answer {
 	return failures(text)
 }
 
-// taken is the answer to a contact request that was taken.
-func taken(f Faults) *answer {
+// acceptedAnswer is the answer to a contact request that was kept.
+func acceptedAnswer(f Faults) *answer {
 	usual := object(http.StatusOK, map[string]string{"status": "successful"})
 	switch f.Answer {
 	case "201":
@@ -178,7 +178,7 @@ func taken(f Faults) *answer {
 	case "empty":
 		return &answer{status: http.StatusOK}
 	case "html":
-		return &answer{status: http.StatusOK, kind: "text/html", body: []byte("<html><body>OK</body></html>")}
+		return &answer{status: http.StatusOK, contentType: "text/html", body: []byte("<html><body>OK</body></html>")}
 	case "broken":
 		usual.body = usual.body[:len(usual.body)/2]
 	case "error":

@@ -8,8 +8,8 @@ import (
 	"leadrelay/internal/fakebroker/fault"
 )
 
-// controlRoutes are the addresses for programs: PUT replaces the faults,
-// PATCH changes those that it names.
+// controlRoutes adds the routes for programs. PUT replaces the faults, and PATCH changes
+// those in its body.
 func (b *Broker) controlRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /_control/faults", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, b.Faults())
@@ -30,8 +30,8 @@ func (b *Broker) controlRoutes(mux *http.ServeMux) {
 }
 
 func (b *Broker) setFaults(w http.ResponseWriter, r *http.Request, base Faults) {
-	const longest = 64 << 10
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, longest))
+	const maxBytes = 64 << 10
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBytes))
 	if err != nil {
 		writeJSON(w, http.StatusRequestEntityTooLarge, map[string]string{"error": "faults: too large"})
 		return

@@ -1,9 +1,9 @@
-// Package fakebroker is the pretend EasyBroker: it answers as EasyBroker does
-// as far as that is known, keeps what it takes, and misbehaves when told. It
-// is one partner and one account, each with keys and a book of its own.
+// Package fakebroker is the pretend EasyBroker. It answers like EasyBroker as far as we
+// know, keeps contact requests in a book, and misbehaves on request. It has a partner's
+// half and an account's half, each with its own keys.
 //
-// What is known of EasyBroker, and from where, stands in the easybroker
-// package. Where nothing is known the pretend one has a switch; see [Faults].
+// The easybroker package says what we know of EasyBroker, and from where. Where we do not
+// know, the pretend one has a switch: see [Faults].
 package fakebroker
 
 import (
@@ -21,53 +21,53 @@ import (
 	"leadrelay/web"
 )
 
-// The words that tests and commands need at hand.
+// The types that tests and commands use most.
 type (
 	// Kept is one contact request in the book.
 	Kept = book.Kept
-	// Faults say how the pretend EasyBroker misbehaves.
+	// Faults are how the pretend EasyBroker misbehaves.
 	Faults = fault.Faults
-	// Trouble is what befalls single calls.
+	// Trouble is a fault of single calls.
 	Trouble = fault.Trouble
-	// Duration is a [time.Duration] that reads and writes itself as "5s".
+	// Duration is a [time.Duration] with the text form "5s".
 	Duration = fault.Duration
 )
 
-// Forever is a duration that never ends.
+// Forever is an endless duration.
 const Forever = fault.Forever
 
-// Options are the tunables of a [Broker]; the zero value works.
+// Options are the options of a [Broker]. The zero value works.
 type Options struct {
 	// A key opens one half of the API and is refused by the other. Without any
 	// key of either half, every key is a partner's.
 	PartnerKeys, AccountKeys []string
 
-	Clock  func() time.Time // what time it is; time.Now when nil
-	Faults Faults           // how it misbehaves from the start
-	Sample string           // address of a page whose form ends here; optional
-	Frame  string           // address of a page to show on its own; optional
+	Clock  func() time.Time // time.Now if nil
+	Faults Faults           // from the start
+	Sample string           // URL of a page whose form ends here; optional
+	Frame  string           // URL of a page to show in a frame; optional
 }
 
 // Broker is a pretend EasyBroker. It is safe for concurrent use.
 type Broker struct {
-	keys          map[string][]string // by half; nil: every key is a partner's
+	keys          map[string][]string // by half; if nil, every key is a partner's
 	now           func() time.Time
 	page          *template.Template
 	sample, frame string
 
-	mu      sync.Mutex
-	plan    *fault.Plan
-	book    *book.Book
-	second  time.Time // the second that the rate limit counts in
-	inIt    int
-	changed chan struct{} // closed and replaced at every change
+	mu            sync.Mutex
+	plan          *fault.Plan
+	book          *book.Book
+	second        time.Time // the second that the rate limit counts in
+	callsInSecond int
+	changed       chan struct{} // closed and replaced at every change
 
 	done chan struct{}
 	end  sync.Once
 }
 
-// New returns a broker with an empty book. Like [Broker.Misbehave] it panics
-// when the faults do not pass [Faults.Check].
+// New returns a broker with an empty book. Like [Broker.Misbehave], it panics if the
+// faults do not pass [Faults.Check].
 func New(opt Options) *Broker {
 	b := &Broker{
 		now: opt.Clock, book: book.New(), sample: opt.Sample, frame: opt.Frame,
@@ -84,8 +84,8 @@ func New(opt Options) *Broker {
 	return b
 }
 
-// Handler serves the API under /v1, the page at /, and the control addresses
-// under /_control.
+// Handler serves the API below /v1, the page at /, and the control routes below
+// /_control.
 func (b *Broker) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/v1/integration_partners/contact_requests", b.api(book.Partner))
@@ -96,12 +96,12 @@ func (b *Broker) Handler() http.Handler {
 	own := http.NewServeMux()
 	b.controlRoutes(own)
 	b.pageRoutes(own)
-	// A stranger's page must not switch faults through the visitor's browser.
+	// Another site's page must not set faults with the visitor's browser.
 	mux.Handle("/", http.NewCrossOriginProtection().Handler(own))
 	return mux
 }
 
-// Misbehave replaces the faults, and starts their counters and dice anew.
+// Misbehave replaces the faults and restarts their counters and random numbers.
 func (b *Broker) Misbehave(f Faults) {
 	if err := f.Check(); err != nil {
 		panic(err)
@@ -109,30 +109,30 @@ func (b *Broker) Misbehave(f Faults) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.plan = fault.NewPlan(f)
-	b.announce()
+	b.notifyChanged()
 }
 
-// next asks the plan what happens to a call.
+// next returns what happens to the next call.
 func (b *Broker) next(method string) (Faults, Trouble) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	f, t, last := b.plan.Next(method)
 	if last {
-		b.announce()
+		b.notifyChanged()
 	}
 	return f, t
 }
 
-// Faults returns what is still on: a trouble that was set for the next few
-// calls shows how many are left.
+// Faults returns the current faults. A trouble that is set for the next few calls shows
+// how many are left.
 func (b *Broker) Faults() Faults {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.plan.Faults()
 }
 
-// Book returns everything kept, in the order of arrival. Swallowed contact
-// requests are in it and marked.
+// Book returns everything that was kept, in the order of arrival. Swallowed contact
+// requests are marked.
 func (b *Broker) Book() []Kept {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -144,21 +144,21 @@ func (b *Broker) Forget() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.book = book.New()
-	b.announce()
+	b.notifyChanged()
 }
 
-// announce wakes everybody who watches. The caller holds the lock.
-func (b *Broker) announce() {
+// notifyChanged wakes the pages that watch. The caller must hold the lock.
+func (b *Broker) notifyChanged() {
 	close(b.changed)
 	b.changed = make(chan struct{})
 }
 
-// Close ends every call that hangs and every page that watches, so that a
-// server can shut down. The broker goes on answering.
+// Close ends every call that hangs and every page that watches, so that a server can shut
+// down. The broker still answers.
 func (b *Broker) Close() { b.end.Do(func() { close(b.done) }) }
 
-// Start serves on a free port of this machine. It returns the root of the API
-// and a function that ends the server with all its connections.
+// Start serves on a free port of this machine. It returns the root of the API and a
+// function that closes the server with all its connections.
 func (b *Broker) Start() (url string, stop func(), err error) {
 	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -176,8 +176,8 @@ func (b *Broker) Start() (url string, stop func(), err error) {
 	}, nil
 }
 
-// knows reports whether the key opens that half.
-func (b *Broker) knows(half, key string) bool {
+// keyFits reports whether the key opens that half.
+func (b *Broker) keyFits(half, key string) bool {
 	if b.keys == nil {
 		return key != "" && half == book.Partner
 	}

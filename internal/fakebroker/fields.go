@@ -14,9 +14,8 @@ import (
 	"leadrelay/internal/fakebroker/book"
 )
 
-// permitted are the fields of a contact request, in the order in which they
-// are complained about.
-func permitted(half string) []string {
+// knownFields returns the fields of a contact request, in the order of their errors.
+func knownFields(half string) []string {
 	fields := []string{"property_id", "name", "email", "phone", "message", "source"}
 	if half == book.Partner {
 		fields = append(fields, "remote_id")
@@ -24,13 +23,13 @@ func permitted(half string) []string {
 	return fields
 }
 
-// read takes the body apart and says everything that is wrong with it.
-func read(f Faults, half string, body []byte) (Kept, *answer) {
+// parseBody parses the body. Its answer names everything that is wrong.
+func parseBody(f Faults, half string, body []byte) (Kept, *answer) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(body, &fields) != nil || fields == nil {
 		return Kept{}, failure(http.StatusBadRequest, "The body is not a JSON object")
 	}
-	if unknown := unpermitted(maps.Keys(fields), permitted(half)); unknown != "" {
+	if unknown := unknownNames(maps.Keys(fields), knownFields(half)); unknown != "" {
 		return Kept{}, failure(http.StatusUnprocessableEntity, unknown)
 	}
 	k := Kept{API: half}
@@ -43,8 +42,8 @@ func read(f Faults, half string, body []byte) (Kept, *answer) {
 	return k, nil
 }
 
-// unpermitted names all that is not known, or returns nothing.
-func unpermitted(names iter.Seq[string], known []string) string {
+// unknownNames returns an error text with all unknown names, or "".
+func unknownNames(names iter.Seq[string], known []string) string {
 	var unknown []string
 	for name := range names {
 		if !slices.Contains(known, name) {
@@ -58,13 +57,13 @@ func unpermitted(names iter.Seq[string], known []string) string {
 	return "Unpermitted parameters: " + strings.Join(unknown, ", ")
 }
 
-// fill copies the fields, and returns what is wrong with them.
+// fill copies the fields and returns what is wrong with them.
 func fill(k *Kept, f Faults, fields map[string]json.RawMessage) (wrong []string) {
 	into := map[string]*string{
 		"property_id": &k.PropertyID, "name": &k.Name, "email": &k.Email,
 		"phone": &k.Phone, "message": &k.Message, "source": &k.Source,
 	}
-	for _, name := range permitted(book.Account) {
+	for _, name := range knownFields(book.Account) {
 		if raw, ok := fields[name]; ok && json.Unmarshal(raw, into[name]) != nil {
 			wrong = append(wrong, name+" must be a string")
 		}
@@ -84,13 +83,13 @@ func fill(k *Kept, f Faults, fields map[string]json.RawMessage) (wrong []string)
 	return wrong
 }
 
-// need is a list of fields of which one must be there.
+// need is a list of fields of which one must have a value.
 type need struct {
 	anyOf  []string
-	unless string // another field with which none of them must
+	unless string // another field; if it has a value, none of them is needed
 }
 
-// String names all that would do.
+// String returns the error text that names the fields.
 func (n need) String() string {
 	last := len(n.anyOf) - 1
 	text := n.anyOf[last] + " can't be blank"
@@ -140,7 +139,7 @@ func needs(f Faults, k *Kept) []need {
 			all = append(all, n)
 		}
 	}
-	place := func(n need) int { return slices.Index(permitted(book.Account), n.anyOf[0]) }
+	place := func(n need) int { return slices.Index(knownFields(book.Account), n.anyOf[0]) }
 	slices.SortStableFunc(all, func(a, b need) int { return cmp.Compare(place(a), place(b)) })
 	return all
 }

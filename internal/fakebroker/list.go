@@ -15,21 +15,21 @@ import (
 	"leadrelay/internal/fakebroker/fault"
 )
 
-// The list's limits: 20 unless asked, and 50 at most in silence.
+// The limits of the list. A higher limit counts as 50, without an error.
 const (
-	usualLimit = 20
-	mostLimit  = 50
-	farthest   = 1_000_000 // page
+	defaultLimit = 20
+	maxLimit     = 50
+	maxPage      = 1_000_000 // page
 )
 
-// query is a list call that was understood.
+// query is a parsed list call.
 type query struct {
 	book.Window
 	page, limit int
 }
 
-// shownItem is one contact request as the list shows it.
-type shownItem struct {
+// item is a contact request in the list.
+type item struct {
 	ID         int     `json:"id,omitempty"`
 	ContactID  int     `json:"contact_id,omitempty"`
 	Name       *string `json:"name"`
@@ -51,7 +51,7 @@ type pagination struct {
 }
 
 func (b *Broker) list(r *http.Request, f Faults, half string) *answer {
-	q, refused := readQuery(f, r.URL.Query())
+	q, refused := parseQuery(f, r.URL.Query())
 	if refused != nil {
 		return refused
 	}
@@ -59,15 +59,15 @@ func (b *Broker) list(r *http.Request, f Faults, half string) *answer {
 	b.mu.Lock()
 	found := b.book.Find(f, q.Window, b.now())
 	if f.MovePages {
-		b.move(found, q.limit)
+		b.movePages(found, q.limit)
 	}
 	b.mu.Unlock()
 
 	start := min((q.page-1)*q.limit, len(found))
 	end := min(start+q.limit, len(found))
-	content := make([]shownItem, 0, end-start)
+	content := make([]item, 0, end-start)
 	for _, k := range found[start:end] {
-		content = append(content, shown(f, k))
+		content = append(content, listItem(f, k))
 	}
 	p := pagination{Limit: q.limit, Page: q.page, Total: len(found)}
 	if end < len(found) && f.Pagination != fault.NoNextPage {
@@ -79,16 +79,15 @@ func (b *Broker) list(r *http.Request, f Faults, half string) *answer {
 	return object(http.StatusOK, map[string]any{"pagination": p, "content": content})
 }
 
-// readQuery takes what it knows. Clients send search[…] and other parameters
-// of other lists here, and Rails, which answers there, leaves unknown ones
-// alone unless it is told otherwise.
-func readQuery(f Faults, v url.Values) (query, *answer) {
+// parseQuery parses the known parameters. Clients also send search[…] and parameters of
+// other lists. EasyBroker is written in Rails, which by default ignores unknown ones.
+func parseQuery(f Faults, v url.Values) (query, *answer) {
 	known := []string{"page", "limit", "happened_after", "happened_before", "property_id"}
-	if unknown := unpermitted(maps.Keys(v), known); unknown != "" && f.UnknownParameters == "refuse" {
+	if unknown := unknownNames(maps.Keys(v), known); unknown != "" && f.UnknownParameters == "refuse" {
 		return query{}, failure(http.StatusUnprocessableEntity, unknown)
 	}
 	var wrong []string
-	count := func(name string, usual, most int) int {
+	count := func(name string, usual, limit int) int {
 		if v.Get(name) == "" {
 			return usual
 		}
@@ -96,19 +95,19 @@ func readQuery(f Faults, v url.Values) (query, *answer) {
 		if err != nil || n < 1 {
 			wrong = append(wrong, name)
 		}
-		return min(n, most)
+		return min(n, limit)
 	}
 	when := func(name string) time.Time {
 		if v.Get(name) == "" {
 			return time.Time{}
 		}
-		at, err := readTime(f, v.Get(name))
+		at, err := parseTime(f, v.Get(name))
 		if err != nil {
 			wrong = append(wrong, name)
 		}
 		return at
 	}
-	q := query{page: count("page", 1, farthest), limit: count("limit", usualLimit, mostLimit)}
+	q := query{page: count("page", 1, maxPage), limit: count("limit", defaultLimit, maxLimit)}
 	q.Property, q.After, q.Before = v.Get("property_id"), when("happened_after"), when("happened_before")
 	if len(wrong) > 0 {
 		return query{}, failure(http.StatusBadRequest, "Invalid "+strings.Join(wrong, ", "))
@@ -116,14 +115,14 @@ func readQuery(f Faults, v url.Values) (query, *answer) {
 	return q, nil
 }
 
-// looseTime is a date, with a time and a zone or without: as the reference has
-// it, as Ruby's Time#to_s and Python's str write it (2026-03-01 12:00:00 UTC,
-// … -0600), and with a + that nobody encoded, which arrives as a blank.
+// looseTime matches a date, with or without a time and a zone: as in the reference, as
+// Ruby's Time#to_s and Python's str write it (2026-03-01 12:00:00 UTC, … -0600), and with
+// an unencoded +, which arrives as a space.
 var looseTime = regexp.MustCompile(`^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(?: ?(?:Z|UTC)| ?([+ -])(\d\d):?(\d\d))?)?$`)
 
-// readTime reads a date as the clients write it. One without a zone is taken
-// for UTC; what EasyBroker takes it for is not known.
-func readTime(f Faults, text string) (time.Time, error) {
+// parseTime parses a date as clients write it. A date without a zone is in UTC. We do not
+// know what EasyBroker does with it.
+func parseTime(f Faults, text string) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, text); err == nil || f.Dates == "strict" {
 		return at, err
 	}
@@ -141,9 +140,9 @@ func readTime(f Faults, text string) (time.Time, error) {
 	return time.Parse(time.RFC3339, part[1]+"T"+clock+zone)
 }
 
-// move lets the items on both sides of each page's edge trade places in half
-// of all calls, so that one reader may meet an item twice and another never.
-func (b *Broker) move(found []Kept, limit int) {
+// movePages swaps the items on both sides of each page's edge in half of all calls, so
+// that a reader may see one item twice and another never.
+func (b *Broker) movePages(found []Kept, limit int) {
 	for edge := limit; edge < len(found); edge += limit {
 		if b.plan.Coin() {
 			found[edge-1], found[edge] = found[edge], found[edge-1]
@@ -151,7 +150,7 @@ func (b *Broker) move(found []Kept, limit int) {
 	}
 }
 
-// nextPage is an absolute URL, as EasyBroker's is.
+// nextPage returns the absolute URL of a page, like EasyBroker.
 func nextPage(r *http.Request, page int) *string {
 	v := r.URL.Query()
 	v.Set("page", strconv.Itoa(page))
@@ -163,12 +162,12 @@ func nextPage(r *http.Request, page int) *string {
 	return &s
 }
 
-// shown gives each half its own fields: the account's has ids and the source,
-// the partner's has remote_id and the status.
-func shown(f Faults, k Kept) shownItem {
-	s := shownItem{
+// listItem returns an item with the fields of its half: the account's has ids and the
+// source, the partner's has remote_id and the status.
+func listItem(f Faults, k Kept) item {
+	s := item{
 		Name: orNull(k.Name), Phone: orNull(k.Phone), Email: orNull(k.Email),
-		PropertyID: orNull(k.PropertyID), Message: orNull(k.Message), HappenedAt: stamp(f, k.HappenedAt),
+		PropertyID: orNull(k.PropertyID), Message: orNull(k.Message), HappenedAt: formatTime(f, k.HappenedAt),
 	}
 	if k.API == book.Account {
 		s.ID, s.ContactID, s.Source = k.Number, k.Number, k.Source
@@ -191,7 +190,7 @@ func shown(f Faults, k Kept) shownItem {
 	return s
 }
 
-func stamp(f Faults, at time.Time) string {
+func formatTime(f Faults, at time.Time) string {
 	in, err := f.Location()
 	if err != nil {
 		in = time.UTC

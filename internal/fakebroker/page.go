@@ -13,8 +13,8 @@ import (
 	"leadrelay/web"
 )
 
-// shownMost is how many contact requests the page shows.
-const shownMost = 100
+// maxShown is how many contact requests the page shows.
+const maxShown = 100
 
 // policy allows the page its own files and nothing else.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; " +
@@ -22,7 +22,7 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect
 
 func (b *Broker) pageRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", b.show)
-	mux.HandleFunc("POST /{$}", b.choose)
+	mux.HandleFunc("POST /{$}", b.choosePreset)
 	mux.HandleFunc("GET /_events", b.events)
 	for name, path := range map[string]string{
 		"tokens.css": "static/tokens.css", "page.css": "fakebroker/page.css", "page.js": "fakebroker/page.js",
@@ -35,8 +35,8 @@ func (b *Broker) pageRoutes(mux *http.ServeMux) {
 	}
 }
 
-// choose switches to a preset and goes back to the page.
-func (b *Broker) choose(w http.ResponseWriter, r *http.Request) {
+// choosePreset sets a preset and redirects to the page.
+func (b *Broker) choosePreset(w http.ResponseWriter, r *http.Request) {
 	f, err := b.Faults().WithPreset(r.PostFormValue("preset"))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
@@ -69,8 +69,7 @@ func (b *Broker) framePolicy() string {
 	return "; frame-src " + b.frame
 }
 
-// events tells a watching page that something changed, and no more: the page
-// then loads itself anew.
+// events tells a page that something has changed. The page then reloads itself.
 func (b *Broker) events(w http.ResponseWriter, r *http.Request) {
 	const beat = 15 * time.Second
 	out := http.NewResponseController(w)
@@ -99,14 +98,14 @@ func (b *Broker) events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// view is what the template sees.
+// view is the data of the template.
 type view struct {
 	Lang                    string
 	Root, Sample, Frame     string
 	Rows                    []row
 	Total, Twice, Swallowed int
 	Faults                  []string
-	Does                    string // what the fault does, where it is one that has words
+	Does                    string // what the fault does, if it is a preset
 	Presets                 []button
 }
 
@@ -121,7 +120,7 @@ type button struct {
 	On          bool
 }
 
-// T picks the text of the visitor's language.
+// T returns the text in the visitor's language.
 func (v view) T(es, en string) string {
 	if v.Lang == "en" {
 		return en
@@ -141,7 +140,7 @@ func (b *Broker) view(r *http.Request) view {
 		v.Twice += n - 1
 	}
 	v.Total = len(report.Kept)
-	for _, k := range report.Kept[max(0, v.Total-shownMost):] {
+	for _, k := range report.Kept[max(0, v.Total-maxShown):] {
 		v.Rows = append(v.Rows, row{Kept: k, Folio: folio(k.RemoteID), Clock: b.clock(k.Arrived), Repeated: report.Times[k.RemoteID] > 1 || k.Posts > 1})
 	}
 	slices.Reverse(v.Rows)
@@ -156,7 +155,7 @@ func (b *Broker) view(r *http.Request) view {
 	return v
 }
 
-// clock leaves out the date of today.
+// clock returns a time, without the date if it is today.
 func (b *Broker) clock(at time.Time) string {
 	at, today := at.Local(), b.now().Local()
 	if at.Format(time.DateOnly) == today.Format(time.DateOnly) {
@@ -165,7 +164,7 @@ func (b *Broker) clock(at time.Time) string {
 	return at.Format(time.DateTime)
 }
 
-// folio groups a remote_id in threes, as people read it out on the phone.
+// folio returns a remote_id with its digits in groups of three, as people read it out.
 func folio(id int64) string {
 	if id == 0 {
 		return ""
@@ -177,7 +176,7 @@ func folio(id int64) string {
 	return s
 }
 
-// lang is es unless the visitor prefers English.
+// lang returns es unless the visitor prefers English.
 func lang(r *http.Request) string {
 	matcher := language.NewMatcher([]language.Tag{language.Spanish, language.English})
 	_, i := language.MatchStrings(matcher, r.URL.Query().Get("lang"), r.Header.Get("Accept-Language"))

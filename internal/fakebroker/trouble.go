@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// wait sleeps, unless the client or the broker goes first.
+// wait sleeps until the client goes away or the broker is closed, or for d.
 func (b *Broker) wait(r *http.Request, d Duration) {
 	if d <= 0 {
 		return
@@ -24,8 +24,8 @@ func (b *Broker) wait(r *http.Request, d Duration) {
 	}
 }
 
-// act does what the trouble says instead of answering.
-func (b *Broker) act(w http.ResponseWriter, r *http.Request, f Faults, t Trouble) {
+// doTrouble does what the trouble says instead of answering.
+func (b *Broker) doTrouble(w http.ResponseWriter, r *http.Request, f Faults, t Trouble) {
 	switch t.Do {
 	case "hang":
 		b.wait(r, Forever)
@@ -35,13 +35,13 @@ func (b *Broker) act(w http.ResponseWriter, r *http.Request, f Faults, t Trouble
 	case "redirect":
 		redirect(w, t)
 	case "huge":
-		huge(w)
+		writeHuge(w)
 	default:
-		statusOf(f, t, b.now()).write(w)
+		statusAnswer(f, t, b.now()).write(w)
 	}
 }
 
-// reset tears the connection down so that the client reads "connection reset".
+// reset closes the connection so that the client reads "connection reset".
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -65,7 +65,7 @@ func redirect(w http.ResponseWriter, t Trouble) {
 	w.WriteHeader(cmp.Or(t.Status, http.StatusFound))
 }
 
-func huge(w http.ResponseWriter) {
+func writeHuge(w http.ResponseWriter) {
 	const chunks = 5 << 4 // of 64 KiB: 5 MiB
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, `{"status":"`)
@@ -78,9 +78,9 @@ func huge(w http.ResponseWriter) {
 	_, _ = io.WriteString(w, `"}`)
 }
 
-// statusOf is the status of the trouble with a likely body: from 500 on, it is
-// a proxy that answers.
-func statusOf(f Faults, t Trouble, now time.Time) *answer {
+// statusAnswer returns an answer with the trouble's status and a likely body. From 500 on,
+// it looks like a proxy's.
+func statusAnswer(f Faults, t Trouble, now time.Time) *answer {
 	status := cmp.Or(t.Status, http.StatusInternalServerError)
 	var a *answer
 	switch {
@@ -89,7 +89,7 @@ func statusOf(f Faults, t Trouble, now time.Time) *answer {
 	case status == http.StatusUnauthorized:
 		a = failure(status, invalidKey)
 	case status >= http.StatusInternalServerError:
-		a = &answer{status: status, kind: "text/html", body: []byte("<html><body><h1>" + strconv.Itoa(status) + "</h1></body></html>")}
+		a = &answer{status: status, contentType: "text/html", body: []byte("<html><body><h1>" + strconv.Itoa(status) + "</h1></body></html>")}
 	default:
 		a = failure(status, http.StatusText(status))
 	}

@@ -1,5 +1,5 @@
-// Package book is what the pretend EasyBroker keeps, and what its list shows
-// of it. It knows nothing of HTTP.
+// Package book keeps the contact requests of the pretend EasyBroker, and knows what its
+// list shows. It knows nothing of HTTP.
 package book
 
 import (
@@ -18,8 +18,8 @@ const (
 	Account = "account"
 )
 
-// most is how many contact requests are kept; the oldest go first.
-const most = 100_000
+// maxKept is how many contact requests are kept. The oldest are dropped.
+const maxKept = 100_000
 
 // Kept is one contact request in the book.
 type Kept struct {
@@ -35,26 +35,26 @@ type Kept struct {
 	HappenedAt time.Time `json:"happened_at"`
 	Posts      int       `json:"posts"`               // POSTs that came to this entry: more than 1 when a repeat was not stored again
 	Swallowed  bool      `json:"swallowed,omitempty"` // answered with 200, never listed
-	// UsePartnerCode tells that the header came with it. What it does with a
-	// contact request is not known, so here it does nothing.
+	// UsePartnerCode means that the call had the header. We do not know what it does
+	// with a contact request, so here it does nothing.
 	UsePartnerCode bool      `json:"use_partner_code,omitempty"`
-	Arrived        time.Time `json:"-"` // by the true clock
+	Arrived        time.Time `json:"-"` // without ClockSkew
 
-	lists int // list calls until then
+	listCalls int // list calls until then
 }
 
 // Book keeps contact requests. It is not safe for concurrent use.
 type Book struct {
-	kept  []*Kept
-	byID  map[int64][]*Kept
-	taken int // so far, forgotten ones included
-	lists int // list calls so far
+	kept      []*Kept
+	byID      map[int64][]*Kept
+	count     int // so far, forgotten ones included
+	listCalls int // list calls so far
 }
 
 // New returns an empty book.
 func New() *Book { return &Book{byID: map[int64][]*Kept{}} }
 
-// All returns everything kept, in the order of arrival.
+// All returns everything that was kept, in the order of arrival.
 func (b *Book) All() []Kept {
 	out := make([]Kept, len(b.kept))
 	for i, k := range b.kept {
@@ -63,7 +63,7 @@ func (b *Book) All() []Kept {
 	return out
 }
 
-// Times counts the entries of each remote_id.
+// Times returns the number of entries of each remote_id.
 func (b *Book) Times() map[int64]int {
 	out := make(map[int64]int, len(b.byID))
 	for id, entries := range b.byID {
@@ -72,8 +72,8 @@ func (b *Book) Times() map[int64]int {
 	return out
 }
 
-// earlier finds the entry that k repeats, if any.
-func (b *Book) earlier(f fault.Faults, k Kept) *Kept {
+// findRepeated returns the entry that k repeats, or nil.
+func (b *Book) findRepeated(f fault.Faults, k Kept) *Kept {
 	if k.API == Partner {
 		if entries := b.byID[k.RemoteID]; len(entries) > 0 {
 			return entries[0]
@@ -92,14 +92,13 @@ func (b *Book) earlier(f fault.Faults, k Kept) *Kept {
 	return nil
 }
 
-// Keep takes k in as the faults want it. It reports false when a repeat is
-// refused.
+// Keep keeps k as the faults say. It reports false if k is a repeat and is refused.
 func (b *Book) Keep(f fault.Faults, k Kept) bool {
 	repeat := f.Repeat
 	if k.API == Account {
 		repeat = "update"
 	}
-	old := b.earlier(f, k)
+	old := b.findRepeated(f, k)
 	if old == nil || repeat == "" || repeat == "double" {
 		b.add(f, k)
 		return true
@@ -113,20 +112,20 @@ func (b *Book) Keep(f fault.Faults, k Kept) bool {
 }
 
 func (b *Book) add(f fault.Faults, k Kept) {
-	b.taken++
-	k.Number, k.Posts, k.lists = b.taken, 1, b.lists
-	k.Swallowed = f.SwallowEvery > 0 && b.taken%f.SwallowEvery == 0 || slices.Contains(f.SwallowProperties, k.PropertyID)
+	b.count++
+	k.Number, k.Posts, k.listCalls = b.count, 1, b.listCalls
+	k.Swallowed = f.SwallowEvery > 0 && b.count%f.SwallowEvery == 0 || slices.Contains(f.SwallowProperties, k.PropertyID)
 	b.kept = append(b.kept, &k)
 	if k.RemoteID != 0 {
 		b.byID[k.RemoteID] = append(b.byID[k.RemoteID], &k)
 	}
-	if len(b.kept) > most {
-		b.drop()
+	if len(b.kept) > maxKept {
+		b.dropOldest()
 	}
 }
 
-// drop lets the oldest go.
-func (b *Book) drop() {
+// dropOldest drops the oldest entry.
+func (b *Book) dropOldest() {
 	id := b.kept[0].RemoteID
 	b.kept[0] = nil
 	b.kept = b.kept[1:]
@@ -137,40 +136,40 @@ func (b *Book) drop() {
 	}
 }
 
-// Window is what a list call asks for.
+// Window selects contact requests of a list call.
 type Window struct {
 	API, Property string
 	After, Before time.Time
 }
 
-// Find returns what the list shows now, in the list's order.
+// Find returns what the list shows at the time, in its order.
 func (b *Book) Find(f fault.Faults, w Window, now time.Time) []Kept {
-	b.lists++
+	b.listCalls++
 	var out []Kept
 	for _, k := range b.kept {
-		if k.API == w.API && b.listed(f, k, now) && w.holds(f, k) {
+		if k.API == w.API && b.isListed(f, k, now) && w.contains(f, k) {
 			out = append(out, *k)
 		}
 	}
 	switch f.Order {
 	case "asc":
 	case "shuffled":
-		slices.SortFunc(out, func(x, y Kept) int { return cmp.Compare(x.shuffled(f.Seed), y.shuffled(f.Seed)) })
+		slices.SortFunc(out, func(x, y Kept) int { return cmp.Compare(x.shuffleKey(f.Seed), y.shuffleKey(f.Seed)) })
 	default:
 		slices.Reverse(out)
 	}
 	return out
 }
 
-// listed reports whether the list has caught up with k.
-func (b *Book) listed(f fault.Faults, k *Kept, now time.Time) bool {
-	if k.Swallowed || f.ListLag == fault.Forever || b.lists-k.lists <= f.ListLagCalls {
+// isListed reports whether the list shows k already.
+func (b *Book) isListed(f fault.Faults, k *Kept, now time.Time) bool {
+	if k.Swallowed || f.ListLag == fault.Forever || b.listCalls-k.listCalls <= f.ListLagCalls {
 		return false
 	}
 	return now.Sub(k.Arrived) >= time.Duration(f.ListLag)
 }
 
-func (w Window) holds(f fault.Faults, k *Kept) bool {
+func (w Window) contains(f fault.Faults, k *Kept) bool {
 	if w.Property != "" && w.Property != k.PropertyID {
 		return false
 	}
@@ -181,8 +180,8 @@ func (w Window) holds(f fault.Faults, k *Kept) bool {
 	return (w.After.IsZero() || !at.Before(w.After)) && (w.Before.IsZero() || !at.After(w.Before))
 }
 
-// shuffled is a place that stays the same from one page to the next.
-func (k Kept) shuffled(seed uint64) uint64 {
+// shuffleKey returns a sort key that is the same for every page.
+func (k Kept) shuffleKey(seed uint64) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(strconv.FormatUint(seed, 36) + "/" + strconv.Itoa(k.Number)))
 	return h.Sum64()

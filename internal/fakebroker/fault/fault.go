@@ -1,5 +1,5 @@
-// Package fault says, as data, how the pretend EasyBroker misbehaves, and
-// decides for each call what befalls it. It does none of it itself.
+// Package fault describes how the pretend EasyBroker misbehaves, and decides for each call
+// what happens. It does not do it.
 package fault
 
 import (
@@ -14,11 +14,10 @@ import (
 	"time"
 )
 
-// Faults say how the pretend EasyBroker misbehaves. The zero value is a
-// healthy one. The JSON names are the ones of the control address and of the
-// command line.
+// Faults are how the pretend EasyBroker misbehaves. The zero value means that it is
+// healthy. The JSON names are those of the control route and of the command line.
 type Faults struct {
-	// Trouble befalls single calls; the first that applies to a call wins.
+	// Trouble affects single calls. The first that applies to a call is used.
 	Trouble []Trouble `json:"trouble,omitempty"`
 
 	// ListLag is how long the list does not show what was taken, or "forever".
@@ -86,7 +85,7 @@ type Faults struct {
 	Seed uint64 `json:"seed,omitempty"`
 }
 
-// Trouble is what befalls a call.
+// Trouble is a fault of single calls.
 type Trouble struct {
 	// On is the method, POST or GET; both when empty.
 	On string `json:"on,omitempty"`
@@ -114,16 +113,16 @@ type Trouble struct {
 	calls int // so far
 }
 
-// Duration is a [time.Duration] that reads and writes itself as "5s".
+// Duration is a [time.Duration] with the text form "5s".
 type Duration time.Duration
 
-// What Pagination can do besides the usual.
+// The values of Pagination besides usual.
 const (
 	NoNextPage = "no_next_page"
 	LowTotal   = "low_total"
 )
 
-// Forever never ends.
+// Forever is an endless duration.
 const Forever = Duration(math.MaxInt64)
 
 // MarshalText implements [encoding.TextMarshaler].
@@ -155,8 +154,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Parse reads JSON over a copy of base. An unknown name or word is an
-// error that says which.
+// Parse decodes JSON over a copy of base. The error names an unknown field or value.
 func Parse(base Faults, data []byte) (Faults, error) {
 	f := base.Clone()
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -170,19 +168,19 @@ func Parse(base Faults, data []byte) (Faults, error) {
 	return f, f.Check()
 }
 
-// Check reports every word and number that cannot be.
+// Check returns an error that names every invalid value.
 func (f Faults) Check() error {
 	errs := []error{
-		word("repeat", f.Repeat, "double", "ignore", "update", "refuse_409", "refuse_422"),
-		word("order", f.Order, "desc", "asc", "shuffled"),
-		word("window", f.Window, "inclusive", "exclusive"),
-		word("status", f.Status, "processed", "pending", "failed", "absent"),
-		word("remote_id_as", f.RemoteIDAs, "string", "number", "absent"),
-		word("pagination", f.Pagination, "usual", NoNextPage, LowTotal),
-		word("dates", f.Dates, "usual", "strict"),
-		word("unknown_parameters", f.UnknownParameters, "ignore", "refuse"),
-		word("retry_after", f.RetryAfter, "none", "seconds", "date", "absurd"),
-		word("answer", f.Answer, "usual", "201", "empty", "204", "html", "broken", "error"),
+		checkWord("repeat", f.Repeat, "double", "ignore", "update", "refuse_409", "refuse_422"),
+		checkWord("order", f.Order, "desc", "asc", "shuffled"),
+		checkWord("window", f.Window, "inclusive", "exclusive"),
+		checkWord("status", f.Status, "processed", "pending", "failed", "absent"),
+		checkWord("remote_id_as", f.RemoteIDAs, "string", "number", "absent"),
+		checkWord("pagination", f.Pagination, "usual", NoNextPage, LowTotal),
+		checkWord("dates", f.Dates, "usual", "strict"),
+		checkWord("unknown_parameters", f.UnknownParameters, "ignore", "refuse"),
+		checkWord("retry_after", f.RetryAfter, "none", "seconds", "date", "absurd"),
+		checkWord("answer", f.Answer, "usual", "201", "empty", "204", "html", "broken", "error"),
 	}
 	if f.ListLag < 0 || f.ListLagCalls < 0 || f.SwallowEvery < 0 || f.RatePerSecond < 0 || f.MaxRemoteID < 0 {
 		errs = append(errs, errors.New("faults: a number is below zero"))
@@ -198,8 +196,8 @@ func (f Faults) Check() error {
 
 func (t Trouble) check() error {
 	errs := []error{
-		word("on", t.On, "POST", "GET"),
-		word("do", t.Do, "status", "hang", "reset", "redirect", "huge"),
+		checkWord("on", t.On, "POST", "GET"),
+		checkWord("do", t.Do, "status", "hang", "reset", "redirect", "huge"),
 	}
 	if t.Next < 0 || t.Every < 0 || t.Delay < 0 || t.Chance < 0 || t.Chance > 1 {
 		errs = append(errs, errors.New("faults: a trouble's number is out of range"))
@@ -210,14 +208,14 @@ func (t Trouble) check() error {
 	return errors.Join(errs...)
 }
 
-func word(name, got string, allowed ...string) error {
+func checkWord(name, got string, allowed ...string) error {
 	if got == "" || slices.Contains(allowed, got) {
 		return nil
 	}
 	return fmt.Errorf("faults: %s is %q, not one of %s", name, got, strings.Join(allowed, ", "))
 }
 
-// Location is the zone of happened_at.
+// Location returns the zone of happened_at.
 func (f Faults) Location() (*time.Location, error) {
 	if f.Zone == "" {
 		return time.UTC, nil
@@ -229,7 +227,7 @@ func (f Faults) Location() (*time.Location, error) {
 	return at.Location(), nil
 }
 
-// Clone shares nothing with f.
+// Clone returns a deep copy.
 func (f Faults) Clone() Faults {
 	data, err := json.Marshal(f)
 	var out Faults
@@ -237,7 +235,7 @@ func (f Faults) Clone() Faults {
 		err = json.Unmarshal(data, &out)
 	}
 	if err != nil {
-		panic(err) // Check lets nothing through that JSON cannot hold
+		panic(err) // every value that passes Check can be encoded
 	}
 	return out
 }

@@ -5,34 +5,33 @@ import (
 	"slices"
 )
 
-// Plan decides call by call. It is not safe for concurrent use.
+// Plan decides for each call what happens. It is not safe for concurrent use.
 type Plan struct {
 	faults Faults
-	dice   *rand.Rand
+	random *rand.Rand
 }
 
-// NewPlan starts the counters and the dice of f.
+// NewPlan returns a plan for the faults.
 func NewPlan(f Faults) *Plan {
-
-	return &Plan{faults: f.Clone(), dice: rand.New(rand.NewPCG(f.Seed, f.Seed))}
+	return &Plan{faults: f.Clone(), random: rand.New(rand.NewPCG(f.Seed, f.Seed))}
 }
 
-// Faults returns what is still on: a trouble that was set for the next few
-// calls shows how many are left.
+// Faults returns the current faults. A trouble that is set for the next few calls shows
+// how many are left.
 func (p *Plan) Faults() Faults { return p.faults.Clone() }
 
-// Coin is thrown by what happens in half of all cases.
-func (p *Plan) Coin() bool { return p.dice.IntN(2) == 0 }
+// Coin returns true in half of all cases.
+func (p *Plan) Coin() bool { return p.random.IntN(2) == 0 }
 
-// Next counts a call with that method. It returns the faults that hold for
-// it, without the troubles, and the one trouble that befalls it, if any; last
-// reports that the trouble is over.
+// Next counts a call with the method. It returns the faults for the call, without
+// troubles, and the trouble that applies to it, if any. last reports whether that trouble
+// has ended.
 func (p *Plan) Next(method string) (f Faults, hit Trouble, last bool) {
 	f = p.faults
 	f.Trouble = nil
 	for i := range p.faults.Trouble {
 		t := &p.faults.Trouble[i]
-		if !p.befalls(t, method) {
+		if !p.applies(t, method) {
 			continue
 		}
 		hit, last = *t, t.Next == 1
@@ -45,7 +44,7 @@ func (p *Plan) Next(method string) (f Faults, hit Trouble, last bool) {
 	return f, Trouble{}, false
 }
 
-func (p *Plan) befalls(t *Trouble, method string) bool {
+func (p *Plan) applies(t *Trouble, method string) bool {
 	if t.On != "" && t.On != method {
 		return false
 	}
@@ -53,5 +52,5 @@ func (p *Plan) befalls(t *Trouble, method string) bool {
 	if t.Every > 0 && t.calls%t.Every != 0 {
 		return false
 	}
-	return t.Chance == 0 || p.dice.Float64() < t.Chance
+	return t.Chance == 0 || p.random.Float64() < t.Chance
 }

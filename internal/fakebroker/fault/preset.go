@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Preset is a fault that is known by a name. Its words in Spanish and English
-// are for a button, and for what it does.
+// Preset is a fault with a name. It has texts in Spanish and English for a button and for
+// what it does.
 type Preset struct{ Name, ES, EN, DoesES, DoesEN string }
 
-// Presets are the most useful ones, the healthy state first.
+// Presets returns the most useful faults, the healthy state first.
 func Presets() []Preset {
 	return []Preset{
 		{Name: "healthy", ES: "Funciona", EN: "Healthy"},
@@ -27,8 +27,8 @@ func Presets() []Preset {
 	}
 }
 
-// WithPreset returns f with what the named preset does and no other does;
-// "healthy" takes every fault away.
+// WithPreset returns f with the preset instead of any other one. "healthy" removes all
+// faults.
 func (f Faults) WithPreset(name string) (Faults, error) {
 	const slow = 5 * time.Second
 	f.Trouble, f.Pagination = nil, ""
@@ -53,7 +53,7 @@ func (f Faults) WithPreset(name string) (Faults, error) {
 	return f, nil
 }
 
-// Words are the faults that are on, as the control address names them.
+// Words returns the current faults as the control route names them.
 func (f Faults) Words() []string {
 	var lines []string
 	rest := f
@@ -67,7 +67,7 @@ func (f Faults) Words() []string {
 	return lines
 }
 
-// compact writes a struct's JSON without its braces and quotes.
+// compact returns a struct's JSON without braces and quotes.
 func compact(v any) string {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -76,7 +76,7 @@ func compact(v any) string {
 	return strings.NewReplacer("{", "", "}", "", `"`, "", ":", " ", ",", ", ").Replace(string(data))
 }
 
-// RetryAfterHeader is the header that goes with "too many" and "not now".
+// RetryAfterHeader returns the header for 429 and 503.
 func (f Faults) RetryAfterHeader(now time.Time) string {
 	const wait = 2 * time.Second
 	switch f.RetryAfter {
