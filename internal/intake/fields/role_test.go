@@ -16,7 +16,7 @@ func TestEveryFieldOfALeadHasARole(t *testing.T) {
 	for _, f := range lead.Fields() {
 		for name, own := range map[string]map[string]string{string(f): nil, "campo-7": {"campo-7": string(f)}} {
 			posted := []body.Field{{Name: name, Value: "x"}, {Name: "nombre", Value: "Ana"}}
-			q := fields.NewVocabulary(own).Read(posted).Inquiry("casas")
+			q := fields.NewVocabulary(own).Assign(posted).Inquiry("casas")
 			require.Equal(t, "x", q.Get(f), "%s as %s", f, name)
 		}
 	}
