@@ -69,7 +69,7 @@ func TestRestartsWithASocketOfSystemd(t *testing.T) {
 	env := relaytest.Settings(t, "127.0.0.1:1")
 	env["LEADRELAY_ADDR"], env["LEADRELAY_DRAIN"] = u.addr, "1s"
 	p := u.start(env)
-	f := front{u.addr, false}
+	f := front{address: u.addr}
 
 	calm := f.traffic(t, func() {
 		for range 3 {
