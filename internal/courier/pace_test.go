@@ -18,6 +18,9 @@ import (
 // However many leads wait, and whatever becomes of them, a credential makes no more
 // calls than it may: ten at once, then ten a second, look-ups included.
 func TestTheRateHoldsWhateverWaits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	const leads = 150
 	failing := &easybroker.StatusError{Status: 500}
 	tests := map[string]func(call int) answer{

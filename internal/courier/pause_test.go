@@ -42,6 +42,9 @@ func (w *world) isPaused() bool {
 // A partner's key serves many agencies. One of them is paused or no longer linked,
 // and all that its visitors write is refused.
 func TestOneAgencysTroubleDelaysNoOther(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	for name, test := range map[string]struct {
 		properties, leads int
 		answer            error
@@ -208,6 +211,9 @@ func TestALeadThatComesBackInAPauseIsATrial(t *testing.T) {
 // If every request of a site is refused, five leads fail. The others wait, and few
 // calls are made, whatever the refusal says and however the leads come in.
 func TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	for name, answered := range map[string]error{
 		"an address that is none":    status(404),
 		"a source that is wrong":     status(422),

@@ -44,6 +44,9 @@ func TestATroubledSiteDelaysNoOther(t *testing.T) {
 }
 
 func TestSitesWithOneKeyShareItsPaceInTurn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	bubble(t, func(t *testing.T) {
 		w := start(t, &broker{}, courier.Options{},
 			courier.Route{Site: "casas", Account: account}, courier.Route{Site: "lofts", Account: account})
@@ -64,6 +67,9 @@ func TestSitesWithOneKeyShareItsPaceInTurn(t *testing.T) {
 // If EasyBroker is fast, many intents share a commit. If it is slow, no intent is
 // written before there is a connection for it.
 func TestIntentsRunAheadOfAFastBrokerOnly(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	for took, most := range map[time.Duration]int{time.Millisecond: 64, 5 * time.Millisecond: 16, 50 * time.Millisecond: 4} {
 		t.Run(took.String(), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -91,6 +97,9 @@ func TestIntentsRunAheadOfAFastBrokerOnly(t *testing.T) {
 }
 
 func TestWhoComesInWhileABacklogDrainsGoesFirst(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	bubble(t, func(t *testing.T) {
 		b := &broker{page: 50, listErr: status(401), answer: func(int, easybroker.Account) answer { return answer{err: status(401)} }}
 		w := start(t, b, courier.Options{})

@@ -210,6 +210,9 @@ func TestManyAtOnceGetNoMoreThanTheLimit(t *testing.T) {
 // An address over the limit is remembered while thousands of others come, even if it
 // tries only now and then.
 func TestAFloodOfOthersFreesNobodyEarly(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	g := limited(flood.Limit{N: 1, Per: time.Hour})
 	const addr = "198.51.100.7"
 	require.Equal(t, 1, passes(g, 2, addr))
@@ -234,6 +237,9 @@ func number6(i int) netip.Addr {
 // A flood from a million addresses takes bounded memory, and each of them passes
 // like any other.
 func TestAMillionAddresses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	for name, address := range map[string]func(int) netip.Addr{"IPv4": number, "IPv6, each from a /48 of its own": number6} {
 		t.Run(name, func(t *testing.T) {
 			const addresses, mostBytes = 1_000_000, 16 << 20

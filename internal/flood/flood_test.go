@@ -200,6 +200,9 @@ func TestALateTurnIsNone(t *testing.T) {
 // may be, takes less than 2 GB. Its senders are told when to come again, and at the end
 // of the day new visitors are still let in.
 func TestADayOfBytes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		const each, large, bare, most = 400 * time.Millisecond, 60_000, 5_500, 2_000_000_000
 		g, kept, refused, visitors := usual(), 0, 0, 0
@@ -269,6 +272,9 @@ func public(s flood.Share) flood.Share {
 // Hundreds of thousands of senders, e-mail addresses and properties take bounded
 // memory.
 func TestManyLeads(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	const leads, mostBytes = 300_000, 16 << 20
 	g := usual()
 	before, top := heap(), int64(0)

@@ -12,6 +12,9 @@ import (
 // who has room of his own, and each as large as a lead can be. How much of the disk
 // that is, the door's TestTheDiskTakesWhatTheGateCounts says.
 func TestADayOfBytesOfNewSenders(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		const each, large, bare, row, most = time.Second / 2, 13_000, 12_000, 1500, 1_100_000_000
 		g, kept, refused := usual(), 0, 0

@@ -17,6 +17,9 @@ import (
 // Whatever a lead has in it, it takes 16 kB of the disk at most: with what is
 // left empty of its pages, its place in each index, its key and an attempt.
 func TestALeadTakes16kB(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	const leads = 100
 	for name, q := range map[string]lead.Inquiry{
 		"a long message":      {Message: strings.Repeat("\"", 5000), Extra: extra(128, "x", 5000)},

@@ -263,6 +263,9 @@ func TestAClosedStoreTakesNothing(t *testing.T) {
 
 // Keys that no longer count go, as long as new leads come.
 func TestKeysAreForgotten(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, filepath.Join(t.TempDir(), "leads.db"))
 		post := func(key string, i int) {
@@ -327,6 +330,9 @@ func TestWordsAreKnownAfterARestart(t *testing.T) {
 
 // However many come, a double click is known and the memory bounded.
 func TestRecentLeadsAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	r := store.NewRecent()
 	before := heap()
 	at := time.Now()

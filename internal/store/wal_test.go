@@ -143,6 +143,9 @@ func TestADamagedLogStopsTheStart(t *testing.T) {
 // No byte of what was acknowledged can be changed in silence, as long as the
 // index is there; without it, none but the last transaction's.
 func TestEveryByteOfTheLogIsWatched(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	whole := killed(t, 6)
 	ends := commits(whole.log)
 	last := ends[len(ends)-1]
@@ -164,6 +167,9 @@ func TestEveryByteOfTheLogIsWatched(t *testing.T) {
 // A power cut tears the end of the log, at any byte, and that is no damage. Of the
 // transactions before the last two, some bytes are enough.
 func TestATornEndIsNoDamage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	torn := killed(t, 3)
 	torn.index = nil
 	ends := commits(torn.log)
@@ -232,6 +238,9 @@ func TestALastTransactionWithHolesIsNoDamage(t *testing.T) {
 // A log that begins anew in its file has the former one's frames behind it, and
 // so has one whose backup was put back.
 func TestAHealthyDatabaseStarts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	path := filepath.Join(t.TempDir(), "leads.db")
 	s := open(t, path)
 	var snapshots []remains
