@@ -92,9 +92,12 @@ func TestTheOperatorsDoorAnswersOnlyForItsNames(t *testing.T) {
 			require.NotEqual(t, http.StatusMisdirectedRequest, status, "%s for %s", line, host)
 		}
 	}
+	_, body := ask("localhost", "GET /readyz?verbose")
+	require.Contains(t, body, "default")
 	for _, line := range []string{"GET /healthz", "HEAD /healthz", "GET /readyz", "GET /readyz?verbose"} {
-		status, _ := ask("evil.mx", line)
+		status, body := ask("evil.mx", line)
 		require.Equal(t, http.StatusOK, status, line)
+		require.NotContains(t, body, "default", "%s tells of sites", line)
 	}
 }
 

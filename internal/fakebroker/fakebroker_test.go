@@ -347,6 +347,9 @@ func TestClosingEndsWhatHangs(t *testing.T) {
 }
 
 func TestTheBookForgetsTheOldest(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	b := fakebroker.New(fakebroker.Options{})
 	handler := b.Handler()
 	for id := range 100_002 {

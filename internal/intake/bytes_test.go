@@ -41,6 +41,9 @@ func largeBody(t *testing.T, i int) string {
 // 1,300 posts of 22 kB take no more of the disk than their own size, and each lead takes
 // 16 kB at most, including the database's log and indexes.
 func TestAFloodCostsNoMoreThanItSends(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	const posts, hands = 1300, 64
 	path := filepath.Join(t.TempDir(), "leads.db")
 	s, err := store.Open(t.Context(), path)

@@ -77,14 +77,17 @@ func normalizeHost(host string) string {
 }
 
 // Only is a middleware that passes requests for other names to refuse. Probes may use
-// any name, but with a query they would get more than a yes or no.
+// any name, but a foreign name gets a yes or no: its query, which asks for more, is dropped.
 func (h Hosts) Only(refuse http.Handler) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			isProbe := (r.URL.Path == HealthzPath || r.URL.Path == ReadyzPath) && r.URL.RawQuery == ""
-			if !isProbe && !h.Has(r.Host) {
-				refuse.ServeHTTP(w, r)
-				return
+			if !h.Has(r.Host) {
+				if r.URL.Path != HealthzPath && r.URL.Path != ReadyzPath {
+					refuse.ServeHTTP(w, r)
+					return
+				}
+				r = r.Clone(r.Context())
+				r.URL.RawQuery = ""
 			}
 			next.ServeHTTP(w, r)
 		})
