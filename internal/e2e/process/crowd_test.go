@@ -32,6 +32,7 @@ var crowds = map[string]struct {
 	"silent, and more of them":   {[]torment{{}}, 1, true, 10_000, 15 * time.Second},
 	"answers that nobody reads":  {[]torment{deaf}, 1, false, 0, 0},
 	"the same, from many":        {[]torment{deaf}, 250, true, 0, 0},
+	"pages that nobody reads":    {[]torment{{first: strings.Repeat(getForm, 400), then: getForm}}, 250, true, 0, 0},
 	"slow bodies":                {[]torment{slowBody}, 250, false, 0, 0},
 	"slow bodies, from one":      {[]torment{slowBody}, 1, true, 0, 0},
 	"bodies that keep the pace":  {[]torment{{first: slowBody.first, then: strings.Repeat("a", 800)}}, 250, true, 0, 0},
@@ -47,7 +48,10 @@ var (
 	deaf     = torment{first: strings.Repeat(getWidget, 400), then: getWidget}
 )
 
-const getWidget = "GET /widget.js HTTP/1.1\r\nHost: x\r\n\r\n"
+const (
+	getWidget = "GET /widget.js HTTP/1.1\r\nHost: x\r\n\r\n"
+	getForm   = "GET /f?property_id=EB-1 HTTP/1.1\r\nHost: x\r\n\r\n"
+)
 
 // crowdOfClients is a process that is one of the crowds: visitors have a machine of
 // their own, and must not wait in this one for thousands of others. It wants the
