@@ -76,7 +76,7 @@ func (d *doors) carry() {
 	d.t.Cleanup(func() { stop(); carrying.Wait() })
 }
 
-// put keeps a lead in the state, an hour ago, and names it.
+// put keeps a lead that is an hour old and in the state, under a name for the tests.
 func (d *doors) put(name string, state lead.State) {
 	d.t.Helper()
 	at := time.Now().Add(-time.Hour)

@@ -45,7 +45,7 @@ func (w *credentialWorker) attempt(ctx context.Context, c call) (settle func(con
 	return func(ctx context.Context) {
 		defer w.memory.AttemptEnded(c.Lead.RemoteID)
 		err := w.settle(ctx, c.Claim, to)
-		w.opt.Attempt(v.outcome, took)
+		w.opt.Attempt(to.Attempt.Outcome, took)
 		w.logAttempt(c.Claim, to, v, took)
 		if errors.Is(err, lead.ErrLost) {
 			// Another courier took us for dead. What we did is not written down, so for
@@ -206,14 +206,14 @@ func (w *credentialWorker) noteSettled(c lead.Claim, to lead.Settlement) {
 
 func (w *credentialWorker) logAttempt(c lead.Claim, to lead.Settlement, v verdict, took time.Duration) {
 	event := w.opt.Log.Info()
-	if v.outcome != lead.OutcomeDelivered {
+	if to.Attempt.Outcome != lead.OutcomeDelivered {
 		event = w.opt.Log.Warn()
 	}
 	if to.Attempt.Outcome == lead.OutcomeRefused {
 		event.Str("about", string(refusalAbout(v, &to)))
 	}
 	withNext(event, to.DueAt).Int64("remote_id", int64(c.Lead.RemoteID)).Str("site", c.Lead.Site).Int("attempt", c.Number).
-		Str("outcome", string(v.outcome)).Int("status", v.status).Str("detail", v.detail).
+		Str("outcome", string(to.Attempt.Outcome)).Int("status", v.status).Str("detail", v.detail).
 		Str("state", string(to.State)).Dur("took", took).
 		Dur("age", to.At.Sub(c.Lead.ReceivedAt)).Msg("attempt")
 }

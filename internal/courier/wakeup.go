@@ -7,8 +7,8 @@ import (
 )
 
 // wakeup lets one goroutine sleep until a time, or until an earlier one that
-// another goroutine has set meanwhile. A later time costs nothing, so one may be
-// set for every lead. Its times are monotonic: the wall clock has no part in it.
+// another goroutine has set meanwhile. Setting a later time does nothing, so every lead
+// may set one. Its times are monotonic: the wall clock has no part in it.
 type wakeup struct {
 	mu  sync.Mutex
 	due time.Time // when the sleeper wakes at the latest; zero if there is no such time

@@ -24,7 +24,7 @@ type ContactRequest struct {
 }
 
 // Needs returns the fields that a contact request must have, by their JSON names:
-// one of each list. It leaves out the source, which is not the visitor's.
+// each inner list is a choice, of which one field is enough. It leaves out the source, which is not the visitor's.
 //
 // For a partner a request needs a property, an e-mail or a phone (ref; the page
 // requires the e-mail), and a message. For an account one with a property needs

@@ -12,7 +12,7 @@ import (
 
 // NotSentError means that certainly no byte of the request left this machine: the
 // account cannot be used, the name or the address was not reached, TLS failed, or
-// the context ended in time.
+// the context ended before anything was written.
 type NotSentError struct{ Err error }
 
 // Error implements error.

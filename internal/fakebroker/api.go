@@ -103,7 +103,7 @@ func (b *Broker) serve(r *http.Request, f Faults, half string, body []byte) *ans
 }
 
 // authorize refuses a call because of its key, its country or its rate. A key of the other
-// half is refused like an unknown one, as recorded on staging. So is a partner's call
+// API (partner or account) is refused like an unknown one, as recorded on staging. So is a partner's call
 // without a Country-Code (the gem expects 401), and one whose code cannot be a country,
 // which is our guess.
 func (b *Broker) authorize(r *http.Request, f Faults, half string) *answer {

@@ -210,8 +210,8 @@ func (l *connLimiter) connContext(ctx context.Context, conn net.Conn) context.Co
 
 // Browsers and proxies do not pipeline requests: send the next one before they have
 // the answer. A client that does may ask for thousands of answers and receive none.
-// So a connection may send maxPipelined such requests, and maxPipelinedAtOnce of all
-// connections' are handled in each pipelinedPause.
+// So a connection may send maxPipelined such requests. All connections together have
+// maxPipelinedAtOnce of them handled per pipelinedPause.
 const (
 	maxPipelined, maxPipelinedAtOnce = 64, 8
 	pipelinedPause                   = 25 * time.Millisecond

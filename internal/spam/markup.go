@@ -11,7 +11,7 @@ var (
 	}
 	bbTags = []string{"b", "i", "u", "url", "link", "img", "color", "size", "quote"}
 	// probeMarks are parts of what scanners post to see what breaks. Those made of
-	// words are among the phrases.
+	// words are in pitches.txt.
 	probeMarks = []string{"${", "#{", "<%", "../..", "..\\..", "%2f..", "'1'='1", "' or 1=1", "()&%", "\"><", "alert(", "sleep(", "%0d%0a"}
 )
 

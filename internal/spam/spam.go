@@ -2,9 +2,9 @@
 // a score with reasons and decides nothing: a lead over the site's threshold is
 // quarantined for a person to look at, never dropped.
 //
-// No weak sign is enough alone. People write texts that are short, rude, odd or in
-// other languages, so nothing here looks at length, spelling or language. What counts
-// is what people do not do. A text that speaks of a property is less likely a sales
+// No weak sign is enough alone. People write texts that are short, rude, misspelt or
+// in other languages, and none of that costs anything. What counts is what people do
+// not do. A text that speaks of a property is less likely a sales
 // pitch. The package does no I/O.
 package spam
 

@@ -50,8 +50,8 @@ func (tx *writeTx) closeAttempt(c *lead.Claim, now time.Time) error {
 	return err
 }
 
-// newestAttempts is how many of a lead's attempts are kept at least: on the usual
-// schedule, all. A key that is refused for days, or a broker that asks us to slow
+// newestAttempts is how many of a lead's newest attempts are always kept. A usual lead
+// has fewer. A key that is refused for days, or a broker that asks us to slow
 // down, makes thousands for one lead.
 const newestAttempts = 100
 

@@ -9,8 +9,8 @@ import (
 )
 
 // isRepeat reports whether the database already has the lead, on its way, arrived
-// or quarantined. If so, the new lead gets the remote id of that one, otherwise
-// the id. Only a repeat costs a query of the lead that it repeats.
+// or quarantined. If so, the new lead gets the remote id of that one. Otherwise it
+// gets id. Only a repeat costs a query of the lead that it repeats.
 func (tx *writeTx) isRepeat(n *newLead, id lead.RemoteID) (bool, error) {
 	n.kept, n.keyReused = lead.Kept{RemoteID: id}, false
 	first, err := tx.findByWords(n)

@@ -20,14 +20,14 @@ const InARow = 5
 // failures in a row that are about the credential or left a lead in doubt, for
 // different leads, open the breaker: the credential is down. If EasyBroker
 // refuses the key or the address, the credential is held at once. Both count as
-// stopped. Then the user probes once per probe interval by reading the list,
+// stopped. Then the caller probes once per probe interval by reading the list,
 // which costs no lead anything. After a probe has worked, one lead goes first,
 // and then all others. For one more interval the credential is on probation: a
 // single failure stops it again.
 //
 // A stopped credential always has its next probe due. It is due when the
-// cooldown is over. If the last probe has worked and no lead has come since to go
-// first, it is due one interval after that probe.
+// cooldown is over. If a probe has worked but no lead has been sent since, the next
+// probe is due one interval later.
 //
 // A Breaker is safe for concurrent use.
 type Breaker struct {

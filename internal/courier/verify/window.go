@@ -18,8 +18,8 @@ import (
 const clockSkew = 15 * time.Minute
 
 // groupKey returns the key of the leads that one reading of the list is for:
-// their property. A general inquiry is read for alone, because the window of
-// several would be as long as they are apart. No property's id has a slash.
+// their property. A general inquiry is read for alone: one window for several
+// would span all of them. No property's id has a slash.
 func groupKey(l lead.Lead) string {
 	if l.PropertyID == "" {
 		return "/" + l.RemoteID.String()

@@ -39,8 +39,8 @@ type greed struct{ tokens, leads int }
 // EasyBroker whose list is four megabytes of nothing, or of as much as it may be,
 // all at once: the relay takes no more memory than a small machine has, loses
 // nothing, and takes inquiries.
-// It is all that the relay has of the machine's memory; with the race detector, which
-// has memory of its own, it is the heap alone.
+// Measured is the resident set. With the race detector, which has memory of its own,
+// it is the heap.
 func TestTheMemoryIsBoundedUnderAttack(t *testing.T) {
 	const most = 64 << 20
 	plan := greed{tokens: 240, leads: 120}

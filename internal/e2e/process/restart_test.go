@@ -14,8 +14,8 @@ import (
 )
 
 // A relay that is killed in the middle of an attempt knows at its next start
-// that nobody else has the lead: it looks at once, and the attempt ended when the
-// process was last alive, not when somebody came to look.
+// that nobody else has the lead. It looks the lead up at once. The attempt ended when
+// the process was last alive, not when the next one started.
 func TestAnAttemptThatKill9CutIsLookedUpAtOnce(t *testing.T) {
 	tests := map[string]struct {
 		arrives  bool

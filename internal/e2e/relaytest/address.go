@@ -31,7 +31,7 @@ func FreeAddr(t testing.TB) string {
 }
 
 // isFree tries the address. A child that is forked meanwhile would hold its
-// socket open until it runs its program, so none may be.
+// socket open until it runs its program, so we fork none.
 func isFree(addr string) bool {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()

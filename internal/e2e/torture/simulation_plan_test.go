@@ -263,8 +263,8 @@ func (p *simPlan) restarts(r *rand.Rand) {
 	}
 }
 
-// clocks are people and daemons that set the clock on the wall, and mostly
-// notice.
+// clocks are people and daemons that set the wall clock. Most of them set it right
+// again.
 func (p *simPlan) clocks(r *rand.Rand) {
 	if r.IntN(3) > 0 {
 		return

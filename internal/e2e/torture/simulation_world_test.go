@@ -368,7 +368,8 @@ func (w *simWorld) notes(id lead.RemoteID, format string, args ...any) {
 }
 
 // durableMutex is a lock that a bubble may wait for: whoever holds it waits for
-// the store, which waits a moment for company, and time must pass meanwhile.
+// the store, which waits for other writes to share its commit, and time must pass
+// meanwhile.
 type durableMutex struct{ token chan struct{} }
 
 func newDurableMutex() durableMutex { return durableMutex{make(chan struct{}, 1)} }
