@@ -190,7 +190,8 @@ func TestMemoryIsLimitedAlike(t *testing.T) {
 func TestUnitIsConfined(t *testing.T) {
 	u := unit(t, "leadrelay.service")
 	for name, want := range map[string]string{
-		"Type":                    "exec",
+		"Type":                    "notify",
+		"TimeoutStartSec":         "infinity",
 		"DynamicUser":             "yes",
 		"StateDirectoryMode":      "0700",
 		"UMask":                   "0077",

@@ -49,11 +49,19 @@ func (serveCmd) Run(p *program) error {
 	}
 	go reportSignals(p.ctx, log)
 	warnOfSocket(socket, cfg.Addr, log)
-	err = serve(p.ctx, cfg, socket, log, func(relay) {})
+	err = serve(p.ctx, cfg, socket, log, func(relay) { p.notify("READY=1", log) })
 	if p.ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil // we were asked to stop before we had started
 	}
 	return err
+}
+
+// notify tells systemd the state of the relay. If that fails, it is logged, and the relay
+// goes on: systemd ends a start that it has not heard of.
+func (p *program) notify(state string, log zerolog.Logger) {
+	if err := server.Notify(p.ctx, p.env, state); err != nil {
+		log.Error().Err(err).Str("state", state).Msg("systemd not told")
+	}
 }
 
 // warnOfSocket warns of a socket of systemd's whose address differs from the setting.
