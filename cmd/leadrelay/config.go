@@ -3,13 +3,13 @@ package main
 import "fmt"
 
 type configCmd struct {
-	Check configCheckCmd `cmd:"" help:"Tell everything that is wrong with the settings. Nothing is contacted."`
+	Check configCheckCmd `cmd:"" help:"Tell everything that is wrong with the settings: 78 if the relay would not start, 0 with warnings alone. Nothing is contacted."`
 	Print configPrintCmd `cmd:"" help:"Print the settings that are in force, as YAML, without secrets."`
 }
 
 type configCheckCmd struct{}
 
-// Run exits with 78 if something is wrong.
+// Run exits with 78 for what serve would refuse. What serve only warns of is no failure.
 func (configCheckCmd) Run(p *program) error {
 	cfg, err := p.config()
 	for _, w := range cfg.Warnings {
@@ -20,7 +20,7 @@ func (configCheckCmd) Run(p *program) error {
 	}
 	sites := plural(len(cfg.Sites), "site")
 	if n := len(cfg.Warnings); n > 0 {
-		p.printf("The settings can be read: %s. See the %s before you start the relay.\n", sites, plural(n, "warning"))
+		p.printf("No errors, but %s: %s. The relay would start all the same.\n", plural(n, "warning"), sites)
 		return nil
 	}
 	p.printf("The settings are fine: %s.\n", sites)
@@ -37,9 +37,9 @@ func plural(n int, noun string) string {
 
 type configPrintCmd struct{}
 
-// Run prints the settings that serve would use.
+// Run prints the settings that serve would use, also if there are some that it lacks.
 func (configPrintCmd) Run(p *program) error {
-	cfg, err := p.config()
+	cfg, err := p.operatorConfig()
 	if err != nil {
 		return err
 	}

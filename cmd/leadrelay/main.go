@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"os"
 	"os/signal"
@@ -22,10 +23,11 @@ import (
 
 // The exit codes. Some are those of sysexits.h.
 const (
-	exitFailure = 1
-	exitDrift   = 3  // a reconciliation has found something
-	exitUsage   = 64 // EX_USAGE
-	exitConfig  = 78 // EX_CONFIG: nothing to gain from starting again
+	exitFailure  = 1
+	exitDrift    = 3   // a reconciliation has found something
+	exitUsage    = 64  // EX_USAGE
+	exitConfig   = 78  // EX_CONFIG: nothing to gain from starting again
+	exitNoReader = 141 // as a shell shows it for a program that SIGPIPE has ended
 )
 
 func main() {
@@ -123,6 +125,9 @@ func (p *program) printError(err error) {
 
 // fail prints the error and returns its exit code.
 func (p *program) fail(err error) int {
+	if hasNoReader(err) {
+		return exitNoReader
+	}
 	p.printError(err)
 	var settings *config.Errors
 	switch {
@@ -132,6 +137,13 @@ func (p *program) fail(err error) int {
 		return exitConfig
 	}
 	return exitFailure
+}
+
+// hasNoReader reports whether whoever read our output has gone, as head does. The error
+// of a connection is none of a file, which stdout is.
+func hasNoReader(err error) bool {
+	failed, ok := errors.AsType[*fs.PathError](err)
+	return ok && failed.Op == "write" && errors.Is(failed, syscall.EPIPE)
 }
 
 // config loads all settings.

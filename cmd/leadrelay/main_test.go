@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -75,7 +77,8 @@ func TestExitCodes(t *testing.T) {
 		"no settings at all":                      {nil, []string{"serve"}, 78, "LEADRELAY_SOURCE"},
 		"a wrong setting":                         {good("LEADRELAY_DRAIN", "5"), []string{"config", "check"}, 78, "LEADRELAY_DRAIN"},
 		"good settings":                           {good(), []string{"config", "check"}, 0, ""},
-		"a folder that is not there":              {good("LEADRELAY_DATABASE", filepath.Join(dir, "no", "x.db")), []string{"serve"}, 78, "no such file or directory"},
+		"a folder that is not there":              {good("LEADRELAY_DATABASE", filepath.Join(dir, "no", "x.db")), []string{"serve"}, 78, "LEADRELAY_DATABASE: the database's folder is not there"},
+		"its check":                               {good("LEADRELAY_DATABASE", filepath.Join(dir, "no", "x.db")), []string{"config", "check"}, 78, "LEADRELAY_DATABASE: the database's folder is not there"},
 		"a database that is a folder":             {good("LEADRELAY_DATABASE", dir), []string{"serve"}, 1, "is a directory"},
 		"a server that is not supported yet":      {good("LEADRELAY_DATABASE", "postgres://db/leads"), []string{"serve"}, 78, "not supported yet"},
 		"an address that is not ours":             {good("LEADRELAY_ADDR", "192.0.2.1:80"), []string{"serve"}, 1, "192.0.2.1:80"},
@@ -112,6 +115,31 @@ func TestExitCodes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What the relay would start with is no failure of the check, and is not called fine.
+func TestACheckWithWarningsAlone(t *testing.T) {
+	env := map[string]string{"LEADRELAY_SOURCE": "https://casas.mx", "EASYBROKER_API_KEY": "k3y", "LEADRELAY_ADRR": ":1"}
+	code, stdout, stderr := runHere(t, env, "config", "check")
+	require.Equal(t, 0, code, stderr)
+	require.Equal(t, 3, strings.Count(stdout, "warning: "), stdout)
+	require.Regexp(t, `No errors, but 3 warnings: 1 site\. The relay would start all the same\.\n$`, stdout)
+}
+
+// Whoever reads the output may go away, as head does. That is no news, unless something
+// else was.
+func TestAReaderThatGoesAway(t *testing.T) {
+	for _, args := range [][]string{{"version", "--json"}, {"config", "print"}} {
+		r, w, err := os.Pipe()
+		require.NoError(t, err)
+		require.NoError(t, r.Close())
+		var stderr strings.Builder
+		code := run(t.Context(), args, map[string]string{"LEADRELAY_SOURCE": "casas.mx", "EASYBROKER_API_KEY": "k3y"}, w, &stderr)
+		require.NoError(t, w.Close())
+		require.Equal(t, 141, code, args)
+		require.Empty(t, stderr.String(), args)
+	}
+	require.False(t, hasNoReader(&net.OpError{Op: "write", Err: os.NewSyscallError("write", syscall.EPIPE)}), "a connection")
 }
 
 // emptyToken returns a database beside which the token's file is empty.

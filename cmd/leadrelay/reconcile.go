@@ -53,7 +53,7 @@ func (c reconcileCmd) Run(p *program) error {
 	} else {
 		err = printDrift(p.stdout, d)
 	}
-	if err != nil {
+	if err != nil && !d.Found() { // what was found matters more than who reads it
 		return err
 	}
 	return driftError(d)

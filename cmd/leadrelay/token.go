@@ -88,7 +88,8 @@ func (e noTokenError) Error() string {
 		lines = append(lines, "  "+err.Error())
 	}
 	return strings.Join(append(lines,
-		"run this as root, or as the relay's own user in its folder; or set LEADRELAY_DATABASE to the relay's database, beside which the token lies, or LEADRELAY_OPERATOR_TOKEN"), "\n")
+		"run this as root, or as the relay's own user in its folder; or set LEADRELAY_DATABASE to the relay's database, beside which the token lies, or LEADRELAY_OPERATOR_TOKEN",
+		"the relay makes the token at its first start: has it started? systemctl status leadrelay"), "\n")
 }
 
 // Unwrap lets [errors.Is] find each reason.

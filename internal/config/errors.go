@@ -21,13 +21,14 @@ func (p Place) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.Name, p.Line, p.Column)
 }
 
-// Problem is one problem in the settings. Its text is one line and contains no value
-// of a setting, so that it can be logged.
+// Problem is one problem in the settings. Its text is one line, so that it can be logged,
+// and contains no value of a setting but the path of a file that cannot be read.
 type Problem struct {
 	Place Place
 	Text  string
 
-	// Missing means that the setting is absent and that serve requires it.
+	// Missing means that something is absent that serve alone requires: a setting, or the
+	// database's folder.
 	Missing bool
 }
 
@@ -55,8 +56,7 @@ func (e *Errors) Unwrap() []error {
 	return all
 }
 
-// OnlyMissing reports whether the only problems are absent settings that serve
-// requires. Commands that need only the database can use the [Config] nevertheless.
+// OnlyMissing reports whether the only problems are absent things that serve requires. Commands that need only the database can use the [Config] nevertheless.
 func (e *Errors) OnlyMissing() bool {
 	return !slices.ContainsFunc(e.Problems, func(p *Problem) bool { return !p.Missing })
 }

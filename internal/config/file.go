@@ -38,7 +38,7 @@ func (l *loader) readDocument(name string) document {
 	c := l.readOnce(name)
 	if c.err != nil {
 		l.unread = true
-		l.add(variable, "cannot read the file: %v", c.err)
+		l.addUnreadable(variable, name, c.err)
 		return doc
 	}
 	w := &walker{loader: l, name: name, doc: &doc}

@@ -60,8 +60,8 @@ func (l *loader) checkDoors(c Config, layers ...layer) {
 	}
 }
 
-// checkDatabase refuses a server, which the store does not support. It warns of a folder
-// that does not exist, because commands that ask a relay elsewhere do not need one.
+// checkDatabase refuses a server, which the store does not support, and a folder that
+// does not exist. Commands that ask a relay elsewhere do not need one.
 func (l *loader) checkDatabase(c Config, layers ...layer) {
 	v, _ := lookUpIn("database", layers...)
 	if c.Database.isServer() {
@@ -71,7 +71,7 @@ func (l *loader) checkDatabase(c Config, layers ...layer) {
 	folder, err := l.open(filepath.Dir(string(c.Database)))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		l.warn(v.place, "the database's folder is not there, and the relay makes none; make it first, as the user that the relay runs as")
+		l.addOnce(Problem{Place: v.place, Missing: true, Text: "the database's folder is not there, and the relay makes none; make it first, as the user that the relay runs as"})
 	case err == nil:
 		_ = folder.Close()
 	}
@@ -337,8 +337,7 @@ type content struct {
 	err  error
 }
 
-// readOnce reads a file. Its errors do not contain the name, because people put the key
-// itself where the name of its file belongs.
+// readOnce reads a file. Its errors do not contain the name: see [loader.addUnreadable].
 func (l *loader) readOnce(name string) content {
 	if c, ok := l.files[name]; ok {
 		return c
@@ -349,6 +348,33 @@ func (l *loader) readOnce(name string) content {
 	}
 	l.files[name] = c
 	return c
+}
+
+// addUnreadable reports a file that cannot be read. It names the file only if it is surely
+// a path, because people put the key itself where the name of its file belongs.
+func (l *loader) addUnreadable(at Place, name string, err error) {
+	file := "the file"
+	if l.isPath(name) {
+		file = name
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w for user %d", err, os.Geteuid())
+	}
+	l.add(at, "cannot read %s: %v", file, err)
+}
+
+// isPath reports whether the name is a plain absolute path that begins with a folder of
+// this machine. A key may begin with a slash, but hardly with /etc/ or /run/.
+func (l *loader) isPath(name string) bool {
+	top, _, ok := strings.Cut(strings.TrimPrefix(name, "/"), "/")
+	if !ok || top == "" || !filepath.IsAbs(name) || !isPlain(name) {
+		return false
+	}
+	folder, err := l.open("/" + top)
+	if err == nil {
+		_ = folder.Close()
+	}
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 func readFile(open func(string) (fs.File, error), name string) content {
@@ -373,7 +399,7 @@ const readableByOthers = 0o044
 func (l *loader) readSecretFile(name item) (string, bool) {
 	c := l.readOnce(name.text)
 	if c.err != nil {
-		l.add(name.place, "cannot read the file: %v", c.err)
+		l.addUnreadable(name.place, name.text, c.err)
 		return "", false
 	}
 	if c.mode.Perm()&readableByOthers != 0 {

@@ -1,9 +1,12 @@
 package config_test
 
 import (
+	"cmp"
+	"fmt"
 	"io/fs"
 	"maps"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -27,12 +30,13 @@ func enough(more vars) vars {
 	return all
 }
 
+// load loads from a disk with the files and the unit's folder.
 func load(env vars, files map[string]string) (config.Config, error) {
-	disk := fstest.MapFS{}
+	disk := fstest.MapFS{"var/lib/leadrelay": {Mode: fs.ModeDir | 0o700}}
 	for name, text := range files {
 		disk[name] = &fstest.MapFile{Data: []byte(text), Mode: 0o600}
 	}
-	c, err := config.Load(env, disk.Open)
+	c, err := config.Load(env, func(name string) (fs.File, error) { return disk.Open(cmp.Or(strings.TrimPrefix(name, "/"), ".")) })
 	c.Warnings = withoutOrigins(c.Warnings)
 	return c, err
 }
@@ -371,8 +375,37 @@ func TestOpenReadsThisMachine(t *testing.T) {
 
 	env := enough(vars{"LEADRELAY_CONFIG": t.TempDir()})
 	_, err = config.Load(env, config.Open)
-	require.Equal(t, []string{"LEADRELAY_CONFIG: cannot read the file: is a directory"}, complaints(err))
+	require.Equal(t, []string{"LEADRELAY_CONFIG: cannot read " + env["LEADRELAY_CONFIG"] + ": is a directory"}, complaints(err))
 	require.NotErrorIs(t, err, fs.ErrNotExist)
+}
+
+// Which file it is says most about why it cannot be read. A key where the path belongs is
+// not repeated.
+func TestAFileThatCannotBeReadIsNamedIfItIsAPath(t *testing.T) {
+	for name, want := range map[string]string{
+		"/var/lib/leadrelay/key":     "cannot read /var/lib/leadrelay/key: file does not exist",
+		"/var/nowhere/key":           "cannot read /var/nowhere/key: file does not exist",
+		"var/lib/leadrelay/key":      "cannot read the file: file does not exist",
+		"k3y0f3asyBr0k3r":            "cannot read the file: file does not exist",
+		"/k3y0f3asyBr0k3r":           "cannot read the file: file does not exist",
+		"/k3y0f3asy/Br0k3r":          "cannot read the file: file does not exist",
+		"/var/two\nlines":            "cannot read the file: file does not exist",
+		"/var/" + string([]byte{27}): "cannot read the file: file does not exist",
+	} {
+		env := vars{"LEADRELAY_SOURCE": "casas.mx", "EASYBROKER_API_KEY_FILE": name}
+		_, err := load(env, nil)
+		require.Equal(t, []string{"EASYBROKER_API_KEY_FILE: " + want}, complaints(err))
+	}
+	_, err := load(enough(vars{"LEADRELAY_CONFIG": "/var/lib/relay.yaml"}), nil)
+	require.Equal(t, []string{"LEADRELAY_CONFIG: cannot read /var/lib/relay.yaml: file does not exist"}, complaints(err))
+}
+
+func TestWhoMayNotReadAFileIsSaid(t *testing.T) {
+	forbidden := func(name string) (fs.File, error) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	_, err := config.Load(vars{"LEADRELAY_SOURCE": "casas.mx", "EASYBROKER_API_KEY_FILE": "/etc/leadrelay/key"}, forbidden)
+	require.Equal(t, []string{fmt.Sprintf("EASYBROKER_API_KEY_FILE: cannot read /etc/leadrelay/key: permission denied for user %d", os.Geteuid())}, complaints(err))
 }
 
 func TestTheReferenceHasEveryVariable(t *testing.T) {
