@@ -61,7 +61,7 @@ var settings = []setting{
 		scalarField(parseLimit, func(t target) *Limit { return &t.conf.LimitAddress })},
 	{"LEADRELAY_LIMIT_SITE", "limit_site", "300/m", "inquiries that one site sends on; more are kept and held for a person to look at; or `off`",
 		scalarField(parseLimit, func(t target) *Limit { return &t.conf.LimitSite })},
-	{"LEADRELAY_DRAIN", "drain", "5s", "after SIGTERM: not ready, but still taking inquiries as long as they come, for this long at most",
+	{"LEADRELAY_DRAIN", "drain", "5s", "after SIGTERM, inquiries are taken for this long at most: see [stopping](#stopping-and-exit-codes)",
 		scalarField(parseDuration, func(t target) *time.Duration { return &t.conf.Drain })},
 
 	{"LEADRELAY_COURIER_TIMEOUT", courier + "timeout", "15s", "one attempt, from dial to the end of the answer",
