@@ -237,8 +237,8 @@ func (l *loader) checkCaptcha(id string, at Place, layers []layer) {
 	}
 }
 
-// checkPages warns of a site that no page can post to, and of a source that is an
-// address instead of a name.
+// checkPages warns of a site that no page can post to, of a source that is an address
+// instead of a name, and of an address of EasyBroker that lacks its path.
 func (l *loader) checkPages(s Site, at Place, layers []layer) {
 	if _, ok := lookUpIn(perSite+"origins", layers...); !ok && !l.unread {
 		if at.Line == 0 {
@@ -249,6 +249,15 @@ func (l *loader) checkPages(s Site, at Place, layers []layer) {
 	if v, ok := lookUpIn(perSite+"source", layers...); ok && strings.Contains(s.Source, "://") {
 		l.warn(v.place, "EasyBroker shows the source as it is; give the site's name, such as casas.mx, without https://")
 	}
+	if v, ok := lookUpIn(broker+"url", layers...); ok && isBareHost(s.EasyBroker.URL) {
+		l.warn(v.place, "has no path, and EasyBroker's API is below one; write /v1 behind it, as in "+easybroker.DefaultURL)
+	}
+}
+
+// isBareHost reports whether an address ends with its host.
+func isBareHost(address string) bool {
+	_, host, ok := strings.Cut(address, "://")
+	return ok && !strings.Contains(host, "/")
 }
 
 // checkRefusals warns of inquiries that the site accepts but EasyBroker would refuse. It

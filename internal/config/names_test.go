@@ -57,6 +57,8 @@ func TestWhatCannotWorkIsToldBeforehand(t *testing.T) {
 			"LEADRELAY_ORIGINS: the site default lists no origins, so what browsers post is refused (403); list its own, such as https://casas.mx, unless only a server posts"},
 		"a source that is an address": {vars{"LEADRELAY_ORIGINS": "https://casas.mx", "LEADRELAY_SOURCE": "https://casas.mx"},
 			"LEADRELAY_SOURCE: EasyBroker shows the source as it is; give the site's name, such as casas.mx, without https://"},
+		"an address of EasyBroker without its path": {vars{"LEADRELAY_ORIGINS": "https://casas.mx", "EASYBROKER_URL": "http://127.0.0.1:8001/"},
+			"EASYBROKER_URL: has no path, and EasyBroker's API is below one; write /v1 behind it, as in https://api.easybroker.com/v1"},
 		"quotes that no shell has taken off": {vars{"LEADRELAY_ORIGINS": "https://casas.mx", "LEADRELAY_SOURCE": `"casas.mx"`},
 			"LEADRELAY_SOURCE: the quotes around it are part of the value; take them off where it is set"},
 		"a comment that no shell has taken off": {vars{"LEADRELAY_ORIGINS": "https://casas.mx", "LEADRELAY_SOURCE": "casas.mx # ours"},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"time"
 
@@ -117,8 +118,21 @@ func (w *credentialWorker) noteFailure(v verdict, id lead.RemoteID) {
 	}
 	if changed {
 		now := w.breaker.Status(w.sites)
-		w.opt.Log.Warn().Strs("sites", w.sites).Str("credential", now.State).Str("reason", now.Reason).Msg("credential stopped")
+		event := w.opt.Log.Warn()
+		if v.held { // until a person changes something
+			event = w.opt.Log.Error().Str("check", settingBehind(v.status))
+		}
+		event.Strs("sites", w.sites).Str("credential", now.State).Str("reason", now.Reason).Msg("credential stopped")
 	}
+}
+
+// settingBehind returns the settings that a person should look at when EasyBroker holds
+// a credential with the status.
+func settingBehind(status int) string {
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+		return "EASYBROKER_API_KEY, and EASYBROKER_API (partner or account)"
+	}
+	return "EASYBROKER_URL" // it redirects
 }
 
 // refuse fails the lead. If EasyBroker refuses all of the site's leads, it holds

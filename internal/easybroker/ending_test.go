@@ -289,6 +289,19 @@ func TestWhatAStatusErrorTells(t *testing.T) {
 	}, se)
 }
 
+// A wrong address is answered by whoever is there, and not in EasyBroker's JSON.
+func TestA404OfSomebodyElse(t *testing.T) {
+	for text, want := range map[string]string{
+		"404 page not found":             "easybroker: status 404, and not in EasyBroker's JSON: is EASYBROKER_URL right?",
+		"":                               "easybroker: status 404, and not in EasyBroker's JSON: is EASYBROKER_URL right?",
+		`{"error":"Property not found"}`: "easybroker: status 404",
+	} {
+		server := serve(t, say("HTTP/1.1 404 X\nContent-Length: "+strconv.Itoa(len(text))+"\n\n"+text))
+		_, err := client(t, easybroker.Options{}).Create(t.Context(), account(server.url), inquiry)
+		require.EqualError(t, err, want)
+	}
+}
+
 func TestARequestIDFromOutsideIsKeptOnlyWhenItIsHarmless(t *testing.T) {
 	for value, want := range map[string]string{
 		"a-B_9.": "a-B_9.", "": "", "a b": "", "ñ": "", "<b>": "", strings.Repeat("x", 64): strings.Repeat("x", 64), strings.Repeat("x", 65): "",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"syscall"
 	"time"
 )
@@ -51,11 +52,23 @@ type StatusError struct {
 	RetryAfter    time.Duration // at most 15 minutes; zero if there is none, or none that makes sense
 	Reason        string        // EasyBroker's text, for the operator alone: it may quote the visitor
 	NamesRemoteID bool          // the complaint is about remote_id
+	NotJSON       bool          // the body is no JSON object, so perhaps somebody else has answered
 	RequestID     string        // EasyBroker's X-Request-Id, if it is fit for the log
 }
 
-// Error implements error. It leaves out Reason, because errors are logged.
-func (e *StatusError) Error() string { return fmt.Sprintf("easybroker: status %d", e.Status) }
+// Error implements error. It says what an operator can do where the status alone does
+// not, and leaves out Reason, because errors are logged.
+func (e *StatusError) Error() string {
+	switch {
+	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
+		return fmt.Sprintf("EasyBroker refuses the key (%d)", e.Status)
+	case e.Status == http.StatusTooManyRequests:
+		return fmt.Sprintf("EasyBroker asks for a pause (%d)", e.Status)
+	case e.Status == http.StatusNotFound && e.NotJSON:
+		return fmt.Sprintf("easybroker: status %d, and not in EasyBroker's JSON: is EASYBROKER_URL right?", e.Status)
+	}
+	return fmt.Sprintf("easybroker: status %d", e.Status)
+}
 
 // Format implements [fmt.Formatter], so that no verb prints Reason.
 func (e *StatusError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }

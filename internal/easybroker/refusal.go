@@ -29,6 +29,7 @@ func refusal(a Account, got answer) error {
 		RetryAfter:    retryAfter(got.header, time.Now()),
 		Reason:        readable(strings.ReplaceAll(c.text(), a.Key.Reveal(), a.Key.String())),
 		NamesRemoteID: c.namesRemoteID,
+		NotJSON:       object == nil,
 		RequestID:     got.requestID,
 	}
 }

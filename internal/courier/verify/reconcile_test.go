@@ -315,10 +315,10 @@ func TestAHeldCredentialIsNotAsked(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		l := o.ago(time.Hour, "casas", lead.Delivered, "Hola")
 		o.archive.fails["k"] = &easybroker.StatusError{Status: 401}
-		require.Equal(t, []lead.Unreadable{{Sites: []string{"casas"}, Why: "easybroker: status 401"}}, o.reconcile().Unreadable)
+		require.Equal(t, []lead.Unreadable{{Sites: []string{"casas"}, Why: "EasyBroker refuses the key (401)"}}, o.reconcile().Unreadable)
 		asked := o.archive.calls
 		d := o.reconcile()
-		require.Equal(t, []lead.Unreadable{{Sites: []string{"casas"}, Why: "the credential is held: easybroker: status 401"}}, d.Unreadable)
+		require.Equal(t, []lead.Unreadable{{Sites: []string{"casas"}, Why: "the credential is held: EasyBroker refuses the key (401)"}}, d.Unreadable)
 		require.Empty(t, d.OnlyHere, "a list that cannot be read says nothing of any lead")
 		require.Equal(t, asked+1, o.archive.calls, "only the other key's list was read")
 		replayed, _, err := o.auditor.Replay(t.Context(), lead.Filter{RemoteIDs: []lead.RemoteID{l.RemoteID}}, false)
