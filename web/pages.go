@@ -139,6 +139,7 @@ func Folio(id int64) string {
 type formView struct {
 	FormPage
 	Summary string // how many fields are wrong; empty if none is
+	Kept    bool   // something that was typed can be seen
 	Visible []fieldView
 }
 
@@ -159,6 +160,7 @@ func newFormView(p FormPage) formView {
 		if f.Error != "" {
 			wrong++
 		}
+		v.Kept = v.Kept || f.Value != ""
 		v.Visible = append(v.Visible, fieldView{f, "f-" + f.Key, label(p.Lang, f), f.Error != "" && wrong == 1})
 	}
 	v.Summary = summary(p.Lang, wrong)

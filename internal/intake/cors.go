@@ -104,8 +104,10 @@ func (s *siteForms) logRefusedOrigin(r *request) {
 	switch {
 	case !ok:
 		event = event.Str("origin", "several at once")
+	case given == "null":
+		event = event.Str("origin", "null").Str("remedy", "open the page over http or https: a file on a disk and a sandboxed frame have no origin")
 	case origin == "" || len(origin) > 300:
-		event = event.Str("origin", "null or unreadable")
+		event = event.Str("origin", "unreadable")
 	case unfit != nil: // no setting can allow it
 		event = event.Str("origin", origin)
 	case s.ID == site.Default:

@@ -240,14 +240,25 @@ func TestARefusedOriginIsReportedOnceAMinute(t *testing.T) {
 }
 
 func TestAnOddOriginIsNotWrittenToTheLog(t *testing.T) {
-	for _, origin := range []string{"null", "https://\x1b[31m.mx", "javascript:alert(1)", "https://a b", "https://" + strings.Repeat("a", 400)} {
+	for _, origin := range []string{"https://\x1b[31m.mx", "javascript:alert(1)", "https://a b", "https://" + strings.Repeat("a", 400)} {
 		d := newRelay(t)
 		require.Equal(t, 403, d.post(jsonType, wholeJSON, "Origin", origin).Code)
 		lines := d.logLines(t, "origin refused")
 		require.Len(t, lines, 1)
-		require.Equal(t, "null or unreadable", lines[0]["origin"])
+		require.Equal(t, "unreadable", lines[0]["origin"])
 		require.NotContains(t, lines[0], "allow_with")
 	}
+}
+
+// A page that was opened as a file has no origin, and no setting can allow it.
+func TestAnOriginThatIsNullHasARemedy(t *testing.T) {
+	d := newRelay(t)
+	require.Equal(t, 403, d.post(jsonType, wholeJSON, "Origin", "null").Code)
+	lines := d.logLines(t, "origin refused")
+	require.Len(t, lines, 1)
+	require.Equal(t, "null", lines[0]["origin"])
+	require.Contains(t, lines[0]["remedy"], "over http")
+	require.NotContains(t, lines[0], "allow_with")
 }
 
 // An origin opens its own site and no other, whatever the method and whatever a preflight

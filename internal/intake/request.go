@@ -213,6 +213,7 @@ func (r *request) lead(now time.Time) (lead.Lead, error) {
 		for i := range invalid.Fields {
 			r.refine(&invalid.Fields[i])
 		}
+		r.site.logUnknownNames(r, invalid.Fields)
 		return l, invalidProblem(r.lang, invalid.Fields)
 	}
 	if l.LeftOut > 0 {

@@ -25,6 +25,7 @@ type siteForms struct {
 
 	originLogged atomic.Int64 // when a refused origin was last logged
 	floodLogged  atomic.Int64 // when a flood was last logged
+	namesLogged  atomic.Int64 // when names that mean nothing were last logged
 	preflights   preflights
 }
 

@@ -10,6 +10,7 @@
 package fields
 
 import (
+	"slices"
 	"strings"
 
 	"leadrelay/internal/intake/body"
@@ -67,6 +68,16 @@ func (d *Draft) Context(name string) string { return d.context[name] }
 // Rest returns everything that was posted besides the values of our five fields. A
 // page that shows these five carries the rest along unseen.
 func (d *Draft) Rest() []body.Field { return d.rest }
+
+// NotUnderstood returns the names of fields that have a value and mean nothing to us.
+func (d *Draft) NotUnderstood() (names []string) {
+	for _, p := range d.extra {
+		if p.Rank > 0 && !slices.Contains(names, p.Name) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
 
 // Inquiry returns the draft as an inquiry for the site.
 func (d *Draft) Inquiry(siteID string) lead.Inquiry {
