@@ -64,7 +64,7 @@ func (c fakebrokerCmd) Run(p *program) error {
 		return err
 	}
 	broker := fakebroker.New(fakebroker.Options{PartnerKeys: partner, AccountKeys: account, Faults: faults})
-	door, err := server.Listen(p.ctx, c.Addr, nil, named(c.Addr, broker.Handler()))
+	door, err := openDoor(p.ctx, c.Addr, "--addr", nil, named(c.Addr, broker.Handler()))
 	if err != nil {
 		return err
 	}

@@ -168,10 +168,10 @@ type lateHandler struct{ http.Handler }
 func (r *relay) listen(ctx context.Context, cfg config.Config, socket net.Listener, public, operator http.Handler) (err error) {
 	if socket != nil {
 		r.public = server.ListenOn(socket, cfg.TrustedProxies, public)
-	} else if r.public, err = server.Listen(ctx, cfg.Addr, cfg.TrustedProxies, public); err != nil {
+	} else if r.public, err = openDoor(ctx, cfg.Addr, "LEADRELAY_ADDR", cfg.TrustedProxies, public); err != nil {
 		return err
 	}
-	if r.operator, err = server.Listen(ctx, cfg.OperatorAddr, cfg.TrustedProxies, operator); err != nil {
+	if r.operator, err = openDoor(ctx, cfg.OperatorAddr, "LEADRELAY_OPERATOR_ADDR", cfg.TrustedProxies, operator); err != nil {
 		return errors.Join(err, r.public.Close())
 	}
 	return nil

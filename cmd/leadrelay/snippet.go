@@ -28,6 +28,18 @@ type snippet struct {
 	Integrity string `json:"integrity"`
 }
 
+// Validate implements kong's check of the command line. The address is one that
+// LEADRELAY_URL may have: a tag with any other loads no script.
+func (c snippetCmd) Validate() error {
+	if c.URL == "" {
+		return nil
+	}
+	if _, err := site.ParseAddress(c.URL); err != nil {
+		return fmt.Errorf("--url %w", err)
+	}
+	return nil
+}
+
 // Run prints the tag of the widget for a site, with the attributes that the site's
 // settings need.
 func (c snippetCmd) Run(p *program) error {
