@@ -424,6 +424,8 @@
     scan();
     recall();
     if (Array.isArray(earlier)) api.push(...earlier);
+    // A tag in the page's body was meant to show something there.
+    if (script.matches("body script:not([data-property-id])")) sleep(5e3).then(() => desks.size || console.warn("leadrelay: no form yet: the tag has no data-property-id"));
   }
   // Scripts of the page that are deferred, too, have their turn before.
   if (performance.timing.domContentLoadedEventStart) start();

@@ -123,6 +123,36 @@ func TestTheWidgetKnowsItself(t *testing.T) {
 	require.Empty(t, v.posts, "another vendor got a word of the visitor")
 }
 
+// Somebody who pastes a tag without a property sees nothing: the console says why.
+func TestATagWithoutAPropertyIsToldOf(t *testing.T) {
+	t.Parallel()
+	h := openHost(t)
+	const soon = `<script>{ const later = setTimeout; window.setTimeout = (f, ms) => later(f, ms / 20); }</script>`
+	const over = `<script>addEventListener("load", () => setTimeout(() => { document.title = "over"; }, 12000))</script>`
+	tag := `<script defer src="` + h.relay + `/widget.js"></script>`
+	for name, tt := range map[string]struct {
+		page string
+		says int
+	}{
+		"no form at all":        {tag, 1},
+		"a form of the page":    {tag + `<form method="post" action="` + h.relay + `/f"></form>`, 0},
+		"a place":               {tag + `<div data-leadrelay data-property-id="EB-1"></div>`, 0},
+		"a property":            {strings.Replace(tag, "defer", `defer data-property-id="EB-1"`, 1), 0},
+		"once for all the site": {`<script>document.head.insertAdjacentElement("beforeend", Object.assign(document.createElement("script"), { src: "` + h.relay + `/widget.js" }))</script>`, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := len(h.lines())
+			h.open(soon + tt.page + over)
+			relaytest.Eventually(t, "the time is over", func() bool { return ask(h.browser, chromedp.Title()) == "over" })
+			lines := h.lines()[before:]
+			require.Len(t, lines, tt.says)
+			if tt.says > 0 {
+				require.Contains(t, lines[0], "leadrelay: no form yet: the tag has no data-property-id")
+			}
+		})
+	}
+}
+
 // lines are what the pages have complained of so far.
 func (b *browser) lines() []string {
 	b.mu.Lock()
