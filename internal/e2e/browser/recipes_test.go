@@ -46,7 +46,7 @@ func TestEveryRecipeIsRun(t *testing.T) {
 	for _, m := range block.FindAllStringSubmatch(readme(t), -1) {
 		names = append(names, m[1])
 	}
-	require.Equal(t, []string{"arranque", "etiqueta", "formulario", "widget", "widget-place", "html", "fetch", "react", "webflow"}, names)
+	require.Equal(t, []string{"arranque", "etiqueta", "formulario", "prueba", "local", "widget", "widget-place", "html", "fetch", "react", "webflow"}, names)
 }
 
 // What the plug-ins send is understood with the names that the recipe maps.
