@@ -11,6 +11,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	_ "time/tzdata" // an image from scratch has no zones
@@ -86,8 +87,10 @@ func run(ctx context.Context, args []string, env map[string]string, stdout, stde
 		return p.fail(err)
 	}
 	switch {
-	case len(args) == 0, len(args) == 1 && args[0] == "help":
+	case len(args) == 0:
 		args = []string{"--help"}
+	case args[0] == "help":
+		args = append(slices.Clone(args[1:]), "--help")
 	case len(args) == 1 && args[0] == "--version": // not a flag of kong's, because the help of each verb would show it
 		args = []string{"version"}
 	}
