@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -328,4 +329,44 @@ func TestACachedPagesVisitorsAtOnce(t *testing.T) {
 		all.Wait()
 		require.Equal(t, 20, c.leads(t))
 	})
+}
+
+// What a visitor types otherwise the second time is another inquiry, or is kept
+// with the first: whatever was acknowledged is there to read.
+func TestARepeatTypedDifferentlyIsOnDisk(t *testing.T) {
+	with := func(phone, email string) string {
+		return strings.NewReplacer("5512345678", phone, "ana@casas.mx", email).Replace(wholeJSON)
+	}
+	tests := map[string]struct {
+		first, second string
+		leads         int
+	}{
+		"words for a phone":          {with("llamar con Ana", "ana@casas.mx"), with("WhatsApp con Beto, oficina", "ana@casas.mx"), 2},
+		"words around the digits":    {with("5512345678", "ana@casas.mx"), with("5512345678, con Beto", "ana@casas.mx"), 1},
+		"an extension for a word":    {with("55 12 ext. 3", "ana@casas.mx"), with("5512 oficina 3", "ana@casas.mx"), 1},
+		"the case of the local part": {with("5512345678", "ana@casas.mx"), with("5512345678", "Ana@casas.mx"), 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := newCounter(t, atOnce)
+			require.Equal(t, 202, c.post("/f/casas", jsonType, tt.first).Code)
+			require.Equal(t, 202, c.post("/f/casas", jsonType, tt.second).Code)
+			leads, _, err := c.store.List(t.Context(), lead.Filter{Limit: 10})
+			require.NoError(t, err)
+			require.Len(t, leads, tt.leads)
+			var kept []string
+			for _, l := range leads {
+				kept = append(kept, l.Phone, l.Email)
+				for _, p := range l.Extra {
+					kept = append(kept, p.Value)
+				}
+			}
+			for _, body := range []string{tt.first, tt.second} {
+				var posted lead.Inquiry
+				require.NoError(t, json.Unmarshal([]byte(body), &posted))
+				require.Contains(t, kept, posted.Phone)
+				require.Contains(t, kept, posted.Email)
+			}
+		})
+	}
 }

@@ -80,12 +80,21 @@ func (q *Inquiry) Content() Digest {
 		case Email:
 			value = strings.ToLower(value)
 		case Phone:
-			value = Digits(value)
+			value = numberOf(value)
 		case PropertyID, Name, Message:
 		}
 		words = append(words, value)
 	}
 	return digest(words...)
+}
+
+// numberOf returns what tells a phone from another: its digits, however they are
+// grouped. Words without any, such as "WhatsApp con Ana", count themselves.
+func numberOf(phone string) string {
+	if digits := Digits(phone); digits != "" {
+		return digits
+	}
+	return Fold(phone)
 }
 
 // digest separates the words by a byte that no cleaned text contains.
@@ -109,17 +118,23 @@ func (s State) IsGivenUp() bool { return s == Failed || s == Discarded }
 //
 // If the lead is quarantined and r does not look like spam, the lead is queued. It
 // then takes the context of r, because the contents are the same and the context of
-// the first made it look like spam. In any other state, values of r that the lead
-// does not have are added to its extra fields, because nothing typed is dropped.
+// the first made it look like spam. Other values of r that the lead does not have
+// are added to its extra fields, because nothing typed is dropped: also those of our
+// fields, such as a phone with other words around its digits.
 func (l *Lead) Repeated(r *Lead) (changed bool) {
+	var added []Pair
+	for _, f := range Fields() {
+		if value := r.Get(f); value != "" && value != l.Get(f) {
+			added = append(added, Pair{Name: string(f), Value: value})
+		}
+	}
 	if l.State == Quarantined && r.State == Queued {
 		l.queue(r.ReceivedAt)
 		l.DueAt = r.DueAt
-		l.Context, l.Extra = r.Context, appendMissing(r.Extra, l.Extra)
+		l.Context, l.Extra = r.Context, appendMissing(appendMissing(added, r.Extra), l.Extra)
 		l.fit()
 		return true
 	}
-	var added []Pair
 	for _, name := range slices.Sorted(maps.Keys(r.Context)) {
 		if value := r.Context[name]; value != l.Context[name] {
 			added = append(added, Pair{Name: name, Value: value})

@@ -83,3 +83,55 @@ func TestRepeatsAreBounded(t *testing.T) {
 	require.LessOrEqual(t, len(l.Extra), lead.MaxExtra)
 	require.LessOrEqual(t, size, 32<<10)
 }
+
+func TestWhichPhonesAreTheSame(t *testing.T) {
+	tests := map[string]struct {
+		first, second string
+		isSame        bool
+	}{
+		"digits, grouped":      {"5512345678", "+(55) 1234-5678", true},
+		"words around digits":  {"5512345678", "oficina 5512345678", true},
+		"other digits":         {"5512345678", "5512345679", false},
+		"none":                 {"", "", true},
+		"words":                {"llamar con Ana", "WhatsApp con Beto, oficina", false},
+		"words, and none":      {"llamar con Ana", "", false},
+		"words, case, accents": {"Llámame con Ana", "llamame con ana", true},
+		"digits of a script":   {"٥٥١٢٣٤٥٦٧٨", "٥٥١٢٣٤٥٦٧٩", false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			first, second := lead.Inquiry{Phone: tt.first}, lead.Inquiry{Phone: tt.second}
+			require.Equal(t, tt.isSame, first.Content() == second.Content())
+		})
+	}
+}
+
+// The words are the same, and yet no field is: each is kept as it was typed.
+func TestARepeatThatIsTypedDifferentlyIsKept(t *testing.T) {
+	for _, f := range lead.Fields() {
+		for _, state := range lead.States() {
+			var l, r lead.Lead
+			l.State, r.State = state, lead.Queued
+			l.Set(f, "one")
+			r.Set(f, "other")
+			r.Extra = []lead.Pair{{Name: "zona", Value: "Roma"}}
+			require.True(t, l.Repeated(&r))
+			require.Equal(t, "one", l.Get(f), "what the lead says stays")
+			require.Equal(t, []lead.Pair{{Name: string(f), Value: "other"}, {Name: "zona", Value: "Roma"}}, l.Extra, state)
+			l.Repeated(&r)
+			require.Len(t, l.Extra, 2, "the third says nothing new")
+			r.Set(f, "")
+			l.Extra, r.Extra = nil, nil
+			l.Repeated(&r)
+			require.Empty(t, l.Extra, "nothing was typed")
+		}
+	}
+}
+
+func TestWhatARepeatHasNoRoomForIsCounted(t *testing.T) {
+	l := lead.Lead{State: lead.Queued, Inquiry: lead.Inquiry{Phone: "55", Extra: []lead.Pair{{Name: "a", Value: strings.Repeat("x", 13_850)}}}}
+	r := lead.Lead{State: lead.Queued, Inquiry: lead.Inquiry{Phone: "55 " + strings.Repeat("x", 30)}}
+	require.False(t, l.Repeated(&r))
+	require.Len(t, l.Extra, 1)
+	require.Equal(t, 1, l.LeftOut)
+}
