@@ -241,21 +241,32 @@ func printDetail(w io.Writer, s console.LeadDetail, asJSON bool) error {
 }
 
 func leadRows(s console.LeadDetail) [][2]string {
-	return [][2]string{
+	rows := [][2]string{
 		{"folio", web.Folio(int64(s.RemoteID))},
 		{"state", string(s.State)},
 		{"reason", oneLine(s.Reason)},
 		{"site", s.Site},
-		{"property", oneLine(s.PropertyID)},
+	}
+	for _, f := range lead.Fields() {
+		rows = append(rows, [2]string{rowName(f), oneLine(s.Get(f))})
+	}
+	return append(rows, [][2]string{
 		{"ambiguous", s.Context["ambiguous"]}, // set by the relay alone, never by a form
-		{"name", oneLine(s.Name)},
-		{"e-mail", oneLine(s.Email)},
-		{"phone", oneLine(s.Phone)},
-		{"message", oneLine(s.Message)},
 		{"received", formatTime(s.ReceivedAt)},
 		{"next attempt", formatTime(s.NextAttemptAt)},
 		{"delivered", formatTime(s.DeliveredAt)},
 		{"confirmed", formatTime(s.ConfirmedAt)},
+	}...)
+}
+
+func rowName(f lead.Field) string {
+	switch f {
+	case lead.PropertyID:
+		return "property"
+	case lead.Email:
+		return "e-mail"
+	default:
+		return string(f)
 	}
 }
 

@@ -83,3 +83,19 @@ func TestALeadOfManyAttemptsIsShown(t *testing.T) {
 	require.NoError(t, printDetail(&out, s, false))
 	require.NotContains(t, out.String(), "not kept")
 }
+
+func TestLeadsShowHasEveryField(t *testing.T) {
+	var s console.LeadDetail
+	given := map[string]string{}
+	for _, f := range lead.Fields() {
+		given[string(f)] = "the value of " + string(f)
+	}
+	text, err := json.Marshal(given)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &s))
+	var out bytes.Buffer
+	require.NoError(t, printDetail(&out, s, false))
+	for _, value := range given {
+		require.Contains(t, out.String(), value)
+	}
+}

@@ -53,15 +53,37 @@ type Attempt struct {
 func view(l lead.Lead) Lead {
 	v := Lead{
 		RemoteID: l.RemoteID, Site: l.Site, State: l.State, Reason: orNull(l.Reason),
-		PropertyID: orNull(l.PropertyID), Name: orNull(l.Name), Email: orNull(l.Email), Phone: orNull(l.Phone),
-		Message: orNull(l.Message), Source: orNull(l.Source),
+		Source:     orNull(l.Source),
 		ReceivedAt: timeOrNull(l.ReceivedAt), DeliveredAt: timeOrNull(l.DeliveredAt), ConfirmedAt: timeOrNull(l.ConfirmedAt),
+	}
+	for _, f := range lead.Fields() {
+		*v.pointer(f) = orNull(l.Get(f))
 	}
 	// While a lead is being sent, DueAt is the end of its lease.
 	if l.State == lead.Queued || l.State == lead.Doubtful {
 		v.NextAttemptAt = timeOrNull(l.DueAt)
 	}
 	return v
+}
+
+// Get returns the value of a field, or nil if it has none.
+func (l *Lead) Get(f lead.Field) *string { return *l.pointer(f) }
+
+// pointer returns where the value of a field is.
+func (l *Lead) pointer(f lead.Field) **string {
+	switch f {
+	case lead.PropertyID:
+		return &l.PropertyID
+	case lead.Name:
+		return &l.Name
+	case lead.Email:
+		return &l.Email
+	case lead.Phone:
+		return &l.Phone
+	case lead.Message:
+		return &l.Message
+	}
+	return new(*string)
 }
 
 func detail(l lead.Lead, attempts []lead.Attempt) LeadDetail {

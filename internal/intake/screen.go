@@ -123,7 +123,7 @@ func (h *handler) takeShare(r *request, l *lead.Lead) (flood.Share, error) {
 	if h.opt.Flood == nil {
 		return flood.Share{}, nil
 	}
-	bare, all := textSizes(&l.Inquiry)
+	bare, all := l.TextBytes()
 	s := h.opt.Flood.Take(flood.Lead{
 		From: r.client, Site: l.Site, Property: l.PropertyID, Email: l.Email, Bytes: all, Bare: bare, Quarantined: l.State != lead.Queued,
 	})
@@ -156,21 +156,6 @@ func (h *handler) returnShare(s flood.Share) {
 	if h.opt.Flood != nil {
 		h.opt.Flood.GiveBack(s)
 	}
-}
-
-// textSizes returns how many bytes the texts of an inquiry take: those of our own
-// five fields, and all of them.
-func textSizes(q *lead.Inquiry) (bare, all int) {
-	const quotes = 6 // around a name and its value
-	bare = len(q.PropertyID) + len(q.Name) + len(q.Email) + len(q.Phone) + len(q.Message)
-	all = bare
-	for name, value := range q.Context {
-		all += len(name) + len(value) + quotes
-	}
-	for _, p := range q.Extra {
-		all += len(p.Name) + len(p.Value) + 4*quotes
-	}
-	return bare, all
 }
 
 // delayIfMistyped delays a lead whose e-mail address looks mistyped. The lead is

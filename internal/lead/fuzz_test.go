@@ -94,9 +94,14 @@ func requireInvalid(t *testing.T, err error) {
 
 // requireSound checks what the rest of the program relies on.
 func requireSound(t require.TestingT, l lead.Lead) {
-	for text, lineEnds := range map[string]string{l.PropertyID: "", l.Name: "", l.Email: "", l.Phone: "", l.Message: "\n\t", l.Context["page_url"]: ""} {
-		requireClean(t, text, lineEnds)
+	for _, f := range lead.Fields() {
+		lineEnds := ""
+		if f == lead.Message {
+			lineEnds = "\n\t"
+		}
+		requireClean(t, l.Get(f), lineEnds)
 	}
+	requireClean(t, l.Context["page_url"], "")
 	require.LessOrEqual(t, utf8.RuneCountInString(l.Name), 200)
 	require.LessOrEqual(t, len(l.Email), 254)
 	require.LessOrEqual(t, utf8.RuneCountInString(l.Phone), 40)

@@ -14,8 +14,9 @@ const (
 
 // Fields returns the fields of an inquiry in the order in which we list them.
 // Whatever is done with every field is done by ranging over them: a new field
-// needs an entry here, one in [Inquiry] and one in its pointer method. A limit
-// of its own stands in valid.go.
+// needs an entry here, one in [Inquiry] and one in its pointer method. It is
+// cleaned as one line of at most 100 characters; text.go and valid.go list the
+// fields that are more or less than that.
 func Fields() []Field { return []Field{PropertyID, Name, Email, Phone, Message} }
 
 // Inquiry is what a visitor submitted, as it arrived.

@@ -43,6 +43,22 @@ func runesWithin(s string, bytes int) (runes int) {
 	return runes
 }
 
+// TextBytes returns how many bytes the texts of the inquiry take: those of its
+// fields, and all of them with context and extra fields.
+func (q *Inquiry) TextBytes() (fields, all int) {
+	for _, f := range Fields() {
+		fields += len(q.Get(f))
+	}
+	all = fields
+	for name, value := range q.Context {
+		all += len(name) + len(value) + contextOverhead
+	}
+	for _, p := range q.Extra {
+		all += len(p.Name) + len(p.Value) + pairOverhead
+	}
+	return fields, all
+}
+
 // fit drops what there is no room for and counts it. The fields always fit; context
 // and extra fields may not. Most leads have room for everything.
 func (l *Lead) fit() {

@@ -1,6 +1,7 @@
 package lead_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -75,4 +76,62 @@ func TestAnEditLeavesTheRestAsItIs(t *testing.T) {
 	require.Equal(t, "Luz", l.Name)
 	require.Len(t, l.Context, context)
 	require.Len(t, l.Extra, extra)
+}
+
+// A field needs no line of its own to be clean and bounded.
+func TestEveryFieldIsCleanAndBounded(t *testing.T) {
+	for _, f := range lead.Fields() {
+		_, err := lead.New(with(f, "a\x00\x1b[31mb"), "casas.mx", lead.Rules{}, noon)
+		l, _ := lead.New(with(f, "a\x1b[31mb"), "casas.mx", lead.Rules{}, noon)
+		requireClean(t, l.Get(f), "\n\t")
+		if f == lead.Phone || f == lead.Message {
+			require.NoError(t, err)
+		} else {
+			require.Equal(t, []string{string(f) + " CONTROL_CHARACTER"}, codes(t, err))
+		}
+		l, err = lead.New(with(f, strings.Repeat("a", 20<<10)), "casas.mx", lead.Rules{}, noon)
+		if err != nil {
+			require.Equal(t, []string{string(f) + " TOO_LONG"}, codes(t, err))
+		}
+		require.LessOrEqual(t, len(l.Get(f)), 40)
+	}
+}
+
+// However long the fields are that the rules let through, all of them fit.
+func TestTheFieldsAlwaysFit(t *testing.T) {
+	var q lead.Inquiry
+	size := 0
+	for _, f := range lead.Fields() {
+		longest := 0
+		for _, character := range []string{"a", "\"", "房", "🏠"} {
+			q.Set(f, strings.Repeat(character, 20<<10))
+			if f == lead.Email {
+				q.Set(f, strings.Repeat("a", 60)+"@"+strings.Repeat("b.", 95)+"mx")
+			}
+			_, err := lead.New(q, "casas.mx", lead.Rules{}, noon)
+			if invalid, ok := errors.AsType[*lead.InvalidError](err); ok && invalid.Fields[0].Max > 0 {
+				q.Set(f, strings.Repeat(character, invalid.Fields[0].Max))
+			}
+			l, err := lead.New(q, "casas.mx", lead.Rules{}, noon)
+			if err == nil {
+				text, err := json.Marshal(l.Get(f))
+				require.NoError(t, err)
+				longest = max(longest, len(text))
+			}
+			q.Set(f, "")
+		}
+		require.Positive(t, longest, f)
+		size += longest + len(`"":,`) + len(f)
+	}
+	require.LessOrEqual(t, size, 14_000-100, "the message may have fewer bytes, or a field fewer characters")
+}
+
+func TestTextBytes(t *testing.T) {
+	q := lead.Inquiry{Context: map[string]string{"utm": "x"}, Extra: []lead.Pair{{Name: "zona", Value: "Roma"}}}
+	for _, f := range lead.Fields() {
+		q.Set(f, "ñ")
+	}
+	fields, all := q.TextBytes()
+	require.Equal(t, 2*len(lead.Fields()), fields)
+	require.Equal(t, fields+len(`"utm":"x",`)+len(`{"name":"zona","value":"Roma"},`), all)
 }

@@ -33,29 +33,52 @@ const (
 // (e-mail, property) and repairs what a person reads.
 func clean(q *Inquiry) []FieldError {
 	var wrong []FieldError
-	if strings.ContainsRune(q.Name, 0) {
-		wrong = append(wrong, FieldError{Field: Name, Code: ControlCharacter})
-	}
-	q.Name = Line(q.Name)
-	q.Phone = Line(q.Phone)
 	q.cleanContext()
 	if q.Ambiguous {
 		q.setContext(ambiguous, string(PropertyID))
 	}
-	q.cleanMessage()
-	q.cleanExtra()
-	q.PropertyID = norm.NFC.String(strings.TrimSpace(q.PropertyID))
-	q.Email = norm.NFC.String(cleanEmail(q.Email))
-	for _, f := range []Field{PropertyID, Email} {
-		if strings.ContainsFunc(q.Get(f), isInvisible) || !utf8.ValidString(q.Get(f)) {
+	for _, f := range Fields() {
+		if !q.cleanField(f) {
 			wrong = append(wrong, FieldError{Field: f, Code: ControlCharacter})
 		}
 	}
+	q.cleanExtra()
+	return wrong
+}
+
+// cleanField cleans the value of a field, as one line unless it is listed here. It
+// returns false if the value has what no such value has.
+func (q *Inquiry) cleanField(f Field) (ok bool) {
+	switch f {
+	case PropertyID:
+		q.PropertyID = norm.NFC.String(strings.TrimSpace(q.PropertyID))
+		return isReadable(q.PropertyID)
+	case Email:
+		q.Email = norm.NFC.String(cleanEmail(q.Email))
+		return isReadable(q.Email)
+	case Phone:
+		q.cleanPhone()
+	case Message:
+		q.cleanMessage()
+	default:
+		typed := q.Get(f)
+		q.Set(f, Line(typed))
+		return !strings.ContainsRune(typed, 0)
+	}
+	return true
+}
+
+// isReadable reports whether a program can read the text as it is shown.
+func isReadable(s string) bool { return !strings.ContainsFunc(s, isInvisible) && utf8.ValidString(s) }
+
+// cleanPhone cleans the phone. It shortens one that is too long and puts all of it
+// into the context.
+func (q *Inquiry) cleanPhone() {
+	q.Phone = Line(q.Phone)
 	if utf8.RuneCountInString(q.Phone) > maxPhone {
 		q.setContext(phoneTyped, q.Phone)
 		q.Phone = strings.TrimSpace(truncate(q.Phone, maxPhone))
 	}
-	return wrong
 }
 
 // cleanMessage cleans the message. It marks the lead if it removes control

@@ -130,20 +130,27 @@ func (r Rules) check(q *Inquiry, known []FieldError) []FieldError {
 const maxMessage = 5000 // runes
 
 // limits are what the value of a field must be like, in the validator's words. A
-// phone has no limits: one that is too long is shortened (see maxPhone). Lengths come
-// first, so that a long text is not parsed.
+// phone has no limit here: one that is too long is shortened (see maxPhone). Lengths
+// come first, so that a long text is not parsed.
 var limits = map[Field]string{
 	PropertyID: "max=64,property",
 	Name:       "max=200",
 	Email:      "max=254,mailbox",
+	Phone:      "",
 	Message:    "max=5000",
 }
+
+// defaultLimit bounds the value of a field that limits does not list.
+const defaultLimit = "max=100"
 
 // checkValue returns what is wrong with the value of a field. The code is empty if
 // nothing is wrong.
 func checkValue(f Field, value string) FieldError {
 	limit, ok := limits[f]
-	if !ok || value == "" {
+	if !ok {
+		limit = defaultLimit
+	}
+	if limit == "" || value == "" {
 		return FieldError{}
 	}
 	var wrong validator.ValidationErrors

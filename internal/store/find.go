@@ -127,14 +127,8 @@ func (p *page) add(l lead.Lead) {
 // sizeOf estimates how many bytes of memory the lead takes.
 func sizeOf(l *lead.Lead) int {
 	const base, pair = 600, 64
-	n := base + len(l.Name) + len(l.Email) + len(l.Phone) + len(l.Message) + len(l.Reason)
-	for name, value := range l.Context {
-		n += pair + len(name) + len(value)
-	}
-	for _, p := range l.Extra {
-		n += pair + len(p.Name) + len(p.Value)
-	}
-	return n
+	_, texts := l.TextBytes()
+	return base + texts + len(l.Reason) + pair*(len(l.Context)+len(l.Extra))
 }
 
 const listSQL = `SELECT ` + leadColumns + ` FROM leads
