@@ -16,20 +16,27 @@ import (
 type LostFileError struct {
 	Path string
 	What string
+	// IsCut means that a part of the file's content is gone, and not the file.
+	IsCut bool
 }
 
 func (e *LostFileError) Error() string {
+	if e.IsCut {
+		return fmt.Sprintf("%s %s while the relay ran: nothing is taken or sent. Stop the relay, which leaves the files as they are; "+
+			"copy the database, its -wal and its -shm to another folder; restore a backup without an old -wal or -shm beside it, or start with what is left", e.Path, e.What)
+	}
 	return fmt.Sprintf("%s %s while the relay ran: nothing is taken or sent. Put the very same file back and all goes on; or save what is only in the lost one "+
 		"(on Linux /proc/%d/fd has it until the relay stops), stop the relay, put a database in place without an old -wal or -shm beside it, and start again",
 		e.Path, e.What, os.Getpid())
 }
 
 // files are the files of an open database, as they were when it was opened. We
-// never open them to compare them: closing a file that SQLite has open would give
-// up SQLite's locks on it. A database that is not in a file of ours has none.
+// never open the database file again: closing it would give up SQLite's locks on it. A database that is not in a file of ours has none.
 type files struct {
 	opened []openedFile
-	lost   atomic.Bool // whether one was lost at the last check
+	log    *openLog
+	size   atomic.Int64 // the most that the database file has had
+	lost   atomic.Bool  // whether one was lost at the last check
 }
 
 type openedFile struct {
@@ -52,46 +59,100 @@ func (f *files) note(path string) error {
 		}
 		f.opened = append(f.opened, openedFile{path, info})
 	}
-	return nil
+	f.size.Store(f.opened[0].info.Size())
+	f.log, err = watchLog(target)
+	return err
 }
 
-// check returns a [LostFileError] if one of the files is not where it was. Once
-// all are back, we go on: nothing was written in between.
+// close must wait until SQLite has closed its files: see [openLog].
+func (f *files) close() error {
+	if f.log == nil {
+		return nil
+	}
+	return f.log.close()
+}
+
+// check returns a [LostFileError] if one of the files is not where it was, or is
+// cut. Once all are back, we go on: nothing was written in between.
 func (f *files) check() error {
-	for _, o := range f.opened {
-		if what := o.change(); what != "" {
-			f.lost.Store(true)
+	err := f.find()
+	f.lost.Store(err != nil)
+	return err
+}
+
+// checkCommit is a check by the writer after a commit.
+func (f *files) checkCommit() error {
+	if f.log != nil {
+		f.log.noteCommit()
+	}
+	return f.check()
+}
+
+func (f *files) find() error {
+	for i, o := range f.opened {
+		info, what := o.change()
+		if what != "" {
 			return &LostFileError{Path: o.path, What: what}
 		}
+		if i == 0 && f.isCut(info.Size()) {
+			return &LostFileError{Path: o.path, What: "was cut or written over", IsCut: true}
+		}
 	}
-	f.lost.Store(false)
+	if f.isLogCut() {
+		return f.cutLog()
+	}
 	return nil
 }
 
-// refuse is a check before a commit. It is free unless a file was lost at the last
-// check, because every commit is followed by a check anyway.
+// isCut reports whether the database file has lost a part. It never shrinks, unless
+// another program vacuums it.
+func (f *files) isCut(size int64) bool {
+	most := f.size.Load()
+	if size < most && size < f.log.index().bytes() {
+		return true
+	}
+	if size != most {
+		f.size.CompareAndSwap(most, size)
+	}
+	return false
+}
+
+func (f *files) isLogCut() bool { return f.log != nil && f.log.isCut() }
+
+func (f *files) cutLog() error {
+	return &LostFileError{Path: f.opened[len(f.opened)-1].path, What: "was cut or written over", IsCut: true}
+}
+
+// refuse is a check before a commit. It looks at the log's size alone, unless a
+// file was lost at the last check, because every commit is followed by a check
+// anyway. But a commit fills the log up to its former size.
 func (f *files) refuse() error {
-	if !f.lost.Load() {
+	if !f.lost.Load() && !f.isLogCut() {
 		return nil
 	}
 	return f.check()
 }
 
-// change says how the file at the path has changed, or returns "".
-func (o openedFile) change() string {
+// change says how the file at the path has changed. If it has not, what is "".
+func (o openedFile) change() (info fs.FileInfo, what string) {
 	switch info, err := os.Stat(o.path); {
 	case errors.Is(err, fs.ErrNotExist):
-		return "was deleted or moved away"
+		return nil, "was deleted or moved away"
 	case err != nil:
-		return "cannot be seen (" + err.Error() + ")"
+		return nil, "cannot be seen (" + err.Error() + ")"
 	case !os.SameFile(info, o.info):
-		return "was replaced"
+		return nil, "was replaced"
+	default:
+		return info, ""
 	}
-	return ""
 }
 
 // hasForeignLog reports whether the log at the path is not ours, so that closing
 // our connections must not delete it.
 func (f *files) hasForeignLog() bool {
-	return len(f.opened) > 0 && f.opened[len(f.opened)-1].change() != ""
+	if len(f.opened) == 0 {
+		return false
+	}
+	_, what := f.opened[len(f.opened)-1].change()
+	return what != ""
 }

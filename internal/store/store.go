@@ -77,14 +77,17 @@ func (s *Store) Close() error {
 
 func (s *Store) closeDatabase() error {
 	err := errors.Join(s.read.Close(), s.people.Close())
+	if lost := (*LostFileError)(nil); errors.As(s.Lost(), &lost) && lost.IsCut {
+		return errors.Join(err, keepOpen(s.writer.db), s.writer.db.Close(), s.unlock())
+	}
 	if s.writer.files.hasForeignLog() {
 		err = errors.Join(err, leaveLog(s.writer.db))
 	}
-	return errors.Join(err, s.writer.db.Close(), s.unlock())
+	return errors.Join(err, s.writer.db.Close(), s.writer.files.close(), s.unlock())
 }
 
 // Lost returns a [LostFileError] while a file of the database is not where it
-// was opened. It is cheap.
+// was opened, or is cut. It is cheap.
 func (s *Store) Lost() error { return s.writer.files.check() }
 
 // Missing returns a [MissingLogError] if the log was missing at the start.

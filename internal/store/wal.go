@@ -190,21 +190,48 @@ var isBigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
 // been synced, so the frames that it counts were once on the disk.
 type logIndex struct {
 	salt   salt
+	page   uint32 // the size of a page
+	pages  uint32 // of the database, after the last commit
 	frames uint32 // up to the last commit
 	copied uint32 // how many of them are in the database, too
 }
 
-// readLogIndex reads the index that a dead process has left. It returns a zero
-// index if the file is not sound. SQLite itself empties the file at the start.
+// logBytes is how long the log is, at least.
+func (x logIndex) logBytes() int64 {
+	if x.frames == 0 {
+		return 0
+	}
+	return logHeader + int64(x.frames)*(frameHeader+int64(x.page))
+}
+
+// bytes is how long the database file is once all of the log is in it.
+func (x logIndex) bytes() int64 { return int64(x.pages) * int64(x.page) }
+
+// indexSize is how much we read of an index. It has two equal headers, in case one
+// is being written.
+const (
+	indexHeader = 48
+	indexSize   = 2*indexHeader + 4
+)
+
+// readLogIndex reads the index that a dead process has left. SQLite itself empties
+// the file at the start.
 func readLogIndex(path string) (x logIndex) {
-	const header = 48 // there are two, in case one is being written
-	b := make([]byte, 2*header+4)
 	f, err := os.Open(path)
 	if err != nil {
 		return x
 	}
 	defer func() { _ = f.Close() }()
-	if _, err := io.ReadFull(f, b); err != nil || !bytes.Equal(b[:header], b[header:2*header]) {
+	b := make([]byte, indexSize)
+	if _, err := io.ReadFull(f, b); err != nil {
+		return x
+	}
+	return parseLogIndex(b)
+}
+
+// parseLogIndex returns a zero index if the bytes are not sound.
+func parseLogIndex(b []byte) (x logIndex) {
+	if !bytes.Equal(b[:indexHeader], b[indexHeader:2*indexHeader]) {
 		return x
 	}
 	number := binary.NativeEndian
@@ -212,5 +239,12 @@ func readLogIndex(path string) (x logIndex) {
 	if isInit := b[12] == 1; !isInit || number.Uint32(b) != logVersion || (checksum{}).over(isBigEndian, b[:40]) != sum {
 		return x
 	}
-	return logIndex{salt: salt(b[32:40]), frames: number.Uint32(b[16:]), copied: number.Uint32(b[2*header:])}
+	page := uint32(number.Uint16(b[14:]))
+	if page == 1 { // which stands for 65536
+		page = 1 << 16
+	}
+	return logIndex{
+		salt: salt(b[32:40]), page: page, pages: number.Uint32(b[20:]),
+		frames: number.Uint32(b[16:]), copied: number.Uint32(b[2*indexHeader:]),
+	}
 }

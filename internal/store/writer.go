@@ -192,7 +192,7 @@ func (e jobError) Unwrap() error { return e.error }
 // commit answers every job of the batch. If one of them fails, each gets a
 // transaction of its own, so that a bad write costs nobody else. If the disk is
 // full, only jobs that keep no lead may use the reserve. A commit fails if a file
-// of the database is no longer at its path.
+// of the database is no longer at its path, or is cut.
 func (w *writer) commit(batch []*job) {
 	if err := w.files.refuse(); err != nil {
 		answer(batch, err)
@@ -218,7 +218,7 @@ func (w *writer) commit(batch []*job) {
 		return
 	}
 	if err == nil && len(batch) > 0 {
-		if err = w.files.check(); err == nil {
+		if err = w.files.checkCommit(); err == nil {
 			w.lastCommit.Store(time.Now().UnixMilli())
 		}
 	}
