@@ -31,7 +31,8 @@ func (e *LostFileError) Error() string {
 }
 
 // files are the files of an open database, as they were when it was opened. We
-// never open the database file again: closing it would give up SQLite's locks on it. A database that is not in a file of ours has none.
+// never open the database file again: closing it would give up SQLite's locks on it.
+// A database that is not in a file of ours has none.
 type files struct {
 	opened []openedFile
 	log    *openLog

@@ -58,8 +58,8 @@ func (l *openLog) isCut() bool {
 }
 
 // noteCommit lets the writer look at the log after a commit. A commit fills a log
-// that was cut up to its former size, but the log's header stays away. Nobody else
-// can tell: a commit that begins a log anew writes the header before the index.
+// that was cut up to its former size, but the log's header stays away. Only the
+// writer can tell: a commit that begins a log anew writes the header before the index.
 func (l *openLog) noteCommit() {
 	x := l.index()
 	if x.frames == 0 {
@@ -67,7 +67,8 @@ func (l *openLog) noteCommit() {
 	}
 	head := make([]byte, logHeader)
 	_, err := l.log.ReadAt(head, 0)
-	if _, ok := readLogHeader(head); err != nil || !ok || salt(head[16:24]) != x.salt {
+	_, ok := readLogHeader(head)
+	if isOurs := err == nil && ok && salt(head[16:24]) == x.salt; !isOurs && l.index() == x { // no other program wrote meanwhile
 		l.cut.Store(true)
 	}
 }
