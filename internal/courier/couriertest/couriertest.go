@@ -4,7 +4,6 @@ package couriertest
 import (
 	"cmp"
 	"context"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -42,14 +41,12 @@ func Options() courier.Options { return WithDefaults(courier.Options{}) }
 // defaults loads the settings once. They are what an operator gets who sets only
 // what is required.
 var defaults = sync.OnceValue(func() config.Courier {
-	cfg, err := config.Load(map[string]string{"LEADRELAY_SOURCE": "casas.mx", "EASYBROKER_API_KEY": "k3y"}, noFile)
+	cfg, err := config.Load(map[string]string{"LEADRELAY_SOURCE": "casas.mx", "EASYBROKER_API_KEY": "k3y"}, config.Open)
 	if err != nil {
 		panic(err)
 	}
 	return cfg.Courier
 })
-
-func noFile(string) (fs.File, error) { return nil, fs.ErrNotExist }
 
 // Bubble runs the test in virtual time, beside other tests.
 func Bubble(t *testing.T, test func(t *testing.T)) {
