@@ -32,7 +32,7 @@ var crowds = map[string]struct {
 	"silent, and more of them":   {[]torment{{}}, 1, true, 10_000, 15 * time.Second},
 	"answers that nobody reads":  {[]torment{deaf}, 1, false, 0, 0},
 	"the same, from many":        {[]torment{deaf}, 250, true, 0, 0},
-	"pages that nobody reads":    {[]torment{{first: strings.Repeat(getForm, 400), then: getForm}}, 250, true, 0, 0},
+	"pages that nobody reads":    {[]torment{{first: strings.Repeat(getForm, 400), then: getForm}}, 250, true, 0, 5 * time.Second},
 	"slow bodies":                {[]torment{slowBody}, 250, false, 0, 0},
 	"slow bodies, from one":      {[]torment{slowBody}, 1, true, 0, 0},
 	"bodies that keep the pace":  {[]torment{{first: slowBody.first, then: strings.Repeat("a", 800)}}, 250, true, 0, 0},
