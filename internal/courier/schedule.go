@@ -8,8 +8,10 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// Schedule is how long a lead waits after each attempt that failed for its own
-// sake. The last wait repeats.
+// Schedule is how long a lead that EasyBroker surely does not have waits before it
+// is sent again: after a look-up has proven that an attempt left nothing there, or
+// after a strange answer, which waits for half an hour at least. The last wait
+// repeats. A lead that only waits for its credential has no wait of its own.
 type Schedule []time.Duration
 
 // Wait returns the wait after so many tries, counted from zero.
