@@ -186,7 +186,7 @@ type folio struct {
 func (f folio) id() (lead.RemoteID, error) {
 	for i, group := range f.RemoteID {
 		if i > 0 && len(group) != 3 {
-			return 0, errors.New("one folio at a time; its groups behind the first have three digits")
+			return 0, errors.New("this command takes one folio; write it in one word, or in groups of three digits")
 		}
 	}
 	return lead.ParseRemoteID(strings.Join(f.RemoteID, " "))

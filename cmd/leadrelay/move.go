@@ -145,5 +145,9 @@ func (c leadsEditCmd) Run(p *program) error {
 	if err := op.call(p.ctx, http.MethodPatch, "/api/v1/leads/"+id.String(), c.changes(), &s, normalCall); err != nil {
 		return withFolio(id, err)
 	}
-	return printDetail(p.stdout, s, c.JSON)
+	if err := printDetail(p.stdout, s, c.JSON); err != nil || c.JSON || s.State != lead.Failed {
+		return err
+	}
+	p.printf("\nIt is changed, and not sent yet: leadrelay leads retry %s\n", id)
+	return nil
 }

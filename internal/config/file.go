@@ -301,7 +301,11 @@ func (w *walker) unknown(e entry, prefix string) {
 	if prefix == "" {
 		known = append(known, "sites")
 	}
-	w.add(e.place, "unknown key%s; known here: %s", e.quoted(), strings.Join(known, ", "))
+	key, meant := e.quoted(), ""
+	if near := nearest(e.name, known); key != "" && len(e.name) > 3 && near != "" {
+		meant = " (did you mean " + near + "?)"
+	}
+	w.add(e.place, "unknown key%s%s; known here: %s", key, meant, strings.Join(known, ", "))
 }
 
 // quoted returns the key in quotes. It returns "" if the value is the name of a setting:

@@ -188,7 +188,7 @@ func TestAWrongLineIsNamed(t *testing.T) {
 		file string // %s is where a site with all it needs stands
 		want []string
 	}{
-		"an unknown key of a site":        {"sites:\n  a:\n    source: a.mx\n    origin: x\n", []string{`4:5: unknown key "origin"; known here: ` + siteKeys}},
+		"an unknown key of a site":        {"sites:\n  a:\n    source: a.mx\n    origin: x\n", []string{`4:5: unknown key "origin" (did you mean origins?); known here: ` + siteKeys}},
 		"a captcha without its secret":    {"sites: {a: {source: a.mx, captcha: turnstile}}", []string{`1:9: the site a wants captcha and captcha_secret (or captcha_secret_file) together`}},
 		"a site key of no captcha":        {"sites: {a: {source: a.mx, captcha_site_key: k}}", []string{`1:9: the site a has a captcha_site_key, but no captcha`}},
 		"a captcha of nobody":             {"sites: {a: {source: a.mx, captcha: x, captcha_secret: y}}", []string{`1:36: wants one of [turnstile hcaptcha recaptcha]`}},
@@ -198,7 +198,7 @@ func TestAWrongLineIsNamed(t *testing.T) {
 		"a list of templates":             {"sites: {a: {source: a.mx, message_template: ['{message}']}}", []string{"1:27: wants one value, not several"}},
 		"a template without quotes":       {"sites:\n  a:\n    source: a.mx\n    message_template: {message}", []string{"4:5: wants a text; put it in quotation marks, or on lines of its own below a |", "4:24: has no value; take the key out for the default"}},
 		"a site's word at the top":        {"source: a.mx\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "source"; known here: addr, operator_addr, url, operator_url, operator_token, database, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, retention, sites`}},
-		"an unknown key of the courier":   {"sites: {a: {source: a.mx}}\ncourier: {timeuot: 1s}", []string{`2:11: unknown key "timeuot"; known here: timeout, settle, schedule, deadline, rate, concurrency, probe`}},
+		"an unknown key of the courier":   {"sites: {a: {source: a.mx}}\ncourier: {timeuot: 1s}", []string{`2:11: unknown key "timeuot" (did you mean timeout?); known here: timeout, settle, schedule, deadline, rate, concurrency, probe`}},
 		"a courier inside a site":         {"sites: {a: {source: a.mx, courier: {rate: 1}}}", []string{`1:27: unknown key "courier"; known here: ` + siteKeys}},
 		"a path instead of a section":     {"courier.rate: 1\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "courier.rate"; known here: addr, operator_addr, url, operator_url, operator_token, database, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, retention, sites`}},
 		"a key given twice":               {"sites: {a: {source: a.mx}}\ndrain: 1s\ndrain: 2s", []string{"3:1: is a duplicate of line 2"}},
