@@ -27,7 +27,7 @@ func TestARevokedKeyFailsNoLeadAndIsProbedGently(t *testing.T) {
 		for range 20 {
 			ids = append(ids, w.post("casas"))
 		}
-		const outage = time.Hour + 10*time.Second // between two probes
+		const outage = 3*time.Hour + 10*time.Second // between two probes
 		time.Sleep(outage)
 		probes := int(outage / (30 * time.Second))
 		require.LessOrEqual(t, len(w.broker.posts()), probes+4)
@@ -284,7 +284,7 @@ func TestAFlappingBrokerIsNotTakenForAWorkingOne(t *testing.T) {
 		}
 		w := start(t, b, courier.Options{})
 		begin = time.Now()
-		const leads = 300
+		const leads = 600
 		changes, last := 0, ""
 		for i := range leads {
 			w.postAbout("casas", fmt.Sprintf("EB-%d", i%50))

@@ -41,7 +41,7 @@ func TestAListThatLagsHidesNoLead(t *testing.T) {
 				b := &broker{lag: lag, answer: func(int, easybroker.Account) answer { return answer{keep: true, err: errReset} }}
 				w := start(t, b, courier.Options{})
 				var ids []lead.RemoteID
-				for range 20 {
+				for range 30 {
 					ids = append(ids, w.post("casas"))
 				}
 				time.Sleep(time.Hour)

@@ -21,7 +21,7 @@ func TestTheRateHoldsWhateverWaits(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it has nothing to race with")
 	}
-	const leads = 150
+	const leads = 300
 	failing := &easybroker.StatusError{Status: 500}
 	tests := map[string]func(call int) answer{
 		"all are taken":           func(int) answer { return answer{keep: true} },

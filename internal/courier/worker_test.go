@@ -50,14 +50,14 @@ func TestSitesWithOneKeyShareItsPaceInTurn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := start(t, &broker{}, courier.Options{},
 			courier.Route{Site: "casas", Account: account}, courier.Route{Site: "lofts", Account: account})
-		for range 150 {
+		for range 300 {
 			w.post("casas")
 		}
 		id := w.post("lofts")
 		w.await(id, lead.Delivered, 3*time.Second)
 		time.Sleep(time.Minute)
 		posts := w.broker.posts()
-		require.Len(t, posts, 151)
+		require.Len(t, posts, 301)
 		for i := 20; i < len(posts); i++ {
 			require.GreaterOrEqual(t, posts[i].Sub(posts[i-20]), 900*time.Millisecond, "ten calls a second, and a burst of ten")
 		}
@@ -103,7 +103,7 @@ func TestWhoComesInWhileABacklogDrainsGoesFirst(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := &broker{page: 50, listErr: status(401), answer: func(int, easybroker.Account) answer { return answer{err: status(401)} }}
 		w := start(t, b, courier.Options{})
-		for range 400 {
+		for range 600 {
 			w.post("casas")
 		}
 		time.Sleep(10 * time.Minute)
