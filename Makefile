@@ -32,10 +32,13 @@ RACE := -race -gcflags='modernc.org/sqlite/lib=-race=false'
 
 # First what can race, with the detector: a test of days in virtual time, a million of
 # something or each byte of a file has nothing to race with and leaves it out (-short).
-# Then all there is, without it, but for the relay that the tests of the whole binary run.
+# Then, without it, the packages that have left something out, and the tests of the
+# whole binary, whose relay has the detector.
 test: go deps ## Run every test, with the race detector; installs what they need.
 	GORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $$($(GO) list ./... | grep -v /internal/e2e/) ./internal/e2e/torture
-	LEADRELAY_RACE=1 $(GO) test $(TEST) ./...
+	LEADRELAY_RACE=1 $(GO) test $(TEST) ./internal/e2e/... $(SHORTENED)
+
+SHORTENED := ./internal/courier ./internal/fakebroker ./internal/flood ./internal/intake ./internal/store
 
 # Only make lint vets.
 TEST := -vet=off -shuffle=on -timeout 30m
