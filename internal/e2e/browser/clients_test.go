@@ -116,6 +116,7 @@ func TestClientsFromNPMInNode(t *testing.T) {
 }
 
 func TestCurl(t *testing.T) {
+	t.Parallel()
 	p := relayFor(t, "https://casas.mx")
 	address := "http://" + p.Public + "/f/default"
 	tests := map[string]struct {

@@ -47,6 +47,7 @@ func TestTheOperatorsConsole(t *testing.T) {
 
 // What the console prints is what the command prints, and puts a form on a page.
 func TestTheConsolesTagPutsAFormOnAPage(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	operator := openTab(t, h.ctx)
 	operator.do(chromedp.Navigate("http://"+h.process.Operator), chromedp.SendKeys(chromedp.CSS("#token"), "token-of-all-the-tests"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#relay")),

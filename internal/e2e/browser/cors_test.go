@@ -38,6 +38,7 @@ func inAForm(property string) string {
 // What frameworks do to every request of a page: headers of their own
 // (ember-cli-rails-addon#36), and credentials (axios#572, inertiajs.com#168).
 func TestWhatAPagesScriptMaySend(t *testing.T) {
+	t.Parallel()
 	s := openTryout(t)
 	s.visit("page", `<script>document.cookie = "session=abc; SameSite=Lax"</script>`)
 	const asJSON = `"Content-Type": "application/json"`
@@ -69,6 +70,7 @@ func TestWhatAPagesScriptMaySend(t *testing.T) {
 
 // The address of a form may end with a slash, over a socket and for a browser.
 func TestAFormBehindASlash(t *testing.T) {
+	t.Parallel()
 	s := openTryout(t)
 	for i, path := range []string{"/f/", "/f/default/"} {
 		property := []string{"EB-SL1", "EB-SL2"}[i]

@@ -16,6 +16,7 @@ import (
 // The widget comes when the visitor has begun to read, and nothing moves: its
 // place was kept.
 func TestTheDemoPageKeepsStill(t *testing.T) {
+	t.Parallel()
 	d := relaytest.StartDemo(t)
 	b := openBrowser(t)
 	_, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: shifts})
@@ -64,8 +65,7 @@ func TestTheDemoPagesAreForEverybody(t *testing.T) {
 		for _, scheme := range []string{"light", "dark"} {
 			v.see(1280, scheme)
 			v.open(address, "#preguntar form")
-			// The widget's form has its colors with the frame that shows it.
-			v.do(chromedp.Evaluate[chromedp.Void](`new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))`, chromedp.EvalAwaitPromise))
+			v.seesAFrame()
 			require.Empty(t, ask(v.browser, chromedp.Evaluate[[]string](askAxe, chromedp.EvalAwaitPromise)), "%s, %s", address, scheme)
 		}
 	}

@@ -51,6 +51,7 @@ func TestEveryRecipeIsRun(t *testing.T) {
 
 // What the plug-ins send is understood with the names that the recipe maps.
 func TestTheWordPressRecipe(t *testing.T) {
+	t.Parallel()
 	env := relaytest.SettingsWith(t, relaytest.FreeAddr(t), recipe(t, "wordpress", "", ""))
 	delete(env, "LEADRELAY_SOURCE")
 	p := relaytest.Start(t, env, "serve").Started()

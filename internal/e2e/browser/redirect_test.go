@@ -91,6 +91,7 @@ func doorOfTricks(t *testing.T) http.Handler {
 
 // An origin with other letters than a to z is the same for us and for browsers.
 func TestABrowserWritesOriginsAsWeDo(t *testing.T) {
+	t.Parallel()
 	written := []string{
 		"https://cañada.mx", "https://peñón.mx:8443", "https://GRÜẞE.example", "https://\uff43asas.mx", "https://can\u0303on.mx", "http://天.example", "https://casas.mx:443",
 	}

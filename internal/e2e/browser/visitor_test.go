@@ -54,6 +54,13 @@ func (v visitor) see(width int64, scheme string) {
 	require.NoError(v.t, err)
 }
 
+// seesAFrame waits for a frame: the widget's form has its colors with the one that
+// shows it.
+func (v visitor) seesAFrame() {
+	v.t.Helper()
+	v.do(chromedp.Evaluate[chromedp.Void](`new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))`, chromedp.EvalAwaitPromise))
+}
+
 func (v visitor) open(url, selector string) {
 	v.t.Helper()
 	v.do(chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS(selector)))

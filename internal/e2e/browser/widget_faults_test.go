@@ -195,6 +195,7 @@ func TestTheWidgetKeepsWhatWasTyped(t *testing.T) {
 
 // A browser that keeps nothing, or whose owner forbids it, sends all the same.
 func TestTheWidgetWithoutStorage(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	h.show(h.tag(`data-property-id="EB-ST1"`), hasty, script(`Object.defineProperty(window, "localStorage", { get() { throw new DOMException("no", "SecurityError"); } })`))
 	h.write("¿Sigue disponible?")

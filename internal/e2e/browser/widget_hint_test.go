@@ -148,6 +148,7 @@ func TestTheQuestionComesLaterWithoutTheSecondFile(t *testing.T) {
 
 // A site that wants one of two says so at both.
 func TestTheWidgetAsksForOneOfTwo(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	h.show(h.tag(`data-property-id="EB-OT1" data-require="message email|phone"`))
 	h.becomes(1, "form.leadrelay")
@@ -166,6 +167,7 @@ func (h *host) awaitSecond() {
 
 // What the widget takes for mistyped is what the relay does.
 func TestTheWidgetKnowsTheTyposThatTheRelayKnows(t *testing.T) {
+	t.Parallel()
 	source, err := os.ReadFile(filepath.Join("..", "..", "..", "internal", "lead", "typo.go"))
 	require.NoError(t, err)
 	var all []string

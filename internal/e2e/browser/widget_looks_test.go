@@ -98,6 +98,7 @@ func (h *host) look(v visitor, name, lang, state string) {
 			what := fmt.Sprintf("%s, %s in %s, %s, %d px", name, state, lang, scheme, width)
 			require.Empty(h.t, ask(h.browser, chromedp.Evaluate[[]string](fits)), what)
 			if width != 280 {
+				v.seesAFrame()
 				require.Empty(h.t, ask(h.browser, chromedp.Evaluate[[]string](askAxe, chromedp.EvalAwaitPromise)), what)
 				h.shoot(strings.Join([]string{name, lang, state, scheme, fmt.Sprint(width)}, "-"))
 			}

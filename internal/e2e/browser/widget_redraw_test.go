@@ -79,6 +79,7 @@ func TestTheWidgetAndAFormThatIsDrawnAgain(t *testing.T) {
 // A custom element of the page with the form in its shadow root
 // (formkit/auto-animate#116): it stays, with its looks, and works.
 func TestTheWidgetInAShadowRoot(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	h.show(`<lead-card></lead-card><p id="x"></p>`+h.tag(""), heard, script(`
 		(window.LeadRelay ||= []).push((api) => customElements.define("lead-card", class extends HTMLElement {
@@ -157,6 +158,7 @@ func TestTheWidgetAfterBack(t *testing.T) {
 // The pressed button is a part of what the form says, and may have another
 // address of the relay's. One with an address elsewhere is the page's own affair.
 func TestTheWidgetAndThePressedButton(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	h.pages.HandleFunc("POST /borrador", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<h1>Guardado</h1>")) })
 	form := func(property string) string {

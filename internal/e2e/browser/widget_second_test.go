@@ -23,6 +23,7 @@ func (h *host) loaded() int {
 // Who only looks loads one file. Who writes loads the other, once, and nothing
 // that is pressed or typed before it is there gets lost or goes twice.
 func TestTheWidgetsSecondFileComesWithTheVisitor(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	arrives := make(chan struct{})
 	h.way.answerSecond(func(http.ResponseWriter, *http.Request) bool { <-arrives; return false })
@@ -48,6 +49,7 @@ func TestTheWidgetsSecondFileComesWithTheVisitor(t *testing.T) {
 
 // What was typed before the second file came is kept like what comes after.
 func TestWhatIsTypedBeforeTheSecondFileIsKept(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	arrives := make(chan struct{})
 	h.way.answerSecond(func(http.ResponseWriter, *http.Request) bool { <-arrives; return false })

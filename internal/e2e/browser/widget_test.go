@@ -47,6 +47,7 @@ func (h *host) run(code string) {
 }
 
 func TestTheWidgetOnAPage(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	h.show("<h1>Casa</h1>"+h.tag(`data-property-id="EB-WI1"`), heard)
 	h.do(chromedp.WaitVisible(chromedp.CSS("form.leadrelay")))
@@ -99,6 +100,7 @@ func firstWords(lines []string) []string {
 
 // The form that the page has stays the page's: its names, its fields, its place.
 func TestTheWidgetTakesAFormInHand(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	form := func(property, action string) string {
 		return `<form method="post" action="` + action + `"><input type="hidden" name="clave" value="` + property + `"><p><label>Nombre <input name="nombre"></label></p>
@@ -136,6 +138,7 @@ func TestTheWidgetTakesAFormInHand(t *testing.T) {
 
 // However the script comes, there is one form for one place.
 func TestTheWidgetIsThereOnce(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	const place = `<div data-leadrelay data-property-id="EB-ON1"></div>`
 	late := script(`setTimeout(() => { const tag = document.createElement("script"); tag.dataset.propertyId = "EB-ON1"; tag.nonce = "` + hostNonce + `";
@@ -176,6 +179,7 @@ func TestTheWidgetIsThereOnce(t *testing.T) {
 // A page of one address after another: forms come, go, come back from a copy,
 // and change their property.
 func TestTheWidgetOnPagesThatChange(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	h.show(`<div id="app"></div>`, h.tag(""), heard)
 	h.run(`app.append(Object.assign(document.createElement("div"), { id: "place" })); place.dataset.leadrelay = ""; place.dataset.propertyId = "EB-CH1"`)
@@ -207,6 +211,7 @@ func TestTheWidgetOnPagesThatChange(t *testing.T) {
 
 // The page did its worst to what scripts stand on.
 func TestTheWidgetOnAHostilePage(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	names := strings.Fields("action method elements id name submit reset style dataset children parentNode addEventListener dispatchEvent querySelector querySelectorAll getAttribute setAttribute append after closest contains target length")
 	var inputs, forms strings.Builder
@@ -238,6 +243,7 @@ func TestTheWidgetOnAHostilePage(t *testing.T) {
 // All can be done with the keys alone, from label to label, and no error is
 // told by its color only.
 func TestTheWidgetByKeyboard(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	h.show(h.tag(`data-property-id="EB-KB1" data-privacy="https://casas.mx/aviso" data-whatsapp="5512345678"`))
 	h.becomes(1, "form.leadrelay")
@@ -268,6 +274,7 @@ func TestTheWidgetByKeyboard(t *testing.T) {
 
 // It speaks as it is told, or else as the page does, or else as the browser.
 func TestTheWidgetsLanguage(t *testing.T) {
+	t.Parallel()
 	h := openHost(t, chromedp.Flag("lang", "es-MX"), chromedp.Flag("accept-lang", "es-MX"))
 	for name, tt := range map[string]struct{ lang, attribute, want string }{
 		"as the page":            {"en-US", "", "Send message"},
@@ -294,6 +301,7 @@ func TestTheWidgetsLanguage(t *testing.T) {
 
 // A page may keep an inquiry back, and thank in its own way.
 func TestThePageHasTheLastWord(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	h.show(h.tag(`data-property-id="EB-LW1" data-next="/gracias"`), heard, script(`
 		addEventListener("leadrelay:submit", (event) => { if (!window.willing) event.preventDefault(); });
@@ -316,6 +324,7 @@ func TestThePageHasTheLastWord(t *testing.T) {
 
 // Where no script runs, the form of the page posts as any form does.
 func TestThePagesFormWithoutTheWidget(t *testing.T) {
+	t.Parallel()
 	h := openHost(t)
 	b := withoutScript(h.browser)
 	h.show(h.tag("") + `<form method="post" action="` + h.relay + `/f/default"><input type="hidden" name="property_id" value="EB-NS1"><input name="email" value="ana@ejemplo.mx">
