@@ -149,6 +149,7 @@ func TestACrowdKeepsNoVisitorOut(t *testing.T) {
 // A relay that may open few files has fewer places, so that it still has files for
 // inquiries.
 func TestAFewFilesAreEnough(t *testing.T) {
+	t.Parallel()
 	const files, crowd = "256", 400
 	p := relaytest.Command(t, relaytest.Settings(t, "127.0.0.1:1"), "serve")
 	p.Cmd.Path, p.Cmd.Args = "/bin/sh", []string{"sh", "-c", "ulimit -n " + files + `; exec "$0" serve`, p.Cmd.Path}

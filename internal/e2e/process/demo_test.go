@@ -17,6 +17,7 @@ import (
 // Whoever lets the demo's EasyBroker fail sees what waits and why, and that it
 // arrives soon after the fault has ended.
 func TestTheDemosFaultsEnd(t *testing.T) {
+	t.Parallel()
 	for preset, why := range map[string]string{
 		"down": "Nobody knows whether it arrived",
 		"401":  "EasyBroker refuses the key; it is tried again",

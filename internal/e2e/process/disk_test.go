@@ -29,6 +29,7 @@ type fullDisk struct {
 }
 
 func TestAFullDisk(t *testing.T) {
+	t.Parallel()
 	tests := map[string]func(*testing.T, map[string]string) fullDisk{
 		"a file system without space":   smallFileSystem,
 		"a limit on the size of a file": fileSizeLimit,

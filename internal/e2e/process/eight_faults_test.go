@@ -61,6 +61,7 @@ func eightFaults() []anyFault {
 // Each of the faults that a relay must know, with real processes and real
 // sockets: nobody is turned away, nothing is lost, and nothing arrives twice.
 func TestEightFaults(t *testing.T) {
+	t.Parallel()
 	all := eightFaults()
 	t.Run("faults", func(t *testing.T) {
 		for i := range all {

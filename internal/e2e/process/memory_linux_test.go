@@ -42,6 +42,7 @@ type greed struct{ tokens, leads int }
 // Measured is the resident set. With the race detector, which has memory of its own,
 // it is the heap.
 func TestTheMemoryIsBoundedUnderAttack(t *testing.T) {
+	relaytest.Beside(t)
 	const most = 64 << 20
 	plan := greed{tokens: 240, leads: 120}
 	if relaytest.InFull() {

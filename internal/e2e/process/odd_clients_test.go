@@ -56,6 +56,7 @@ func statusesIn(answers string) string {
 // and never more than what it is: nothing that hides in a request is read as
 // another one. One relay sees it all and is as well as before.
 func TestOddClients(t *testing.T) {
+	t.Parallel()
 	p := relaytest.Start(t, relaytest.Settings(t, "127.0.0.1:1"), "serve").Started()
 	const get = "GET /f HTTP/1.1\r\nHost: relay.mx\r\n"
 	good, lie := relaytest.Form("EB-GOOD"), odd(lengthOf(relaytest.Form("EB-HIDDEN")), relaytest.Form("EB-HIDDEN"))

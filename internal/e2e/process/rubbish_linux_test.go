@@ -23,6 +23,7 @@ import (
 // from an address of its own, none is turned away or held. The relay has other
 // addresses of this machine in front of it, as it has the world's.
 func TestRubbishCostsItsSenders(t *testing.T) {
+	relaytest.Beside(t)
 	rubbish, each, during := 400, 100*time.Millisecond, 4*time.Second
 	if relaytest.InFull() {
 		rubbish, each, during = 80, time.Second, 20*time.Second

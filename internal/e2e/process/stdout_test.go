@@ -17,12 +17,14 @@ import (
 // Whoever reads the log may go away, or stop reading: the relay neither dies
 // nor waits for him.
 func TestNobodyReadsTheLog(t *testing.T) {
+	t.Parallel()
 	tests := map[string]func(reader *os.File) error{
 		"because the reader has gone":  (*os.File).Close,
 		"because the reader is frozen": func(*os.File) error { return nil },
 	}
 	for name, afterStart := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			broker, address := relaytest.StartBroker(t)
 			env := relaytest.Settings(t, address)
 			env["LEADRELAY_LOG_LEVEL"] = "debug"

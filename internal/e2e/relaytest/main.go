@@ -1,10 +1,13 @@
 package relaytest
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
@@ -42,6 +45,9 @@ func (m tests) Run() int {
 	if err := os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
 		return fail(err)
 	}
+	if err := beside(); err != nil {
+		return fail(err)
+	}
 	if code := m.TestingM.Run(); code != 0 {
 		return code
 	}
@@ -49,6 +55,18 @@ func (m tests) Run() int {
 		return fail(err)
 	}
 	return 0
+}
+
+// beside lets twice as many parallel tests run at once as usual, unless -parallel says
+// how many: they wait for most of their time.
+func beside() error {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if said {
+		return nil
+	}
+	return flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
 }
 
 func fail(err error) int {

@@ -37,5 +37,14 @@ func PollFor(longest, pause time.Duration, ok func() bool) bool {
 	return false
 }
 
+// Beside runs a test beside others, but not in the long form, whose figures are those
+// of a machine that is idle besides.
+func Beside(t *testing.T) {
+	t.Helper()
+	if !InFull() {
+		t.Parallel()
+	}
+}
+
 // InFull reports whether LEADRELAY_TORTURE=full asks for the long form.
 func InFull() bool { return os.Getenv("LEADRELAY_TORTURE") == "full" }
