@@ -107,6 +107,12 @@ func ask[T any](b *browser, a chromedp.Action[T]) T {
 	return found
 }
 
+// visible waits until the element can be seen. It asks fifty times a second, and not
+// two hundred: every answer costs the browser, which others work with.
+func visible(selector string) chromedp.Action[chromedp.Void] {
+	return chromedp.WaitVisible(chromedp.CSS(selector), chromedp.RetryInterval(20*time.Millisecond))
+}
+
 func (b *browser) text(selector chromedp.CSS) string {
 	b.t.Helper()
 	return strings.TrimSpace(ask(b, chromedp.Text(selector)))
@@ -128,7 +134,7 @@ func TestAVisitorWithScript(t *testing.T) {
 	d := relaytest.StartDemo(t)
 	b := openBrowser(t)
 	watch := openTab(t, b.ctx)
-	watch.do(chromedp.Navigate(d.Broker+"?lang=es"), chromedp.WaitVisible(chromedp.CSS(".pulse")))
+	watch.do(chromedp.Navigate(d.Broker+"?lang=es"), visible(".pulse"))
 	require.Contains(t, watch.text("[data-live=book]"), "Todavía no llega nada.")
 
 	b.do(chromedp.Navigate(d.Page+"?lang=es"), chromedp.Clear(chromedp.CSS("#preguntar [name=message]")), chromedp.Click(chromedp.CSS("#preguntar .lr-button")),
@@ -142,18 +148,18 @@ func TestAVisitorWithScript(t *testing.T) {
 	b.do(chromedp.SendKeys(chromedp.CSS("[name=name]"), "Ana <Peña> & Cía"), chromedp.SendKeys(chromedp.CSS("[name=email]"), "ana@ejemplo.mx"),
 		chromedp.SendKeys(chromedp.CSS("[name=phone]"), "55 1234 5678"), chromedp.SendKeys(chromedp.CSS("[name=message]"), "¿Sigue disponible?"))
 	require.False(t, ask(b, chromedp.Evaluate[bool](`!!document.querySelector(".lr-error")`)), "what is mended is not marked any more")
-	b.do(chromedp.Click(chromedp.CSS("#preguntar .lr-button")), chromedp.WaitVisible(chromedp.CSS("#preguntar .lr-folio")))
+	b.do(chromedp.Click(chromedp.CSS("#preguntar .lr-button")), visible("#preguntar .lr-folio"))
 	require.Equal(t, "Recibimos tu mensaje", b.text("#preguntar .lr-done h2"))
 	folio := number(t, b.text("#preguntar .lr-folio"))
 
-	watch.do(chromedp.WaitVisible(chromedp.CSS("tr[data-number='1']")))
+	watch.do(visible("tr[data-number='1']"))
 	require.Equal(t, folio, number(t, watch.text("tr[data-number='1'] .folio")))
 	who := watch.text("tr[data-number='1'] .who")
 	require.Contains(t, who, "Ana <Peña> & Cía")
 	require.Contains(t, who, "+525512345678")
 	require.Equal(t, "¿Sigue disponible?", watch.text("tr[data-number='1'] .says"))
 
-	b.do(chromedp.Click(chromedp.CSS("#preguntar .arrived a")), chromedp.WaitVisible(chromedp.CSS("tr[data-number='1']")))
+	b.do(chromedp.Click(chromedp.CSS("#preguntar .arrived a")), visible("tr[data-number='1']"))
 	b.quiet(http.StatusUnprocessableEntity)
 	watch.quiet()
 }

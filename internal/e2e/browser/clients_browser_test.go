@@ -99,14 +99,14 @@ func (c *theirPage) beacon(t *testing.T) {
 func (c *theirPage) formspree(t *testing.T) {
 	c.open(c.origin)
 	c.do(chromedp.SendKeys(chromedp.CSS("#ajax [name=nombre]"), "Ana"), chromedp.SendKeys(chromedp.CSS("#ajax [name=correo]"), "ana@"),
-		chromedp.Click(chromedp.CSS("#ajax button")), chromedp.WaitVisible(chromedp.CSS("[data-fs-error=correo]")))
+		chromedp.Click(chromedp.CSS("#ajax button")), visible("[data-fs-error=correo]"))
 	require.Equal(t, "Escribe el correo completo, por ejemplo nombre@ejemplo.com.", c.text("[data-fs-error=correo]"))
 	require.Equal(t, "Escribe qué quieres saber.", c.text("[data-fs-error=mensaje]"))
 	require.Equal(t, 2, ask(c.browser, chromedp.Evaluate[int](`document.querySelectorAll("#ajax [aria-invalid=true]").length`)))
 	require.Empty(t, c.process.About("EB-ajax"))
 
 	c.do(chromedp.SendKeys(chromedp.CSS("#ajax [name=correo]"), "ejemplo.mx"), chromedp.SendKeys(chromedp.CSS("#ajax [name=mensaje]"), "Hola"),
-		chromedp.Click(chromedp.CSS("#ajax button")), chromedp.WaitVisible(chromedp.CSS("[data-fs-success]")))
+		chromedp.Click(chromedp.CSS("#ajax button")), visible("[data-fs-success]"))
 	require.Regexp(t, "^"+c.relay+`/f/default/thanks\?folio=\d+$`, ask(c.browser, chromedp.Evaluate[string](`document.body.dataset.next`)))
 	require.Len(t, c.process.About("EB-ajax"), 1)
 }
@@ -119,7 +119,7 @@ func (c *theirPage) plain(t *testing.T) {
 	} {
 		c.do(chromedp.SendKeys(chromedp.CSS(`#plain [name="`+name+`"]`), value))
 	}
-	c.do(chromedp.Click(chromedp.CSS("#plain button")), chromedp.WaitVisible(chromedp.CSS("h1")))
+	c.do(chromedp.Click(chromedp.CSS("#plain button")), visible("h1"))
 	require.Equal(t, c.origin+"/gracias.html", ask(c.browser, chromedp.Location()))
 	kept := c.process.About("EB-plain")
 	require.Len(t, kept, 1)

@@ -20,26 +20,26 @@ func TestTheOperatorsConsole(t *testing.T) {
 		v.speak(lang)
 		v.open(door, "#token")
 		v.look("login")
-		v.do(chromedp.KeyEvent("not the token"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#token-error")))
+		v.do(chromedp.KeyEvent("not the token"+kb.Enter), visible("#token-error"))
 		v.look("login, refused")
-		v.do(chromedp.KeyEvent("token-of-all-the-tests"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#relay")))
+		v.do(chromedp.KeyEvent("token-of-all-the-tests"+kb.Enter), visible("#relay"))
 		v.look("sites")
 		v.open(door+"/sites?relay=leads", "#relay-error")
 		v.look("sites, for no address")
 
 		v.do(chromedp.Clear(chromedp.CSS("#relay")), chromedp.SendKeys(chromedp.CSS("#relay"), "https://leads.casas.mx"),
-			chromedp.Clear(chromedp.CSS("#property")), chromedp.SendKeys(chromedp.CSS("#property"), "EB-7"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#tag-costa")))
+			chromedp.Clear(chromedp.CSS("#property")), chromedp.SendKeys(chromedp.CSS("#property"), "EB-7"+kb.Enter), visible("#tag-costa"))
 		require.Equal(t, `<script defer src="https://leads.casas.mx/widget.js" data-relay="https://leads.casas.mx" data-site="costa" data-property-id="EB-7" data-privacy="https://casas.mx/aviso"></script>`,
 			ask(v.browser, chromedp.Value(chromedp.CSS("#tag-costa"))))
 		require.Equal(t, []string{"llana"}, ask(v.browser, chromedp.Evaluate[[]string](`[...document.querySelectorAll("section:has(.warning) textarea[id]")].map((e) => e.id.slice(4))`)),
 			"whose pages may not post yet")
 		v.do(chromedp.Click(chromedp.CSS("#tag-costa + button")))
 		require.True(t, ask(v.browser, chromedp.Evaluate[bool](`document.activeElement.id === "tag-costa" && document.activeElement.selectionEnd > 100`)))
-		v.do(chromedp.Click(chromedp.CSS("section summary")), chromedp.WaitVisible(chromedp.CSS("details[open] textarea")))
+		v.do(chromedp.Click(chromedp.CSS("section summary")), visible("details[open] textarea"))
 		v.look("sites, with the hash")
 		require.NotContains(t, ask(v.browser, chromedp.Location()), "token")
 
-		v.do(chromedp.Click(chromedp.CSS(".bar button")), chromedp.WaitVisible(chromedp.CSS("#token")))
+		v.do(chromedp.Click(chromedp.CSS(".bar button")), visible("#token"))
 		v.open(door+"/sites", "#token")
 	}
 	v.quiet(http.StatusUnauthorized)
@@ -50,8 +50,8 @@ func TestTheConsolesTagPutsAFormOnAPage(t *testing.T) {
 	t.Parallel()
 	h := openHost(t)
 	operator := openTab(t, h.ctx)
-	operator.do(chromedp.Navigate("http://"+h.process.Operator), chromedp.SendKeys(chromedp.CSS("#token"), "token-of-all-the-tests"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#relay")),
-		chromedp.Navigate("http://"+h.process.Operator+"/sites?property_id=EB-CO1&relay="+h.relay), chromedp.WaitVisible(chromedp.CSS("#tag-default")))
+	operator.do(chromedp.Navigate("http://"+h.process.Operator), chromedp.SendKeys(chromedp.CSS("#token"), "token-of-all-the-tests"+kb.Enter), visible("#relay"),
+		chromedp.Navigate("http://"+h.process.Operator+"/sites?property_id=EB-CO1&relay="+h.relay), visible("#tag-default"))
 	tag := ask(operator, chromedp.Value(chromedp.CSS("#tag-default")))
 	pinned := ask(operator, chromedp.Value(chromedp.CSS("details textarea")))
 	require.Contains(t, pinned, "integrity=")

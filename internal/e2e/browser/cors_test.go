@@ -78,7 +78,7 @@ func TestAFormBehindASlash(t *testing.T) {
 			<input name="nombre"><input name="correo"><textarea name="mensaje"></textarea><button>Enviar</button><input type="hidden" name="_next" value="gracias?de=`+url.QueryEscape(path)+`"></form>`)
 		s.fill("nombre", "Ana López", "correo", "ana@ejemplo.mx", "mensaje", "¿Sigue disponible?")
 		s.send()
-		s.do(chromedp.WaitVisible(chromedp.CSS("h1")), chromedp.WaitNotPresent(chromedp.CSS("form")))
+		s.do(visible("h1"), chromedp.WaitNotPresent(chromedp.CSS("form")))
 		require.Equal(t, s.origin+"/gracias?de="+url.QueryEscape(path), ask(s.browser, chromedp.Location()), "relative to the page")
 		s.arrived(t, property)
 	}

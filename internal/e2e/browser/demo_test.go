@@ -30,7 +30,7 @@ func TestTheDemoPageKeepsStill(t *testing.T) {
 			return ask(b, chromedp.Evaluate[bool](`performance.getEntriesByName("first-contentful-paint").length === 1 && !window.LeadRelay`))
 		})
 		bringWidget()
-		b.do(chromedp.WaitVisible(chromedp.CSS("form.leadrelay")))
+		b.do(visible("form.leadrelay"))
 		// What a frame has moved is told after it.
 		const moved = `new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => tell(window.shifted)))))`
 		require.Zero(t, ask(b, chromedp.Evaluate[float64](moved, chromedp.EvalAwaitPromise)), "%d px, %s", width, ask(b, chromedp.Location()))

@@ -190,7 +190,7 @@ func (h *host) fill(pairs ...string) {
 	h.t.Helper()
 	for i := 0; i < len(pairs); i += 2 {
 		field := `form [name="` + pairs[i] + `"]`
-		h.do(chromedp.WaitVisible(chromedp.CSS(field)), chromedp.Evaluate[chromedp.Void](`document.querySelector('`+field+`').select()`),
+		h.do(visible(field), chromedp.Evaluate[chromedp.Void](`document.querySelector('`+field+`').select()`),
 			chromedp.SendKeys(chromedp.CSS(field), pairs[i+1]))
 	}
 }
@@ -204,7 +204,7 @@ func (h *host) send() {
 // the property.
 func (h *host) thanked(property string) console.LeadDetail {
 	h.t.Helper()
-	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-done")))
+	h.do(visible(".lr-done"))
 	kept := h.process.About(property)
 	require.Len(h.t, kept, 1)
 	require.Equal(h.t, int64(kept[0].RemoteID), number(h.t, h.text(".lr-folio")))

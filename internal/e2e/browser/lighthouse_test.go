@@ -32,7 +32,7 @@ func TestLighthouseOnAccessibility(t *testing.T) {
 	dir, h := installed(t, "testdata/lighthouse"), openHost(t)
 	h.show("<main><h1>Casa</h1>"+h.tag(`data-property-id="EB-LH1" data-whatsapp="55 1234 5678" data-privacy="https://casas.mx/aviso"`)+"</main>",
 		`<style nonce="`+hostNonce+`">:root{color-scheme:light dark} @media (prefers-color-scheme:dark){html{background:#16181d;color:#e8e6e1}}</style>`)
-	h.do(chromedp.WaitVisible(chromedp.CSS("form.leadrelay")))
+	h.do(visible("form.leadrelay"))
 	pages := map[string]string{"demo": relaytest.StartDemo(t).Page, "widget": ask(h.browser, chromedp.Location())}
 	for name, address := range pages {
 		t.Run(name, func(t *testing.T) {

@@ -33,7 +33,7 @@ func TestAPageOnThisMachine(t *testing.T) {
 		s.do(chromedp.Navigate(origin))
 		s.fill("name", "Ana López", "email", "ana@ejemplo.mx", "message", "¿Sigue disponible?")
 		s.send()
-		s.do(chromedp.WaitVisible(chromedp.CSS(".lr-done")))
+		s.do(visible(".lr-done"))
 		s.arrived(t, "EB-"+name)
 	}
 	s.quiet(http.StatusNotFound) // /favicon.ico
@@ -41,7 +41,7 @@ func TestAPageOnThisMachine(t *testing.T) {
 	s.do(chromedp.Navigate(site.URL))
 	s.fill("name", "Ana López", "email", "ana@ejemplo.mx", "message", "¿Y por aquí?")
 	s.send()
-	s.do(chromedp.WaitVisible(chromedp.CSS("h1")), chromedp.WaitNotPresent(chromedp.CSS("form")))
+	s.do(visible("h1"), chromedp.WaitNotPresent(chromedp.CSS("form")))
 	require.Equal(t, "Esta página no puede enviar mensajes aquí", ask(s.browser, chromedp.Text(chromedp.CSS("h1"))))
 	require.Contains(t, s.process.Output(), `"allow_with":"LEADRELAY_ORIGINS=`+origin+`,`+site.URL+`"`)
 }
@@ -60,7 +60,7 @@ func TestAPageThatIsAFile(t *testing.T) {
 	open(recipe(t, "formulario", relay, "EB-FILE"))
 	s.fill("nombre", "Ana López", "correo", "ana@ejemplo.mx", "mensaje", "¿Sigue disponible?")
 	s.send()
-	s.do(chromedp.WaitVisible(chromedp.CSS(".folio")))
+	s.do(visible(".folio"))
 	s.arrived(t, "EB-FILE")
 
 	open(`<script>fetch("` + relay + `/f", { method: "POST", body: new URLSearchParams({ mensaje: "Hola" }) }).catch(() => { document.title = "refused"; })</script>`)

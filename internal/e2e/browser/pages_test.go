@@ -98,7 +98,7 @@ func TestHostedFormByKeyboard(t *testing.T) {
 	v.fill("name", "Ana")
 	v.fill("email", "ana@")
 	v.fill("phone", "55 1234 5678"+kb.Enter)
-	v.do(chromedp.WaitVisible(chromedp.CSS(".summary")))
+	v.do(visible(".summary"))
 	focused := chromedp.Evaluate[string](`document.activeElement.id`)
 	require.Equal(t, "f-email", ask(v.browser, focused), "the first wrong field has the focus")
 	require.Equal(t, fields[2:], v.order())
@@ -112,7 +112,7 @@ func TestHostedFormByKeyboard(t *testing.T) {
 	v.do(chromedp.KeyEvent("EB-1"))
 	v.fill("message", "Hola")
 	v.fill("email", "ejemplo.mx"+kb.Enter)
-	v.do(chromedp.WaitVisible(chromedp.CSS(".folio")))
+	v.do(visible(".folio"))
 	require.Equal(t, []string{"https://casas.mx"}, v.order())
 	v.quiet(http.StatusUnprocessableEntity)
 }

@@ -32,10 +32,10 @@ func TestPictures(t *testing.T) {
 	keepPicture(t, "widget.png", v.picture(1280, 920))
 
 	v.writeTo("email", "mj@correo")
-	v.do(chromedp.Click(chromedp.CSS(".lr-button")), chromedp.WaitVisible(chromedp.CSS(".lr-error")))
+	v.do(chromedp.Click(chromedp.CSS(".lr-button")), visible(".lr-error"))
 	wrong := v.picture(390, 920)
 	v.writeTo("email", "mj@correo.mx")
-	v.do(chromedp.Click(chromedp.CSS(".lr-button")), chromedp.WaitVisible(chromedp.CSS(".lr-done")))
+	v.do(chromedp.Click(chromedp.CSS(".lr-button")), visible(".lr-done"))
 	v.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".lr-folio").textContent = "28 252 880 123"`)) // each time it is another
 	thanks := v.picture(390, 920)
 
@@ -43,7 +43,7 @@ func TestPictures(t *testing.T) {
 	v.see(390, "dark")
 	v.writeTo("name", "María José Ñ.", "email", "mj@correo.mx", "message", "¿Sigue disponible?")
 	(&host{browser: v.browser}).offline(true)
-	v.do(chromedp.Click(chromedp.CSS(".lr-button")), chromedp.WaitVisible(chromedp.CSS(".lr-notice .lr-links")))
+	v.do(chromedp.Click(chromedp.CSS(".lr-button")), visible(".lr-notice .lr-links"))
 	keepPicture(t, "widget-phone.png", sideBySide(wrong, thanks, v.picture(390, 920)))
 }
 

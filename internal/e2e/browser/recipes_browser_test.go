@@ -83,7 +83,7 @@ func TestTheFormOfARecipeGoesOnWhereItsScriptFails(t *testing.T) {
 			s.visit(fmt.Sprint("react", number), without+`<script>property = "`+property+`"</script><div id="root"></div><script type="module" src="/inquiry.js"></script>`)
 			s.fill("name", "Ana López", "email", "ana@ejemplo.mx", "message", "¿Sigue disponible?")
 			s.send()
-			s.do(chromedp.WaitVisible(chromedp.CSS(".folio")))
+			s.do(visible(".folio"))
 			s.arrived(t, property)
 		})
 	}
@@ -93,7 +93,7 @@ func TestTheFormOfARecipeGoesOnWhereItsScriptFails(t *testing.T) {
 func (s *tryout) thanked(t *testing.T, property string) {
 	t.Helper()
 	s.send()
-	s.do(chromedp.WaitVisible(chromedp.CSS(".folio")))
+	s.do(visible(".folio"))
 	l := s.arrived(t, property)
 	require.Equal(t, int64(l.RemoteID), number(t, s.text(".folio")))
 	require.Equal(t, new("55 1234 5678"), l.Phone)
@@ -104,7 +104,7 @@ func (s *tryout) widget(t *testing.T, property string) {
 	t.Helper()
 	s.fill("name", "Ana López", "email", "ana@ejemplo.mx", "message", "¿Sigue disponible?")
 	s.send()
-	s.do(chromedp.WaitVisible(chromedp.CSS(".lr-done")))
+	s.do(visible(".lr-done"))
 	require.Equal(t, int64(s.arrived(t, property).RemoteID), number(t, s.text(".lr-folio")))
 }
 
@@ -114,7 +114,7 @@ func (s *tryout) plainRecipe(t *testing.T) {
 	s.visit("html", recipe(t, "html", s.relay, "EB-HT1"))
 	s.fill("nombre", "Ana López", "correo", "ana@ejemplo.mx", "telefono", "55 1234 5678", "mensaje", " ")
 	s.send()
-	s.do(chromedp.WaitVisible(chromedp.CSS("[aria-invalid=true]")))
+	s.do(visible("[aria-invalid=true]"))
 	require.Contains(t, s.text("body"), "Escribe qué quieres saber.")
 	require.Empty(t, s.process.About("EB-HT1"))
 
@@ -141,7 +141,7 @@ func (s *tryout) script(t *testing.T, property, name, email, message string) {
 	relaytest.Eventually(t, "the page says that it failed", func() bool { return strings.Join(s.alerts(), " ") == "No se pudo enviar. Inténtalo de nuevo." })
 	s.arrived(t, property)
 	s.send()
-	s.do(chromedp.WaitVisible(chromedp.CSS("[role=status]")))
+	s.do(visible("[role=status]"))
 	require.Equal(t, "Recibimos tu mensaje. Folio: "+s.arrived(t, property).RemoteID.String(), s.text("[role=status]"))
 	wrong, first, again := s.posts.last()
 	require.NotEmpty(t, wrong)
@@ -157,7 +157,7 @@ func (s *tryout) setRight(t *testing.T, property, name, email, message string) {
 	const question = `[role=status] button, [role=status] + button`
 	s.fill(name, "Ana López", email, "ana@gmial.com", message, "¿Sigue disponible?")
 	s.send()
-	s.do(chromedp.WaitVisible(chromedp.CSS(question)))
+	s.do(visible(question))
 	require.Equal(t, "¿Quisiste decir ana@gmail.com?", s.text(question))
 	kept := s.process.About(property)
 	require.Len(t, kept, 1)
@@ -167,7 +167,7 @@ func (s *tryout) setRight(t *testing.T, property, name, email, message string) {
 	s.do(chromedp.Click(chromedp.CSS(question)))
 	relaytest.Eventually(t, "the page says that it failed", func() bool { return strings.Join(s.alerts(), " ") == "No se pudo enviar. Inténtalo de nuevo." })
 	s.send()
-	s.do(chromedp.WaitVisible(chromedp.CSS("[role=status]")), chromedp.WaitNotPresent(chromedp.CSS(question)))
+	s.do(visible("[role=status]"), chromedp.WaitNotPresent(chromedp.CSS(question)))
 	require.Equal(t, "Recibimos tu mensaje. Folio: "+kept[0].RemoteID.String(), s.text("[role=status]"))
 	right := s.process.About(property)
 	require.Len(t, right, 1)

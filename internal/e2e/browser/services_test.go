@@ -90,7 +90,7 @@ func TestFormsOfOtherServices(t *testing.T) {
 		s.visit("replyto", strings.NewReplacer("ADDRESS", s.relay+"/f", `name="email"`, `name="_replyto"`).Replace(formspree))
 		s.fill("Name", "Ana López", "_replyto", "ana@ejemplo.mx", "message", "¿Sigue disponible?")
 		s.send()
-		s.do(chromedp.WaitVisible(chromedp.CSS("[name=email][aria-invalid=true]")))
+		s.do(visible("[name=email][aria-invalid=true]"))
 	})
 	s.quiet(http.StatusUnprocessableEntity)
 }

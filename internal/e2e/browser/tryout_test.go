@@ -116,7 +116,7 @@ func (s *tryout) fill(pairs ...string) {
 	s.t.Helper()
 	for i := 0; i < len(pairs); i += 2 {
 		field := `[name="` + pairs[i] + `"]`
-		s.do(chromedp.WaitVisible(chromedp.CSS(field)), chromedp.Evaluate[chromedp.Void](`document.querySelector('`+field+`').select()`),
+		s.do(visible(field), chromedp.Evaluate[chromedp.Void](`document.querySelector('`+field+`').select()`),
 			chromedp.SendKeys(chromedp.CSS(field), pairs[i+1]))
 	}
 }
@@ -147,6 +147,6 @@ func (s *tryout) arrived(t *testing.T, property string) console.LeadDetail {
 func (s *tryout) thankedOnTheSite(t *testing.T) {
 	t.Helper()
 	s.send()
-	s.do(chromedp.WaitVisible(chromedp.CSS("h1")), chromedp.WaitNotPresent(chromedp.CSS("form")))
+	s.do(visible("h1"), chromedp.WaitNotPresent(chromedp.CSS("form")))
 	require.Equal(t, s.origin+"/gracias", ask(s.browser, chromedp.Location()))
 }

@@ -63,7 +63,7 @@ func (v visitor) seesAFrame() {
 
 func (v visitor) open(url, selector string) {
 	v.t.Helper()
-	v.do(chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS(selector)))
+	v.do(chromedp.Navigate(url), visible(selector))
 }
 
 // fill types after what is there.
@@ -74,7 +74,7 @@ func (v visitor) fill(id, text string) {
 
 func (v visitor) send(selector string) {
 	v.t.Helper()
-	v.do(chromedp.Click(chromedp.CSS("button")), chromedp.WaitVisible(chromedp.CSS(selector)))
+	v.do(chromedp.Click(chromedp.CSS("button")), visible(selector))
 }
 
 // Both answer with what is wrong, in words.

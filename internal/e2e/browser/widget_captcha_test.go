@@ -55,7 +55,7 @@ func TestTheWidgetWithACaptcha(t *testing.T) {
 			h.fill("email", "ana@ejemplo..mx")
 			h.becomes(1, `[data-key='k-1'] [name='`+c.field+`']`)
 			h.send()
-			h.do(chromedp.WaitVisible(chromedp.CSS(".lr-error")))
+			h.do(visible(".lr-error"))
 			h.fill("email", "ana@ejemplo.mx")
 			h.send()
 			h.thanked(property)

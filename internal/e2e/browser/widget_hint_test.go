@@ -64,7 +64,7 @@ func TestTheWidgetAsksAboutAMistypedAddress(t *testing.T) {
 		leads := h.process.About("EB-HI3")
 		return len(leads) == 1 && *leads[0].Email == "ana@hotmail.com"
 	})
-	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-done")))
+	h.do(visible(".lr-done"))
 	require.NotContains(t, h.text(".lr-done"), "Quisiste")
 	for _, what := range h.heard() {
 		require.NotContains(t, what, "ana@")
@@ -139,7 +139,7 @@ func TestTheQuestionComesLaterWithoutTheSecondFile(t *testing.T) {
 	h.show(h.tag(`data-property-id="EB-HB1"`), `<meta http-equiv="Content-Security-Policy" content="script-src `+h.relay+`/widget.js">`)
 	h.fill("email", "ana@gmial.com", "message", "¿Sigue disponible?")
 	h.send()
-	h.do(chromedp.WaitVisible(chromedp.CSS("main.sheet button")))
+	h.do(visible("main.sheet button"))
 	require.Contains(t, h.text("main.sheet"), "ana@gmail.com")
 	leads := h.process.About("EB-HB1")
 	require.Len(t, leads, 1)

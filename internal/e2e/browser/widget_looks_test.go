@@ -60,34 +60,34 @@ func (h *host) walk(v visitor, name, lang string) {
 	require.NoError(h.t, err)
 	tag := h.tag(`data-property-id="EB-` + name + lang + `" data-locale="` + lang + `" data-privacy="https://casas.mx/aviso" data-whatsapp="5512345678" data-phone="5512345678" data-email="ventas@casas.mx"`)
 	h.show(strings.NewReplacer("NONCE", hostNonce, "WIDGET", tag).Replace(string(text)), hasty)
-	h.do(chromedp.WaitVisible(chromedp.CSS("form.leadrelay")))
+	h.do(visible("form.leadrelay"))
 	require.Zero(h.t, ask(h.browser, chromedp.Evaluate[float64](`window.shifted`)), "nothing moves when the form appears")
 	h.look(v, name, lang, "empty")
 
 	h.fill("name", "María José Ñ.", "email", "mj@correo", "message", " ")
 	h.send()
-	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-error")))
+	h.do(visible(".lr-error"))
 	h.look(v, name, lang, "errors")
 
 	h.fill("email", "mj@correo.mx", "message", "¿Sigue disponible?")
 	h.way.will(hang)
 	h.run(`{ const real = setTimeout; window.setTimeout = (then, ms) => real(then, ms < 5000 ? ms : 2 ** 30); }`) // it waits as long as we look
 	h.send()
-	h.do(chromedp.WaitVisible(chromedp.CSS("form[aria-busy=true]")))
+	h.do(visible("form[aria-busy=true]"))
 	h.look(v, name, lang, "sending")
 
 	h.reload()
-	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-done")))
+	h.do(visible(".lr-done"))
 	h.look(v, name, lang, "thanks")
 
 	h.do(chromedp.Click(chromedp.CSS(".lr-done button")))
 	h.fill("message", "¿Y el jardín?")
 	h.way.will(slices.Repeat([]snag{refuse(http.StatusServiceUnavailable)}, 1000)...)
 	h.send()
-	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-notice .lr-links")))
+	h.do(visible(".lr-notice .lr-links"))
 	h.look(v, name, lang, "waiting")
 	h.way.will()
-	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-done")))
+	h.do(visible(".lr-done"))
 }
 
 func (h *host) look(v visitor, name, lang, state string) {

@@ -33,13 +33,13 @@ func TestTheWidgetIsDrawnAgain(t *testing.T) {
 
 	h.way.will(hang)
 	h.send()
-	h.do(chromedp.WaitVisible(chromedp.CSS("form[aria-busy=true]")))
+	h.do(visible("form[aria-busy=true]"))
 	h.run(again)
-	h.do(chromedp.WaitVisible(chromedp.CSS("form[aria-busy=true]")))
+	h.do(visible("form[aria-busy=true]"))
 	h.way.will()
 	h.thanked("EB-HYD2")
 	h.run(again)
-	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-done")))
+	h.do(visible(".lr-done"))
 	h.do(chromedp.Click(chromedp.CSS(".lr-done button")))
 	require.Equal(t, 1, h.count("form.leadrelay:not([data-leadrelay-sent])"))
 
@@ -71,7 +71,7 @@ func TestTheWidgetAndAFormThatIsDrawnAgain(t *testing.T) {
 	})
 	h.way.will(hang)
 	h.send()
-	h.do(chromedp.WaitVisible(chromedp.CSS("form[aria-busy=true]")))
+	h.do(visible("form[aria-busy=true]"))
 	h.run(`draw()`)
 	h.thanked("EB-RD1")
 }
@@ -119,14 +119,14 @@ func TestTheWidgetInASnapshot(t *testing.T) {
 	require.Equal(t, 1, h.count("form[novalidate]:not([data-leadrelay-sent])"))
 	h.run(`document.querySelector("[name=correo]").value = ""`)
 	h.send()
-	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-error")))
+	h.do(visible(".lr-error"))
 	h.run(snapshot)
 	h.becomes(0, ".lr-error")
 	require.Equal(t, 1, h.count(".lr-notice"))
 	require.Zero(t, h.count("[aria-invalid]"))
 	h.fill("correo", "rita@correo-prueba.mx", "mensaje", "¿Y el jardín?")
 	h.send()
-	h.do(chromedp.WaitVisible(chromedp.CSS(".lr-done")))
+	h.do(visible(".lr-done"))
 	require.Len(t, h.process.About("EB-SNA1"), 2)
 
 	h.show(`<div id="app">`+h.tag(`data-property-id="EB-SNA2"`)+`</div>`, heard)
@@ -146,7 +146,7 @@ func TestTheWidgetAfterBack(t *testing.T) {
 	h.pages.HandleFunc("GET /otra", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<h1>Otra</h1>")) })
 	h.show(h.tag(`data-property-id="EB-BK1"`))
 	h.fill("email", "ana@ejemplo.mx")
-	h.do(chromedp.Navigate(h.origin+"/otra"), chromedp.WaitVisible(chromedp.CSS("h1")), chromedp.Evaluate[chromedp.Void](`history.back()`))
+	h.do(chromedp.Navigate(h.origin+"/otra"), visible("h1"), chromedp.Evaluate[chromedp.Void](`history.back()`))
 	relaytest.Eventually(t, "what was typed is there", func() bool {
 		return h.count("form.leadrelay") == 1 && h.value("email") == "ana@ejemplo.mx"
 	})
@@ -175,7 +175,7 @@ func TestTheWidgetAndThePressedButton(t *testing.T) {
 
 	h.open(form("EB-BT2"))
 	h.becomes(1, "form[novalidate]")
-	h.do(chromedp.Click(chromedp.CSS("#draft")), chromedp.WaitVisible(chromedp.CSS("h1")))
+	h.do(chromedp.Click(chromedp.CSS("#draft")), visible("h1"))
 	require.Equal(t, "Guardado", h.text("h1"))
 	require.Empty(t, h.process.About("EB-BT2"))
 }

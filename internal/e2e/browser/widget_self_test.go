@@ -106,7 +106,7 @@ func TestTheWidgetKnowsItself(t *testing.T) {
 				require.Equal(t, h.relay+"/f/default", ask(h.browser, chromedp.Evaluate[string](`document.querySelector("form.leadrelay").action`)))
 				h.fill("email", "ana@ejemplo.mx", "message", name)
 				h.send()
-				h.do(chromedp.WaitVisible(chromedp.CSS(".lr-done")))
+				h.do(visible(".lr-done"))
 				require.Empty(t, h.lines()[before:])
 				return
 			}

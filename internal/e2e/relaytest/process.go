@@ -227,7 +227,7 @@ func (p *Process) Settled() {
 		}
 		return quiet == 3
 	}
-	require.True(p.t, PollFor(longest, 5*time.Millisecond, isQuiet), "leads are on their way still")
+	require.True(p.t, PollFor(longest, 20*time.Millisecond, isQuiet), "leads are on their way still")
 }
 
 // Lines is what a process writes. It may be read at any time.
@@ -255,7 +255,8 @@ var startedLine = regexp.MustCompile(`(?m)^.*"public":"([^"]+)","operator":"([^"
 func (l *Lines) Started(t *testing.T, done <-chan struct{}) (public, operator string) {
 	t.Helper()
 	var found []string
-	Eventually(t, "it starts", func() bool {
+	const pause = 5 * time.Millisecond // it costs nobody anything
+	started := PollEvery(pause, func() bool {
 		if found = startedLine.FindStringSubmatch(l.String()); found != nil {
 			return true
 		}
@@ -266,6 +267,7 @@ func (l *Lines) Started(t *testing.T, done <-chan struct{}) (public, operator st
 			return false
 		}
 	})
+	require.True(t, started, "not in time: it starts")
 	if found == nil {
 		return "", ""
 	}

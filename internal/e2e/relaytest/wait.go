@@ -19,8 +19,9 @@ func Eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// Poll reports whether the condition came true in time.
-func Poll(ok func() bool) bool { return PollEvery(5*time.Millisecond, ok) }
+// Poll reports whether the condition came true in time. It asks fifty times a second:
+// many conditions ask a relay or a browser, which others want to work for them.
+func Poll(ok func() bool) bool { return PollEvery(20*time.Millisecond, ok) }
 
 // PollEvery is Poll with another pause between the questions.
 func PollEvery(pause time.Duration, ok func() bool) bool { return PollFor(Patience, pause, ok) }
