@@ -16,7 +16,7 @@ import (
 
 const (
 	// A sender and a property may have one lead in each leadInterval. They may save
-	// up for 300 at once, and what is beyond is held. That makes 780 on the first
+	// up for 300 at once, and what is beyond is quarantined. That makes 780 on the first
 	// day, and 480 on each day after.
 	leadInterval  = 3 * time.Minute
 	senderBurst   = 300 * leadInterval
@@ -107,13 +107,13 @@ type Lead struct {
 	Quarantined bool // it goes nowhere by itself
 }
 
-// Share is what becomes of a lead.
-type Share struct {
-	Wait  time.Duration // not zero: the site can take nothing more from this sender until then
-	Bare  bool          // there is room for our own five fields only
-	Held  bool          // a person must look at it first
-	Over  string        // the limit that a held lead is over, for the log
-	Delay time.Duration // it is due so much later
+// Decision is what the gate has decided about a lead.
+type Decision struct {
+	Wait       time.Duration // not zero: the site can take nothing more from this sender until then
+	Bare       bool          // there is room for our own five fields only
+	Quarantine bool          // a person must look at it first
+	Over       string        // the limit that the lead is over, if it is quarantined, for the log
+	Delay      time.Duration // it is due so much later
 
 	site     *account
 	property uint64 // zero if there is none
@@ -122,21 +122,21 @@ type Share struct {
 }
 
 // Take counts a lead. A lead over the limit of the site, or beyond what a sender or
-// a property gets, is held. While the courier has enough to do, a lead is delayed.
-// Both happen to senders of many leads first, because a share is reserved for the
+// a property gets, is quarantined. While the courier has enough to do, a lead is delayed.
+// Both happen to senders of many leads first, because a quota is reserved for the
 // others.
-func (g *Gate) Take(l Lead) Share {
+func (g *Gate) Take(l Lead) Decision {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	a := g.sites[l.Site]
 	if a == nil {
-		return Share{}
+		return Decision{}
 	}
 	now := time.Since(g.start)
 	from := g.senderOf(&l)
 	ahead := from.full - now
 	claim := max(0, 1-max(0, ahead.Seconds())/newcomerSpan.Seconds()) // to what is reserved for new senders
-	s := Share{site: a}
+	s := Decision{site: a}
 	if s.weigh(&l, claim, now); s.Wait > 0 {
 		return s
 	}
@@ -150,15 +150,15 @@ func (g *Gate) Take(l Lead) Share {
 	delay := min(ahead-newcomerSpan, *a.backlog-now-maxBacklog)
 	switch {
 	case isOver:
-		s.Held, s.Over = true, "sender"
+		s.Quarantine, s.Over = true, "sender"
 	case delay > maxDelay:
-		s.Held, s.Over = true, "courier"
+		s.Quarantine, s.Over = true, "courier"
 	case a.leads-now+g.site.interval() > g.site.Per-part(g.site.Per/reservedPart, 1-claim):
-		s.Held, s.Over = true, "site"
+		s.Quarantine, s.Over = true, "site"
 	case g.properties.full(property)-now+leadInterval > propertyBurst+part(propertyBurst, claim):
-		s.Held, s.Over = true, "property"
+		s.Quarantine, s.Over = true, "property"
 	}
-	if s.Held {
+	if s.Quarantine {
 		return s
 	}
 	s.Delay, s.isSent = max(0, delay), true
@@ -171,13 +171,13 @@ func (g *Gate) Take(l Lead) Share {
 	return s
 }
 
-// part returns a share of a time.
-func part(of time.Duration, share float64) time.Duration {
-	return time.Duration(share * float64(of))
+// part returns a fraction of a time.
+func part(of time.Duration, fraction float64) time.Duration {
+	return time.Duration(fraction * float64(of))
 }
 
 // weigh sets how much of a lead the site has room for.
-func (s *Share) weigh(l *Lead, claim float64, now time.Duration) {
+func (s *Decision) weigh(l *Lead, claim float64, now time.Duration) {
 	used, room := max(0, s.site.bytes-now), day+part(2*day, claim)
 	s.bytes = time.Duration(l.Bytes+rowBytes) * timePerByte
 	if used+s.bytes > room {
@@ -188,7 +188,7 @@ func (s *Share) weigh(l *Lead, claim float64, now time.Duration) {
 
 // GiveBack takes back what a lead has cost its site, because it was not kept, or
 // had been before. Its sender pays for it all the same.
-func (g *Gate) GiveBack(s Share) {
+func (g *Gate) GiveBack(s Decision) {
 	if s.site == nil || s.Wait > 0 {
 		return
 	}

@@ -30,7 +30,7 @@ func one(from netip.Addr, i int) flood.Lead {
 // lead goes on unchanged.
 func TestAnOrdinaryDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, free := usual(), func(s flood.Share) bool { return s.Wait == 0 && !s.Bare && !s.Held && s.Delay == 0 }
+		g, free := usual(), func(s flood.Decision) bool { return s.Wait == 0 && !s.Bare && !s.Quarantine && s.Delay == 0 }
 		for i := range 24 * 60 {
 			require.True(t, free(g.Take(one(number(i%700*65536), i))))
 			if i%60 == 0 {
@@ -45,37 +45,37 @@ func TestAnOrdinaryDay(t *testing.T) {
 	})
 }
 
-// Leads over the site's limit are held. A part of the limit is reserved for senders of
+// Leads over the site's limit are quarantined. A part of the limit is reserved for senders of
 // few leads: the fewer they have sent, the more of it.
 func TestOverTheSitesLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, sent := usual(), 0
 		const senders = 20
 		for i := range 1000 {
-			if s := g.Take(one(number(i%senders*65536), i)); !s.Held {
+			if s := g.Take(one(number(i%senders*65536), i)); !s.Quarantine {
 				sent++
 			}
 		}
 		require.Equal(t, 225, sent, "three quarters of 300")
-		office, held := netip.MustParseAddr("2001:db8:1::"), 0
+		office, quarantined := netip.MustParseAddr("2001:db8:1::"), 0
 		for i := range 10 {
-			if g.Take(one(office, 2000+i)).Held {
-				held++
+			if g.Take(one(office, 2000+i)).Quarantine {
+				quarantined++
 			}
-			for g.Take(one(number(0), 0)); !g.Take(one(number(65536), 1)).Held; { // the flood takes what there is
+			for g.Take(one(number(0), 0)); !g.Take(one(number(65536), 1)).Quarantine; { // the flood takes what there is
 			}
 			time.Sleep(200 * time.Millisecond)
 		}
-		require.Zero(t, held, "ten of an office")
+		require.Zero(t, quarantined, "ten of an office")
 		for i := range 75 {
-			require.False(t, g.Take(one(number6(i), 3000+i)).Held, "a first one")
+			require.False(t, g.Take(one(number6(i), 3000+i)).Quarantine, "a first one")
 		}
-		require.True(t, g.Take(one(number6(999), 4000)).Held, "nothing is left")
+		require.True(t, g.Take(one(number6(999), 4000)).Quarantine, "nothing is left")
 		l := one(number6(1000), 4001)
 		l.Site = "portal"
-		require.False(t, g.Take(l).Held, "another site")
+		require.False(t, g.Take(l).Quarantine, "another site")
 		time.Sleep(200 * time.Millisecond)
-		require.False(t, g.Take(one(number6(1001), 4002)).Held)
+		require.False(t, g.Take(one(number6(1001), 4002)).Quarantine)
 	})
 }
 
@@ -92,9 +92,9 @@ func TestWhatIsGivenBack(t *testing.T) {
 			g.Take(l)
 		}
 		for i := range 300 {
-			require.False(t, g.Take(one(number6(i), 5000+i)).Held)
+			require.False(t, g.Take(one(number6(i), 5000+i)).Quarantine)
 		}
-		require.True(t, g.Take(one(number6(300), 5300)).Held)
+		require.True(t, g.Take(one(number6(300), 5300)).Quarantine)
 	})
 }
 
@@ -107,7 +107,7 @@ func TestWhatASenderAndAPropertyGet(t *testing.T) {
 		for hour := range hours {
 			for i := range 1000 { // one in 3.6 s
 				l := one(number(i*65536), 1000*hour+i)
-				if change(i, &l); !g.Take(l).Held {
+				if change(i, &l); !g.Take(l).Quarantine {
 					all++
 				}
 				time.Sleep(time.Hour / 1000)
@@ -145,7 +145,7 @@ func TestWhatASenderAndAPropertyGet(t *testing.T) {
 func TestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := usual()
-		take := func(site string, from netip.Addr, i int) flood.Share {
+		take := func(site string, from netip.Addr, i int) flood.Decision {
 			l := one(from, i)
 			l.Site = site
 			return g.Take(l)
@@ -158,40 +158,40 @@ func TestTurns(t *testing.T) {
 		for i := range 150 {
 			last = take("lofts", number(1), i).Delay
 		}
-		require.Equal(t, 49800*time.Millisecond, last, "they share a lane")
+		require.Equal(t, 49800*time.Millisecond, last, "they share a backlog")
 		require.Zero(t, take("lofts", number(70_000), 1).Delay, "a new sender")
 		for i := range 100 {
 			last = take("portal", number(1), i).Delay
 		}
-		require.Equal(t, 9800*time.Millisecond, last, "another lane")
+		require.Equal(t, 9800*time.Millisecond, last, "another backlog")
 	})
 }
 
-// No lead is delayed by more than an hour. One that would be is held.
+// No lead is delayed by more than an hour. One that would be is quarantined.
 func TestALateTurnIsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		lanes := map[string]string{}
+		credentials := map[string]string{}
 		for i := range 100 {
-			lanes[fmt.Sprint("site", i)] = "key"
+			credentials[fmt.Sprint("site", i)] = "key"
 		}
-		g := flood.New(flood.Options{Address: sixty, Site: flood.Limit{N: 300, Per: time.Minute}, Pace: 5, Credentials: lanes})
+		g := flood.New(flood.Options{Address: sixty, Site: flood.Limit{N: 300, Per: time.Minute}, Pace: 5, Credentials: credentials})
 		var longest time.Duration
-		held := 0
+		quarantined := 0
 		for i := range 30_000 {
 			l := one(number(i%20*65536), i)
 			l.Site = fmt.Sprint("site", i%100)
 			s := g.Take(l)
-			if longest = max(longest, s.Delay); s.Held {
-				held++
+			if longest = max(longest, s.Delay); s.Quarantine {
+				quarantined++
 			}
 		}
 		require.LessOrEqual(t, longest, time.Hour)
 		require.Greater(t, longest, 55*time.Minute)
-		require.Positive(t, held)
+		require.Positive(t, quarantined)
 		l := one(number6(1), 1)
 		l.Site = "site1"
 		s := g.Take(l)
-		require.False(t, s.Held)
+		require.False(t, s.Quarantine)
 		require.Zero(t, s.Delay)
 	})
 }
@@ -253,20 +253,20 @@ func TestLimitsThatAreOff(t *testing.T) {
 	for i := range 5000 {
 		l := one(number(1), i)
 		l.Property = "EB-1"
-		require.Equal(t, flood.Share{}, public(g.Take(l)))
+		require.Equal(t, flood.Decision{}, public(g.Take(l)))
 	}
 	g = flood.New(flood.Options{Pace: 5, Site: flood.Limit{N: 300, Per: time.Hour}, Credentials: map[string]string{"casas": "key"}})
-	held := 0
+	quarantined := 0
 	for i := range 400 {
-		if g.Take(one(number(1), i)).Held {
-			held++
+		if g.Take(one(number(1), i)).Quarantine {
+			quarantined++
 		}
 	}
-	require.Equal(t, 100, held, "without limits by address all are new")
+	require.Equal(t, 100, quarantined, "without limits by address all are new")
 }
 
-func public(s flood.Share) flood.Share {
-	return flood.Share{Wait: s.Wait, Bare: s.Bare, Held: s.Held, Over: s.Over, Delay: s.Delay}
+func public(s flood.Decision) flood.Decision {
+	return flood.Decision{Wait: s.Wait, Bare: s.Bare, Quarantine: s.Quarantine, Over: s.Over, Delay: s.Delay}
 }
 
 // Hundreds of thousands of senders, e-mail addresses and properties take bounded

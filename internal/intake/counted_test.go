@@ -30,14 +30,14 @@ type scales struct {
 
 func (*scales) Wait(netip.Addr) time.Duration { return 0 }
 func (*scales) Busy(netip.Addr) bool          { return false }
-func (*scales) GiveBack(flood.Share)          {}
-func (s *scales) Take(l flood.Lead) flood.Share {
+func (*scales) GiveBack(flood.Decision)       {}
+func (s *scales) Take(l flood.Lead) flood.Decision {
 	n := l.Bytes
 	if s.bare {
 		n = l.Bare
 	}
 	s.bytes.Add(int64(n))
-	return flood.Share{Bare: s.bare, Held: true, Over: "site"}
+	return flood.Decision{Bare: s.bare, Quarantine: true, Over: "site"}
 }
 
 // The gate counts a lead's texts, and 1,500 bytes for its row. Whatever the

@@ -132,14 +132,14 @@ func (h *handler) submit(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	noMailReason := h.checkSpam(r, &l)
-	share, err := h.takeShare(r, &l)
+	decision, err := h.applyFloodLimits(r, &l)
 	if err != nil {
 		return err
 	}
 	r.delayIfMistyped(&l)
 	kept, err := h.store(r.Context(), r.submission(l))
 	if err != nil || (kept.Again && !kept.Sooner) {
-		h.returnShare(share)
+		h.uncount(decision)
 	}
 	if err != nil {
 		return err

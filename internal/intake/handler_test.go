@@ -108,20 +108,20 @@ func newRelay(t testing.TB) *relay {
 // gate is a [flood.Gate] whose answers the test sets.
 type gate struct {
 	*flood.Gate
-	relay *relay
-	busy  bool
-	share flood.Share
-	seen  []flood.Lead
-	back  []flood.Share
+	relay    *relay
+	busy     bool
+	decision flood.Decision
+	seen     []flood.Lead
+	back     []flood.Decision
 }
 
 func (g *gate) Wait(netip.Addr) time.Duration { return g.relay.wait }
 func (g *gate) Busy(netip.Addr) bool          { return g.busy }
-func (g *gate) GiveBack(s flood.Share)        { g.back = append(g.back, s) }
+func (g *gate) GiveBack(s flood.Decision)     { g.back = append(g.back, s) }
 
-func (g *gate) Take(l flood.Lead) flood.Share {
+func (g *gate) Take(l flood.Lead) flood.Decision {
 	g.seen = append(g.seen, l)
-	return g.share
+	return g.decision
 }
 
 // openGate returns a gate that lets everything pass.

@@ -37,8 +37,8 @@ type Captcha struct {
 type Gate interface {
 	Wait(from netip.Addr) time.Duration
 	Busy(from netip.Addr) bool
-	Take(l flood.Lead) flood.Share
-	GiveBack(s flood.Share)
+	Take(l flood.Lead) flood.Decision
+	GiveBack(d flood.Decision)
 }
 
 // checkSpam quarantines a lead that looks like spam. Its sender gets the same
@@ -115,13 +115,13 @@ func sampleTexts() (all []string) {
 	return all
 }
 
-// takeShare gives a lead its share of what the site may have. It is called for a
-// valid inquiry only, so that rubbish costs its sender and not the site. Most leads
-// go on unchanged. The others are delayed, or quarantined until a person looks at
-// them, or lose everything but our five fields.
-func (h *handler) takeShare(r *request, l *lead.Lead) (flood.Share, error) {
+// applyFloodLimits counts a lead, and does with it what the gate decides. It is called
+// for a valid inquiry only, so that rubbish costs its sender and not the site. Most
+// leads go on unchanged. The others are delayed, or quarantined until a person looks
+// at them, or lose everything but our five fields.
+func (h *handler) applyFloodLimits(r *request, l *lead.Lead) (flood.Decision, error) {
 	if h.opt.Flood == nil {
-		return flood.Share{}, nil
+		return flood.Decision{}, nil
 	}
 	bare, all := l.TextBytes()
 	s := h.opt.Flood.Take(flood.Lead{
@@ -136,23 +136,23 @@ func (h *handler) takeShare(r *request, l *lead.Lead) (flood.Share, error) {
 		r.site.logFlood(r, "many bytes of one day: of inquiries only property, name, e-mail, phone and message are kept")
 	}
 	switch {
-	case s.Held:
+	case s.Quarantine:
 		l.Quarantine(lead.ReasonFlood)
 		r.site.logFlood(r, "more inquiries than one "+s.Over+" gets: they are kept, and held for a person to look at")
 	case s.Delay > 0:
 		delay(l, s.Delay)
 	}
-	if s.Held || s.Bare || s.Delay > 0 {
+	if s.Quarantine || s.Bare || s.Delay > 0 {
 		r.log(func(c zerolog.Context) zerolog.Context {
-			return c.Bool("held", s.Held).Bool("bare", s.Bare).Dur("turn", s.Delay)
+			return c.Bool("held", s.Quarantine).Bool("bare", s.Bare).Dur("turn", s.Delay)
 		})
 	}
 	return s, nil
 }
 
-// returnShare takes back what a lead has cost its site, because it was not kept
+// uncount takes back what a lead has cost its site, because it was not kept
 // now.
-func (h *handler) returnShare(s flood.Share) {
+func (h *handler) uncount(s flood.Decision) {
 	if h.opt.Flood != nil {
 		h.opt.Flood.GiveBack(s)
 	}
