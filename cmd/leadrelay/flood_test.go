@@ -122,7 +122,7 @@ func processorTime(t *testing.T) time.Duration {
 }
 
 // Thousands who post once each are more than a site sends on. All of it is
-// kept, and what is too much is held; a visitor who comes meanwhile is not, and
+// kept, and what is too much is quarantined; a visitor who comes meanwhile is not, and
 // another site notices nothing.
 func TestAFloodFromManyAddresses(t *testing.T) {
 	const most, forAll = 300, 225
@@ -155,7 +155,7 @@ func TestAFloodFromManyAddresses(t *testing.T) {
 
 				visitor := strings.Replace(relaytest.Form("EB-1"), "ana%40", "eva%40", 1)
 				require.Equal(d, http.StatusAccepted, d.ask(http.MethodPost, "casas", "198.51.100.7:1", visitor).Code)
-				require.Equal(d, kept["queued"]+1, d.kept("casas")["queued"], "one who has not been here is not held")
+				require.Equal(d, kept["queued"]+1, d.kept("casas")["queued"], "one who has not been here is not quarantined")
 				require.True(d, d.passes("lofts", "198.51.100.7:1", 1))
 				require.Equal(d, map[string]int{"queued": 1}, d.kept("lofts"))
 			})

@@ -34,11 +34,11 @@ func doubting(t *testing.T, threshold int) (*relay, *[]question) {
 	return d, heard
 }
 
-func TestOnlyALeadThatHangsByItsMailDomainIsHeld(t *testing.T) {
+func TestOnlyALeadThatHangsByItsMailDomainIsDelayed(t *testing.T) {
 	tests := map[string]struct {
 		threshold int
 		form      []string
-		held      bool
+		delayed   bool
 		want      lead.State
 	}{
 		"one sign short of the line":  {100, []string{"token", "bad"}, true, lead.Queued},
@@ -58,7 +58,7 @@ func TestOnlyALeadThatHangsByItsMailDomainIsHeld(t *testing.T) {
 			require.Equal(t, 202, d.submit(asked(tt.form...)))
 			l := d.one(t)
 			require.Equal(t, tt.want, l.State)
-			if !tt.held {
+			if !tt.delayed {
 				require.Empty(t, *heard)
 				if wait := l.DueAt.Sub(l.ReceivedAt); l.MeantEmail() != "" {
 					require.Equal(t, time.Minute, wait, "its visitor may set it right")
@@ -77,15 +77,15 @@ func TestOnlyALeadThatHangsByItsMailDomainIsHeld(t *testing.T) {
 }
 
 // The answer does not tell the sender, and the log does not tell whose domain it was.
-func TestAHeldLeadIsAnsweredLikeAnyOther(t *testing.T) {
+func TestADelayedLeadIsAnsweredLikeAnyOther(t *testing.T) {
 	d, heard := doubting(t, 100)
 	plain := d.ask("POST", "/f/costa", asked().Encode(), "Content-Type", formType, "Accept", "application/json")
-	held := d.ask("POST", "/f/costa", asked("token", "bad").Encode(), "Content-Type", formType, "Accept", "application/json")
+	delayed := d.ask("POST", "/f/costa", asked("token", "bad").Encode(), "Content-Type", formType, "Accept", "application/json")
 	require.Len(t, *heard, 1)
-	require.Equal(t, plain.Code, held.Code)
-	require.Equal(t, plain.Header(), held.Header())
+	require.Equal(t, plain.Code, delayed.Code)
+	require.Equal(t, plain.Header(), delayed.Header())
 	ids := strings.NewReplacer("28339200001", "N", "28339200002", "N")
-	require.Equal(t, ids.Replace(plain.Body.String()), ids.Replace(held.Body.String()))
+	require.Equal(t, ids.Replace(plain.Body.String()), ids.Replace(delayed.Body.String()))
 	require.Contains(t, d.log.String(), `"spam":80`)
 	require.NotContains(t, d.log.String(), "ejemplo.mx")
 }
@@ -98,7 +98,7 @@ func TestOnlyAKeptLeadIsAskedAbout(t *testing.T) {
 	require.Empty(t, *heard)
 }
 
-func TestWithoutAnybodyToAskNoLeadIsHeld(t *testing.T) {
+func TestWithoutAnybodyToAskNoLeadIsDelayed(t *testing.T) {
 	d := guarded(t, 100, &intake.Captcha{Field: "token", Refuses: func(context.Context, string) (bool, error) { return true, nil }})
 	require.Equal(t, 202, d.submit(asked()))
 	l := d.one(t)

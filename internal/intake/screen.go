@@ -70,7 +70,7 @@ func (h *handler) checkSpam(r *request, l *lead.Lead) (noMailReason string) {
 	if h.opt.CheckMail == nil || noMail.Score < threshold || !spam.MailInDoubt(l.Email) {
 		return ""
 	}
-	l.Hold(l.ReceivedAt.Add(mailCheckDelay))
+	l.DelayUntil(l.ReceivedAt.Add(mailCheckDelay))
 	return strings.Join(noMail.Reasons, ", ")
 }
 
@@ -169,6 +169,6 @@ func (r *request) delayIfMistyped(l *lead.Lead) {
 // delay makes the lead due no sooner than the given time after it came.
 func delay(l *lead.Lead, d time.Duration) {
 	if until := l.ReceivedAt.Add(d); until.After(l.DueAt) {
-		l.Hold(until)
+		l.DelayUntil(until)
 	}
 }

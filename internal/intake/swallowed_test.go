@@ -144,7 +144,7 @@ func TestABusySendersSecondTry(t *testing.T) {
 }
 
 // A lead that is delayed for its mail domain comes again.
-func TestAHeldLeadThatComesAgain(t *testing.T) {
+func TestADelayedLeadThatComesAgain(t *testing.T) {
 	d := newJudging(t, 100)
 	d.post("", "token", "", "otro correo", "ana@costa.mx")
 	id := d.leads()[0].RemoteID
@@ -158,7 +158,7 @@ func TestAHeldLeadThatComesAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, apart)
 	d.post("", "token", "")
-	require.Equal(t, []lead.RemoteID{id, id}, d.asked, "it is queued again, and held again")
+	require.Equal(t, []lead.RemoteID{id, id}, d.asked, "it is queued again, and delayed again")
 	require.Greater(t, d.leads()[0].DueAt, until)
 	until = d.leads()[0].DueAt
 

@@ -42,6 +42,6 @@ func (l *Lead) Quarantine(reason string) {
 	l.State, l.Reason, l.DueAt = Quarantined, reason, time.Time{}
 }
 
-// Hold delays a new lead before it is kept. It stays queued, so it is sent at that
-// time even if nobody acts on it.
-func (l *Lead) Hold(until time.Time) { l.DueAt = until }
+// DelayUntil makes a new lead due later, before it is kept. It stays queued, so it
+// is sent at that time even if nobody acts on it.
+func (l *Lead) DelayUntil(until time.Time) { l.DueAt = until }

@@ -135,7 +135,7 @@ func (r *relay) requireSentAfter(l lead.Lead, wait time.Duration) {
 	require.WithinRange(r, all[0].at, l.ReceivedAt.Add(wait), l.ReceivedAt.Add(wait+slack))
 }
 
-func TestAHeldLeadWithoutMailIsQuarantinedBeforeItIsSent(t *testing.T) {
+func TestADelayedLeadWithoutMailIsQuarantinedBeforeItIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTestRelay(t, resolver(func(ctx context.Context, name string) ([]*net.MX, error) {
 			time.Sleep(moment / 2) // the resolver takes its time
@@ -159,7 +159,7 @@ func TestAHeldLeadWithoutMailIsQuarantinedBeforeItIsSent(t *testing.T) {
 	})
 }
 
-func TestAHeldLeadGoesOutWhenNothingIsSureAboutItsMail(t *testing.T) {
+func TestADelayedLeadGoesOutWhenNothingIsSureAboutItsMail(t *testing.T) {
 	for name, dns := range map[string]resolver{
 		"it takes mail": func(context.Context, string) ([]*net.MX, error) { return []*net.MX{{Host: "mx.robot.mx."}}, nil },
 		"DNS is down":   func(context.Context, string) ([]*net.MX, error) { return nil, &net.DNSError{IsTemporary: true} },
@@ -184,7 +184,7 @@ func TestAHeldLeadGoesOutWhenNothingIsSureAboutItsMail(t *testing.T) {
 }
 
 // A relay that stops in between, or dies, forgets the lookup.
-func TestAHeldLeadGoesOutAfterARestart(t *testing.T) {
+func TestADelayedLeadGoesOutAfterARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTestRelay(t, resolver(hangs))
 		l := r.post("bad")
@@ -197,7 +197,7 @@ func TestAHeldLeadGoesOutAfterARestart(t *testing.T) {
 	})
 }
 
-func TestALeadThatIsNotHeldGoesOutAtOnce(t *testing.T) {
+func TestALeadThatIsNotDelayedGoesOutAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTestRelay(t, resolver(func(ctx context.Context, name string) ([]*net.MX, error) {
 			t.Error("nobody needs to know")

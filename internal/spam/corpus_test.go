@@ -21,11 +21,11 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 // new ones must be written in their place.
 func TestCorpora(t *testing.T) {
 	var people, robots, heldPeople, heldRobots int
-	for part, share := range map[string]int{"": 90, "_unseen": 85} {
+	for part, percent := range map[string]int{"": 90, "_unseen": 85} {
 		p, r := readCorpus(t, "humans"+part), readCorpus(t, "robots"+part)
-		hp, hr := held(t, p, true), held(t, r, false)
+		hp, hr := quarantined(t, p, true), quarantined(t, r, false)
 		t.Logf("humans%s: %d of %d set apart; robots%s: %d of %d", part, hp, len(p), part, hr, len(r))
-		require.GreaterOrEqual(t, 100*hr, share*len(r), "robots%s", part)
+		require.GreaterOrEqual(t, 100*hr, percent*len(r), "robots%s", part)
 		people, robots, heldPeople, heldRobots = people+len(p), robots+len(r), heldPeople+hp, heldRobots+hr
 	}
 	require.GreaterOrEqual(t, min(people, robots), 70)
@@ -33,16 +33,16 @@ func TestCorpora(t *testing.T) {
 	require.GreaterOrEqual(t, 100*heldRobots, 90*robots)
 }
 
-// held counts the inquiries that are quarantined, and logs the wrong decisions.
-func held(t *testing.T, all []spam.Submission, arePeople bool) int {
+// quarantined counts the inquiries that are quarantined, and logs the wrong decisions.
+func quarantined(t *testing.T, all []spam.Submission, arePeople bool) int {
 	n := 0
 	for _, s := range all {
 		v := spam.Judge(s)
-		isHeld := v.Score >= spam.DefaultThreshold
-		if isHeld {
+		isQuarantined := v.Score >= spam.DefaultThreshold
+		if isQuarantined {
 			n++
 		}
-		if isHeld == arePeople {
+		if isQuarantined == arePeople {
 			t.Logf("%d %v: %s: %q", v.Score, v.Reasons, s.Inquiry.Name, s.Inquiry.Message)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// A lead that hangs by its mail domain is answered at once and held while DNS is
+// A lead that hangs by its mail domain is answered at once and delayed while DNS is
 // asked, whatever this machine's says; the log tells of that, and not of whom.
 func TestTheMailDomainIsAskedAboutAfterTheAnswer(t *testing.T) {
 	t.Parallel()

@@ -20,7 +20,7 @@ import (
 
 // Posts that are no inquiries cost their senders and nobody else, with the
 // limits that a relay has when nobody sets any: of those who ask meanwhile, each
-// from an address of its own, none is turned away or held. The relay has other
+// from an address of its own, none is turned away or quarantined. The relay has other
 // addresses of this machine in front of it, as it has the world's.
 func TestRubbishCostsItsSenders(t *testing.T) {
 	relaytest.Beside(t)

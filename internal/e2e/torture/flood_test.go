@@ -26,7 +26,7 @@ import (
 
 // Sixteen plausible inquiries a second, each within the limits of its
 // address, from one who has a /48 or twenty addresses. Those who ask meanwhile
-// wait no longer for it, an office of ten included, and none is lost or held.
+// wait no longer for it, an office of ten included, and none is lost or quarantined.
 func TestAPlausibleFlood(t *testing.T) {
 	const each = time.Second / 16
 	from := []struct {
@@ -146,6 +146,6 @@ func (d *flooded) mustServeTheGood() {
 	}
 	slices.Sort(waits)
 	p95, top := waits[len(waits)*95/100], waits[len(waits)-1]
-	d.Logf("%d good ones: p50 %v, p95 %v, top %v; %d of all were delivered, %d held", len(waits), waits[len(waits)/2], p95, top, len(arrived), d.count(lead.Quarantined))
+	d.Logf("%d good ones: p50 %v, p95 %v, top %v; %d of all were delivered, %d quarantined", len(waits), waits[len(waits)/2], p95, top, len(arrived), d.count(lead.Quarantined))
 	require.LessOrEqual(d, top, 10*time.Second)
 }

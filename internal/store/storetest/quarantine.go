@@ -73,12 +73,12 @@ func notQuarantinedAgain(t *testing.T, s *store.Store) {
 	require.Empty(t, c.Lead.Reason)
 }
 
-func held(t *testing.T, s *store.Store) {
+func delayed(t *testing.T, s *store.Store) {
 	t.Helper()
 	at := now()
 	until := at.Add(10 * time.Second)
 	l := Draft(t, at)
-	l.Hold(until)
+	l.DelayUntil(until)
 	kept, err := s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
 	require.NoError(t, err)
 	claims, next, err := s.Begin(t.Context(), site, due(until.Add(-time.Millisecond), 1))

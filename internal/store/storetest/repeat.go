@@ -139,7 +139,7 @@ func corrections(t *testing.T, s *store.Store) {
 			sub.Corrects = sub.Lead.Corrects(typed)
 			sub.Lead.Extra = append(sub.Lead.Extra, lead.Pair{Name: "typed_email", Value: typed})
 		} else {
-			sub.Lead.Hold(at.Add(time.Minute))
+			sub.Lead.DelayUntil(at.Add(time.Minute))
 		}
 		sub.Content = sub.Lead.Content()
 		kept, err := s.Keep(t.Context(), sub)

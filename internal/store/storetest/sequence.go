@@ -97,7 +97,7 @@ func sequences(t *testing.T, s *store.Store) {
 			"post": func(rt *rapid.T) {
 				words, key := rapid.SampledFrom([]string{"Hola", "Adiós"}).Draw(rt, "words"), rapid.SampledFrom([]string{"", "", "k", "l"}).Draw(rt, "key")
 				extra := rapid.SampledFrom([]string{"", "", "a", "b", "c"}).Draw(rt, "extra")
-				sub := judged(t, at, property, words, rapid.SampledFrom([]string{"good", "held", "spam"}).Draw(rt, "verdict"))
+				sub := judged(t, at, property, words, rapid.SampledFrom([]string{"good", "delayed", "spam"}).Draw(rt, "verdict"))
 				if key != "" {
 					sub.Key = lead.KeyOf(property, key)
 				}
@@ -129,8 +129,8 @@ func judged(t *testing.T, at time.Time, property, words, verdict string) lead.Su
 	sub := posted(t, at, "", words)
 	sub.Lead.PropertyID = property
 	switch verdict {
-	case "held":
-		sub.Lead.Hold(at.Add(10 * time.Second))
+	case "delayed":
+		sub.Lead.DelayUntil(at.Add(10 * time.Second))
 	case "spam":
 		sub.Lead.Quarantine("honeypot")
 	}

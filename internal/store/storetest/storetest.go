@@ -62,7 +62,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"a late sign quarantines a lead before it is tried": quarantined,
 		"a lead on its way is not quarantined":              notQuarantined,
 		"a lead that a person released is not quarantined":  notQuarantinedAgain,
-		"a lead that is held is due when that is over":      held,
+		"a delayed lead is due when the delay is over":      delayed,
 		"leads that EasyBroker has taken since a time":      taken,
 		"drift reports are kept, newest first, the last 50": reports,
 
