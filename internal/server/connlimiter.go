@@ -19,14 +19,14 @@ type connLimiter struct {
 	freed     chan struct{} // has a token if a slot may be free, or the limiter is closed
 	pipelined chan struct{} // has a token for each pipelined request that is being handled
 
-	mu         sync.Mutex
-	conns      *list.List // of *trackedConn, by paceSince
-	heldBytes  int        // of requests
-	shares     map[netip.Addr]*share
-	overShare  int // how many addresses use more than their share
-	memory     memoryByConns
-	nearlyFull time.Time // when most slots were used last
-	closed     bool
+	mu            sync.Mutex
+	conns         *list.List // of *trackedConn, by paceSince
+	requestMemory int        // bytes that requests use
+	addresses     map[netip.Addr]*addressUse
+	overQuota     int // how many addresses use more than their quota
+	memory        memoryByConns
+	nearlyFull    time.Time // when most slots were used last
+	closed        bool
 }
 
 const (
@@ -40,7 +40,7 @@ func newConnLimiter(l net.Listener, proxies Proxies, lim limits) *connLimiter {
 	return &connLimiter{
 		Listener: l, limits: lim, proxies: proxies,
 		freed: make(chan struct{}, 1), pipelined: make(chan struct{}, maxPipelinedAtOnce),
-		conns: list.New(), shares: map[netip.Addr]*share{},
+		conns: list.New(), addresses: map[netip.Addr]*addressUse{},
 		memory: memoryByConns{slots: memoryStep},
 	}
 }
@@ -75,20 +75,20 @@ func (l *connLimiter) admit(c *trackedConn) bool {
 	c.phaseSince = time.Now()
 	c.paceSince = c.phaseSince
 	c.element = l.conns.PushBack(c)
-	l.joinShare(c)
-	l.hold(c, requestBytes) // for the request that it probably brings
+	l.countConn(c)
+	l.addRequestMemory(c, requestBytes) // for the request that it probably brings
 	return true
 }
 
-// hold adds to the bytes that a connection's request uses, or subtracts from them.
-// If this uses up the slots, another connection is closed.
-func (l *connLimiter) hold(c *trackedConn, bytes int) {
+// addRequestMemory adds to the bytes that a connection's request uses, or subtracts
+// from them. If this uses up the slots, another connection is closed.
+func (l *connLimiter) addRequestMemory(c *trackedConn, bytes int) {
 	if c.isClosed() || bytes == 0 {
 		return
 	}
-	c.heldBytes += bytes
-	l.heldBytes += bytes
-	l.addToShare(c.share, bytes)
+	c.requestMemory += bytes
+	l.requestMemory += bytes
+	l.addToAddress(c.address, bytes)
 	for l.used() > l.limits.connections && l.evictOne() {
 	}
 	l.memory.adjust(l.used())
@@ -98,7 +98,7 @@ func (l *connLimiter) hold(c *trackedConn, bytes int) {
 }
 
 // used returns how many slots are used.
-func (l *connLimiter) used() int { return l.conns.Len() + l.heldBytes/slotBytes }
+func (l *connLimiter) used() int { return l.conns.Len() + l.requestMemory/slotBytes }
 
 // isNearlyFull reports whether most slots are used, or were within the time that an
 // idle connection is kept. A client is then asked to close its connection after the
@@ -134,7 +134,7 @@ func (l *connLimiter) victim() (victim *trackedConn) {
 	for e := l.conns.Front(); e != nil; {
 		c := e.Value.(*trackedConn)
 		e = e.Next() // before the connection is moved
-		isFirst := l.overShare == 0 || c.share.isOver(l.shareBytes())
+		isFirst := l.overQuota == 0 || c.address.isOver(l.quota())
 		switch {
 		case c.phase == handling || now.Sub(c.phaseSince) < l.limits.minAge, victim != nil && !isFirst:
 		case !c.awaitsClient():
@@ -173,9 +173,9 @@ func (l *connLimiter) remove(c *trackedConn) {
 	}
 	close(c.closed)
 	l.conns.Remove(c.element)
-	l.heldBytes -= c.heldBytes
+	l.requestMemory -= c.requestMemory
 	l.memory.adjust(l.used())
-	l.leaveShare(c)
+	l.uncountConn(c)
 	l.signalFreed()
 }
 

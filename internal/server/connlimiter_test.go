@@ -146,20 +146,20 @@ func TestOneAddressHasAQuarter(t *testing.T) {
 	}
 }
 
-func TestAShareIsACustomersNetwork(t *testing.T) {
+func TestAQuotaIsACustomersNetwork(t *testing.T) {
 	ours := server.Proxies{netip.MustParsePrefix("2001:db8:1::/64")}
 	for addr, want := range map[string]string{
 		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1",
 		"2001:db8:2:3::4": "2001:db8:2::", "2001:db8:2:ffff::1": "2001:db8:2::", "2001:db8:1::5": "",
 	} {
-		share := server.ShareOf(ours, &net.TCPAddr{IP: net.ParseIP(addr)})
+		address := server.CountedAddress(ours, &net.TCPAddr{IP: net.ParseIP(addr)})
 		if want == "" {
-			require.False(t, share.IsValid(), addr)
+			require.False(t, address.IsValid(), addr)
 		} else {
-			require.Equal(t, netip.MustParseAddr(want), share, addr)
+			require.Equal(t, netip.MustParseAddr(want), address, addr)
 		}
 	}
-	require.False(t, server.ShareOf(nil, &net.UnixAddr{}).IsValid(), "an address that is none has no share")
+	require.False(t, server.CountedAddress(nil, &net.UnixAddr{}).IsValid(), "an address that is none has no quota")
 }
 
 func TestPlacesLeaveFilesForTheRest(t *testing.T) {

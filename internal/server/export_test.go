@@ -38,9 +38,9 @@ func ListenWithin(ctx context.Context, h http.Handler, l Limits) (*Door, error) 
 // BreakListener closes the door's listener behind its back.
 func BreakListener(d *Door) error { return d.limiter.Close() }
 
-// ShareOf returns the address that a connection counts for. The zero address has no
-// share.
-func ShareOf(p Proxies, addr net.Addr) netip.Addr { return shareOf(p, addr) }
+// CountedAddress returns the address that a connection counts for. The zero address has no
+// quota.
+func CountedAddress(p Proxies, addr net.Addr) netip.Addr { return countedAddress(p, addr) }
 
 // ConnectionsFor returns how many connections a door may have with that many files.
 func ConnectionsFor(files uint64) int { return connectionsFor(files) }

@@ -26,13 +26,13 @@ type trackedConn struct {
 	body      requestBody   // of the request that is being handled
 
 	// The limiter's lock guards the rest.
-	share      *share // nil if the connection has no share
-	element    *list.Element
-	phase      phase
-	phaseSince time.Time // when the phase, or the request, began
-	paceSince  time.Time // when the client was last as fast as the pace asks
-	received   int       // bytes of the body since paceSince
-	heldBytes  int       // that the request uses
+	address       *addressUse // nil if the connection has no quota
+	element       *list.Element
+	phase         phase
+	phaseSince    time.Time // when the phase, or the request, began
+	paceSince     time.Time // when the client was last as fast as the pace asks
+	received      int       // bytes of the body since paceSince
+	requestMemory int       // bytes that the request uses
 }
 
 // phase is what a connection is doing.
@@ -100,9 +100,9 @@ func (c *trackedConn) setPhase(to phase) (from phase, ok bool) {
 	c.busy.Store(to == handling)
 	switch {
 	case to == idle && from != writing:
-		l.hold(c, -c.heldBytes)
-	case to == handling && c.heldBytes == 0:
-		l.hold(c, requestBytes)
+		l.addRequestMemory(c, -c.requestMemory)
+	case to == handling && c.requestMemory == 0:
+		l.addRequestMemory(c, requestBytes)
 	}
 	return from, !c.isClosed()
 }
@@ -197,7 +197,7 @@ func (c *trackedConn) endRead(n int) bool {
 		c.paceSince, c.received = now, 0
 		l.conns.MoveToBack(c.element)
 	}
-	l.hold(c, n)
+	l.addRequestMemory(c, n)
 	return true
 }
 
