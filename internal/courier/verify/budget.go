@@ -8,12 +8,12 @@ import (
 
 const (
 	// maxShared is how many bytes of EasyBroker's lists all readings together hold
-	// beyond their own shares: more than ten thousand contact requests, or those
+	// beyond their own quotas: more than ten thousand contact requests, or those
 	// that are asked for among two hundred thousand.
 	maxShared = 8 << 20
-	// ownShare is how many bytes each reading may always hold. So one long list
+	// ownQuota is how many bytes each reading may always hold. So one long list
 	// does not keep the leads of another credential in doubt.
-	ownShare = 1 << 20
+	ownQuota = 1 << 20
 )
 
 // Budget limits the memory that all readings of lists hold together.
@@ -30,9 +30,9 @@ func (b *Budget) reserve() *reservation { return &reservation{budget: b} }
 
 // grow adds bytes, and reports whether the budget allows them.
 func (r *reservation) grow(bytes int) bool {
-	before := max(0, r.bytes-ownShare)
+	before := max(0, r.bytes-ownQuota)
 	r.bytes += bytes
-	beyond := max(0, r.bytes-ownShare)
+	beyond := max(0, r.bytes-ownQuota)
 	return r.budget.shared.Add(int64(beyond-before)) <= maxShared || beyond == 0
 }
 

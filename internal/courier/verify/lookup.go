@@ -87,14 +87,14 @@ type Finding struct {
 // for the next, so that a proof holds for what has happened until then.
 func (v *Verifier) LookUp(ctx context.Context, g Group) iter.Seq[Finding] {
 	return func(yield func(Finding) bool) {
-		held := v.Budget.reserve()
-		defer held.shrinkTo(0)
+		reserved := v.Budget.reserve()
+		defer reserved.shrinkTo(0)
 		q := v.query(g)
 		// If there may be more than one of a kind, all must be seen.
 		seeAll := !g.fresh && v.API != easybroker.Partner || slices.ContainsFunc(g.Claims, func(c lead.Claim) bool { return c.MaybeTaken > 1 })
 		began, steady := v.Clock.Read(), v.Clock.SteadyFor()
 		opt := readOptions{
-			latest: g.fresh, held: held,
+			latest: g.fresh, reserved: reserved,
 			keep: keepOnly(v.reader, g.Claims, func(c lead.Claim) int64 { return int64(c.Lead.RemoteID) }),
 			enough: func(items []easybroker.Listed) bool {
 				return !seeAll && !slices.ContainsFunc(g.Claims, func(c lead.Claim) bool { return len(v.subject(c).matches(items)) == 0 })
@@ -107,7 +107,7 @@ func (v *Verifier) LookUp(ctx context.Context, g Group) iter.Seq[Finding] {
 		}
 		if errors.Is(err, errTooManyPages) {
 			var all []easybroker.Listed
-			if all, err = v.reader.readHalves(ctx, q, got, readOptions{keep: opt.keep, held: held}); err == nil {
+			if all, err = v.reader.readHalves(ctx, q, got, readOptions{keep: opt.keep, reserved: reserved}); err == nil {
 				got.items, got.complete = all, true
 			}
 		}
@@ -178,13 +178,13 @@ func (v *Verifier) holdersOfID(ctx context.Context, c lead.Claim, q easybroker.Q
 		return nil, nil
 	}
 	q.PropertyID = ""
-	held := v.Budget.reserve()
-	defer held.shrinkTo(0)
+	reserved := v.Budget.reserve()
+	defer reserved.shrinkTo(0)
 	got, err := v.reader.read(ctx, q, readOptions{
-		latest: true,
-		held:   held,
-		keep:   func(item easybroker.Listed) bool { return item.RemoteID == int64(c.Lead.RemoteID) },
-		enough: func(items []easybroker.Listed) bool { return len(items) > 0 },
+		latest:   true,
+		reserved: reserved,
+		keep:     func(item easybroker.Listed) bool { return item.RemoteID == int64(c.Lead.RemoteID) },
+		enough:   func(items []easybroker.Listed) bool { return len(items) > 0 },
 	})
 	return got.items, err
 }

@@ -49,8 +49,8 @@ type readOptions struct {
 	keep func(easybroker.Listed) bool
 	// enough says when the reading may stop; nil means never.
 	enough func(items []easybroker.Listed) bool
-	// held counts the memory that the items take.
-	held *reservation
+	// reserved counts the memory that the items take.
+	reserved *reservation
 }
 
 // reading is what was read of a list.
@@ -69,9 +69,9 @@ var seed = maphash.MakeSeed()
 
 // read reads the list until opt is satisfied, or in full.
 func (r *reader) read(ctx context.Context, q easybroker.Query, opt readOptions) (got reading, err error) {
-	held := opt.held.bytes
+	before := opt.reserved.bytes
 	for range maxReadings {
-		opt.held.shrinkTo(held)
+		opt.reserved.shrinkTo(before)
 		got, err = r.readOnce(ctx, q, opt)
 		if !errors.Is(err, errMoving) {
 			break
@@ -163,7 +163,7 @@ func (r *reading) add(page easybroker.Page, window easybroker.Query, opt readOpt
 			r.items, bytes = append(r.items, item), bytes+sizeOf(item)
 		}
 	}
-	if !opt.held.grow(bytes) {
+	if !opt.reserved.grow(bytes) {
 		return errTooLarge
 	}
 	r.total = page.Total
@@ -189,11 +189,11 @@ func isOutside(item easybroker.Listed, window easybroker.Query) bool {
 
 // readAll reads the whole window, however many pages it has.
 func (r *reader) readAll(ctx context.Context, q easybroker.Query, opt readOptions) ([]easybroker.Listed, error) {
-	held := opt.held.bytes
+	before := opt.reserved.bytes
 	got, err := r.read(ctx, q, opt)
 	if errors.Is(err, errTooManyPages) {
 		got.items = nil
-		opt.held.shrinkTo(held)
+		opt.reserved.shrinkTo(before)
 		return r.readHalves(ctx, q, got, opt)
 	}
 	return got.items, err

@@ -47,13 +47,13 @@ func (a *Auditor) Reconcile(ctx context.Context, since time.Time) (lead.Drift, e
 func (a *Auditor) compare(ctx context.Context, v *Verifier, since time.Time) (lead.Drift, error) {
 	began := v.Clock.Read()
 	q := easybroker.Query{After: v.windowSince(since)}
-	held := v.Budget.reserve()
-	defer held.shrinkTo(0)
-	items, err := v.reader.readAll(ctx, q, readOptions{held: held})
+	reserved := v.Budget.reserve()
+	defer reserved.shrinkTo(0)
+	items, err := v.reader.readAll(ctx, q, readOptions{reserved: reserved})
 	if errors.Is(err, errMoving) { // leads come in all the time, but the older part of the list stands still
 		q.Before = began.Add(v.reader.brokerAhead()).Add(-v.Settle)
-		held.shrinkTo(0)
-		items, err = v.reader.readAll(ctx, q, readOptions{held: held})
+		reserved.shrinkTo(0)
+		items, err = v.reader.readAll(ctx, q, readOptions{reserved: reserved})
 	}
 	if ctx.Err() != nil {
 		return lead.Drift{}, ctx.Err()

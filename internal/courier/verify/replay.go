@@ -114,17 +114,17 @@ func (a *Auditor) search(ctx context.Context, f lead.Filter) ([]lead.Lead, bool,
 // replayCredential reads the list once for each property.
 func (a *Auditor) replayCredential(ctx context.Context, v *Verifier, byProperty map[string][]candidate, dryRun bool) error {
 	var stopped *breaker.StoppedError
-	held := v.Budget.reserve()
-	defer held.shrinkTo(0)
+	reserved := v.Budget.reserve()
+	defer reserved.shrinkTo(0)
 	for property, candidates := range byProperty {
 		if stopped != nil { // and will be for the other properties, too
 			block(candidates, stopped)
 			continue
 		}
 		began := v.Clock.Read()
-		held.shrinkTo(0)
+		reserved.shrinkTo(0)
 		items, err := v.reader.readAll(ctx, easybroker.Query{PropertyID: property, After: lead.Epoch()},
-			readOptions{held: held, keep: keepOnly(v.reader, candidates, func(c candidate) int64 { return int64(c.id) })})
+			readOptions{reserved: reserved, keep: keepOnly(v.reader, candidates, func(c candidate) int64 { return int64(c.id) })})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
