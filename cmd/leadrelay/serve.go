@@ -247,7 +247,7 @@ func newCourier(cfg config.Config, s *store.Store, metrics *server.Metrics, log 
 // table of settings alone.
 func courierOptions(c config.Courier) courier.Options {
 	return courier.Options{
-		Timeout: c.Timeout, Settle: c.Settle, Schedule: c.Schedule, Deadline: c.Deadline,
+		Timeout: c.Timeout, MaxListLag: c.MaxListLag, Schedule: c.Schedule, Deadline: c.Deadline,
 		Rate: c.Rate, Concurrency: c.Concurrency, Probe: c.Probe,
 	}
 }

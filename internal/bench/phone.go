@@ -80,10 +80,10 @@ func slowDown(tab context.Context, times float64) error {
 }
 
 func lookAt(tab context.Context, page, script string) (l look, err error) {
-	const settled = `new Promise((done) => setTimeout(() => done(seen), 500))` // some of it comes after the load
+	const loaded = `new Promise((done) => setTimeout(() => done(seen), 500))` // some of it comes after the load
 	tasks, err := traced(tab, func() (err error) {
 		if err = chromedp.Do(tab, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(page)); err == nil {
-			l, err = chromedp.Run(tab, chromedp.Evaluate[look](settled, chromedp.EvalAwaitPromise))
+			l, err = chromedp.Run(tab, chromedp.Evaluate[look](loaded, chromedp.EvalAwaitPromise))
 		}
 		return err
 	})

@@ -42,7 +42,7 @@ type Config struct {
 // Courier has the settings of sending leads to EasyBroker.
 type Courier struct {
 	Timeout     time.Duration   // one attempt, from dial to the end of the answer
-	Settle      time.Duration   // how long EasyBroker's list may lag behind
+	MaxListLag  time.Duration   // how long EasyBroker's list may lag behind
 	Schedule    []time.Duration // see courier.Schedule
 	Deadline    time.Duration   // a lead that is not delivered by then has failed
 	Rate        float64         // calls per second per credential

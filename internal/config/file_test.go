@@ -96,7 +96,7 @@ func TestTheFileSaysEverything(t *testing.T) {
 	require.Equal(t, config.Limit{N: 100, Per: time.Hour}, c.LimitSite)
 	require.Equal(t, 10*time.Second, c.Drain)
 	require.Equal(t, config.Courier{
-		Timeout: 20 * time.Second, Settle: 10 * time.Minute, Schedule: []time.Duration{time.Second, time.Minute},
+		Timeout: 20 * time.Second, MaxListLag: 10 * time.Minute, Schedule: []time.Duration{time.Second, time.Minute},
 		Deadline: 72 * time.Hour, Rate: 2.5, Concurrency: 2, Probe: time.Minute,
 	}, c.Courier)
 

@@ -91,7 +91,7 @@ func TestDefaultsAreThoseOfTheReference(t *testing.T) {
 		LimitAddress: config.Limit{N: 60, Per: time.Minute}, LimitSite: config.Limit{N: 300, Per: time.Minute},
 		Drain: 5 * time.Second,
 		Courier: config.Courier{
-			Timeout: 15 * time.Second, Settle: 5 * time.Minute, Deadline: 168 * time.Hour,
+			Timeout: 15 * time.Second, MaxListLag: 5 * time.Minute, Deadline: 168 * time.Hour,
 			Schedule: []time.Duration{
 				5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute,
 				30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour,
@@ -139,7 +139,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 	require.Equal(t, config.Limit{N: 5, Per: time.Second}, c.LimitSite)
 	require.Zero(t, c.Drain)
 	require.Equal(t, config.Courier{
-		Timeout: time.Second, Settle: 2 * time.Minute, Schedule: []time.Duration{time.Second, 2 * time.Second},
+		Timeout: time.Second, MaxListLag: 2 * time.Minute, Schedule: []time.Duration{time.Second, 2 * time.Second},
 		Deadline: 24 * time.Hour, Rate: 0.5, Concurrency: 1, Probe: time.Minute,
 	}, c.Courier)
 }

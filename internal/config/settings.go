@@ -67,7 +67,7 @@ var settings = []setting{
 	{"LEADRELAY_COURIER_TIMEOUT", courier + "timeout", "15s", "one attempt, from dial to the end of the answer",
 		scalarField(parsePositiveDuration, func(t target) *time.Duration { return &t.conf.Courier.Timeout })},
 	{"LEADRELAY_COURIER_SETTLE", courier + "settle", "5m", "how long EasyBroker's list may lag behind",
-		scalarField(parsePositiveDuration, func(t target) *time.Duration { return &t.conf.Courier.Settle })},
+		scalarField(parsePositiveDuration, func(t target) *time.Duration { return &t.conf.Courier.MaxListLag })},
 	{"LEADRELAY_COURIER_SCHEDULE", courier + "schedule", "5s,30s,2m,10m,30m,1h,2h,4h", "waits before a lead that EasyBroker surely does not have is sent again; the last one repeats",
 		listField(1, parsePositiveDuration, func(t target) *[]time.Duration { return &t.conf.Courier.Schedule })},
 	{"LEADRELAY_COURIER_DEADLINE", courier + "deadline", "168h", "a lead not delivered by then is `failed`",

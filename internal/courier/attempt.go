@@ -102,7 +102,7 @@ func (w *credentialWorker) settlementFor(c lead.Claim, v verdict, began time.Tim
 		if v.refusedID {
 			to.Reason = quote(v.detail, v.reason)
 		}
-		to.State, to.DueAt = lead.Doubtful, nextLookUp(now, now, now.Add(w.opt.Settle), true)
+		to.State, to.DueAt = lead.Doubtful, nextLookUp(now, now, now.Add(w.opt.MaxListLag), true)
 	case lead.OutcomeDeferred:
 		w.deferLead(c, v, &to)
 	}

@@ -43,7 +43,7 @@ type Broker interface {
 // one place, the settings of package config.
 type Options struct {
 	Timeout     time.Duration // one attempt, from dial to the end of the answer
-	Settle      time.Duration // how long EasyBroker's list may lag behind
+	MaxListLag  time.Duration // how long EasyBroker's list may lag behind
 	Schedule    Schedule      // waits between the attempts for one lead
 	Deadline    time.Duration // a lead that is not delivered by then has failed
 	Rate        float64       // calls per second and credential
@@ -62,7 +62,7 @@ type Options struct {
 // complete panics if a required option is missing, and fills in the others.
 func (o Options) complete() Options {
 	for name, missing := range map[string]bool{
-		"Timeout": o.Timeout <= 0, "Settle": o.Settle <= 0, "Schedule": len(o.Schedule) == 0, "Deadline": o.Deadline <= 0,
+		"Timeout": o.Timeout <= 0, "MaxListLag": o.MaxListLag <= 0, "Schedule": len(o.Schedule) == 0, "Deadline": o.Deadline <= 0,
 		"Rate": o.Rate <= 0, "Concurrency": o.Concurrency <= 0, "Probe": o.Probe <= 0,
 	} {
 		if missing {

@@ -123,7 +123,7 @@ func (w *credentialWorker) settlementAfter(f verify.Finding) lead.Settlement {
 	c, now := f.Claim, w.clock.Read()
 	isDoubtful := c.Lead.State == lead.Doubtful
 	to := lead.Settlement{State: c.Lead.State, Reason: c.Lead.Reason, At: now, Tries: c.Tries}
-	to.DueAt = nextLookUp(now, f.SentBy, f.SentBy.Add(w.opt.Settle), isDoubtful)
+	to.DueAt = nextLookUp(now, f.SentBy, f.SentBy.Add(w.opt.MaxListLag), isDoubtful)
 	switch {
 	case f.Result == verify.Unread:
 		if isDoubtful {
@@ -163,7 +163,7 @@ func (w *credentialWorker) settleFound(f verify.Finding, to *lead.Settlement) {
 	case c.Lead.State == lead.Confirmed:
 		to.DueAt = time.Time{}
 	case c.MaybeTaken > 1: // the other attempt may still turn up
-		to.State, to.DueAt, to.Reason = lead.Confirmed, to.At.Add(w.opt.Settle), ""
+		to.State, to.DueAt, to.Reason = lead.Confirmed, to.At.Add(w.opt.MaxListLag), ""
 	default:
 		to.State, to.DueAt, to.Reason = lead.Confirmed, time.Time{}, ""
 	}
@@ -205,7 +205,7 @@ func (w *credentialWorker) settleMissing(f verify.Finding, to *lead.Settlement) 
 	if age < 0 { // the clock was set back since
 		age = f.Steady
 	}
-	if age < verify.MissingAfter(w.opt.Settle) {
+	if age < verify.MissingAfter(w.opt.MaxListLag) {
 		return
 	}
 	to.Reason = lead.ReasonMissing

@@ -39,9 +39,9 @@ const (
 
 // nextLookUp returns when a lead that may have been taken is looked up next: soon
 // at first, then after waits as long as the doubt has lasted, and in any case
-// when the list has had its time to settle. If the lead is doubtful, the waits
+// when the list must be complete. If the lead is doubtful, the waits
 // grow to ten minutes. If it is only to be confirmed, they grow further.
-func nextLookUp(now, sent, settled time.Time, doubtful bool) time.Time {
+func nextLookUp(now, sent, complete time.Time, doubtful bool) time.Time {
 	const shortest, longestInDoubt = 5 * time.Second, 10 * time.Minute
 	age := now.Sub(sent).Abs() // the clock may have been set back
 	wait := min(max(age, shortest), longestInDoubt)
@@ -49,8 +49,8 @@ func nextLookUp(now, sent, settled time.Time, doubtful bool) time.Time {
 		wait = max(wait, min(age/6, longestLookUpWait))
 	}
 	next := now.Add(wait)
-	if now.Before(settled) && settled.Before(next) {
-		return settled
+	if now.Before(complete) && complete.Before(next) {
+		return complete
 	}
 	return next
 }

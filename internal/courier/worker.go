@@ -75,7 +75,7 @@ func newCredentialWorker(outbox Outbox, broker Broker, routes []Route, opt Optio
 		}
 	}
 	w.verifier = verify.New(verify.Config{
-		Sites: w.sites, API: w.account.API, Routes: wordings, Source: w, Timeout: opt.Timeout, Settle: opt.Settle,
+		Sites: w.sites, API: w.account.API, Routes: wordings, Source: w, Timeout: opt.Timeout, MaxListLag: opt.MaxListLag,
 		Clock: clock, Memory: w.memory, Budget: budget, Log: opt.Log,
 	})
 	return w

@@ -145,7 +145,7 @@ func TestAttemptsThatHaveBegunAreMadeThoughTheStoreFails(t *testing.T) {
 func TestACourierWithoutARequiredOptionPanics(t *testing.T) {
 	for name, clear := range map[string]func(*courier.Options){
 		"Timeout":     func(o *courier.Options) { o.Timeout = 0 },
-		"Settle":      func(o *courier.Options) { o.Settle = 0 },
+		"MaxListLag":  func(o *courier.Options) { o.MaxListLag = 0 },
 		"Schedule":    func(o *courier.Options) { o.Schedule = nil },
 		"Deadline":    func(o *courier.Options) { o.Deadline = 0 },
 		"Rate":        func(o *courier.Options) { o.Rate = 0 },

@@ -28,7 +28,7 @@ const (
 	// maxAnswer limits the answer to a POST, and any refusal.
 	maxAnswer = 64 << 10
 	// maxList limits a list. Fifty messages of 4,000 characters do not fit into 64
-	// KiB, and a list that cannot be read settles no doubt.
+	// KiB, and a list that cannot be read ends no doubt.
 	maxList = 4 << 20
 )
 

@@ -24,7 +24,7 @@ import (
 func WithDefaults(opt courier.Options) courier.Options {
 	def := defaults()
 	opt.Timeout = cmp.Or(opt.Timeout, def.Timeout)
-	opt.Settle = cmp.Or(opt.Settle, def.Settle)
+	opt.MaxListLag = cmp.Or(opt.MaxListLag, def.MaxListLag)
 	opt.Deadline = cmp.Or(opt.Deadline, def.Deadline)
 	opt.Rate = cmp.Or(opt.Rate, def.Rate)
 	opt.Concurrency = cmp.Or(opt.Concurrency, def.Concurrency)

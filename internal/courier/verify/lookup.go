@@ -168,7 +168,7 @@ func (v *Verifier) provesAbsence(f Finding) bool {
 	// The order matters: an attempt that turns out to be lost disturbs the clock
 	// before it is over.
 	isActive, steady := v.Memory.isActive(c.Lead.RemoteID), min(f.Steady, v.Clock.SteadyFor())
-	return steady >= v.Timeout+v.Settle && !isActive && (wasSetBack || !f.ReadAt.Before(f.SentBy.Add(v.Settle)))
+	return steady >= v.Timeout+v.MaxListLag && !isActive && (wasSetBack || !f.ReadAt.Before(f.SentBy.Add(v.MaxListLag)))
 }
 
 // holdersOfID looks for the lead's remote_id among what came in lately for any

@@ -26,7 +26,7 @@ func (v *Verifier) subject(c lead.Claim) subject {
 	if !c.FirstAttempt.After(v.Clock.Read()) && v.Memory.isComplete(c.Lead.RemoteID) {
 		ahead := v.reader.brokerAhead()
 		s.from = c.FirstAttempt.Add(-clockSkew).Add(ahead)
-		s.to = c.LastAttempt.Add(v.Timeout + v.Settle + clockSkew).Add(ahead)
+		s.to = c.LastAttempt.Add(v.Timeout + v.MaxListLag + clockSkew).Add(ahead)
 	}
 	return s
 }

@@ -51,7 +51,7 @@ func (a *Auditor) compare(ctx context.Context, v *Verifier, since time.Time) (le
 	defer reserved.shrinkTo(0)
 	items, err := v.reader.readAll(ctx, q, readOptions{reserved: reserved})
 	if errors.Is(err, errMoving) { // leads come in all the time, but the older part of the list stands still
-		q.Before = began.Add(v.reader.brokerAhead()).Add(-v.Settle)
+		q.Before = began.Add(v.reader.brokerAhead()).Add(-v.MaxListLag)
 		reserved.shrinkTo(0)
 		items, err = v.reader.readAll(ctx, q, readOptions{reserved: reserved})
 	}
@@ -104,7 +104,7 @@ func (c *comparison) check(ctx context.Context, l lead.Lead) error {
 		return err
 	}
 	if len(items) == 0 {
-		if c.began.Sub(takenAt(l)) > MissingAfter(c.verifier.Settle) {
+		if c.began.Sub(takenAt(l)) > MissingAfter(c.verifier.MaxListLag) {
 			c.drift.Note(lead.OnlyHere, drifted(l))
 		}
 		return nil

@@ -172,7 +172,7 @@ func (a *Auditor) replayOne(ctx context.Context, l *listing, c candidate, began 
 		return a.confirm(ctx, c, dryRun)
 	case l.verifier.Memory.isActive(c.id):
 		c.Why = whyInProgress[lead.Sending]
-	case began.Sub(found.DeliveredAt) < l.verifier.Settle: // the list may not have it yet
+	case began.Sub(found.DeliveredAt) < l.verifier.MaxListLag: // the list may not have it yet
 		c.Why = "it was delivered just now, and EasyBroker's list may lag behind"
 	case dryRun:
 		c.Verdict = lead.WouldBeSent

@@ -42,12 +42,12 @@ type Route interface {
 
 // Config is what a verifier is told about its credential.
 type Config struct {
-	Sites   []string
-	API     easybroker.API
-	Routes  map[string]Route // by site
-	Source  Source
-	Timeout time.Duration // of one attempt: it may take effect until then
-	Settle  time.Duration // how long EasyBroker's list may lag behind
+	Sites      []string
+	API        easybroker.API
+	Routes     map[string]Route // by site
+	Source     Source
+	Timeout    time.Duration // of one attempt: it may take effect until then
+	MaxListLag time.Duration // how long EasyBroker's list may lag behind
 
 	Clock  *wallclock.Clock
 	Memory *Memory
@@ -72,9 +72,9 @@ func New(cfg Config) *Verifier {
 	}
 }
 
-// settleMultiples is after how many settle delays a delivered lead is missing.
-const settleMultiples = 3
+// missingAfterLags is after how many times the longest lag a delivered lead is missing.
+const missingAfterLags = 3
 
 // MissingAfter returns for how long a list may lack a lead that EasyBroker has
 // taken before the lead counts as missing.
-func MissingAfter(settle time.Duration) time.Duration { return settleMultiples * settle }
+func MissingAfter(maxListLag time.Duration) time.Duration { return missingAfterLags * maxListLag }

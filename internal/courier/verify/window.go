@@ -76,7 +76,7 @@ func (v *Verifier) windowAround(c lead.Claim) (after, before time.Time) {
 	if c.LastEndedAt.After(last) {
 		last = c.LastEndedAt
 	}
-	end := last.Add(v.Timeout + v.Settle + clockSkew)
+	end := last.Add(v.Timeout + v.MaxListLag + clockSkew)
 	if end.Before(v.Clock.Read()) {
 		before = end.Add(max(0, ahead))
 	}

@@ -72,7 +72,7 @@ func TestFaultMatrix(t *testing.T) {
 func TestTheBedSeesALeadThatIsSentTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lost := fault{answer: reset}
-		b := newBed(t, cell{fault: &lost, at: kept}, courier.Options{Settle: time.Second}, fakebroker.Faults{ListLag: fakebroker.Duration(time.Minute)})
+		b := newBed(t, cell{fault: &lost, at: kept}, courier.Options{MaxListLag: time.Second}, fakebroker.Faults{ListLag: fakebroker.Duration(time.Minute)})
 		b.visit(6, 2*time.Second)
 		b.rest(time.Hour)
 		require.Equal(t, 2, b.score(nil).twice)

@@ -133,7 +133,7 @@ func (b *simBroker) receive(a easybroker.Account, cr easybroker.ContactRequest, 
 func (w *simWorld) lag(account int, r *rand.Rand) time.Duration {
 	lag := w.plan.accounts[account].lag
 	if w.sabotage.lag > 0 {
-		return w.sabotage.lag * w.plan.tune.Settle
+		return w.sabotage.lag * w.plan.tune.MaxListLag
 	}
 	return simPick(r, 0, 0, lag, time.Duration(r.Int64N(int64(lag)+1)))
 }

@@ -115,7 +115,7 @@ func simLength(r *rand.Rand) time.Duration {
 func (p *simPlan) tunes(r *rand.Rand) {
 	p.tune = courier.Options{
 		Timeout:     simPick(r, 5*time.Second, 15*time.Second, 15*time.Second, 30*time.Second),
-		Settle:      simPick(r, 30*time.Second, 2*time.Minute, 5*time.Minute, 5*time.Minute, 15*time.Minute),
+		MaxListLag:  simPick(r, 30*time.Second, 2*time.Minute, 5*time.Minute, 5*time.Minute, 15*time.Minute),
 		Deadline:    simPick(r, 6*time.Hour, 2*simDay, 7*simDay, 7*simDay),
 		Rate:        simPick(r, 2.0, 5.0, 10.0, 10.0, 20.0),
 		Concurrency: simPick(r, 1, 2, 4, 4, 8),
@@ -131,7 +131,7 @@ func (p *simPlan) signs(r *rand.Rand) {
 	for i := range 1 + r.IntN(2) {
 		a := simAccount{
 			Account: easybroker.Account{URL: easybroker.DefaultURL, Key: secret.New(fmt.Sprintf("key%d", i)), Country: "MX", API: easybroker.Partner},
-			lag:     simPick(r, 0, p.tune.Settle/10, p.tune.Settle),
+			lag:     simPick(r, 0, p.tune.MaxListLag/10, p.tune.MaxListLag),
 			pageCap: simPick(r, 7, 20, 50),
 			again:   simPick(r, simDoubles, simIgnores, simConflicts, simRefuses),
 
