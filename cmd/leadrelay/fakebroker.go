@@ -104,16 +104,16 @@ func readFaults(text string) (fault.Faults, error) {
 	return fault.Parse(fault.Faults{}, data)
 }
 
-// serveUntil serves the doors until ctx ends or one of them fails. release ends
+// serveUntil serves the doors until ctx ends or one of them fails. stop ends
 // requests that keep connections open.
-func serveUntil(ctx context.Context, release func(), doors ...*server.Door) error {
+func serveUntil(ctx context.Context, stop func(), doors ...*server.Door) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	for _, d := range doors {
 		parts.Go(d.Serve)
 	}
 	parts.Go(func() error {
 		<-ctx.Done()
-		release()
+		stop()
 		var errs []error
 		for _, d := range doors {
 			errs = append(errs, d.Close())

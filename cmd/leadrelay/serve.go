@@ -262,7 +262,7 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	forms := intake.New(sites, r.store, intake.Options{
 		Address:   cfg.URL,
 		Accepted:  func(id string) { metrics.Accepted(id); r.courier.Wake(id) },
-		Released:  r.courier.Wake,
+		Sooner:    r.courier.Wake,
 		Flood:     floodGate(cfg),
 		Client:    proxies.Client,
 		Captchas:  captchas(cfg.Sites),

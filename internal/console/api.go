@@ -117,8 +117,8 @@ const queryTimeout = 5 * time.Second
 // Each may have megabytes for as long as the client reads it.
 const maxPages, maxSearches = 4, 2
 
-// acquire waits for one of the slots. The caller must call release.
-func acquire(ctx context.Context, slots chan struct{}) (release func(), err error) {
+// acquire waits for one of the slots. The caller must call free.
+func acquire(ctx context.Context, slots chan struct{}) (free func(), err error) {
 	select {
 	case slots <- struct{}{}:
 		return func() { <-slots }, nil
@@ -146,11 +146,11 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	if f.Text != "" {
 		slots = a.searches
 	}
-	release, err := acquire(ctx, slots)
+	free, err := acquire(ctx, slots)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer free()
 	leads, more, err := a.store.List(ctx, f)
 	if err != nil {
 		return storeProblem(ctx, err)

@@ -22,11 +22,11 @@ const (
 func (a api) reports(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 	defer cancel()
-	release, err := acquire(ctx, a.pages)
+	free, err := acquire(ctx, a.pages)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer free()
 	kept, left, err := a.store.Reports(ctx, maxReports)
 	if err != nil {
 		return storeProblem(ctx, err)

@@ -135,12 +135,12 @@ func settingBehind(status int) string {
 	return "EASYBROKER_URL" // it redirects
 }
 
-// refuse fails the lead. If EasyBroker refuses all of the site's leads, it holds
-// the lead back instead, with the others.
+// refuse fails the lead. If EasyBroker refuses all of the site's leads, the
+// lead waits instead, with the others.
 func (w *credentialWorker) refuse(c lead.Claim, v verdict, to *lead.Settlement) {
 	to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, cmp.Or(v.reason, v.detail)
-	held, wait, begun := w.queues[c.Lead.Site].pause.leadRefused(&c.Lead, v.status, to.At)
-	if held {
+	waits, wait, begun := w.queues[c.Lead.Site].pause.leadRefused(&c.Lead, v.status, to.At)
+	if waits {
 		to.State, to.DueAt = lead.Queued, to.At.Add(wait)
 	}
 	if begun {

@@ -29,7 +29,7 @@ type Outbox interface {
 	Begin(ctx context.Context, site string, q lead.Due) (claims []lead.Claim, next time.Time, err error)
 	ClaimLookups(ctx context.Context, sites []string, q lead.Due) (claims []lead.Claim, next time.Time, err error)
 	Settle(ctx context.Context, c lead.Claim, to lead.Settlement) error
-	Release(ctx context.Context, c lead.Claim) error
+	Unclaim(ctx context.Context, c lead.Claim) error
 	Expire(ctx context.Context, site string, before time.Time, q lead.Due) ([]lead.RemoteID, error)
 }
 

@@ -61,7 +61,7 @@ func (w *credentialWorker) lookUp(ctx context.Context, claims []lead.Claim) {
 	groups := w.verifier.Group(claims)
 	for i, group := range groups {
 		if now := time.Now(); ctx.Err() != nil || w.breaker.ReadableFrom(now).After(now) {
-			w.release(ctx, groups[i:])
+			w.unclaim(ctx, groups[i:])
 			return
 		}
 		for f := range w.verifier.LookUp(ctx, group) {
@@ -72,10 +72,10 @@ func (w *credentialWorker) lookUp(ctx context.Context, claims []lead.Claim) {
 	}
 }
 
-func (w *credentialWorker) release(ctx context.Context, groups []verify.Group) {
+func (w *credentialWorker) unclaim(ctx context.Context, groups []verify.Group) {
 	for _, g := range groups {
 		for _, c := range g.Claims {
-			if err := w.outbox.Release(context.WithoutCancel(ctx), c); err != nil {
+			if err := w.outbox.Unclaim(context.WithoutCancel(ctx), c); err != nil {
 				w.opt.Log.Warn().Str("site", c.Lead.Site).Int64("remote_id", int64(c.Lead.RemoteID)).Err(err).Msg("look-up not given back")
 			}
 		}

@@ -124,7 +124,7 @@ func TestRefusalsOfTwoKindsDoNotAddUp(t *testing.T) {
 
 // If EasyBroker refuses a lead for its e-mail, that is no trial of whether the
 // property is known. The lead fails at once.
-func TestALeadThatIsRefusedOtherwiseIsNotHeldByAPause(t *testing.T) {
+func TestALeadThatIsRefusedOtherwiseWaitsForNoPause(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		gone := agency("GONE", 6)
 		b := &broker{about: refusing(status(404), gone)}

@@ -139,7 +139,7 @@ func (brokenOutbox) Expire(context.Context, string, time.Time, lead.Due) ([]lead
 
 func (brokenOutbox) Settle(context.Context, lead.Claim, lead.Settlement) error { return errDisk }
 
-func (brokenOutbox) Release(context.Context, lead.Claim) error { return errDisk }
+func (brokenOutbox) Unclaim(context.Context, lead.Claim) error { return errDisk }
 
 func TestAStoreThatFailsIsAskedAgainGently(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -89,7 +89,7 @@ func (q *siteQueue) beginTrial(ctx context.Context, t trial) (claims []lead.Clai
 	return claims, next, err
 }
 
-// pause holds back a site's leads while EasyBroker refuses all that the site
+// pause delays a site's leads while EasyBroker refuses all that the site
 // sends. One partner key serves many agencies, and a request names only its
 // property (easybroker). So a 404 or a 422 speaks about that property first: its
 // agency may be paused or no longer linked. Such leads fail, each for itself. Only
@@ -146,11 +146,11 @@ func (p *pause) leadTaken() (ended bool) {
 	return ended
 }
 
-// leadRefused notes that EasyBroker refused a lead. It reports whether the lead is
-// held because the site is paused for such refusals, for how long, and whether the
-// pause has just begun. If the lead is refused with another status, it is no trial
+// leadRefused notes that EasyBroker refused a lead. It reports whether the lead
+// has to wait because the site is paused for such refusals, for how long, and
+// whether the pause has just begun. If the lead is refused with another status, it is no trial
 // of the pause and fails for itself.
-func (p *pause) leadRefused(l *lead.Lead, status int, wall time.Time) (held bool, wait time.Duration, begun bool) {
+func (p *pause) leadRefused(l *lead.Lead, status int, wall time.Time) (waits bool, wait time.Duration, begun bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.refused == nil {
@@ -174,8 +174,8 @@ func (p *pause) leadRefused(l *lead.Lead, status int, wall time.Time) (held bool
 		p.extra = rate.NewLimiter(rate.Every(extraWait), extraTrials)
 		begun = true
 	}
-	held = p.paused && (status == p.status || areAlike)
-	return held, max(0, time.Until(p.trialAt)) + time.Second, begun // after the trial, so that another lead makes it
+	waits = p.paused && (status == p.status || areAlike)
+	return waits, max(0, time.Until(p.trialAt)) + time.Second, begun // after the trial, so that another lead makes it
 }
 
 // leadArrived notes that a lead of the site waits to be sent that was not refused.

@@ -51,8 +51,8 @@ func (s *slots) take(wanted int) int {
 	return n
 }
 
-// release gives back slots that were not needed.
-func (s *slots) release(n int) {
+// free gives back slots that were not needed.
+func (s *slots) free(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.begun -= n

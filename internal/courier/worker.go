@@ -160,12 +160,12 @@ func (w *credentialWorker) sendDue(ctx context.Context, allowed breaker.Step) *s
 	w.pacer.leadsWait.Store(true) // until we know better
 	n := w.takeSlots(ctx, allowed)
 	if step, _ := w.breaker.Next(time.Now()); n == 0 || step < allowed { // it may have changed while we waited
-		w.slots.release(n)
+		w.slots.free(n)
 		return &ended
 	}
 	begun := time.Now() // before the intents are written, so that a standstill during that counts, too
 	claims, next := w.begin(ctx, n)
-	w.slots.release(n - len(claims))
+	w.slots.free(n - len(claims))
 	ended.Add(len(claims))
 	for _, c := range claims {
 		_ = w.pacer.send(context.WithoutCancel(ctx)) // cannot fail: one call is never too many at once

@@ -55,9 +55,9 @@ type Options struct {
 	Address site.Address
 	// Accepted is called for every lead that is kept. It must not block.
 	Accepted func(siteID string)
-	// Released is called for every lead that goes out sooner because it came again.
+	// Sooner is called for every lead that goes out sooner because it came again.
 	// It must not block.
-	Released func(siteID string)
+	Sooner func(siteID string)
 	// Flood limits what a sender may post, and decides what becomes of a lead in a
 	// flood. If it is nil, there are no limits.
 	Flood Gate
@@ -197,8 +197,8 @@ func (h *handler) store(ctx context.Context, s lead.Submission) (lead.Kept, erro
 		return kept, problem.NewTryAgain(retryAfterFailure, err)
 	case !kept.Again && h.opt.Accepted != nil:
 		h.opt.Accepted(s.Lead.Site)
-	case kept.Sooner && h.opt.Released != nil:
-		h.opt.Released(s.Lead.Site)
+	case kept.Sooner && h.opt.Sooner != nil:
+		h.opt.Sooner(s.Lead.Site)
 	}
 	return kept, nil
 }

@@ -13,7 +13,7 @@ type inProgress struct {
 	done map[lead.Digest]chan struct{} // closed when the inquiry has been written
 }
 
-// begin claims the key, and returns a function that releases it. If another
+// begin claims the key, and returns a function that frees it. If another
 // request has the key, begin waits a moment for it: most often that one is done by
 // then, and its answer is right for this request, too. ok is false if it is not.
 func (p *inProgress) begin(key lead.Digest) (end func(), ok bool) {
@@ -26,7 +26,7 @@ func (p *inProgress) begin(key lead.Digest) (end func(), ok bool) {
 	for {
 		other := p.claim(key)
 		if other == nil {
-			return func() { p.release(key) }, true
+			return func() { p.free(key) }, true
 		}
 		select {
 		case <-other:
@@ -51,7 +51,7 @@ func (p *inProgress) claim(key lead.Digest) (other <-chan struct{}) {
 	return nil
 }
 
-func (p *inProgress) release(key lead.Digest) {
+func (p *inProgress) free(key lead.Digest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	close(p.done[key])

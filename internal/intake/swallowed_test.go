@@ -23,10 +23,10 @@ import (
 type judging struct {
 	http.Handler
 	*testing.T
-	store    *store.Store
-	released []string
-	asked    []lead.RemoteID // the leads whose mail domain was checked
-	gate     gate
+	store  *store.Store
+	sooner []string
+	asked  []lead.RemoteID // the leads whose mail domain was checked
+	gate   gate
 }
 
 func newJudging(t *testing.T, threshold int) *judging {
@@ -41,7 +41,7 @@ func newJudging(t *testing.T, threshold int) *judging {
 		Captchas:  map[string]intake.Captcha{"costa": {Field: "token", Refuses: refuses}},
 		Flood:     &d.gate,
 		Client:    func(*http.Request) netip.Addr { return netip.Addr{} },
-		Released:  func(site string) { d.released = append(d.released, site) },
+		Sooner:    func(site string) { d.sooner = append(d.sooner, site) },
 		CheckMail: func(l lead.Lead, _ string) { d.asked = append(d.asked, l.RemoteID) },
 	})
 	return d
@@ -89,7 +89,7 @@ func TestASecondTryWithATokenGoesOut(t *testing.T) {
 	require.Len(t, leads, 1)
 	require.Equal(t, lead.Queued, leads[0].State)
 	require.Empty(t, leads[0].Reason)
-	require.Equal(t, []string{"costa"}, d.released, "its courier hears of it")
+	require.Equal(t, []string{"costa"}, d.sooner, "its courier hears of it")
 }
 
 // An attacker posts a visitor's inquiry first, so that it looks like spam.

@@ -21,21 +21,21 @@ var errDiskFull = errors.New("the disk is full; what is left is for the leads th
 // for the file again, we accept leads again.
 //
 // A database that is not in a file of ours has no reserve. A nil *diskReserve is
-// always held.
+// always there.
 type diskReserve struct {
 	path  string
 	dir   string
 	size  int64
-	tried time.Time // when the writer last tried to make the file
-	held  atomic.Bool
+	tried time.Time   // when the writer last tried to make the file
+	made  atomic.Bool // the file is there
 }
 
-// newDiskReserve takes a small share of the database's file system.
+// newDiskReserve takes a small part of the database's file system.
 func newDiskReserve(database string) *diskReserve {
-	const most, share = 4 << 20, 16
+	const most, fraction = 4 << 20, 16
 	r := &diskReserve{path: database + ".reserve", size: most, dir: filepath.Dir(database)}
 	if fs, err := r.fileSystem(); err == nil {
-		r.size = min(most, int64(fs.Blocks)*int64(fs.Bsize)/share) //nolint:gosec,unconvert // the types differ by system
+		r.size = min(most, int64(fs.Blocks)*int64(fs.Bsize)/fraction) //nolint:gosec,unconvert // the types differ by system
 	}
 	return r
 }
@@ -54,14 +54,14 @@ func (r *diskReserve) freeBytes() (int64, error) {
 	return int64(fs.Bavail) * int64(fs.Bsize), err //nolint:gosec,unconvert // the types differ by system
 }
 
-// isHeld reports whether the file is there.
-func (r *diskReserve) isHeld() bool { return r == nil || r.held.Load() }
+// isThere reports whether the file is there.
+func (r *diskReserve) isThere() bool { return r == nil || r.made.Load() }
 
 // ensure makes the file, unless it is there or was tried just now, and reports
 // whether it is there.
 func (r *diskReserve) ensure(now time.Time) bool {
 	const pause = time.Second
-	if r.isHeld() {
+	if r.isThere() {
 		return true
 	}
 	if now.Sub(r.tried).Abs() < pause {
@@ -71,7 +71,7 @@ func (r *diskReserve) ensure(now time.Time) bool {
 	if r.make() != nil {
 		return false
 	}
-	r.held.Store(true)
+	r.made.Store(true)
 	return true
 }
 
@@ -106,7 +106,7 @@ func (r *diskReserve) make() error {
 
 // remove removes the file.
 func (r *diskReserve) remove() {
-	if r != nil && r.held.Swap(false) {
+	if r != nil && r.made.Swap(false) {
 		_ = os.Remove(r.path) // if that fails, the next make finds it
 	}
 }

@@ -46,7 +46,7 @@ func resumeSite(ctx context.Context, tx *sql.Tx, site string, now time.Time) err
 	}{
 		{closeAttemptsSQL, []any{ended, site}},
 		{doubtSendingSQL, []any{ended, site}},
-		{releaseLookupsSQL, []any{now.UnixMilli(), site}},
+		{unclaimLookupsSQL, []any{now.UnixMilli(), site}},
 	} {
 		if _, err := tx.ExecContext(ctx, step.sql, step.args...); err != nil {
 			return err
@@ -79,8 +79,8 @@ const (
 		WHERE ended_at IS NULL AND remote_id IN ` + cutOff
 	doubtSendingSQL = `UPDATE leads SET state = ` + sqlDoubtful + `, fence = fence + 1, due_at = $1, turn_at = NULL
 		WHERE site = $2 AND state = ` + sqlSending
-	// releaseLookupsSQL gives back the claims of the dead process. Only claimed
+	// unclaimLookupsSQL gives back the claims of the dead process. Only claimed
 	// leads have a turn_at. Otherwise they would wait for a lease of minutes.
-	releaseLookupsSQL = `UPDATE leads SET due_at = turn_at, turn_at = NULL
+	unclaimLookupsSQL = `UPDATE leads SET due_at = turn_at, turn_at = NULL
 		WHERE site = $2 AND state IN (` + sqlDoubtful + `, ` + sqlDelivered + `, ` + sqlConfirmed + `) AND due_at > $1 AND turn_at <= $1`
 )

@@ -47,14 +47,14 @@ func atIf(to lead.Settlement, state lead.State) sql.NullInt64 {
 	return millis(to.At)
 }
 
-// Release gives back a lead that was claimed for a look-up and was not looked up.
+// Unclaim gives back a lead that was claimed for a look-up and was not looked up.
 // It keeps its place in the queue.
-func (s *Store) Release(ctx context.Context, c lead.Claim) error {
+func (s *Store) Unclaim(ctx context.Context, c lead.Claim) error {
 	err := s.writer.do(ctx, func(tx *writeTx) error {
 		return checkFence(tx.Exec(`UPDATE leads SET due_at = turn_at, turn_at = NULL WHERE remote_id = $1 AND fence = $2`, int64(c.Lead.RemoteID), c.Fence))
 	})
 	if err != nil {
-		return fmt.Errorf("release: %w", err)
+		return fmt.Errorf("unclaim: %w", err)
 	}
 	return nil
 }

@@ -103,14 +103,14 @@ func (s *Store) Ready(ctx context.Context) error {
 	}
 	now := time.Now()
 	since := now.UnixMilli() - s.writer.lastCommit.Load()
-	if s.writer.reserve.isHeld() && since >= 0 && since < proof.Milliseconds() {
+	if s.writer.reserve.isThere() && since >= 0 && since < proof.Milliseconds() {
 		return nil
 	}
 	err := s.writer.do(ctx, func(tx *writeTx) error {
 		_, err := tx.Exec(`UPDATE pulse SET beat_at = $1 WHERE id = 1`, now.UnixMilli())
 		return err
 	})
-	if err == nil && !s.writer.reserve.isHeld() {
+	if err == nil && !s.writer.reserve.isThere() {
 		err = errDiskFull
 	}
 	return err

@@ -198,12 +198,12 @@ func (o outbox) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) er
 	return errors.Join(o.life.alive(), err)
 }
 
-// Release implements [courier.Outbox].
-func (o outbox) Release(ctx context.Context, c lead.Claim) error {
+// Unclaim implements [courier.Outbox].
+func (o outbox) Unclaim(ctx context.Context, c lead.Claim) error {
 	if err := o.life.mayWrite(); err != nil {
 		return err
 	}
-	err := o.life.store.Release(ctx, c)
+	err := o.life.store.Unclaim(ctx, c)
 	return errors.Join(o.life.alive(), err)
 }
 

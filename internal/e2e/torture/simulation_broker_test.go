@@ -170,7 +170,7 @@ func (w *simWorld) trouble(account int, site, property string, r *rand.Rand) sim
 		if w.lifted || now < e.from || now >= e.to || e.account >= 0 && e.account != account || e.site != "" && e.site != site || !e.concerns(property) {
 			continue
 		}
-		if r.Float64() < e.share && e.trouble.concerns(site == "") {
+		if r.Float64() < e.fraction && e.trouble.concerns(site == "") {
 			return e.trouble
 		}
 	}

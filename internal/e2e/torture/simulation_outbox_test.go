@@ -98,12 +98,12 @@ func (o *simOutbox) Settle(ctx context.Context, c lead.Claim, to lead.Settlement
 	})
 }
 
-// Release implements [courier.Outbox].
-func (o *simOutbox) Release(ctx context.Context, c lead.Claim) error {
+// Unclaim implements [courier.Outbox].
+func (o *simOutbox) Unclaim(ctx context.Context, c lead.Claim) error {
 	w := o.world
-	return o.call("release", int64(c.Lead.RemoteID), func() error {
-		err := w.store.Release(ctx, c)
-		w.watch.released(c, err)
+	return o.call("unclaim", int64(c.Lead.RemoteID), func() error {
+		err := w.store.Unclaim(ctx, c)
+		w.watch.unclaimed(c, err)
 		return err
 	})
 }

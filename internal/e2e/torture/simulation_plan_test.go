@@ -62,7 +62,7 @@ type simEpisode struct {
 	from, to time.Duration
 	account  int     // -1 for all
 	site     string  // only that site, unless empty
-	share    float64 // of the calls
+	fraction float64 // of the calls
 
 	properties []string // only those of an agency, unless empty
 }
@@ -206,7 +206,7 @@ func (p *simPlan) troubles(r *rand.Rand) {
 		from := p.near(r)
 		e := simEpisode{
 			trouble: simPick(r, simTroubles()...), from: from, to: from + simLogBetween(r, 20*time.Second, 8*time.Hour),
-			account: r.IntN(len(p.accounts)+1) - 1, share: simPick(r, 1, 1, 0.5, 0.2),
+			account: r.IntN(len(p.accounts)+1) - 1, fraction: simPick(r, 1, 1, 0.5, 0.2),
 		}
 		if e.trouble == simListNoEnd { // what is read without end costs time here, too
 			e.to = min(e.to, e.from+time.Hour)
@@ -229,7 +229,7 @@ func (p *simPlan) agencies(r *rand.Rand) {
 	}
 	from := p.near(r)
 	e := simEpisode{
-		trouble: simUnlinked, from: from, to: from + simLogBetween(r, 10*time.Minute, 8*time.Hour), account: -1, site: simPick(r, p.sites...).name, share: 1,
+		trouble: simUnlinked, from: from, to: from + simLogBetween(r, 10*time.Minute, 8*time.Hour), account: -1, site: simPick(r, p.sites...).name, fraction: 1,
 	}
 	for i := range 1 + r.IntN(12) {
 		e.properties = append(e.properties, fmt.Sprintf("EB-GONE%02d", i))
@@ -288,8 +288,8 @@ func (p *simPlan) stalls(r *rand.Rand) {
 		p.at(p.amid(r), "freeze", func(w *simWorld) { w.freeze(long) })
 	}
 	for range r.IntN(3) {
-		long, share := simLogBetween(r, time.Second, 30*time.Minute), simPick(r, 0.2, 0.5, 1)
-		p.at(p.amid(r), "disk", func(w *simWorld) { w.breakDisk(long, share) })
+		long, fraction := simLogBetween(r, time.Second, 30*time.Minute), simPick(r, 0.2, 0.5, 1)
+		p.at(p.amid(r), "disk", func(w *simWorld) { w.breakDisk(long, fraction) })
 	}
 }
 

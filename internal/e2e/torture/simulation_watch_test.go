@@ -171,7 +171,7 @@ func (v *simWatch) dueAt(wall time.Time) time.Time {
 	return time.Now().Add(wall.Sub(v.world.wall()))
 }
 
-func (v *simWatch) released(c lead.Claim, err error) {
+func (v *simWatch) unclaimed(c lead.Claim, err error) {
 	if v.works(err) {
 		v.find(c.Lead.RemoteID).due = v.dueAt(c.WasDueAt)
 	}

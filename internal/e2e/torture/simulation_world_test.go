@@ -46,15 +46,15 @@ type simWorld struct {
 
 // simLife is one run of the process.
 type simLife struct {
-	courier     *courier.Courier
-	cancel      context.CancelFunc
-	done        chan error
-	dead        chan struct{} // closed by a crash
-	offset      time.Duration // of the wall clock when it began
-	frozenUntil time.Time
-	brokenUntil time.Time // the disk fails, for that share of the calls
-	brokenShare float64
-	paces       map[string]*simPace
+	courier        *courier.Courier
+	cancel         context.CancelFunc
+	done           chan error
+	dead           chan struct{} // closed by a crash
+	offset         time.Duration // of the wall clock when it began
+	frozenUntil    time.Time
+	brokenUntil    time.Time // the disk fails, for that fraction of the calls
+	brokenFraction float64
+	paces          map[string]*simPace
 }
 
 // simLine is one line of the story of a seed.
@@ -283,12 +283,12 @@ func (w *simWorld) freeze(long time.Duration) {
 	}
 }
 
-// breakDisk lets a share of the writes fail for a while.
-func (w *simWorld) breakDisk(long time.Duration, share float64) {
+// breakDisk lets a fraction of the writes fail for a while.
+func (w *simWorld) breakDisk(long time.Duration, fraction float64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.life != nil {
-		w.life.brokenUntil, w.life.brokenShare = time.Now().Add(long), share
+		w.life.brokenUntil, w.life.brokenFraction = time.Now().Add(long), fraction
 		w.notes(0, "the disk fails for %s", long)
 		w.watch.disturbedUntil(w.life.brokenUntil)
 	}
@@ -297,7 +297,7 @@ func (w *simWorld) breakDisk(long time.Duration, share float64) {
 // diskFails says whether a write fails before it happens, or after it and
 // nobody hears of it. It needs the lock.
 func (l *simLife) diskFails(r *rand.Rand) (before, after bool) {
-	if !time.Now().Before(l.brokenUntil) || r.Float64() >= l.brokenShare {
+	if !time.Now().Before(l.brokenUntil) || r.Float64() >= l.brokenFraction {
 		return false, false
 	}
 	before = r.IntN(2) == 0

@@ -79,7 +79,7 @@ func lateSettlement(t *testing.T, s *store.Store) {
 	require.ErrorIs(t, s.Settle(t.Context(), slow, lead.Settlement{
 		State: lead.Delivered, At: at, Attempt: &lead.Attempt{Number: 1, EndedAt: at, Outcome: lead.OutcomeDelivered},
 	}), lead.ErrLost)
-	require.ErrorIs(t, s.Release(t.Context(), slow), lead.ErrLost)
+	require.ErrorIs(t, s.Unclaim(t.Context(), slow), lead.ErrLost)
 
 	got, attempts, err := s.Find(t.Context(), id)
 	require.NoError(t, err)
@@ -88,13 +88,13 @@ func lateSettlement(t *testing.T, s *store.Store) {
 	require.Equal(t, lead.OutcomeUnsure, attempts[0].Outcome)
 }
 
-func released(t *testing.T, s *store.Store) {
+func unclaimed(t *testing.T, s *store.Store) {
 	t.Helper()
 	at := now()
 	id := keep(t, s, at)
 	beginOne(t, s, at)
 	c := claimLookup(t, s, at.Add(lease))
-	require.NoError(t, s.Release(t.Context(), c))
+	require.NoError(t, s.Unclaim(t.Context(), c))
 	got, _, err := s.Find(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, at.Add(lease), got.DueAt)

@@ -148,9 +148,9 @@ func move(t *testing.T, rt *rapid.T, s *store.Store, m *model, at time.Time) {
 	switch verb := rapid.SampledFrom([]string{"release", "discard", "retry", "fail", "deliver", "quarantine"}).Draw(rt, "verb"); verb {
 	case "quarantine":
 		until := l.at.Add(10 * time.Second)
-		isHeld := l.state == lead.Queued && l.due.Equal(until)
-		require.Equal(rt, isHeld, quarantine(t, s, l.id, until))
-		if isHeld {
+		isThere := l.state == lead.Queued && l.due.Equal(until)
+		require.Equal(rt, isThere, quarantine(t, s, l.id, until))
+		if isThere {
 			l.state = lead.Quarantined
 		}
 	default:

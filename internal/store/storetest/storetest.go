@@ -28,7 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"a lead is claimed by one courier only":                  oneCourier,
 		"an attempt that nobody ended makes the lead doubtful":   interrupted,
 		"a settlement after the lease changes nothing":           lateSettlement,
-		"a look-up that was given back keeps its turn":           released,
+		"a look-up that was given back keeps its turn":           unclaimed,
 		"what fell due lately can be taken first":                lately,
 		"a clock that is set back leaves no lead waiting":        setBack,
 		"leads past their deadline fail, those due longest":      expired,
