@@ -254,7 +254,8 @@ func (o *watchedOutbox) Begin(ctx context.Context, site string, q lead.Due) ([]l
 	return o.Store.Begin(ctx, site, q)
 }
 
-func TestAPausedSiteRemembersNotTooMuch(t *testing.T) {
+// What a site remembers of refusals has an end, even if it is not paused for them yet.
+func TestWhatWasRefusedBeforeAPauseIsBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := &broker{answer: func(call int, _ easybroker.Account) answer {
 			if call == 1 {
@@ -276,6 +277,31 @@ func TestAPausedSiteRemembersNotTooMuch(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		require.True(t, w.isPaused())
 		w.halt()
+		require.EqualValues(t, 256, outbox.most.Load())
+	})
+}
+
+// A trial with a lead of a property that was not refused adds that property to those
+// that are. A pause may last for weeks, so what it remembers has an end.
+func TestAPausedSiteRemembersNotTooMuch(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: status(404)} }}
+		w := newWorld(t, b)
+		outbox := &watchedOutbox{Store: w.store}
+		w.run(outbox, b, courier.Options{Rate: 100})
+		for i := range 6 {
+			w.postAbout("casas", fmt.Sprintf("EB-%d", i))
+		}
+		time.Sleep(time.Minute)
+		require.True(t, w.isPaused())
+		require.LessOrEqual(t, outbox.most.Load(), int64(10), "the memory is nearly empty when the pause begins")
+		for i := range 300 {
+			w.postAbout("casas", fmt.Sprintf("EB-%d", 100+i))
+			time.Sleep(11 * time.Second) // so that it is tried at once
+		}
+		require.True(t, w.isPaused())
+		w.halt()
+		require.Greater(t, len(b.posts()), 300, "each was tried")
 		require.EqualValues(t, 256, outbox.most.Load())
 	})
 }
