@@ -132,6 +132,14 @@ func leadTable(out io.Writer, zone string) *table {
 	}}
 }
 
+func areEmpty(cells []string) bool {
+	return !slices.ContainsFunc(cells, func(s string) bool { return s != "" })
+}
+
+func areEqual(cells []string) bool {
+	return !slices.ContainsFunc(cells, func(s string) bool { return s != cells[0] })
+}
+
 // formatMinute returns a time to the minute. It adds the zone if it is not the one in
 // the table's head, as before a change to summer time.
 func formatMinute(t *time.Time, zone string) string {

@@ -19,14 +19,6 @@ type column struct {
 	isOptional func(cells []string) bool
 }
 
-func areEmpty(cells []string) bool {
-	return !slices.ContainsFunc(cells, func(s string) bool { return s != "" })
-}
-
-func areEqual(cells []string) bool {
-	return !slices.ContainsFunc(cells, func(s string) bool { return s != cells[0] })
-}
-
 // table prints rows page by page. On a terminal it makes them fit. Elsewhere it prints
 // all of them.
 type table struct {

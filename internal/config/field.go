@@ -219,3 +219,15 @@ func format(v any) string {
 	}
 	return fmt.Sprint(v)
 }
+
+// durationText returns d without zero units: 168h instead of 168h0m0s.
+func durationText(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

@@ -134,18 +134,6 @@ func parsePeriod(s string) (Period, error) {
 	return Period(time.Duration(n) * day), nil
 }
 
-// durationText returns d without zero units: 168h instead of 168h0m0s.
-func durationText(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
-
 func parseLimit(s string) (Limit, error) {
 	if s == "off" {
 		return Limit{}, nil

@@ -32,17 +32,6 @@ func jsonSize(s string) int {
 	return n
 }
 
-// runesWithin returns how many of the first runes of s fit into the bytes of JSON.
-func runesWithin(s string, bytes int) (runes int) {
-	for i, r := range s {
-		if bytes -= jsonSize(s[i : i+len(string(r))]); bytes < 0 {
-			return runes
-		}
-		runes++
-	}
-	return runes
-}
-
 // TextBytes returns how many bytes the texts of the inquiry take: those of its
 // fields, and all of them with context and extra fields.
 func (q *Inquiry) TextBytes() (fields, all int) {

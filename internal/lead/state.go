@@ -106,65 +106,6 @@ const ReasonDeadline = "deadline"
 // ReasonFlood is the reason of a lead that was quarantined because too many came.
 const ReasonFlood = "flood"
 
-// Due asks for leads that a courier must work on.
-type Due struct {
-	Now   time.Time
-	Since time.Time     // only leads that fell due from then on; zero for all
-	N     int           // how many at most
-	Lease time.Duration // how long the courier holds them
-
-	// MaxAhead is how far ahead a lead can be due. If one is due later, the clock
-	// was set back since, and the lead is due now. Zero means no limit.
-	MaxAhead time.Duration
-	// SkipPeek is set if the courier knows that some leads are due. Then the store
-	// claims them without looking first whether there are any.
-	SkipPeek bool
-
-	// A paused site makes trials: with its newest lead instead of the one that has
-	// waited longest, and with none of the properties in Except.
-	Newest bool
-	Except []string
-
-	// Fingerprint returns the fingerprint of what the attempt for a lead will send.
-	// It is nil if nobody asks for it later. It runs inside the transaction.
-	Fingerprint func(*Lead) Fingerprint
-}
-
-// Claim is a lead that one courier holds until its lease runs out.
-type Claim struct {
-	Lead     Lead
-	Fence    int64     // rises with every claim; a settlement with an older one is too late
-	Tries    int       // how far the lead is on its schedule
-	WasDueAt time.Time // when the lead was due before it was claimed
-
-	// Number is the number of the attempt that has begun. It is zero if the lead is
-	// to be looked up.
-	Number int
-
-	// MaybeTaken is how many of the lead's earlier attempts EasyBroker may have
-	// taken, of those that are kept. FirstAttempt and LastAttempt are when the first
-	// and the last of them began, LastEndedAt is when the last one ended, and
-	// Fingerprints are of what they sent.
-	MaybeTaken                             int
-	FirstAttempt, LastAttempt, LastEndedAt time.Time
-	Fingerprints                           []Fingerprint
-
-	LastStatus int   // what EasyBroker answered to the last attempt that has ended
-	Deferred   []int // what it answered to the attempts that it surely has not taken
-}
-
-// Settlement is the new state of a claimed lead.
-type Settlement struct {
-	State  State
-	Reason string
-	At     time.Time
-	DueAt  time.Time // zero if nothing is left to do
-	Tries  int
-
-	// Attempt is how the open attempt ended. It is nil if the lead was looked up.
-	Attempt *Attempt
-}
-
 // Count is the number of a site's leads in a state, and when the oldest of them was
 // received.
 type Count struct {
@@ -172,15 +113,4 @@ type Count struct {
 	State  State
 	Leads  int
 	Oldest time.Time
-}
-
-// Filter selects leads. A zero value selects all.
-type Filter struct {
-	Site, PropertyID string
-	State            State
-	After, Before    time.Time  // received at After or later, and before Before
-	Below            RemoteID   // with a smaller remote id
-	Text             string     // that mention the text: see [Lead.Mentions]
-	RemoteIDs        []RemoteID // only these, if there are any
-	Limit            int
 }

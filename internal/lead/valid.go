@@ -165,6 +165,17 @@ func checkValue(f Field, value string) FieldError {
 	return FieldError{}
 }
 
+// runesWithin returns how many of the first runes of s fit into the bytes of JSON.
+func runesWithin(s string, bytes int) (runes int) {
+	for i, r := range s {
+		if bytes -= jsonSize(s[i : i+len(string(r))]); bytes < 0 {
+			return runes
+		}
+		runes++
+	}
+	return runes
+}
+
 func fieldError(f Field, e validator.FieldError) FieldError {
 	switch e.Tag() {
 	case "mailbox":

@@ -24,6 +24,12 @@ func (f *field) canBe(role Role) bool {
 	return false
 }
 
+// isBlank reports whether the field says nothing: it is blank, or a check box that is
+// off.
+func (f *field) isBlank() bool {
+	return strings.TrimSpace(f.Value) == "" || (f.Kind == body.Bool && f.Value == "false")
+}
+
 // value returns the value of the field as one of the role.
 func (f *field) value(role Role) string {
 	if role == RolePhone {

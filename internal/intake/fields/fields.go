@@ -97,12 +97,6 @@ type field struct {
 	used  bool // its value is in the lead, so it need not be kept as extra
 }
 
-// isBlank reports whether the field says nothing: it is blank, or a check box that is
-// off.
-func (f *field) isBlank() bool {
-	return strings.TrimSpace(f.Value) == "" || (f.Kind == body.Bool && f.Value == "false")
-}
-
 // assigner assigns the fields of one body. It has room for a usual form, so most
 // bodies cost one allocation.
 type assigner struct {

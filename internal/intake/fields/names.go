@@ -3,6 +3,7 @@ package fields
 import (
 	"maps"
 	"strings"
+	"unicode"
 )
 
 // word is the meaning of a name.
@@ -142,7 +143,7 @@ func (v *Vocabulary) lookUp(name string) word {
 		return word{role: RoleExtra}
 	}
 	folded := fold(name)
-	if w, ok := v.words[folded]; ok && hasLetter(folded) {
+	if w, ok := v.words[folded]; ok && strings.ContainsFunc(folded, unicode.IsLetter) {
 		return w
 	}
 	return v.stripAffixes(tokens(name))

@@ -95,5 +95,3 @@ func tokens(name string) []string {
 	flush()
 	return all
 }
-
-func hasLetter(s string) bool { return strings.ContainsFunc(s, unicode.IsLetter) }
