@@ -295,13 +295,13 @@ func TestAPausedSiteRemembersNotTooMuch(t *testing.T) {
 		time.Sleep(time.Minute)
 		require.True(t, w.isPaused())
 		require.LessOrEqual(t, outbox.most.Load(), int64(10), "the memory is nearly empty when the pause begins")
-		for i := range 300 {
+		for i := range 260 {
 			w.postAbout("casas", fmt.Sprintf("EB-%d", 100+i))
 			time.Sleep(11 * time.Second) // so that it is tried at once
 		}
 		require.True(t, w.isPaused())
 		w.halt()
-		require.Greater(t, len(b.posts()), 300, "each was tried")
+		require.Greater(t, len(b.posts()), 260, "each was tried")
 		require.EqualValues(t, 256, outbox.most.Load())
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"leadrelay/internal/courier"
 	"leadrelay/internal/courier/couriertest"
@@ -132,30 +133,51 @@ func (o *office) run() {
 // ago keeps a lead that came into the state that long ago.
 func (o *office) ago(age time.Duration, site string, state lead.State, message string) lead.Lead {
 	o.Helper()
-	at := time.Now().Add(-age)
+	l, err := o.keep(time.Now().Add(-age), site, state, message)
+	require.NoError(o, err)
+	return l
+}
+
+// together keeps n leads at once, so that they share commits. The call for i keeps
+// one of them.
+func (o *office) together(n int, keep func(i int) (lead.Lead, error)) []lead.Lead {
+	o.Helper()
+	leads := make([]lead.Lead, n)
+	var keeping errgroup.Group
+	for i := range leads {
+		keeping.Go(func() (err error) {
+			leads[i], err = keep(i)
+			return err
+		})
+	}
+	require.NoError(o, keeping.Wait())
+	return leads
+}
+
+// keep keeps a lead that came into the state at that time.
+func (o *office) keep(at time.Time, site string, state lead.State, message string) (lead.Lead, error) {
 	l, err := lead.New(lead.Inquiry{
 		Site: site, PropertyID: "EB-XX1234", Name: "Ana", Email: "ana@ejemplo.mx", Phone: "55 1234 5678", Message: message,
 	}, "casas.mx", lead.DefaultRules(), at)
-	require.NoError(o, err)
+	if err != nil {
+		return l, err
+	}
 	l.State, l.DueAt = state, time.Time{}
 	if state == lead.Queued || state == lead.Doubtful {
 		l.DueAt = time.Now().Add(time.Hour)
 	}
 	kept, err := o.store.Keep(o.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
-	require.NoError(o, err)
 	l.RemoteID = kept.RemoteID
-	if state != lead.Delivered && state != lead.Confirmed {
-		return l
+	if err != nil || state != lead.Delivered && state != lead.Confirmed {
+		return l, err
 	}
-	l, err = o.store.Amend(o.Context(), l.RemoteID, func(l *lead.Lead) error {
+	return o.store.Amend(o.Context(), l.RemoteID, func(l *lead.Lead) error {
 		l.DeliveredAt = at
 		if state == lead.Confirmed {
 			l.ConfirmedAt = at
 		}
 		return nil
 	})
-	require.NoError(o, err)
-	return l
 }
 
 // sent returns the lead as it is listed if nothing has gone wrong.

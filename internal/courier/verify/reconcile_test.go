@@ -102,9 +102,12 @@ func TestALongReconciliation(t *testing.T) {
 		one[1].Account = one[0].Account
 		o := newOffice(t, one)
 		o.archive.page = 50
-		for i := range 130 {
-			site := []string{"casas", "lofts"}[i%2]
-			if l := o.ago(time.Hour, site, lead.Delivered, "Hola "+strconv.Itoa(i)); i%13 != 0 {
+		came := time.Now().Add(-time.Hour)
+		leads := o.together(130, func(i int) (lead.Lead, error) {
+			return o.keep(came, []string{"casas", "lofts"}[i%2], lead.Delivered, "Hola "+strconv.Itoa(i))
+		})
+		for i, l := range leads {
+			if i%13 != 0 {
 				o.archive.list(sent(l))
 			}
 		}
@@ -284,8 +287,12 @@ func TestAListOfManyPagesIsReadInHalves(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		o.archive.page = 1
 		const leads = 250 // on more than two times a hundred pages
-		for i := range leads {
-			o.archive.list(sent(o.ago(time.Duration(i)*5*time.Minute, "casas", lead.Confirmed, "Hola "+strconv.Itoa(i))))
+		now := time.Now()
+		kept := o.together(leads, func(i int) (lead.Lead, error) {
+			return o.keep(now.Add(-time.Duration(i)*5*time.Minute), "casas", lead.Confirmed, "Hola "+strconv.Itoa(i))
+		})
+		for _, l := range kept {
+			o.archive.list(sent(l))
 		}
 		d := o.reconcile()
 		require.False(t, d.Found(), "%+v", d)

@@ -128,9 +128,10 @@ func TestReplayingTwiceDeliversOnce(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		o.archive.page = 50
 		const leads = 120
-		for i := range leads {
-			o.ago(time.Duration(i)*time.Minute, []string{"casas", "lofts"}[i%2], lead.Failed, "Hola")
-		}
+		now := time.Now()
+		o.together(leads, func(i int) (lead.Lead, error) {
+			return o.keep(now.Add(-time.Duration(i)*time.Minute), []string{"casas", "lofts"}[i%2], lead.Failed, "Hola")
+		})
 		o.run()
 		counts := make([]map[lead.Verdict]int, 4)
 		done := make(chan error, len(counts))
@@ -170,9 +171,8 @@ func TestAReplayTakesAllThatAreMeantOldestFirst(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		const leads = 501 // more than the store lists at once
-		for range leads {
-			o.ago(time.Hour, "villas", lead.Failed, "Hola")
-		}
+		came := time.Now().Add(-time.Hour)
+		o.together(leads, func(int) (lead.Lead, error) { return o.keep(came, "villas", lead.Failed, "Hola") })
 		all, _, err := o.auditor.Replay(t.Context(), lead.Filter{Site: "villas"}, true)
 		require.NoError(t, err)
 		require.Len(t, all, leads)
