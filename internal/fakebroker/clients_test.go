@@ -69,8 +69,8 @@ func TestWithoutKeysEveryKeyIsAPartners(t *testing.T) {
 	require.Equal(t, 200, call(b, "GET", accountPath, "").Code)
 }
 
-// The gem sends whatever country it was configured with, on every path, and
-// none when it was not; its test wants 401 then.
+// The gem sends the country that it is configured with on every path. Without one it
+// sends none, and its own test expects 401.
 func TestTheGemsCountryCode(t *testing.T) {
 	for country, want := range map[string]int{"MX": 200, "AR": 200, "": 401, "mx": 401, "Mx": 401, "MEX": 401, "M": 401, "52": 401, "MX ": 401, "ÑÑ": 401} {
 		t.Run(country, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestWhatClientsSendToAnAccount(t *testing.T) {
 	}
 }
 
-// A partner cannot ask in general: its page requires the property.
+// A partner's inquiry needs a property, as EasyBroker's page of it says.
 func TestAPartnerHasNoGeneralInquiry(t *testing.T) {
 	w := call(twoHalves(fakebroker.Faults{}), "POST", partnerPath, `{"name":"Ana","email":"a@b.mx","message":"m","remote_id":1}`, "X-Authorization: partner-key")
 	require.JSONEq(t, `{"errors":["property_id can't be blank"]}`, w.Body.String())
@@ -130,8 +130,8 @@ func TestAGeneralInquiryIsListedWithoutAProperty(t *testing.T) {
 	require.Equal(t, []string{"EB-1", ""}, []string{page.Content[0].PropertyID, page.Content[1].PropertyID})
 }
 
-// Each client's way to write the same instant, 2026-03-01 12:00:00.5 UTC or the
-// whole second or day before it, as it stands in the address.
+// Each client writes the same instant in its own way. It is 2026-03-01 12:00:00.5 UTC,
+// rounded down to a second or a day if the client does that, as it is in the URL.
 func TestDatesAsTheClientsWriteThem(t *testing.T) {
 	at := func(text string) time.Time {
 		v, err := time.Parse(time.RFC3339, text)
@@ -220,8 +220,8 @@ func listed(t *testing.T, w *httptest.ResponseRecorder) list {
 	return l
 }
 
-// The gem puts a search into the query of every list, and other clients what
-// another list takes.
+// The gem adds a search to the query of every list. Other clients add parameters of
+// another list.
 func TestAnUnknownParameterIsIgnored(t *testing.T) {
 	const query = "?search%5Bstatuses%5D%5B%5D=published&sort=desc&limit=1"
 	b := fakebroker.New(fakebroker.Options{})
@@ -239,9 +239,9 @@ func TestAnUnknownParameterIsIgnored(t *testing.T) {
 	require.JSONEq(t, `{"error":"Unpermitted parameters: search[statuses][], sort"}`, w.Body.String())
 }
 
-// The gem turns pages while page × limit is below the total, and the others
-// while there is a next page. Where the two contradict each other, one of them
-// misses something, and neither knows.
+// The gem reads the next page while page × limit is below the total. The others read
+// it while there is a next_page. If the two disagree, one kind of client misses items
+// without noticing.
 func TestPagesThatContradictTheTotal(t *testing.T) {
 	for name, test := range map[string]struct {
 		faults        fakebroker.Faults
@@ -282,7 +282,7 @@ func TestPagesThatContradictTheTotal(t *testing.T) {
 	}
 }
 
-// A list that fits on one page contradicts nothing.
+// If the list fits on one page, total and next_page cannot disagree.
 func TestAShortListIsRightWhateverIsWrongWithPages(t *testing.T) {
 	for _, word := range []string{"no_next_page", "low_total"} {
 		b := newBench(t, fakebroker.Faults{Pagination: word})
@@ -326,8 +326,8 @@ func TestAWrongHalfDeliversNothing(t *testing.T) {
 	require.Empty(t, b.Book())
 }
 
-// What config check warns of is what is refused here: of each list any one
-// field will do, and none of them will not.
+// The broker refuses what `config check` warns of: a contact request needs at least one
+// field of each list.
 func TestNeedsAreWhatIsRefused(t *testing.T) {
 	for _, api := range []easybroker.API{easybroker.Partner, easybroker.Plain} {
 		for _, withProperty := range []bool{true, false} {
@@ -341,8 +341,8 @@ func TestNeedsAreWhatIsRefused(t *testing.T) {
 	}
 }
 
-// requireStatus sends the first field of each need, but of one another field or
-// none.
+// requireStatus sends the first field of each list, except that of one list it sends
+// another field, or none.
 func requireStatus(t *testing.T, status int, api easybroker.API, withProperty bool, but int, only string) {
 	t.Helper()
 	values := map[string]any{"property_id": "EB-1", "name": "Ana", "email": "a@b.mx", "phone": "5559090909", "message": "m", "source": "s", "remote_id": 1}

@@ -125,7 +125,7 @@ func TestEachPresetOfThePage(t *testing.T) {
 	require.Equal(t, 422, call(b, "POST", "/", "preset=party", "Content-Type: application/x-www-form-urlencoded").Code)
 }
 
-// One button goes out as another is pressed; what was set by other means stays.
+// A button ends the fault of the button before. Faults that were set by other means stay.
 func TestOnePresetAtATime(t *testing.T) {
 	b := fakebroker.New(fakebroker.Options{Faults: fakebroker.Faults{Order: "asc"}})
 	press := func(name string) {

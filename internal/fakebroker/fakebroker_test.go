@@ -76,7 +76,7 @@ func (b *bench) list(q easybroker.Query) []int64 {
 	}
 }
 
-// ending names an error by what the client makes of it.
+// ending returns how the client classifies an error.
 func ending(err error) string {
 	var (
 		notSent    *easybroker.NotSentError
@@ -125,8 +125,8 @@ func TestAHealthyBrokerKeepsAndListsWhatItIsSent(t *testing.T) {
 	require.Equal(t, int64(1516), book[0].RemoteID)
 }
 
-// Each row is one trouble: what the client makes of a contact request, and
-// whether it was kept all the same.
+// Each row is one trouble, with how the client classifies the answer to a contact
+// request, and whether the broker kept the request.
 func TestEachTroubleOfAContactRequest(t *testing.T) {
 	tests := map[string]struct {
 		faults fakebroker.Faults
@@ -256,7 +256,7 @@ func TestSomeoneWhoHasNoKeyGetsNothing(t *testing.T) {
 	require.Empty(t, b.Book())
 }
 
-// call speaks to the handler itself, for what the client would never send.
+// call sends a request that the client never sends straight to the handler.
 func call(b *fakebroker.Broker, method, target, body string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequestWithContext(context.Background(), method, target, strings.NewReader(body))
 	for _, h := range append([]string{"X-Authorization: k", "Country-Code: MX", "Content-Type: application/json"}, header...) {
@@ -326,7 +326,7 @@ func TestMoreCanBeRequired(t *testing.T) {
 	require.JSONEq(t, `{"errors":["name can't be blank","email can't be blank","phone can't be blank","source can't be blank"]}`, w.Body.String())
 }
 
-// Time passes here without anybody waiting for it.
+// The time is virtual, so nobody waits for it.
 func TestADelayTakesItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fakebroker.New(fakebroker.Options{Faults: trouble(fakebroker.Trouble{Delay: fakebroker.Duration(5 * time.Second)})})

@@ -20,29 +20,31 @@ type Faults struct {
 	// Trouble affects single calls. The first that applies to a call is used.
 	Trouble []Trouble `json:"trouble,omitempty"`
 
-	// ListLag is how long the list does not show what was taken, or "forever".
+	// ListLag is how long the list does not show a contact request after it was
+	// taken, or "forever".
 	ListLag Duration `json:"list_lag,omitempty"`
-	// ListLagCalls is for how many list calls it is not shown.
+	// ListLagCalls is for how many calls of the list it is not shown.
 	ListLagCalls int `json:"list_lag_calls,omitempty"`
 	// SwallowEvery answers every n-th contact request with 200 and never lists it.
 	SwallowEvery int `json:"swallow_every,omitempty"`
-	// SwallowProperties does so for these properties.
+	// SwallowProperties does so for every contact request about these properties.
 	SwallowProperties []string `json:"swallow_properties,omitempty"`
-	// Repeat is what a repeated remote_id does: double (stored again, as when
-	// empty), ignore, update, refuse_409 or refuse_422.
+	// Repeat is what happens to a contact request whose remote_id was taken before:
+	// double (it is stored again; the default), ignore, update, refuse_409 or
+	// refuse_422.
 	Repeat string `json:"repeat,omitempty"`
-	// Merge makes the account's half update what the same person sent about
-	// the same property.
+	// Merge is set if an account's second contact request of the same person about
+	// the same property updates the first.
 	Merge bool `json:"merge,omitempty"`
 
 	// Order of the list: desc (newest first, as when empty), asc or shuffled.
 	Order string `json:"order,omitempty"`
-	// MovePages lets items at the edge of two pages trade places at random.
+	// MovePages swaps items across the boundary of two pages at random.
 	MovePages bool `json:"move_pages,omitempty"`
-	// Window says whether happened_after and happened_before belong to their
-	// window: inclusive (as when empty) or exclusive.
+	// Window says whether an item exactly at happened_after or happened_before is
+	// listed: inclusive (the default) or exclusive.
 	Window string `json:"window,omitempty"`
-	// ClockSkew is how far its clock is ahead.
+	// ClockSkew is how far the broker's clock is ahead of ours.
 	ClockSkew Duration `json:"clock_skew,omitempty"`
 	// Zone of happened_at: Z (as when empty) or an offset such as -06:00.
 	Zone string `json:"zone,omitempty"`
@@ -53,29 +55,29 @@ type Faults struct {
 	// page, while the total says that there are more) or low_total (no more than
 	// a page holds, while there is a next page).
 	Pagination string `json:"pagination,omitempty"`
-	// Dates says which happened_after and happened_before are understood: usual
-	// (as when empty: a date alone, without a zone, as Ruby writes it, and with
-	// a + that nobody encoded) or strict (RFC 3339 alone).
+	// Dates says which forms of happened_after and happened_before are accepted:
+	// usual (the default: also a date alone, no zone, Ruby's form, and a + that is
+	// not percent-encoded) or strict (only RFC 3339).
 	Dates string `json:"dates,omitempty"`
 	// UnknownParameters of a list call: ignore (as when empty) or refuse.
 	UnknownParameters string `json:"unknown_parameters,omitempty"`
 	// RemoteIDAs is remote_id in the list: string (as when empty), number or absent.
 	RemoteIDAs string `json:"remote_id_as,omitempty"`
 
-	// RatePerSecond refuses more calls than that with 429.
+	// RatePerSecond is how many calls a second are served. More get 429.
 	RatePerSecond int `json:"rate_per_second,omitempty"`
 	// RetryAfter goes with 429 and 503: none (as when empty), seconds, date or
 	// absurd (a year).
 	RetryAfter string `json:"retry_after,omitempty"`
 	// MaxRemoteID is the highest remote_id that is taken.
 	MaxRemoteID int64 `json:"max_remote_id,omitempty"`
-	// Properties are the known ones; empty: all.
+	// Properties are the properties that exist. If empty, all do.
 	Properties []string `json:"properties,omitempty"`
 	// Require lists fields that must be there besides the usual ones.
 	Require []string `json:"require,omitempty"`
-	// MaxLength is the most characters of a field, by its name.
+	// MaxLength is how many characters a field may have, by its name.
 	MaxLength map[string]int `json:"max_length,omitempty"`
-	// Countries are the ones where the integration is active; empty: all.
+	// Countries are those in which the integration is active. If empty, all are.
 	Countries []string `json:"countries,omitempty"`
 	// Answer to a contact request that was taken: usual (as when empty), 201,
 	// empty, 204, html, broken or error (an error inside a 200).
@@ -87,27 +89,27 @@ type Faults struct {
 
 // Trouble is a fault of single calls.
 type Trouble struct {
-	// On is the method, POST or GET; both when empty.
+	// On is the method, POST or GET. If empty, both.
 	On string `json:"on,omitempty"`
-	// Next is for how many calls; 0: until changed.
+	// Next is how many calls are affected. If 0, all until it is changed.
 	Next int `json:"next,omitempty"`
-	// Every n-th call alone; 0: every call.
+	// Every is set to n to affect every n-th call only. If 0, every call.
 	Every int `json:"every,omitempty"`
-	// Chance between 0 and 1 for each call; 0: always.
+	// Chance is the probability for each call, between 0 and 1. If 0, always.
 	Chance float64 `json:"chance,omitempty"`
 
-	// Delay before anything else happens.
+	// Delay is how long the call waits before anything else happens.
 	Delay Duration `json:"delay,omitempty"`
-	// Do is status, hang, reset, redirect or huge (a body of 5 MiB); nothing
-	// but the delay when empty.
+	// Do is status, hang, reset, redirect or huge (a body of 5 MiB). If empty, the
+	// call is only delayed.
 	Do string `json:"do,omitempty"`
-	// After lets it happen after the call took effect rather than instead.
+	// After is set if the trouble comes after the call took effect, not instead.
 	After bool `json:"after,omitempty"`
-	// Status to answer; 500 when 0, 302 for a redirect.
+	// Status is the answer's status. If 0, it is 500, or 302 for a redirect.
 	Status int `json:"status,omitempty"`
-	// Body to answer with; an error in JSON, or HTML from 500 on, when empty.
+	// Body is the answer's body. If empty, it is an error: HTML from 500 on, else JSON.
 	Body string `json:"body,omitempty"`
-	// Location of the redirect.
+	// Location is where the redirect leads.
 	Location string `json:"location,omitempty"`
 
 	calls int // so far
