@@ -13,17 +13,11 @@ import (
 // arrival measures how long a single inquiry takes from its 202 to a healthy
 // EasyBroker.
 func (b *bench) arrival(ctx context.Context) error {
-	r, err := newRelay(ctx)
+	r, err := b.openRelay(ctx, filepath.Join(b.dir, "arrival.db"))
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	if err := r.openBroker(ctx, b.binary); err != nil {
-		return err
-	}
-	if err := r.open(ctx, b.binary, filepath.Join(b.dir, "arrival.db")); err != nil {
-		return err
-	}
 	answered, err := postOneByOne(ctx, r.public, b.scale.arrivals)
 	if err != nil {
 		return err

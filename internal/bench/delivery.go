@@ -83,17 +83,11 @@ func (b *bench) deliverFrom(ctx context.Context, backlog int) (rate, peak float6
 	if err := stock.Fill(ctx, database, backlog, backlog); err != nil {
 		return 0, 0, err
 	}
-	r, err := newRelay(ctx)
+	r, err := b.openRelay(ctx, database)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer r.close()
-	if err := r.openBroker(ctx, b.binary); err != nil {
-		return 0, 0, err
-	}
-	if err := r.open(ctx, b.binary, database); err != nil {
-		return 0, 0, err
-	}
 	if rate, err = r.deliveryRate(ctx, b.scale.backlog); err != nil {
 		return 0, 0, err
 	}

@@ -9,17 +9,11 @@ import (
 // memory measures the most memory that the relay takes when it accepts and
 // delivers as fast as it can.
 func (b *bench) memory(ctx context.Context) error {
-	r, err := newRelay(ctx)
+	r, err := b.openRelay(ctx, filepath.Join(b.dir, "memory.db"))
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	if err := r.openBroker(ctx, b.binary); err != nil {
-		return err
-	}
-	if err := r.open(ctx, b.binary, filepath.Join(b.dir, "memory.db")); err != nil {
-		return err
-	}
 	idle, err := r.process.peak()
 	if err != nil {
 		return err

@@ -93,6 +93,22 @@ func (r *relay) close() {
 	}
 }
 
+// openRelay opens a relay on the database, with a pretend EasyBroker.
+func (b *bench) openRelay(ctx context.Context, database string) (*relay, error) {
+	r, err := newRelay(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err = r.openBroker(ctx, b.binary); err == nil {
+		err = r.open(ctx, b.binary, database)
+	}
+	if err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
 // book returns when each lead arrived at the pretend EasyBroker.
 func (r *relay) book(ctx context.Context) (map[lead.RemoteID]time.Time, error) {
 	text, err := fetch(ctx, "http://"+r.broker+"/_control/book")
