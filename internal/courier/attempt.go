@@ -29,8 +29,8 @@ const (
 // call is an attempt that has begun.
 type call struct {
 	lead.Claim
-	begun time.Time       // monotonic
-	ended *sync.WaitGroup // of those that began with it
+	begun time.Time       // just before its intent was written; monotonic
+	ended *sync.WaitGroup // of the calls that began with it
 }
 
 // attempt makes an attempt that has begun. It returns the function that writes
@@ -60,7 +60,7 @@ func (w *credentialWorker) attempt(ctx context.Context, c call) (settle func(con
 // and the verdict says nothing new about the credential.
 func (w *credentialWorker) send(ctx context.Context, c call) verdict {
 	abort := func(reason string) verdict {
-		return verdict{outcome: lead.OutcomeDeferred, credential: true, unsent: true, detail: reason}
+		return verdict{outcome: lead.OutcomeDeferred, aboutCredential: true, unsent: true, detail: reason}
 	}
 	if time.Since(c.begun) > w.opt.lease()-w.opt.Timeout { // the lease may be gone before an answer comes
 		return abort("the process stood still before sending")
@@ -82,12 +82,12 @@ func (w *credentialWorker) settlementFor(c lead.Claim, v verdict, began time.Tim
 	to.Attempt = &lead.Attempt{Number: c.Number, EndedAt: now, Outcome: v.outcome, Status: v.status, Detail: v.detail}
 	switch {
 	case v.unsent:
-	case v.credential, v.outcome == lead.OutcomeUnsure && !v.refusedID: // a refusal is about the lead, whatever it means
+	case v.aboutCredential, v.outcome == lead.OutcomeUnsure && !v.refusedID: // a refusal is about the lead, whatever it means
 		w.noteFailure(v, c.Lead.RemoteID)
 	case w.breaker.Worked(began):
 		w.opt.Log.Info().Strs("sites", w.sites).Str("credential", lead.CredentialWorking).Msg("credential works again")
 	}
-	if v.credential {
+	if v.aboutCredential {
 		to.Tries = c.Tries
 	}
 	switch v.outcome {
@@ -112,7 +112,7 @@ func (w *credentialWorker) settlementFor(c lead.Claim, v verdict, began time.Tim
 // noteFailure tells the breaker about a failure. The id is zero if the call was
 // for the list.
 func (w *credentialWorker) noteFailure(v verdict, id lead.RemoteID) {
-	changed := w.breaker.Failed(breaker.Failure{Credential: v.credential, Held: v.held, RetryAfter: v.retryAfter, Detail: v.detail}, id)
+	changed := w.breaker.Failed(breaker.Failure{Credential: v.aboutCredential, Held: v.held, RetryAfter: v.retryAfter, Detail: v.detail}, id)
 	if due, stopped := w.breaker.ProbeDue(); stopped {
 		w.sendWake.at(due) // nothing else may be due by then
 	}
@@ -161,18 +161,18 @@ func refusalAbout(v verdict, to *lead.Settlement) About {
 	return AboutLead
 }
 
-// deferLead puts the lead back into the queue. It keeps its place if it is not to
-// blame.
+// deferLead puts the lead back into the queue. The lead keeps its place there if the
+// failure is not about it.
 func (w *credentialWorker) deferLead(c lead.Claim, v verdict, to *lead.Settlement) {
 	// A refusal that nobody has seen EasyBroker give is believed the third time.
 	const strangeTries, strangeWait = 3, 30 * time.Minute
 	switch {
-	case v.credential:
+	case v.aboutCredential:
 		to.DueAt = c.WasDueAt
 	case v.strange && timesStrange(c.Deferred)+1 >= strangeTries:
 		to.Attempt.Outcome = lead.OutcomeRefused
 		w.refuse(c, v, to)
-		return // a paused site knows no deadline
+		return // the deadline does not count: the lead has failed, or waits for a paused site
 	default:
 		to.DueAt = to.At.Add(max(strangeWait, jitter(w.opt.Schedule.Wait(c.Tries), c)))
 	}
@@ -201,7 +201,8 @@ func (w *credentialWorker) settle(ctx context.Context, c lead.Claim, to lead.Set
 	}
 }
 
-// noteSettled sees to it that what is due next for the lead is done.
+// noteSettled wakes the loop that has the lead next. If nothing is left to do, it
+// forgets the lead.
 func (w *credentialWorker) noteSettled(c lead.Claim, to lead.Settlement) {
 	wasRefused := verify.RemoteIDRefused(c) || to.Attempt != nil && to.Attempt.Outcome == lead.OutcomeRefused
 	if to.State == lead.Queued && !wasRefused {

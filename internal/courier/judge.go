@@ -16,12 +16,12 @@ type verdict struct {
 	detail  string // what happened; no personal data
 	reason  string // EasyBroker's own words, for the operator
 
-	// credential is set if the end is not about this lead but about the key, the
+	// aboutCredential is set if the end is not about this lead but about the key, the
 	// pace, or the broker as a whole. Then the credential cools down for at least as
 	// long as EasyBroker asks, and the lead keeps its place on its schedule.
-	credential bool
-	held       bool // the credential will not work until a person changes something
-	retryAfter time.Duration
+	aboutCredential bool
+	held            bool // the credential will not work until a person changes something
+	retryAfter      time.Duration
 
 	// refusedID is set if EasyBroker refuses the remote_id. It may have the lead
 	// already, because a proxy on the way may send a request twice. It may have
@@ -47,7 +47,7 @@ func judge(receipt easybroker.Receipt, err error) verdict {
 	case err == nil:
 		return verdict{outcome: lead.OutcomeDelivered, status: receipt.Status, detail: "accepted"}
 	case errors.As(err, &notSent):
-		return verdict{outcome: lead.OutcomeDeferred, detail: notSent.Error(), credential: true}
+		return verdict{outcome: lead.OutcomeDeferred, detail: notSent.Error(), aboutCredential: true}
 	case errors.As(err, &unreadable):
 		return verdict{outcome: lead.OutcomeUnsure, status: unreadable.Status, detail: unreadable.Error()}
 	case errors.As(err, &status):
@@ -72,9 +72,9 @@ func judgeCode(e *easybroker.StatusError) verdict {
 	v := verdict{status: e.Status, detail: e.Error(), reason: e.Reason, retryAfter: e.RetryAfter}
 	switch e.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		v.outcome, v.credential, v.held = lead.OutcomeDeferred, true, true
+		v.outcome, v.aboutCredential, v.held = lead.OutcomeDeferred, true, true
 	case http.StatusTooManyRequests, http.StatusTooEarly:
-		v.outcome, v.credential = lead.OutcomeDeferred, true
+		v.outcome, v.aboutCredential = lead.OutcomeDeferred, true
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity,
 		http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType, http.StatusRequestHeaderFieldsTooLarge:
 		v.outcome = lead.OutcomeRefused
@@ -99,7 +99,7 @@ func timesStrange(statuses []int) (n int) {
 func judgeClass(v verdict, status int) verdict {
 	switch {
 	case status >= 300 && status < 400: // nobody knows who answered
-		v.outcome, v.credential, v.held = lead.OutcomeUnsure, true, true
+		v.outcome, v.aboutCredential, v.held = lead.OutcomeUnsure, true, true
 	case status >= 400 && status < 500:
 		v.outcome, v.strange = lead.OutcomeDeferred, true
 	default:

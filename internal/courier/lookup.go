@@ -112,7 +112,7 @@ func (w *credentialWorker) List(ctx context.Context, q easybroker.Query) (easybr
 		return page, nil
 	}
 	// If the credential works, a list that answers badly says nothing about it.
-	if v := judge(easybroker.Receipt{}, err); v.credential || w.breaker.IsStopped() {
+	if v := judge(easybroker.Receipt{}, err); v.aboutCredential || w.breaker.IsStopped() {
 		w.noteFailure(v, 0)
 	}
 	return page, err

@@ -18,7 +18,7 @@ const (
 // commit, and no connection waits for one.
 type slots struct {
 	connections int
-	freed       chan struct{} // told when a call has ended
+	freed       chan struct{} // has a token if a call has ended since the last wait
 
 	mu         sync.Mutex
 	begun      int       // attempts whose call has not ended

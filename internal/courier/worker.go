@@ -157,7 +157,7 @@ func (w *credentialWorker) probe(ctx context.Context) {
 // the end of their calls.
 func (w *credentialWorker) sendDue(ctx context.Context, allowed breaker.Step) *sync.WaitGroup {
 	var ended sync.WaitGroup
-	w.pacer.leadsWait.Store(true) // until we know better
+	w.pacer.leadsWait.Store(true) // until a claim shows that none is due
 	n := w.takeSlots(ctx, allowed)
 	if step, _ := w.breaker.Next(time.Now()); n == 0 || step < allowed { // it may have changed while we waited
 		w.slots.free(n)

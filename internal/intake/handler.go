@@ -102,7 +102,7 @@ type handler struct {
 	sites   map[string]*siteForms
 	keep    Keeper
 	opt     Options
-	running inProgress
+	writing inProgress // the inquiries that are being written
 	repeats *spam.RepeatCounter
 	stamps  *stamper
 }
@@ -138,13 +138,14 @@ func (h *handler) submit(w http.ResponseWriter, r *request) error {
 	}
 	r.delayIfMistyped(&l)
 	kept, err := h.store(r.Context(), r.submission(l))
-	if err != nil || (kept.Again && !kept.Sooner) {
+	wasKept := err == nil && (!kept.Again || kept.Sooner) // a repeat that changes nothing is not kept
+	if !wasKept {
 		h.uncount(decision)
 	}
 	if err != nil {
 		return err
 	}
-	if noMailReason != "" && (!kept.Again || kept.Sooner) && l.State == lead.Queued {
+	if wasKept && noMailReason != "" && l.State == lead.Queued {
 		l.RemoteID = kept.RemoteID
 		h.opt.CheckMail(l, noMailReason)
 	}
@@ -182,7 +183,7 @@ func (h *handler) admit(r *request) error {
 // store keeps the lead even if the client hangs up now. The inquiry is complete,
 // and a visitor who closes the page still wants it delivered.
 func (h *handler) store(ctx context.Context, s lead.Submission) (lead.Kept, error) {
-	end, ok := h.running.begin(s.Key)
+	end, ok := h.writing.begin(s.Key)
 	if !ok {
 		return lead.Kept{}, problem.NewInProgress(retryAfterInProgress)
 	}

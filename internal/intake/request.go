@@ -206,7 +206,7 @@ func (r *request) lead(now time.Time) (lead.Lead, error) {
 	q := r.draft.Inquiry(r.site.ID)
 	q.LeftOut = r.leftOut
 	if r.draft.Typed != "" {
-		q.Extra = append(q.Extra, lead.Pair{Name: "typed_email", Value: r.draft.Typed}) // for the operator to see
+		q.Extra = append(q.Extra, lead.Pair{Name: "typed_email", Value: r.draft.Typed}) // what the visitor has corrected, for the operator
 	}
 	l, err := lead.New(q, r.site.Source, r.site.Rules, now)
 	if invalid, ok := errors.AsType[*lead.InvalidError](err); ok {
