@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"internal/locale":  {},
 	"internal/accept":  {},
 	"internal/bounded": {},
+	"internal/signals": {},
 	"internal/site":    {"internal/lead"},
 
 	// The stations of an inquiry. None knows another.
@@ -77,7 +78,7 @@ var mayImport = map[string][]string{
 	// The only place that knows everybody.
 	"cmd/leadrelay": {
 		"internal/captcha", "internal/config", "internal/console", "internal/courier", "internal/easybroker", "internal/fakebroker", "internal/fakebroker/fault",
-		"internal/flood", "internal/intake", "internal/lead", "internal/mx", "internal/secret", "internal/server", "internal/site", "internal/store", "web",
+		"internal/flood", "internal/intake", "internal/lead", "internal/mx", "internal/secret", "internal/server", "internal/signals", "internal/site", "internal/store", "web",
 	},
 }
 

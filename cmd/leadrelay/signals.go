@@ -7,18 +7,15 @@ import (
 	"syscall"
 
 	"github.com/rs/zerolog"
+
+	"leadrelay/internal/signals"
 )
 
-// ignoredSignals are signals that people and tools send to daemons, to reload settings or
-// to reopen a log, or because a terminal was closed. Each would end a Go program at once,
-// without its drain.
-var ignoredSignals = []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2}
-
-// ignoreSignals ignores the signals from now on. The function that it returns logs each
-// of them until ctx ends.
+// ignoreSignals keeps the signals that are no request to stop from now on. The function
+// that it returns logs each of them until ctx ends.
 func ignoreSignals() (report func(ctx context.Context, log zerolog.Logger)) {
-	came := make(chan os.Signal, len(ignoredSignals))
-	signal.Notify(came, ignoredSignals...)
+	came := make(chan os.Signal, len(signals.Ignored))
+	signal.Notify(came, signals.Ignored...)
 	return func(ctx context.Context, log zerolog.Logger) {
 		for {
 			select {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/e2e/relaytest"
+	"leadrelay/internal/signals"
 )
 
 // The habits of init scripts, logrotate and closed terminals end no relay.
@@ -26,6 +27,23 @@ func TestSignalsThatAreNoRequestToStop(t *testing.T) {
 		require.Equal(t, http.StatusAccepted, code)
 	}
 	p.Settled()
+	p.End(syscall.SIGTERM, 0)
+}
+
+// Nor do they when they come early: main begins only after all packages were initialized.
+func TestASignalAtTheStartIsNoRequestToStop(t *testing.T) {
+	t.Parallel()
+	_, address := relaytest.StartBroker(t)
+	settings := relaytest.Settings(t, address)
+	settings["GODEBUG"] = "inittrace=1" // a line on stderr for each package, when it is done
+	p := relaytest.Start(t, settings, "serve")
+	relaytest.Eventually(t, "signals are ignored", func() bool { return strings.Contains(p.Err.String(), "init leadrelay/internal/signals ") })
+	for _, s := range signals.Ignored {
+		require.NoError(t, p.Cmd.Process.Signal(s))
+	}
+	p.Started()
+	require.Less(t, strings.Index(p.Err.String(), "init leadrelay/internal/signals "),
+		strings.Index(p.Err.String(), "init github.com/nyaruka/phonenumbers "), "what takes long comes later")
 	p.End(syscall.SIGTERM, 0)
 }
 
