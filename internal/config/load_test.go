@@ -193,8 +193,9 @@ func TestAWrongVariableIsNamed(t *testing.T) {
 		"an address without a port":             {vars{"LEADRELAY_ADDR": "8080"}, "LEADRELAY_ADDR: wants host:port, such as :8080 or 127.0.0.1:9090"},
 		"a port that no machine has":            {vars{"LEADRELAY_OPERATOR_ADDR": ":70000"}, "LEADRELAY_OPERATOR_ADDR: wants host:port, such as :8080 or 127.0.0.1:9090"},
 		"the example's key":                     {vars{"EASYBROKER_API_KEY": "ChangeMe"}, "EASYBROKER_API_KEY: still is the example's; put your own"},
+		"the README's dots for a key":           {vars{"EASYBROKER_API_KEY": "…"}, "EASYBROKER_API_KEY: still is the example's; put your own"},
 		"a key with a blank inside":             {vars{"EASYBROKER_API_KEY": "k3y k3y"}, "EASYBROKER_API_KEY: has blanks inside"},
-		"a key with a letter of no header":      {vars{"EASYBROKER_API_KEY": "llavé"}, "EASYBROKER_API_KEY: has characters that no key has"},
+		"a key with a letter of no header":      {vars{"EASYBROKER_API_KEY": "llavé"}, "EASYBROKER_API_KEY: has characters that no key has, perhaps invisible ones; copy it anew"},
 		"the dots that print shows":             {vars{"EASYBROKER_API_KEY": "•••"}, "EASYBROKER_API_KEY: ••• stands for a secret that was hidden; put the secret itself, or the name of its file"},
 		"a token that can be guessed":           {vars{"LEADRELAY_OPERATOR_TOKEN": "password"}, "LEADRELAY_OPERATOR_TOKEN: has fewer than 20 characters; leave it out, and the first start makes a good one"},
 		"the example's token":                   {vars{"LEADRELAY_OPERATOR_TOKEN": "changeme"}, "LEADRELAY_OPERATOR_TOKEN: still is the example's; put your own"},
@@ -333,7 +334,7 @@ func TestSecretsComeFromFiles(t *testing.T) {
 		" \n":                        "is empty",
 		"k3y\nk3y\n":                 "has blanks inside",
 		"changeme\n":                 "still is the example's; put your own",
-		"\ufeffk3y":                  "has characters that no key has",
+		"\ufeffk3y":                  "has characters that no key has, perhaps invisible ones; copy it anew",
 		strings.Repeat("k", 1<<20+1): "cannot read the file: it has more than 1 MiB",
 	} {
 		delete(env, "LEADRELAY_CONFIG")

@@ -176,14 +176,14 @@ func parseKey(s string) (secret.Text, error) {
 	switch {
 	case s == "":
 		return secret.Text{}, errors.New("is empty")
-	case strings.EqualFold(s, "changeme"):
+	case strings.EqualFold(s, "changeme"), s == "…", s == "...":
 		return secret.Text{}, errors.New("still is the example's; put your own")
 	case strings.ContainsFunc(s, unicode.IsSpace):
 		return secret.Text{}, errors.New("has blanks inside")
 	case strings.Contains(s, secret.Dots):
 		return secret.Text{}, errors.New(secret.Dots + " stands for a secret that was hidden; put the secret itself, or the name of its file")
 	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return secret.Text{}, errors.New("has characters that no key has")
+		return secret.Text{}, errors.New("has characters that no key has, perhaps invisible ones; copy it anew")
 	}
 	return secret.New(s), nil
 }
