@@ -92,7 +92,11 @@ func printDrift(w io.Writer, d lead.Drift) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "since %s: taken %d, listed %d, confirmed just now %d\n", formatTime(&d.Since), d.Ours, d.Listed, d.Confirmed)
+	window := "since " + formatTime(&d.Since)
+	if !d.Until.IsZero() {
+		window += " until " + formatTime(&d.Until) + " (leads come in meanwhile, so newer ones were not compared)"
+	}
+	_, err := fmt.Fprintf(w, "%s: taken %d, listed %d, confirmed just now %d\n", window, d.Ours, d.Listed, d.Confirmed)
 	return err
 }
 

@@ -73,6 +73,6 @@ func withEmptyLists(d lead.Drift) lead.Drift {
 	if d.Unreadable == nil {
 		d.Unreadable = []lead.Unreadable{}
 	}
-	d.Since, d.ReadAt = d.Since.UTC(), d.ReadAt.UTC()
+	d.Since, d.Until, d.ReadAt = d.Since.UTC(), d.Until.UTC(), d.ReadAt.UTC()
 	return d
 }

@@ -14,6 +14,9 @@ const MaxDrifted = 1000
 type Drift struct {
 	Since  time.Time `json:"since"`
 	ReadAt time.Time `json:"read_at"`
+	// Until is set if a list changed all the time, because leads came in: it was read up to
+	// then, and newer leads are not compared.
+	Until  time.Time `json:"until,omitzero"`
 	Ours   int       `json:"ours"`   // leads of the window that EasyBroker should list
 	Listed int       `json:"listed"` // contact requests of the window
 
@@ -95,6 +98,9 @@ func (d *Drift) Count(kind DriftKind) int { return len(*d.Of(kind)) + d.LeftOut[
 
 // Add adds the report of another credential.
 func (d *Drift) Add(part Drift) {
+	if d.Until.IsZero() || !part.Until.IsZero() && part.Until.Before(d.Until) {
+		d.Until = part.Until
+	}
 	d.Ours += part.Ours
 	d.Listed += part.Listed
 	for _, kind := range DriftKinds() {

@@ -61,7 +61,7 @@ func (a *Auditor) compare(ctx context.Context, v *Verifier, since time.Time) (le
 	if err != nil {
 		return lead.Drift{Unreadable: []lead.Unreadable{{Sites: v.Sites, Why: err.Error()}}}, nil
 	}
-	c := &comparison{listing: newListing(v, a.ledger, items), began: began, drift: lead.Drift{Listed: len(items)}}
+	c := &comparison{listing: newListing(v, a.ledger, items), began: began, drift: lead.Drift{Listed: len(items), Until: q.Before}}
 	if err := c.expected(ctx, since); err != nil {
 		return lead.Drift{}, err
 	}
@@ -90,24 +90,26 @@ func (c *comparison) expected(ctx context.Context, since time.Time) error {
 		if l.State != lead.Delivered && l.State != lead.Confirmed {
 			return nil // a person has moved it meanwhile
 		}
-		c.drift.Ours++
-		err := c.check(ctx, l)
+		listed, err := c.check(ctx, l)
+		if listed || c.drift.Until.IsZero() || !takenAt(l).After(c.drift.Until) {
+			c.drift.Ours++
+		}
 		delete(c.byID, l.RemoteID)
 		return err
 	})
 }
 
-// check compares one lead with what is listed of it.
-func (c *comparison) check(ctx context.Context, l lead.Lead) error {
+// check compares one lead with what is listed of it. It reports whether anything is.
+func (c *comparison) check(ctx context.Context, l lead.Lead) (listed bool, err error) {
 	s, items, err := c.match(ctx, l)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if len(items) == 0 {
 		if c.began.Sub(takenAt(l)) > MissingAfter(c.verifier.MaxListLag) {
 			c.drift.Note(lead.OnlyHere, drifted(l))
 		}
-		return nil
+		return false, nil
 	}
 	twice := slices.ContainsFunc(items, func(item easybroker.Listed) bool { return !item.HappenedAt.Equal(items[0].HappenedAt) })
 	if twice {
@@ -119,10 +121,10 @@ func (c *comparison) check(ctx context.Context, l lead.Lead) error {
 		c.drift.Note(lead.Differing, d)
 	}
 	if !s.isAnySame(items) {
-		return nil // somebody else's contact request under its remote_id proves nothing
+		return true, nil // somebody else's contact request under its remote_id proves nothing
 	}
 	if l.State != lead.Delivered && l.State != lead.Doubtful && l.State != lead.Queued {
-		return nil
+		return true, nil
 	}
 	reason := ""
 	if twice {
@@ -132,7 +134,7 @@ func (c *comparison) check(ctx context.Context, l lead.Lead) error {
 	if changed {
 		c.drift.Confirmed++
 	}
-	return err
+	return true, err
 }
 
 // remaining sees to what is listed beyond the leads that should be.
@@ -169,7 +171,8 @@ func (c *comparison) unexpected(ctx context.Context, l lead.Lead) error {
 	if !slices.Contains(c.verifier.Sites, l.Site) {
 		return nil // its site has another credential now, or none
 	}
-	return c.check(ctx, l)
+	_, err := c.check(ctx, l)
+	return err
 }
 
 // takenAt returns when EasyBroker had the lead at the latest.

@@ -309,9 +309,12 @@ func TestABusyListIsComparedButForItsEnd(t *testing.T) {
 			o.archive.list(sent(o.ago(time.Hour, "casas", lead.Confirmed, "Hola "+strconv.Itoa(i))))
 		}
 		lost := o.ago(time.Hour, "casas", lead.Delivered, "Hola")
+		o.ago(time.Minute, "casas", lead.Delivered, "the list is not read up to this one")
 		d := o.reconcile()
 		require.Empty(t, d.Unreadable)
 		require.Equal(t, 9, d.Listed)
+		require.Equal(t, 10, d.Ours)
+		require.WithinDuration(t, d.ReadAt.Add(-5*time.Minute), d.Until, time.Minute)
 		require.Empty(t, d.OnlyThere)
 		require.Equal(t, []lead.Drifted{drifted(lost)}, d.OnlyHere)
 	})
