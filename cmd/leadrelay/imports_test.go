@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"internal/site":    {"internal/lead"},
 
 	// The stations of an inquiry. None knows another.
-	"internal/intake":        {"internal/accept", "internal/intake/body", "internal/intake/fields", "internal/flood", "internal/lead", "internal/site", "internal/problem", "internal/locale", "internal/spam", "web"},
+	"internal/intake":        {"internal/accept", "internal/bounded", "internal/intake/body", "internal/intake/fields", "internal/flood", "internal/lead", "internal/site", "internal/problem", "internal/locale", "internal/spam", "web"},
 	"internal/intake/body":   {},
 	"internal/intake/fields": {"internal/intake/body", "internal/lead"},
 	"internal/store":         {"internal/bounded", "internal/lead"},

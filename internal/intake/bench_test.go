@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -48,4 +49,24 @@ func BenchmarkSubmit(b *testing.B) {
 			_ = httptest.NewRecorder()
 		}
 	})
+}
+
+// Most of those who ask for the form ask with the same link. Each new link costs a
+// rendering.
+func BenchmarkShowForm(b *testing.B) {
+	for name, link := range map[string]func(i int) string{
+		"same link":  func(int) string { return "/f/casas?property_id=EB-1" },
+		"other link": func(i int) string { return "/f/casas?property_id=EB-" + strconv.Itoa(i) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			d := newRelay(b)
+			handler := intake.New(sites(b), d.keeper, intake.Options{})
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if w := ask(handler, http.MethodGet, link(i), ""); w.Code != http.StatusOK {
+					b.Fatal(w.Code)
+				}
+			}
+		})
+	}
 }

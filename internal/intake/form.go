@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"io"
@@ -27,6 +28,26 @@ func (h *handler) showForm(w http.ResponseWriter, r *request) error {
 	if r.site == nil {
 		return problem.New(problem.UnknownSite, nil)
 	}
+	key, stamp := formKey{r.site, r.lang, r.URL.RawQuery}, h.stamps.stamp(time.Now())
+	if form, ok := h.shown.get(key); ok {
+		r.lang = form.lang
+		return r.writePage(w, http.StatusOK, func(out io.Writer) error { return form.write(out, stamp) })
+	}
+	wrong := r.readLink(stamp)
+	var page bytes.Buffer
+	if err := web.RenderForm(&page, r.formPage(wrong)); err != nil {
+		return err
+	}
+	if form, ok := cutStamp(page.Bytes(), stamp); ok {
+		form.lang = r.lang
+		h.shown.put(key, form)
+	}
+	return r.writePage(w, http.StatusOK, func(out io.Writer) error { _, err := out.Write(page.Bytes()); return err })
+}
+
+// readLink takes what a link to the form says as if it had been posted, and returns
+// what is wrong with it.
+func (r *request) readLink(stamp string) []problem.Field {
 	query := r.URL.Query()
 	r.posted = []body.Field{{Name: string(lead.PropertyID), Value: query.Get("property_id")}}
 	if language := query.Get("_language"); language != "" {
@@ -34,9 +55,9 @@ func (h *handler) showForm(w http.ResponseWriter, r *request) error {
 		r.posted = append(r.posted, body.Field{Name: "_language", Value: string(r.lang)}) // for the answer to the form
 	}
 	r.posted = append(r.posted, campaignFields(query)...)
-	r.posted = append(r.posted, body.Field{Name: fields.ShownField, Value: h.stamps.stamp(time.Now())})
+	r.posted = append(r.posted, body.Field{Name: fields.ShownField, Value: stamp})
 	r.draft = r.site.vocabulary.Assign(r.posted)
-	return r.writeForm(w, http.StatusOK, r.checkProperty())
+	return r.checkProperty()
 }
 
 // campaignFields returns what a link to the form says about where its visitor
@@ -66,6 +87,10 @@ func (r *request) checkProperty() []problem.Field {
 
 // writeForm writes the form with what was typed, and how to mend what is wrong.
 func (r *request) writeForm(w http.ResponseWriter, status int, wrong []problem.Field) error {
+	return r.writePage(w, status, func(out io.Writer) error { return web.RenderForm(out, r.formPage(wrong)) })
+}
+
+func (r *request) formPage(wrong []problem.Field) web.FormPage {
 	page := web.FormPage{
 		Lang: r.lang, Base: r.relay.Path, SiteName: r.site.title(), Theme: r.site.themePath(), Action: r.site.path, PrivacyURL: r.site.Privacy, Hidden: r.hiddenFields(),
 	}
@@ -80,7 +105,7 @@ func (r *request) writeForm(w http.ResponseWriter, status int, wrong []problem.F
 	if p := page.Fields[len(page.Fields)-1]; p.Error == "" {
 		page.PropertyID = p.Value
 	}
-	return r.writePage(w, status, func(out io.Writer) error { return web.RenderForm(out, page) })
+	return page
 }
 
 func (r *request) formField(key lead.Field, wrong []problem.Field) web.Field {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -56,6 +58,36 @@ func controls(t *testing.T, w *httptest.ResponseRecorder) (all [][]string) {
 	}
 	require.NotEmpty(t, all)
 	return all
+}
+
+// A form that is asked for again is not rendered again, and is the same but for its
+// stamp. A form for another link, site or language is another one.
+func TestTheFormIsRenderedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newRelay(t)
+		stamp := regexp.MustCompile(`name="_shown" value="([^"]+)"`)
+		links := [][]string{ // the path, and the language that the client accepts
+			{"/f/homes", "es"}, {"/f/homes", "en"}, {"/f/homes?_language=en", "es"}, {"/f/casas", "es"},
+			{"/f/casas?property_id=EB-1", "es"}, {"/f/casas?property_id=%3Cb%3E", "es"}, {"/f/casas?utm_source=ads", "es"},
+			{"/f/casas?property_id=EB-1&x=" + strings.Repeat("x", 1000), "es"}, // too long to be kept
+		}
+		seen := map[string]bool{}
+		for _, link := range links {
+			first := d.ask("GET", link[0], "", "Accept-Language", link[1])
+			time.Sleep(time.Second)
+			again := d.ask("GET", link[0], "", "Accept-Language", link[1])
+			require.Equal(t, 200, again.Code)
+			require.Equal(t, first.Header(), again.Header())
+			was, is := stamp.FindStringSubmatch(first.Body.String()), stamp.FindStringSubmatch(again.Body.String())
+			require.NotEqual(t, was[1], is[1], "each visitor has a stamp of his own")
+			require.Equal(t, strings.ReplaceAll(first.Body.String(), was[1], is[1]), again.Body.String())
+			seen[strings.ReplaceAll(again.Body.String(), is[1], "")] = true
+		}
+		require.Len(t, seen, len(links)-1, "the link that is too long shows what that of EB-1 does")
+	})
+	d := newRelay(t)
+	shown := testing.AllocsPerRun(20, func() { d.ask("GET", "/f/casas?property_id=EB-1", "") })
+	require.Less(t, shown, 200., "a rendering allocates some 800 times")
 }
 
 func TestHostedForm(t *testing.T) {
