@@ -118,6 +118,7 @@ func TestAStopThatWaitsForEasyBrokerTakesInquiries(t *testing.T) {
 	relaytest.Eventually(t, "the attempt has begun", func() bool { return len(p.Leads("state=sending").Leads) == 1 })
 	begun := time.Now()
 	require.NoError(t, p.Cmd.Process.Signal(syscall.SIGTERM))
+	relaytest.Eventually(t, "it stops", func() bool { return !p.IsReady() })
 	for n := 2; time.Since(begun) < slow/2; n++ {
 		require.True(t, seen.note(p, fmt.Sprint("EB-", n)))
 	}
