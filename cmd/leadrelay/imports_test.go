@@ -61,6 +61,8 @@ var mayImport = map[string][]string{
 	"internal/fakebroker/book":  {"internal/fakebroker/fault"},
 	"internal/fakebroker/fault": {},
 	"internal/store/storetest":  {"internal/lead", "internal/store"},
+
+	"internal/store/postgrestest": {},
 	"internal/bench": {
 		"internal/bench/stock", "internal/config", "internal/fakebroker", "internal/intake", "internal/lead", "internal/server", "internal/site", "internal/spam", "internal/store",
 	},
