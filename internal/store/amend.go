@@ -36,9 +36,10 @@ func (s *Store) Amend(ctx context.Context, id lead.RemoteID, f func(*lead.Lead) 
 	return amended, nil
 }
 
-// find returns the lead, or [lead.ErrNotFound].
+// find returns the lead, or [lead.ErrNotFound]. Nobody else can change it before
+// the transaction has ended.
 func (tx *writeTx) find(id lead.RemoteID) (lead.Lead, error) {
-	l, err := scanLead(tx.QueryRow(`SELECT `+leadColumns+` FROM leads WHERE remote_id = $1`, int64(id)))
+	l, err := scanLead(tx.QueryRow(`SELECT `+leadColumns+` FROM leads WHERE remote_id = $1`+tx.w.dialect.forUpdate, int64(id)))
 	if errors.Is(err, sql.ErrNoRows) {
 		err = lead.ErrNotFound
 	}

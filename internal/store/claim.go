@@ -153,15 +153,15 @@ func (s *Store) nextDueRow(ctx context.Context, q lead.Due, args []any) *sql.Row
 	return s.read.QueryRowContext(ctx, strings.Replace(nextDueSQL, since, since+others, 1), args...)
 }
 
-// claimSQL claims the leads that have been due for longest. %s is where a database
-// skips rows that another replica is claiming. A lead that is not queued has been
+// claimSQL claims the leads that have been due for longest. The %s around its
+// query are the dialect's. A lead that is not queued has been
 // looked up before, or its attempt was cut off. (The sum behind LIMIT is for
 // SQLite, which would plan the statement anew each time for a bare parameter.)
 const claimSQL = `UPDATE leads SET fence = fence + 1, turn_at = due_at, due_at = $1,
 	attempt = CASE state WHEN ` + sqlQueued + ` THEN attempt + 1 ELSE attempt END,
 	state = CASE state WHEN ` + sqlQueued + ` THEN ` + sqlSending + ` WHEN ` + sqlSending + ` THEN ` + sqlDoubtful + ` ELSE state END
-	WHERE remote_id IN (SELECT remote_id FROM leads
-		WHERE site = $2 AND state = $3 AND due_at >= $4 AND due_at <= $5 ORDER BY due_at LIMIT $6 + 0 %s)
+	WHERE remote_id %sSELECT remote_id FROM leads
+		WHERE site = $2 AND state = $3 AND due_at >= $4 AND due_at <= $5 ORDER BY due_at, remote_id LIMIT $6 + 0%s
 	RETURNING ` + leadColumns + `, fence, tries, turn_at, attempt`
 
 // claim claims leads of the site in the state, those first that have been due for
@@ -192,10 +192,10 @@ func (tx *writeTx) claimRows(q lead.Due, args []any) (*sql.Rows, error) {
 	if !q.Newest && len(q.Except) == 0 {
 		return tx.query(claimDue, args...)
 	}
-	const oldest = " ORDER BY due_at"
+	const oldest = " ORDER BY due_at, remote_id"
 	order := oldest
 	if q.Newest {
-		order += " DESC"
+		order = " ORDER BY due_at DESC, remote_id DESC"
 	}
 	others, args := exceptProperties(q, args)
 	return tx.Query(strings.Replace(tx.w.dialect.claim, oldest, others+order, 1), args...)

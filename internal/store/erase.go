@@ -53,7 +53,7 @@ func (s *Store) eraseSome(ctx context.Context, state lead.State, before time.Tim
 	}
 	var erased int // to be read only after a commit
 	err = s.writer.doLazily(ctx, func(tx *writeTx) error {
-		rows, err := tx.Query(query, before.UnixMilli(), most)
+		rows, err := tx.Query(query+tx.w.dialect.forUpdate, before.UnixMilli(), most)
 		if err != nil {
 			return err
 		}

@@ -60,7 +60,7 @@ func Occupy(s *Store) (release func()) {
 }
 
 // Recent is what came in lately, one lead to a transaction.
-type Recent struct{ recent }
+type Recent struct{ *recent }
 
 // NewRecent returns an empty one.
 func NewRecent() *Recent { return &Recent{newRecent()} }

@@ -33,7 +33,7 @@ func (s *Store) Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.A
 // leads, so it may be called often.
 func (s *Store) Counts(ctx context.Context) ([]lead.Count, error) {
 	rows, err := s.people.QueryContext(ctx, `SELECT n.site, n.state, n.leads, leads.received_at
-		FROM (SELECT site, state, count(*) AS leads, min(remote_id) AS oldest FROM leads GROUP BY site, state) AS n
+		FROM (SELECT site, state, count(*) AS leads, min(remote_id) AS oldest FROM `+s.writer.dialect.counted+` GROUP BY site, state) AS n
 		JOIN leads ON leads.remote_id = n.oldest`)
 	if err != nil {
 		return nil, fmt.Errorf("count leads: %w", err)

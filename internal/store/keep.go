@@ -50,6 +50,9 @@ func (tx *writeTx) keepAll(batch []*job) error {
 	if len(next) == 0 {
 		return nil
 	}
+	if err := tx.w.repeats.lookUp(tx, batch); err != nil {
+		return fmt.Errorf("repeats: %w", err)
+	}
 	for _, j := range batch {
 		n := j.lead
 		if n == nil {
@@ -57,7 +60,7 @@ func (tx *writeTx) keepAll(batch []*job) error {
 		}
 		isRepeat, err := tx.isRepeat(n, next[n.Tick])
 		if err != nil {
-			return jobError{fmt.Errorf("repeats: %w", err)}
+			return tx.w.blame(fmt.Errorf("repeats: %w", err))
 		}
 		if isRepeat {
 			continue
@@ -67,6 +70,9 @@ func (tx *writeTx) keepAll(batch []*job) error {
 	}
 	if err := tx.insertFresh(); err != nil {
 		return err
+	}
+	if err := tx.w.repeats.save(tx); err != nil {
+		return fmt.Errorf("repeats: %w", err)
 	}
 	return tx.deleteOldKeys(time.Now())
 }
@@ -88,13 +94,18 @@ func (tx *writeTx) nextIDs(batch []*job) (map[lead.Tick]lead.RemoteID, error) {
 	}
 	first := make(map[lead.Tick]lead.RemoteID, len(count))
 	for tick, n := range count {
-		var last int64
-		if err := tx.queryRow(advanceIDs, n, ticks[tick]-1, string(tick)).Scan(&last); err != nil {
+		last, err := tx.w.dialect.nextIDs(tx, tick, n, ticks[tick])
+		if err != nil {
 			return nil, fmt.Errorf("remote ids: %w", err)
 		}
 		first[tick] = lead.RemoteID(last - n + 1)
 	}
 	return first, nil
+}
+
+func (tx *writeTx) advanceIDs(tick lead.Tick, n, passed int64) (last int64, err error) {
+	err = tx.queryRow(advanceIDs, n, passed-1, string(tick)).Scan(&last)
+	return last, err
 }
 
 // manyLeads are inserted by one statement if so many wait. With a statement for
@@ -120,21 +131,27 @@ func (n *newLead) appendTo(args []any) []any {
 func (tx *writeTx) insertFresh() error {
 	fresh := tx.fresh
 	tx.fresh = tx.fresh[:0]
+	var err error
 	for len(fresh) > 0 {
-		n, name := 1, insertOne
-		if len(fresh) >= manyLeads {
-			n, name = manyLeads, insertMany
+		if fresh, err = tx.w.dialect.insert(tx, fresh); err != nil {
+			return tx.w.blame(fmt.Errorf("insert: %w", err))
 		}
-		tx.args = tx.args[:0]
-		for _, l := range fresh[:n] {
-			tx.args = l.appendTo(tx.args)
-		}
-		if _, err := tx.exec(name, tx.args...); err != nil {
-			return jobError{fmt.Errorf("insert: %w", err)}
-		}
-		fresh = fresh[n:]
 	}
 	return nil
+}
+
+// insertMany inserts as many of the leads as one statement takes.
+func (tx *writeTx) insertMany(leads []*newLead) (left []*newLead, err error) {
+	n, name := 1, insertOne
+	if len(leads) >= manyLeads {
+		n, name = manyLeads, insertMany
+	}
+	tx.args = tx.args[:0]
+	for _, l := range leads[:n] {
+		tx.args = l.appendTo(tx.args)
+	}
+	_, err = tx.exec(name, tx.args...)
+	return leads[n:], err
 }
 
 // body is the part of a lead that is no column of its own.

@@ -21,7 +21,7 @@ type recent struct {
 	pending   map[lead.Digest]arrival // of the transaction that is not on disk yet
 }
 
-func newRecent() recent { return recent{committed: bounded.New[lead.Digest, arrival](maxRecent)} }
+func newRecent() *recent { return &recent{committed: bounded.New[lead.Digest, arrival](maxRecent)} }
 
 type arrival struct {
 	id lead.RemoteID
@@ -86,3 +86,28 @@ func (r *recent) load(ctx context.Context, db *sql.DB) error {
 	r.commit()
 	return nil
 }
+
+// lookUp does nothing: a key is looked up when it is needed, which costs little.
+func (*recent) lookUp(*writeTx, []*job) error { return nil }
+
+// markKeySQL gives a key to a lead. A lead that has the key and was kept outside
+// of the window loses it, also if it was kept by a clock that was ahead.
+const markKeySQL = `INSERT INTO repeats (digest, content, remote_id, kept_at) VALUES ($1, $2, $3, $4)
+	ON CONFLICT (digest) DO UPDATE SET content = excluded.content, remote_id = excluded.remote_id, kept_at = excluded.kept_at
+	WHERE repeats.kept_at NOT BETWEEN $5 AND $6`
+
+func (*recent) markKey(tx *writeTx, n *newLead, window time.Duration) (isNew bool, err error) {
+	at := n.Lead.ReceivedAt
+	return changed(tx.exec(markKey, n.Key[:], n.Content[:], int64(n.kept.RemoteID), at.UnixMilli(),
+		at.Add(-window).UnixMilli(), at.Add(window).UnixMilli()))
+}
+
+func (*recent) holder(tx *writeTx, key lead.Digest) (id lead.RemoteID, content lead.Digest, err error) {
+	var digest []byte
+	err = tx.QueryRow(`SELECT content, remote_id FROM repeats WHERE digest = $1`, key[:]).Scan(&digest, &id)
+	copy(content[:], digest)
+	return id, content, err
+}
+
+// save does nothing: words are in memory, and keys are in the table already.
+func (*recent) save(*writeTx) error { return nil }

@@ -24,7 +24,7 @@ func (tx *writeTx) isRepeat(n *newLead, id lead.RemoteID) (bool, error) {
 	case err != nil, n.keyReused:
 		return n.keyReused, err
 	case first == nil:
-		tx.w.recent.add(n.Content, id, n.Lead.ReceivedAt)
+		tx.w.repeats.add(n.Content, id, n.Lead.ReceivedAt)
 		return false, nil
 	}
 	n.kept.Again = true
@@ -57,7 +57,7 @@ func (n *newLead) corrects(first *lead.Lead) bool {
 }
 
 func (tx *writeTx) findByContent(n *newLead, content lead.Digest) (*lead.Lead, error) {
-	id, ok := tx.w.recent.find(content, n.Lead.ReceivedAt)
+	id, ok := tx.w.repeats.find(content, n.Lead.ReceivedAt)
 	if !ok {
 		return nil, nil
 	}
@@ -68,23 +68,22 @@ func (tx *writeTx) findByContent(n *newLead, content lead.Digest) (*lead.Lead, e
 // that has the key already. A lead that has it and was given up loses it. So does
 // a quarantined lead, if the words of the new one are different.
 func (tx *writeTx) findByKey(n *newLead, first *lead.Lead) (*lead.Lead, error) {
-	isNew, err := tx.markKey(n, lead.KeyWindow)
+	isNew, err := tx.w.repeats.markKey(tx, n, lead.KeyWindow)
 	if err != nil || isNew {
 		return first, err
 	}
-	var content []byte
-	var id lead.RemoteID
-	if err := tx.QueryRow(`SELECT content, remote_id FROM repeats WHERE digest = $1`, n.Key[:]).Scan(&content, &id); err != nil {
+	id, content, err := tx.w.repeats.holder(tx, n.Key)
+	if err != nil {
 		return nil, err
 	}
 	holder, err := tx.findActive(id)
-	isSame := bytes.Equal(content, n.Content[:])
+	isSame := content == n.Content
 	switch {
 	case err != nil:
 		return nil, err
 	case holder == nil, !isSame && holder.State == lead.Quarantined:
 		const never = -time.Millisecond // no row is within this window
-		_, err := tx.markKey(n, never)
+		_, err := tx.w.repeats.markKey(tx, n, never)
 		return first, err
 	case !isSame:
 		n.keyReused = true
@@ -92,20 +91,6 @@ func (tx *writeTx) findByKey(n *newLead, first *lead.Lead) (*lead.Lead, error) {
 	}
 	n.kept.RemoteID, n.kept.ByKey = id, true
 	return holder, nil
-}
-
-// markKeySQL gives a key to a lead. A lead that has the key and was kept outside
-// of the window loses it, also if it was kept by a clock that was ahead.
-const markKeySQL = `INSERT INTO repeats (digest, content, remote_id, kept_at) VALUES ($1, $2, $3, $4)
-	ON CONFLICT (digest) DO UPDATE SET content = excluded.content, remote_id = excluded.remote_id, kept_at = excluded.kept_at
-	WHERE repeats.kept_at NOT BETWEEN $5 AND $6`
-
-// markKey gives the key to the lead, unless a lead that came within the window
-// has it.
-func (tx *writeTx) markKey(n *newLead, window time.Duration) (isNew bool, err error) {
-	at := n.Lead.ReceivedAt
-	return changed(tx.exec(markKey, n.Key[:], n.Content[:], int64(n.kept.RemoteID), at.UnixMilli(),
-		at.Add(-window).UnixMilli(), at.Add(window).UnixMilli()))
 }
 
 // findActive returns the lead with the id. It returns nil if there is none, or if
@@ -130,7 +115,7 @@ func (tx *writeTx) mergeRepeat(n *newLead, first *lead.Lead) error {
 	isCorrected := n.corrects(first)
 	if isCorrected {
 		first.Email = n.Lead.Email
-		tx.w.recent.add(n.Content, first.RemoteID, n.Lead.ReceivedAt)
+		tx.w.repeats.add(n.Content, first.RemoteID, n.Lead.ReceivedAt)
 	}
 	hasNews := first.Repeated(&n.Lead) || isCorrected
 	if first.State != was {
@@ -163,8 +148,10 @@ type keySweep struct {
 }
 
 // deleteOldKeysSQL looks at a part of the digests. They are spread evenly, so all
-// parts are of about the same size, and no index by time is needed.
-const deleteOldKeysSQL = `DELETE FROM repeats WHERE digest >= $1 AND digest < $2 AND kept_at NOT BETWEEN $3 AND $4`
+// parts are of about the same size, and no index by time is needed. Words, which
+// only a shared database has there, have their own digest as content.
+const deleteOldKeysSQL = `DELETE FROM repeats WHERE digest >= $1 AND digest < $2
+	AND (kept_at NOT BETWEEN $3 AND $4 OR content = digest AND kept_at < $5)`
 
 // deleteOldKeys deletes keys that no longer count. It does a 256th of the work at
 // a time, now and then, along with a commit that keeps leads: without new leads
@@ -181,6 +168,7 @@ func (tx *writeTx) deleteOldKeys(now time.Time) error {
 	if sweep.part == 0xff {
 		to = bytes.Repeat([]byte{0xff}, len(lead.Digest{})+1) // above them all
 	}
-	_, err := tx.Exec(deleteOldKeysSQL, from, to, now.Add(-lead.KeyWindow).UnixMilli(), now.Add(lead.KeyWindow).UnixMilli())
+	const oldWords = time.Hour // longer than they count, because clocks of processes differ
+	_, err := tx.Exec(deleteOldKeysSQL, from, to, now.Add(-lead.KeyWindow).UnixMilli(), now.Add(lead.KeyWindow).UnixMilli(), now.Add(-oldWords).UnixMilli())
 	return err
 }

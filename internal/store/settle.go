@@ -92,7 +92,7 @@ func (s *Store) Expire(ctx context.Context, site string, before time.Time, q lea
 	var ids []lead.RemoteID // to be read only after a commit
 	err := s.writer.do(ctx, func(tx *writeTx) error {
 		rows, err := tx.Query(`UPDATE leads SET state = `+sqlFailed+`, reason = '`+lead.ReasonDeadline+`', due_at = NULL, fence = fence + 1
-			WHERE remote_id IN (SELECT remote_id `+stale+`) RETURNING remote_id`, args...)
+			WHERE remote_id IN (SELECT remote_id `+stale+`) AND state = `+sqlQueued+` RETURNING remote_id`, args...)
 		if err != nil {
 			return err
 		}

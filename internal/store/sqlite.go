@@ -15,11 +15,19 @@ import (
 	"modernc.org/sqlite" // registers the driver, too
 )
 
-// SQLite has one writer at a time, so nobody else can claim the same rows. A
-// BIGINT key would be an index beside the table; an INTEGER key is the table.
+// SQLite has one writer at a time, so nobody else can change the rows that a
+// transaction has read.
 var sqliteDialect = dialect{
-	claim: fmt.Sprintf(claimSQL, ""),
-	ddl:   strings.NewReplacer("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"),
+	migrations: "migrations/*.sql",
+	claim:      fmt.Sprintf(claimSQL, "IN (", ")"),
+	counted:    "leads",
+	nextIDs:    (*writeTx).advanceIDs,
+	insert:     (*writeTx).insertMany,
+	prepared: [statements]string{
+		insertOne: insertSQL(1), insertMany: insertSQL(manyLeads), advanceIDs: advanceIDsSQL, markKey: markKeySQL,
+	},
+	isTrouble: func(error) bool { return false },
+	mayRetry:  func(error) bool { return false },
 }
 
 // DamagedError means that the database file or its log is damaged.
@@ -49,7 +57,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{unlock: unlock, search: make(chan struct{}, 1)}
-	s.writer = &writer{dialect: sqliteDialect, path: abs, reserve: newDiskReserve(abs), recent: newRecent()}
+	s.writer = &writer{dialect: sqliteDialect, path: abs, reserve: newDiskReserve(abs), repeats: newRecent()}
 	if err := checkPath(s.writer.reserve.path); err != nil {
 		return nil, errors.Join(err, unlock())
 	}

@@ -19,10 +19,11 @@ import (
 
 	"leadrelay/internal/lead"
 	"leadrelay/internal/store"
+	"leadrelay/internal/store/postgrestest"
 	"leadrelay/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(postgrestest.Main{M: m}) }
 
 func open(t *testing.T, path string) *store.Store {
 	t.Helper()
@@ -77,6 +78,18 @@ func TestLeadsAndIDsSurviveARestart(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, leads, 3)
 	require.NoError(t, s.Close())
+}
+
+// The clock of the process is the only one: ids go on by one while it is behind.
+func TestIDsFollowTheClockOfTheProcess(t *testing.T) {
+	s := openTemp(t)
+	last := keep(t, s, time.Now())
+	for _, back := range []time.Duration{time.Second, 24 * time.Hour, 60 * 365 * 24 * time.Hour} {
+		next := keep(t, s, time.Now().Add(-back))
+		require.Equal(t, last+1, next)
+		last = next
+	}
+	require.Greater(t, keep(t, s, time.Now().Add(time.Hour)), last+1000)
 }
 
 func TestARestoredBackupGivesNoIDTwice(t *testing.T) {

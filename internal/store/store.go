@@ -27,12 +27,6 @@ type Store struct {
 	missing error
 }
 
-// dialect is everything in which the databases differ.
-type dialect struct {
-	claim string // the statement that claims due leads
-	ddl   *strings.Replacer
-}
-
 // Open opens the database, brings its schema up to date and starts the writer.
 // The error says in one line what to do.
 func Open(ctx context.Context, database string) (*Store, error) {
@@ -50,7 +44,7 @@ func Open(ctx context.Context, database string) (*Store, error) {
 }
 
 func (s *Store) start(ctx context.Context) (err error) {
-	if err := migrate(ctx, s.writer.db, s.writer.dialect.ddl); err != nil {
+	if err := migrate(ctx, s.writer.db, &s.writer.dialect); err != nil {
 		return err
 	}
 	if err := s.writer.prepare(ctx); err != nil {
@@ -59,10 +53,12 @@ func (s *Store) start(ctx context.Context) (err error) {
 	if s.nextDueStmt, err = s.read.PrepareContext(ctx, nextDueSQL); err != nil { //nolint:sqlclosecheck // the database closes it with itself
 		return fmt.Errorf("prepare: %w", err)
 	}
-	if err := resume(ctx, s.writer.db, time.Now()); err != nil {
-		return fmt.Errorf("resume: %w", err)
+	if !s.writer.dialect.isShared {
+		if err := resume(ctx, s.writer.db, time.Now()); err != nil {
+			return fmt.Errorf("resume: %w", err)
+		}
 	}
-	if err := s.writer.recent.load(ctx, s.read); err != nil {
+	if err := s.writer.repeats.load(ctx, s.read); err != nil {
 		return fmt.Errorf("recent leads: %w", err)
 	}
 	s.writer.start()

@@ -24,16 +24,12 @@ const (
 
 // prepare prepares all statements of the writer.
 func (w *writer) prepare(ctx context.Context) (err error) {
-	for name, text := range [statements]string{
-		insertOne:    insertSQL(1),
-		insertMany:   insertSQL(manyLeads),
-		advanceIDs:   advanceIDsSQL,
-		markKey:      markKeySQL,
-		claimDue:     w.dialect.claim,
-		beginAttempt: beginAttemptSQL,
-		endAttempt:   endAttemptSQL,
-		settleLead:   settleSQL,
-	} {
+	texts := w.dialect.prepared
+	texts[claimDue], texts[beginAttempt], texts[endAttempt], texts[settleLead] = w.dialect.claim, beginAttemptSQL, endAttemptSQL, settleSQL
+	for name, text := range texts {
+		if text == "" { // another database needs it
+			continue
+		}
 		if w.prepared[name], err = w.db.PrepareContext(ctx, text); err != nil { //nolint:sqlclosecheck // the database closes them with itself
 			return err
 		}
@@ -44,6 +40,7 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 // writeTx is the transaction of one commit.
 type writeTx struct {
 	*sql.Tx
+	ctx   context.Context
 	w     *writer
 	bound [statements]*sql.Stmt // the prepared statements within this transaction
 
@@ -53,29 +50,42 @@ type writeTx struct {
 
 // begin returns the writer's transaction. There is one at a time, so its buffers
 // are used again.
-func (w *writer) begin(sqlTx *sql.Tx) *writeTx {
-	w.tx = writeTx{Tx: sqlTx, w: w, fresh: w.tx.fresh[:0], args: w.tx.args[:0]}
-	w.recent.begin()
+func (w *writer) begin(ctx context.Context, sqlTx *sql.Tx) *writeTx {
+	w.tx = writeTx{Tx: sqlTx, ctx: ctx, w: w, fresh: w.tx.fresh[:0], args: w.tx.args[:0]}
+	w.repeats.begin()
 	return &w.tx
+}
+
+// Exec, Query and QueryRow run a statement for as long as the transaction may last.
+func (tx *writeTx) Exec(statement string, args ...any) (sql.Result, error) {
+	return tx.ExecContext(tx.ctx, statement, args...)
+}
+
+func (tx *writeTx) Query(statement string, args ...any) (*sql.Rows, error) {
+	return tx.QueryContext(tx.ctx, statement, args...)
+}
+
+func (tx *writeTx) QueryRow(statement string, args ...any) *sql.Row {
+	return tx.QueryRowContext(tx.ctx, statement, args...)
 }
 
 // exec, query and queryRow run a prepared statement.
 func (tx *writeTx) exec(name statement, args ...any) (sql.Result, error) {
-	return tx.stmt(name).Exec(args...) //nolint:sqlclosecheck // the transaction's end closes it
+	return tx.stmt(name).ExecContext(tx.ctx, args...) //nolint:sqlclosecheck // the transaction's end closes it
 }
 
 func (tx *writeTx) query(name statement, args ...any) (*sql.Rows, error) {
-	return tx.stmt(name).Query(args...) //nolint:sqlclosecheck // as above
+	return tx.stmt(name).QueryContext(tx.ctx, args...) //nolint:sqlclosecheck // as above
 }
 
 func (tx *writeTx) queryRow(name statement, args ...any) *sql.Row {
-	return tx.stmt(name).QueryRow(args...) //nolint:sqlclosecheck // as above
+	return tx.stmt(name).QueryRowContext(tx.ctx, args...) //nolint:sqlclosecheck // as above
 }
 
 // stmt returns a prepared statement within the transaction.
 func (tx *writeTx) stmt(name statement) *sql.Stmt {
 	if tx.bound[name] == nil {
-		tx.bound[name] = tx.Stmt(tx.w.prepared[name])
+		tx.bound[name] = tx.StmtContext(tx.ctx, tx.w.prepared[name])
 	}
 	return tx.bound[name]
 }

@@ -42,7 +42,7 @@ type writer struct {
 	prepared [statements]*sql.Stmt
 	tx       writeTx
 	live     []*job // the jobs of the transaction
-	recent   recent
+	repeats  repeats
 	oldKeys  keySweep
 }
 
@@ -189,6 +189,21 @@ type jobError struct{ error }
 
 func (e jobError) Unwrap() error { return e.error }
 
+// blame returns a jobError, unless it is the database that is in trouble.
+func (w *writer) blame(err error) error {
+	if w.dialect.isTrouble(err) {
+		return err
+	}
+	return jobError{err}
+}
+
+// commitError is the failure of a commit. It may have been committed all the same.
+type commitError struct{ error }
+
+func (e commitError) Error() string { return "commit: " + e.error.Error() }
+
+func (e commitError) Unwrap() error { return e.error }
+
 // commit answers every job of the batch. If one of them fails, each gets a
 // transaction of its own, so that a bad write costs nobody else. If the disk is
 // full, only jobs that keep no lead may use the reserve. A commit fails if a file
@@ -248,19 +263,30 @@ func (w *writer) retryAfterCheckpoint(batch []*job) error {
 	return w.write(batch)
 }
 
-// write writes the batch in one transaction.
+// write writes the batch in one transaction. It tries again where that helps and
+// nothing can have been committed.
 func (w *writer) write(batch []*job) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	// The transaction belongs to no request: a visitor who leaves must not take
-	// the others' leads along.
-	sqlTx, err := w.db.BeginTx(context.Background(), nil)
+	const tries = 4
+	ctx, cancel := w.dialect.context()
+	defer cancel()
+	for try := 1; ; try++ {
+		err := w.writeOnce(ctx, batch)
+		if err == nil || try == tries || ctx.Err() != nil || !w.dialect.mayRetry(err) {
+			return err
+		}
+	}
+}
+
+func (w *writer) writeOnce(ctx context.Context, batch []*job) error {
+	sqlTx, err := w.db.BeginTx(ctx, w.dialect.txOptions)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = sqlTx.Rollback() }() // does nothing after a commit
-	tx := w.begin(sqlTx)
+	tx := w.begin(ctx, sqlTx)
 	batch = w.dropAbandoned(batch)
 	if err := tx.keepAll(batch); err != nil {
 		return err
@@ -270,13 +296,13 @@ func (w *writer) write(batch []*job) error {
 			continue
 		}
 		if err := j.run(tx); err != nil {
-			return jobError{err}
+			return w.blame(err)
 		}
 	}
 	if err := sqlTx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return commitError{err}
 	}
-	w.recent.commit()
+	w.repeats.commit()
 	return nil
 }
 

@@ -4,7 +4,7 @@
 -- nothing is left to do. So one partial index finds all the work, and it holds
 -- only the leads that are on their way, however many have arrived.
 CREATE TABLE leads (
-    remote_id    BIGINT PRIMARY KEY,
+    remote_id    INTEGER PRIMARY KEY, -- which is the table; a BIGINT key would be an index beside it
     site         TEXT   NOT NULL,
     state        TEXT   NOT NULL CHECK (state IN ('quarantined', 'queued', 'sending',
                                                   'doubtful', 'delivered', 'confirmed', 'failed', 'discarded')),
@@ -45,7 +45,7 @@ INSERT INTO remote_ids (tick, last) VALUES ('ms', 4294967296), ('s', 0);
 
 -- One row that is written when nobody else proves that the disk takes writes.
 CREATE TABLE pulse (
-    id      BIGINT PRIMARY KEY,
+    id      INTEGER PRIMARY KEY,
     beat_at BIGINT NOT NULL
 );
 

@@ -51,12 +51,11 @@ func uniqueIDs(t *testing.T, s *store.Store) {
 func clockJumpsBack(t *testing.T, s *store.Store) {
 	t.Helper()
 	last := keep(t, s, now())
-	for _, back := range []time.Duration{time.Second, 24 * time.Hour, 60 * 365 * 24 * time.Hour} {
+	for _, back := range []time.Duration{time.Second, 24 * time.Hour, 60 * 365 * 24 * time.Hour, -time.Hour, 0} {
 		next := keep(t, s, now().Add(-back))
-		require.Equal(t, last+1, next)
+		require.Greater(t, next, last)
 		last = next
 	}
-	require.Greater(t, keep(t, s, now().Add(time.Hour)), last+1000)
 }
 
 func bothTicks(t *testing.T, s *store.Store) {

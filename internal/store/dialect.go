@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"leadrelay/internal/lead"
+)
+
+// dialect is everything in which the databases differ. All other SQL is the same
+// for both.
+type dialect struct {
+	// isShared says that other processes write into the database, too.
+	isShared bool
+
+	migrations string // matches the files of the schema, in order
+	// lockSchema begins the transaction of each step of the schema.
+	lockSchema string
+
+	claim     string // claimSQL
+	counted   string // the leads, as they are best counted by site and state
+	forUpdate string // ends a query whose rows the transaction goes on to change
+
+	// prepared are the statements that only this database needs.
+	prepared [statements]string
+	// nextIDs hands out n remote ids at once and returns the last of them. The
+	// first is not below the ticks that have passed, by the lead's time or the
+	// database's own.
+	nextIDs func(tx *writeTx, tick lead.Tick, n, passed int64) (last int64, err error)
+	// insert inserts at least one of the leads, and returns those that are left.
+	insert func(tx *writeTx, leads []*newLead) (left []*newLead, err error)
+
+	txOptions *sql.TxOptions
+	// timeout bounds a transaction of the writer with all its retries, if it is
+	// not zero.
+	timeout time.Duration
+	// isTrouble reports whether an error is the database's own and not a write's.
+	// Then nothing is gained by a transaction for each write of the batch.
+	isTrouble func(err error) bool
+	// mayRetry reports whether nothing can have been committed when a transaction
+	// failed, and it may succeed if it is run again at once.
+	mayRetry func(err error) bool
+}
+
+// context returns the context of a transaction. It belongs to no request: a visitor
+// who leaves must not take the others' leads along.
+func (d *dialect) context() (context.Context, context.CancelFunc) {
+	if d.timeout == 0 {
+		return context.Background(), func() {}
+	}
+	return context.WithTimeout(context.Background(), d.timeout)
+}
+
+// repeats tells which words and keys have come before. It belongs to the writer.
+type repeats interface {
+	// load reads at the start what is held in memory.
+	load(ctx context.Context, db *sql.DB) error
+	// begin begins a transaction, which forgets what a failed one has added.
+	begin()
+	// lookUp reads what the leads of a batch need.
+	lookUp(tx *writeTx, batch []*job) error
+
+	// find returns the lead with the same words, if it still counts.
+	find(content lead.Digest, now time.Time) (lead.RemoteID, bool)
+	add(content lead.Digest, id lead.RemoteID, at time.Time)
+
+	// markKey gives the lead's key to the lead, unless another that came within
+	// the window has it. holder returns which lead has it.
+	markKey(tx *writeTx, n *newLead, window time.Duration) (isNew bool, err error)
+	holder(tx *writeTx, key lead.Digest) (lead.RemoteID, lead.Digest, error)
+
+	// save writes what was added. commit is called after the commit.
+	save(tx *writeTx) error
+	commit()
+}

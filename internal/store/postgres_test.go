@@ -1,0 +1,74 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
+	"leadrelay/internal/store/postgrestest"
+	"leadrelay/internal/store/storetest"
+)
+
+func openPostgres(tb testing.TB, address string) *store.Store {
+	tb.Helper()
+	s, err := store.OpenPostgres(tb.Context(), address)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
+	return s
+}
+
+func TestPostgres(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) *store.Store { return openPostgres(t, postgrestest.Database(t)) })
+}
+
+// Two processes that get the same inquiries at the same time keep each once, and
+// their couriers claim different leads.
+func TestTwoProcessesShareADatabase(t *testing.T) {
+	const inquiries = 40
+	address := postgrestest.Database(t)
+	stores := []*store.Store{openPostgres(t, address), openPostgres(t, address)}
+	var all sync.WaitGroup
+	for i := range inquiries {
+		for _, s := range stores {
+			all.Go(func() {
+				l := storetest.Draft(t, time.Now())
+				l.Message = fmt.Sprint("Hola ", i)
+				sub := lead.Submission{Lead: l, Tick: lead.Milliseconds, Content: l.Content()}
+				if i%2 == 0 {
+					sub.Key = lead.KeyOf(l.Site, l.Message)
+				}
+				_, err := s.Keep(t.Context(), sub)
+				assert.NoError(t, err)
+			})
+		}
+	}
+	all.Wait()
+	leads, _, err := stores[0].List(t.Context(), lead.Filter{Limit: 3 * inquiries})
+	require.NoError(t, err)
+	require.Len(t, leads, inquiries)
+
+	claimed := make([][]lead.Claim, len(stores))
+	for i, s := range stores {
+		all.Go(func() {
+			for range inquiries {
+				claims, _, err := s.Begin(t.Context(), "casas", lead.Due{Now: time.Now(), N: 3, Lease: time.Minute})
+				assert.NoError(t, err)
+				claimed[i] = append(claimed[i], claims...)
+			}
+		})
+	}
+	all.Wait()
+	ids := map[lead.RemoteID]bool{}
+	for _, c := range slices.Concat(claimed...) {
+		require.False(t, ids[c.Lead.RemoteID])
+		ids[c.Lead.RemoteID] = true
+	}
+	require.Len(t, ids, inquiries)
+}
