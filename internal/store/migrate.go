@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -30,7 +31,11 @@ func migrate(ctx context.Context, db *sql.DB, d *dialect) error {
 		return err
 	}
 	for more := true; more; {
-		if more, err = migrateStep(ctx, db, d, files); err != nil {
+		more, err = migrateStep(ctx, db, d, files)
+		if newer := (*NewerSchemaError)(nil); errors.As(err, &newer) {
+			return newer // it says all there is to say
+		}
+		if err != nil {
 			return fmt.Errorf("schema: %w", err)
 		}
 	}
