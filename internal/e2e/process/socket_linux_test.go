@@ -149,7 +149,7 @@ func TestWhatWasNotAcceptedSurvivesAKill(t *testing.T) {
 	env := relaytest.Settings(t, "127.0.0.1:1")
 	env["LEADRELAY_ADDR"] = u.addr
 	p := u.start(env)
-	require.NoError(t, p.Cmd.Process.Signal(syscall.SIGSTOP))
+	freeze(t, p)
 	conn, err := net.Dial("tcp", u.addr)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
@@ -164,6 +164,29 @@ func TestWhatWasNotAcceptedSurvivesAKill(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusSeeOther, resp.StatusCode)
 	p.End(os.Interrupt, 0)
+}
+
+// freeze stops the process and waits until each thread of it stands still. One
+// that runs on for a moment may accept a connection, which dies with it.
+func freeze(t *testing.T, p *relaytest.Process) {
+	t.Helper()
+	require.NoError(t, p.Cmd.Process.Signal(syscall.SIGSTOP))
+	relaytest.Eventually(t, "every thread has stopped", func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.Cmd.Process.Pid))
+		require.NoError(t, err)
+		require.NotEmpty(t, threads)
+		for _, thread := range threads {
+			stat, err := os.ReadFile(thread)
+			if err != nil {
+				return false // a thread that has ended since
+			}
+			_, state, _ := strings.Cut(string(stat), ") ") // the name may be anything
+			if !strings.HasPrefix(state, "T") {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // A socket that cannot be the public door stops the start for good, with a line
