@@ -25,8 +25,9 @@ type fakebrokerCmd struct {
 
 // Validate implements kong's check of the command line.
 func (c fakebrokerCmd) Validate() error {
-	_, _, err := c.keys()
-	return err
+	_, _, wrongKeys := c.keys()
+	_, wrongFaults := readFaults(c.Faults)
+	return errors.Join(wrongKeys, wrongFaults)
 }
 
 // keys returns the keys by the half of the API that they open. Its errors do not

@@ -19,26 +19,35 @@ func TestFaultsAreReadStrictly(t *testing.T) {
 		text string
 		want string // part of the error; empty: none
 	}{
-		"nothing":                {`{}`, ""},
-		"much":                   {`{"list_lag":"5m","answer":"broken","trouble":[{"on":"POST","next":2,"do":"hang","after":true}]}`, ""},
-		"hours":                  {`{"list_lag":"2h","clock_skew":"-1h30m"}`, ""},
-		"for ever":               {`{"list_lag":"forever"}`, ""},
-		"a list that lies":       {`{"pagination":"no_next_page","dates":"strict","unknown_parameters":"refuse"}`, ""},
-		"an unknown lie":         {`{"pagination":"none"}`, `pagination is "none", not one of usual, no_next_page, low_total`},
-		"dates of no kind":       {`{"dates":"any"}`, `dates is "any", not one of usual, strict`},
-		"parameters of no kind":  {`{"unknown_parameters":"422"}`, `unknown_parameters is "422", not one of ignore, refuse`},
-		"an unknown name":        {`{"lag":"5m"}`, `unknown field "lag"`},
-		"an unknown inner name":  {`{"trouble":[{"when":"now"}]}`, `unknown field "when"`},
-		"an unknown word":        {`{"repeat":"maybe"}`, `repeat is "maybe", not one of double, ignore`},
-		"an unknown deed":        {`{"trouble":[{"do":"dance"}]}`, `do is "dance"`},
-		"a duration of a number": {`{"list_lag":5}`, "list_lag"},
-		"no duration":            {`{"list_lag":"soon"}`, `"soon" is no duration`},
-		"below zero":             {`{"swallow_every":-1}`, "below zero"},
-		"too likely":             {`{"trouble":[{"chance":2}]}`, "out of range"},
-		"a status of one":        {`{"trouble":[{"status":1}]}`, "status 1"},
-		"a zone by name":         {`{"zone":"America/Mexico_City"}`, `zone "America/Mexico_City"`},
-		"two values":             {`{}{}`, "behind"},
-		"not JSON":               {`slow`, "invalid"},
+		"nothing":               {`{}`, ""},
+		"much":                  {`{"list_lag":"5m","answer":"broken","trouble":[{"on":"POST","next":2,"do":"hang","after":true}]}`, ""},
+		"hours":                 {`{"list_lag":"2h","clock_skew":"-1h30m"}`, ""},
+		"for ever":              {`{"list_lag":"forever"}`, ""},
+		"a list that lies":      {`{"pagination":"no_next_page","dates":"strict","unknown_parameters":"refuse"}`, ""},
+		"an unknown lie":        {`{"pagination":"none"}`, `pagination is "none", not one of usual, no_next_page, low_total`},
+		"dates of no kind":      {`{"dates":"any"}`, `dates is "any", not one of usual, strict`},
+		"parameters of no kind": {`{"unknown_parameters":"422"}`, `unknown_parameters is "422", not one of ignore, refuse`},
+		"an unknown name": {`{"lag":"5m"}`, `faults: unknown field "lag"; the fields are answer, clock_skew, countries, dates, list_lag, list_lag_calls, max_length, ` +
+			`max_remote_id, merge, move_pages, order, pagination, properties, rate_per_second, remote_id_as, repeat, require, retry_after, seed, status, ` +
+			`swallow_every, swallow_properties, trouble, unknown_parameters, window, zone`},
+		"an unknown inner name": {`{"trouble":[{"when":"now"}]}`, `faults: trouble: unknown field "when"; ` +
+			`the fields are after, body, chance, delay, do, every, location, next, on, status`},
+		"an unknown field of a person's":  {`{"require":["emial"]}`, `require is "emial", not one of property_id, name, email, phone, message, source`},
+		"an unknown field with a length":  {`{"max_length":{"nmae":3}}`, `max_length is "nmae", not one of property_id`},
+		"a number as a text":              {`{"swallow_every":"2"}`, `faults: swallow_every cannot be a JSON string`},
+		"a number of a trouble as a text": {`{"trouble":[{"next":"2"}]}`, `faults: trouble: next cannot be a JSON string`},
+		"a list":                          {`[]`, `faults: this cannot be a JSON array`},
+		"the name of a preset":            {`slow`, `faults: not a JSON object such as {"list_lag":"30s"}`},
+		"an unknown word":                 {`{"repeat":"maybe"}`, `repeat is "maybe", not one of double, ignore`},
+		"an unknown deed":                 {`{"trouble":[{"do":"dance"}]}`, `do is "dance"`},
+		"a duration of a number":          {`{"list_lag":5}`, "list_lag"},
+		"no duration":                     {`{"list_lag":"soon"}`, `"soon" is no duration`},
+		"below zero":                      {`{"swallow_every":-1}`, "below zero"},
+		"too likely":                      {`{"trouble":[{"chance":2}]}`, "out of range"},
+		"a status of one":                 {`{"trouble":[{"status":1}]}`, "status 1"},
+		"a zone by name":                  {`{"zone":"America/Mexico_City"}`, `zone "America/Mexico_City"`},
+		"two values":                      {`{}{}`, "behind"},
+		"not JSON":                        {`slow`, "invalid"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -71,6 +80,11 @@ func TestPatchKeepsTheRestAndPutDoesNot(t *testing.T) {
 	require.Equal(t, []string{"EB-1", "EB-2"}, held.Properties, "nobody else's copy changed")
 	require.Equal(t, 200, call(b, "PUT", "/_control/faults", `{"answer":"204"}`).Code)
 	require.Equal(t, fakebroker.Faults{Answer: "204"}, b.Faults())
+
+	// Lists are replaced, too, and nothing of their old elements stays.
+	require.Equal(t, 200, call(b, "PUT", "/_control/faults", `{"trouble":[{"on":"POST","do":"hang","after":true}]}`).Code)
+	require.Equal(t, 200, call(b, "PATCH", "/_control/faults", `{"trouble":[{"do":"reset"}]}`).Code)
+	require.Equal(t, fakebroker.Faults{Trouble: []fakebroker.Trouble{{Do: "reset"}}}, b.Faults())
 	require.Equal(t, 413, call(b, "PUT", "/_control/faults", strings.Repeat(" ", 64<<10+1)).Code)
 }
 
@@ -120,7 +134,7 @@ func TestEachPresetOfThePage(t *testing.T) {
 		})
 	}
 	_, err := fakebroker.Faults{}.WithPreset("party")
-	require.ErrorContains(t, err, "party")
+	require.EqualError(t, err, `faults: there is no preset "party"; there are healthy, slow, down, hang, 401, 429, no_next_page, low_total`)
 	b := fakebroker.New(fakebroker.Options{})
 	require.Equal(t, 422, call(b, "POST", "/", "preset=party", "Content-Type: application/x-www-form-urlencoded").Code)
 }

@@ -12,11 +12,12 @@ import (
 	"unicode/utf8"
 
 	"leadrelay/internal/fakebroker/book"
+	"leadrelay/internal/fakebroker/fault"
 )
 
 // knownFields returns the fields of a contact request, in the order of their errors.
 func knownFields(half string) []string {
-	fields := []string{"property_id", "name", "email", "phone", "message", "source"}
+	fields := fault.ContactFields()
 	if half == book.Partner {
 		fields = append(fields, "remote_id")
 	}

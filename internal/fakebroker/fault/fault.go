@@ -3,11 +3,10 @@
 package fault
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -156,20 +155,6 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Parse decodes JSON over a copy of base. The error names an unknown field or value.
-func Parse(base Faults, data []byte) (Faults, error) {
-	f := base.Clone()
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&f); err != nil {
-		return Faults{}, fmt.Errorf("faults: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return Faults{}, errors.New("faults: there is something behind the JSON object")
-	}
-	return f, f.Check()
-}
-
 // Check returns an error that names every invalid value.
 func (f Faults) Check() error {
 	errs := []error{
@@ -190,10 +175,22 @@ func (f Faults) Check() error {
 	if _, err := f.Location(); err != nil {
 		errs = append(errs, fmt.Errorf("faults: zone %q is neither Z nor an offset such as -06:00", f.Zone))
 	}
+	for _, name := range f.Require {
+		errs = append(errs, checkWord("require", name, ContactFields()...))
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.MaxLength)) {
+		errs = append(errs, checkWord("max_length", name, ContactFields()...))
+	}
 	for _, t := range f.Trouble {
 		errs = append(errs, t.check())
 	}
 	return errors.Join(errs...)
+}
+
+// ContactFields returns the fields of every contact request, in the order of the errors
+// about them.
+func ContactFields() []string {
+	return []string{"property_id", "name", "email", "phone", "message", "source"}
 }
 
 func (t Trouble) check() error {

@@ -27,6 +27,14 @@ func Presets() []Preset {
 	}
 }
 
+func presetNames() []string {
+	var names []string
+	for _, p := range Presets() {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
 // WithPreset returns f with the preset instead of any other one. "healthy" removes all
 // faults.
 func (f Faults) WithPreset(name string) (Faults, error) {
@@ -47,7 +55,7 @@ func (f Faults) WithPreset(name string) (Faults, error) {
 		"429":  {Do: "status", Status: http.StatusTooManyRequests},
 	}[name]
 	if !ok {
-		return Faults{}, fmt.Errorf("faults: there is no preset %q", name)
+		return Faults{}, fmt.Errorf("faults: there is no preset %q; there are %s", name, strings.Join(presetNames(), ", "))
 	}
 	f.Trouble = []Trouble{trouble}
 	return f, nil
