@@ -95,6 +95,7 @@ var byTheOperator = []question{
 	{"GET /api/v1/leads?limit=0&order=up", 400, "", `"INVALID_PARAMETER"`, ""},
 	{"GET /api/v1/leads/{delivered}", 200, "", `"outcome":"delivered"`, ""},
 	{"GET /api/v1/leads/1", 404, "", "", ""},
+	{"GET /api/v1/leads/{delivered}?attempts=1", 400, "", `"INVALID_PARAMETER"`, ""},
 
 	{"POST /api/v1/reconciliations", 200, "", `"only_here":[{`, ""},
 	{"POST /api/v1/reconciliations", 200, `{"since":"2026-01-01T00:00:00Z"}`, "", ""},
@@ -102,6 +103,7 @@ var byTheOperator = []question{
 	{"POST /api/v1/reconciliations", 413, large, "", ""},
 	{"POST /api/v1/reconciliations", 422, `{"since":"24h"}`, "", ""},
 	{"GET /api/v1/reconciliations", 200, "", `"only_here":[{`, ""},
+	{"GET /api/v1/reconciliations?limit=1", 400, "", `"INVALID_PARAMETER"`, ""},
 
 	{"POST /api/v1/replays", 200, `{"state":"failed","dry_run":true}`, `"would be sent"`, ""},
 	{"POST /api/v1/replays", 200, `{"remote_ids":[{lost}],"site":"default","q":"Hola","after":"2026-01-01T00:00:00Z"}`, `"replays":[{`, ""},

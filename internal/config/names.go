@@ -20,12 +20,30 @@ func (l *loader) checkNames(variables map[string]string) {
 		if !isOurs || slices.Contains(known, name) || isServiceLink(name, variables[name]) || strings.TrimSpace(variables[name]) == "" {
 			continue
 		}
-		text := "no setting has this name"
-		if near := nearest(name, known); near != "" {
-			text += "; did you mean " + near + "?"
-		}
-		l.warn(Place{Name: name}, text)
+		l.warn(Place{Name: name}, "no setting has this name; "+meant(name, known))
 	}
+}
+
+// meant returns what to write instead of an unknown variable: the nearest one, the key of
+// the file where only that has the setting, or all that there are.
+func meant(name string, known []string) string {
+	prefix, rest, _ := strings.Cut(name, "_")
+	for _, s := range settings {
+		if last, ok := strings.CutPrefix(s.key, perSite); ok && s.env == "" && last == strings.ToLower(rest) {
+			return "only the file (LEADRELAY_CONFIG) has sites.<id>." + last
+		}
+	}
+	if near := nearest(name, known); near != "" {
+		return "did you mean " + near + "?"
+	}
+	var all []string
+	for _, k := range known {
+		if short, ok := strings.CutPrefix(k, prefix+"_"); ok {
+			all = append(all, short)
+		}
+	}
+	slices.Sort(all)
+	return "there are, behind " + prefix + "_, " + strings.Join(all, ", ")
 }
 
 // isServiceLink reports whether the variable is a service link. LEADRELAY_PORT=8080 is
@@ -36,9 +54,10 @@ func isServiceLink(name, value string) bool {
 
 func variableNames() (names []string) {
 	for _, s := range settings {
-		if s.env != "" {
-			names = append(names, s.env)
+		if s.env == "" {
+			continue
 		}
+		names = append(names, s.env)
 		if s.secret {
 			names = append(names, s.env+"_FILE")
 		}

@@ -20,28 +20,30 @@ func warned(t *testing.T, env vars) []string {
 func TestAVariableThatNoSettingHasIsToldOf(t *testing.T) {
 	fine := vars{"LEADRELAY_ORIGINS": "https://casas.mx"}
 	require.Empty(t, warned(t, fine))
-	for name, test := range map[string]struct{ variable, value, near string }{
-		"two letters swapped":        {"LEADRELAY_ADRR", ":80", "LEADRELAY_ADDR"},
-		"a section left out":         {"LEADRELAY_SETTLE", "3m", "LEADRELAY_COURIER_SETTLE"},
-		"an underscore left out":     {"EASYBROKER_APIKEY", "k3y", "EASYBROKER_API_KEY"},
-		"a file's name, mistyped":    {"EASYBROKER_API_KEY_FIEL", "/run/key", "EASYBROKER_API_KEY_FILE"},
-		"a name of another program":  {"LEADRELAY_WORKERS_AT_ONCE", "4", ""},
-		"a port, as others call it":  {"LEADRELAY_PORT", "8080", ""},
-		"what is empty says nothing": {"LEADRELAY_ADRR", " ", "-"},
-		"a service of Kubernetes":    {"LEADRELAY_SERVICE_HOST", "10.0.0.7", "-"},
-		"its port by name":           {"LEADRELAY_SERVICE_PORT_HTTP", "80", "-"},
-		"its address":                {"LEADRELAY_PORT", "tcp://10.0.0.7:80", "-"},
-		"one port of it":             {"LEADRELAY_PORT_80_TCP_ADDR", "10.0.0.7", "-"},
-		"somebody else's":            {"LEADRELAYS_ADDR", ":80", "-"},
+	const ours = "ADDR, CONFIG, COURIER_CONCURRENCY, COURIER_DEADLINE, COURIER_PROBE, COURIER_RATE, COURIER_SCHEDULE, COURIER_SETTLE, COURIER_TIMEOUT, " +
+		"DATABASE, DRAIN, LIMIT_ADDRESS, LIMIT_SITE, LOCALE, LOG_LEVEL, OPERATOR_ADDR, OPERATOR_TOKEN, OPERATOR_TOKEN_FILE, OPERATOR_URL, ORIGINS, " +
+		"RETENTION_CONFIRMED, RETENTION_DISCARDED, RETENTION_QUARANTINED, SOURCE, THANKS_URL, TRUSTED_PROXIES, URL"
+	for name, test := range map[string]struct{ variable, value, remedy string }{
+		"two letters swapped":        {"LEADRELAY_ADRR", ":80", "did you mean LEADRELAY_ADDR?"},
+		"a section left out":         {"LEADRELAY_SETTLE", "3m", "did you mean LEADRELAY_COURIER_SETTLE?"},
+		"an underscore left out":     {"EASYBROKER_APIKEY", "k3y", "did you mean EASYBROKER_API_KEY?"},
+		"a file's name, mistyped":    {"EASYBROKER_API_KEY_FIEL", "/run/key", "did you mean EASYBROKER_API_KEY_FILE?"},
+		"a name of another program":  {"LEADRELAY_WORKERS_AT_ONCE", "4", "there are, behind LEADRELAY_, " + ours},
+		"a port, as others call it":  {"LEADRELAY_PORT", "8080", "there are, behind LEADRELAY_, " + ours},
+		"a name of the other's":      {"EASYBROKER_PARTNER", "yes", "there are, behind EASYBROKER_, API, API_KEY, API_KEY_FILE, COUNTRY_CODE, REMOTE_ID, SEND_SOURCE, URL, USE_PARTNER_CODE"},
+		"what only the file has":     {"LEADRELAY_REQUIRE", "email|phone", "only the file (LEADRELAY_CONFIG) has sites.<id>.require"},
+		"a captcha's, likewise":      {"LEADRELAY_CAPTCHA_SITE_KEY", "k", "only the file (LEADRELAY_CONFIG) has sites.<id>.captcha_site_key"},
+		"what is empty says nothing": {"LEADRELAY_ADRR", " ", ""},
+		"a service of Kubernetes":    {"LEADRELAY_SERVICE_HOST", "10.0.0.7", ""},
+		"its port by name":           {"LEADRELAY_SERVICE_PORT_HTTP", "80", ""},
+		"its address":                {"LEADRELAY_PORT", "tcp://10.0.0.7:80", ""},
+		"one port of it":             {"LEADRELAY_PORT_80_TCP_ADDR", "10.0.0.7", ""},
+		"somebody else's":            {"LEADRELAYS_ADDR", ":80", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var want []string
-			switch test.near {
-			case "-":
-			case "":
-				want = []string{test.variable + ": no setting has this name"}
-			default:
-				want = []string{test.variable + ": no setting has this name; did you mean " + test.near + "?"}
+			if test.remedy != "" {
+				want = []string{test.variable + ": no setting has this name; " + test.remedy}
 			}
 			require.Equal(t, want, warned(t, vars{"LEADRELAY_ORIGINS": "https://casas.mx", test.variable: test.value}))
 		})

@@ -83,15 +83,15 @@ func (a api) route(mux chi.Router) {
 	const leads, one = "/api/v1/leads", "/api/v1/leads/{remote_id}"
 	for _, method := range readMethods {
 		mux.Method(method, leads, problem.HandlerFunc(a.list))
-		mux.Method(method, one, problem.HandlerFunc(a.show))
-		mux.Method(method, "/api/v1/reconciliations", problem.HandlerFunc(a.reports))
+		mux.Method(method, one, withoutQuery(a.show))
+		mux.Method(method, "/api/v1/reconciliations", withoutQuery(a.reports))
 	}
-	mux.Method(http.MethodPatch, one, problem.HandlerFunc(a.edit))
-	mux.Method(http.MethodPost, one+"/retry", problem.HandlerFunc(a.retry))
-	mux.Method(http.MethodPost, one+"/release", problem.HandlerFunc(a.release))
-	mux.Method(http.MethodPost, one+"/discard", problem.HandlerFunc(a.discard))
-	mux.Method(http.MethodPost, "/api/v1/replays", problem.HandlerFunc(a.replay))
-	mux.Method(http.MethodPost, "/api/v1/reconciliations", problem.HandlerFunc(a.reconcile))
+	mux.Method(http.MethodPatch, one, withoutQuery(a.edit))
+	mux.Method(http.MethodPost, one+"/retry", withoutQuery(a.retry))
+	mux.Method(http.MethodPost, one+"/release", withoutQuery(a.release))
+	mux.Method(http.MethodPost, one+"/discard", withoutQuery(a.discard))
+	mux.Method(http.MethodPost, "/api/v1/replays", withoutQuery(a.replay))
+	mux.Method(http.MethodPost, "/api/v1/reconciliations", withoutQuery(a.reconcile))
 }
 
 // wrongMethod returns the problem of a wrong method. It names those that the path

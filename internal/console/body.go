@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"leadrelay/internal/lead"
@@ -18,11 +19,15 @@ import (
 // maxBody bounds the size of a body. A lead is smaller.
 const maxBody = 64 << 10
 
-// The codes of a field of a body, or of a parameter, that is wrong or unknown.
-// Programs get codeInvalid for both. The texts for people are different.
+// codeInvalid is the code of a field of a body, or of a parameter, that is wrong or
+// unknown. The texts for people are different.
+const codeInvalid lead.Code = "INVALID_PARAMETER"
+
+// Why a name is unknown. The texts for people have these codes.
 const (
-	codeInvalid lead.Code = "INVALID_PARAMETER"
-	codeUnknown lead.Code = "UNKNOWN_PARAMETER"
+	unknownName  = "UNKNOWN_PARAMETER" // there are others
+	noNames      = "NO_PARAMETERS"     // there are none at all
+	nameForABody = "PARAMETER_OF_BODY" // there are none in the address
 )
 
 var (
@@ -42,18 +47,18 @@ func readBody(w http.ResponseWriter, r *http.Request, known jsonFields) error {
 	if err != nil {
 		return err
 	}
-	var wrong []lead.FieldError
+	var wrong []problem.Field
+	lang := locale.Match(r.Header.Get("Accept-Language"))
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		code := codeUnknown
-		if parse, ok := known[name]; ok {
-			code = parse(object[name])
-		}
-		if code != "" {
-			wrong = append(wrong, lead.FieldError{Field: lead.Field(lead.Line(name)), Code: code})
+		parse, ok := known[name]
+		if !ok {
+			wrong = append(wrong, unknownField(lang, name, slices.Sorted(maps.Keys(known))))
+		} else if code := parse(object[name]); code != "" {
+			wrong = append(wrong, wrongField(lang, lead.FieldError{Field: lead.Field(name), Code: code}))
 		}
 	}
 	if len(wrong) > 0 {
-		return invalid(r, &lead.InvalidError{Fields: wrong})
+		return problem.NewInvalid(wrong, nil)
 	}
 	return nil
 }
@@ -127,10 +132,19 @@ func wrongField(lang locale.Lang, e lead.FieldError) problem.Field {
 		args = []any{e.Max}
 	}
 	words := locale.ParameterText(lang, string(e.Code), string(e.Field), args...)
-	if e.Code == codeUnknown {
-		e.Code = codeInvalid
-	}
 	return problem.Field{Field: string(e.Field), Code: string(e.Code), Message: words}
+}
+
+// unknownField returns what is wrong with a name that is none of the known ones.
+func unknownField(lang locale.Lang, name string, known []string) problem.Field {
+	if len(known) == 0 {
+		return refusedName(lang, name, noNames)
+	}
+	return refusedName(lang, name, unknownName, strings.Join(known, ", "))
+}
+
+func refusedName(lang locale.Lang, name, why string, args ...any) problem.Field {
+	return problem.Field{Field: lead.Line(name), Code: string(codeInvalid), Message: locale.ParameterText(lang, why, "", args...)}
 }
 
 // parseInto parses a value of the type. null leaves it unchanged.

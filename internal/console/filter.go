@@ -33,18 +33,39 @@ func parseFilter(r *http.Request) (lead.Filter, error) {
 	e := problem.New(problem.BadQuery, nil)
 	lang := locale.Match(r.Header.Get("Accept-Language"))
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		values, code := query[name], codeInvalid
+		values := query[name]
 		if _, ok := parameters[name]; !ok {
-			code = codeUnknown
-		}
-		if len(values) > 1 || !setParameter(&f, name, values[0]) {
-			e.Fields = append(e.Fields, wrongField(lang, lead.FieldError{Field: lead.Field(lead.Line(name)), Code: code}))
+			e.Fields = append(e.Fields, unknownField(lang, name, slices.Sorted(maps.Keys(parameters))))
+		} else if len(values) > 1 || !setParameter(&f, name, values[0]) {
+			e.Fields = append(e.Fields, wrongField(lang, lead.FieldError{Field: lead.Field(name), Code: codeInvalid}))
 		}
 	}
 	if len(e.Fields) > 0 {
 		return lead.Filter{}, e
 	}
 	return f, nil
+}
+
+// withoutQuery refuses any query, because ignoring one could do more than what was
+// meant: ?dry_run=true at the address of the replays would send leads.
+func withoutQuery(h problem.HandlerFunc) problem.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			return problem.New(problem.BadQuery, errQuery)
+		}
+		if len(query) == 0 {
+			return h(w, r)
+		}
+		e, why := problem.New(problem.BadQuery, nil), nameForABody
+		if slices.Contains(readMethods, r.Method) {
+			why = noNames
+		}
+		for _, name := range slices.Sorted(maps.Keys(query)) {
+			e.Fields = append(e.Fields, refusedName(locale.Match(r.Header.Get("Accept-Language")), name, why))
+		}
+		return e
+	}
 }
 
 // setParameter sets a parameter of the filter. It reports false if the parameter is

@@ -95,7 +95,8 @@ func TestAWrongTokenIsCalledWrong(t *testing.T) {
 func TestAWrongParameterIsToldWhatFits(t *testing.T) {
 	d := newDesk(t)
 	const query = "state=lost&after=ayer&before=2026-11-28&limit=501&cursor=x&page=2&site=a&site=b"
-	for language, unknown := range map[string]string{"es": "Aquí no hay ninguno", "en": "There is none"} {
+	const names = " after, before, cursor, limit, property_id, q, site, state."
+	for language, unknown := range map[string]string{"es": "Aquí no hay ninguno con ese nombre; hay" + names, "en": "There is none of this name here; there are" + names} {
 		messages := map[string]string{}
 		for _, f := range d.refused(d.ask("GET", "/api/v1/leads?"+query, "Accept-Language", language), http.StatusBadRequest, problem.BadQuery).Errors {
 			messages[f.Field] = f.Message
@@ -108,8 +109,8 @@ func TestAWrongParameterIsToldWhatFits(t *testing.T) {
 		for _, name := range []string{"after", "before"} {
 			require.Contains(t, messages[name], "2026-11-28T10:00:00-06:00")
 		}
-		require.Contains(t, messages["page"], unknown)
-		require.NotContains(t, messages["site"], unknown)
+		require.Equal(t, unknown, messages["page"])
+		require.NotEqual(t, unknown, messages["site"])
 		require.NotContains(t, messages["site"], "parameter.")
 	}
 }
@@ -117,7 +118,51 @@ func TestAWrongParameterIsToldWhatFits(t *testing.T) {
 // An edit has no field state, so no value of it is accepted.
 func TestAMemberThatThereIsNotIsCalledSo(t *testing.T) {
 	d := newDesk(t)
-	doc := d.refused(d.order("PATCH", path(d.put(lead.Failed)), `{"state":"queued","email":"x"}`, "Accept-Language", "en"), http.StatusUnprocessableEntity, problem.Invalid)
-	require.Equal(t, "There is none of this name here.", doc.Errors[0].Message)
-	require.Equal(t, "INVALID_PARAMETER", doc.Errors[0].Code)
+	failed := path(d.put(lead.Failed))
+	for _, tt := range []struct{ method, target, body, en, es string }{
+		{"PATCH", failed, `{"state":"queued","email":"x"}`,
+			"There is none of this name here; there are email, message, name, phone, property_id.",
+			"Aquí no hay ninguno con ese nombre; hay email, message, name, phone, property_id."},
+		{"POST", "/api/v1/replays", `{"dryrun":true}`,
+			"There is none of this name here; there are after, before, dry_run, property_id, q, remote_ids, site, state.",
+			"Aquí no hay ninguno con ese nombre; hay after, before, dry_run, property_id, q, remote_ids, site, state."},
+		{"POST", failed + "/discard", `{"force":true}`, "This request takes none.", "Esta petición no lleva ninguno."},
+	} {
+		for language, want := range map[string]string{"en": tt.en, "es": tt.es} {
+			doc := d.refused(d.order(tt.method, tt.target, tt.body, "Accept-Language", language), http.StatusUnprocessableEntity, problem.Invalid)
+			require.Equal(t, want, doc.Errors[0].Message)
+			require.Equal(t, "INVALID_PARAMETER", doc.Errors[0].Code)
+		}
+	}
+}
+
+// Whoever writes into the address what belongs into the body would get all of it done.
+func TestParametersThatWouldBeIgnoredAreRefused(t *testing.T) {
+	d := newDesk(t)
+	failed := path(d.put(lead.Failed))
+	const none, body = "This request takes none.", "It goes into the body, as JSON; nothing is read from the address."
+	for target, want := range map[string]string{
+		"POST /api/v1/replays?dry_run=true":              body,
+		"POST /api/v1/reconciliations?since=2026-11-28":  body,
+		"POST " + failed + "/retry?force=true":           body,
+		"POST " + failed + "/release?x":                  body,
+		"POST " + failed + "/discard?x=1":                body,
+		"PATCH " + failed + "?name=Luz":                  body,
+		"GET " + failed + "?attempts=1":                  none,
+		"GET /api/v1/reconciliations?limit=1":            none,
+		"POST /api/v1/replays?canary%0a\u202e=1&dry_run": body,
+		"POST /api/v1/replays?dry_run=true;state=failed": "",
+	} {
+		method, target, _ := strings.Cut(target, " ")
+		w := d.order(method, target, `{"state":"failed"}`, "Accept-Language", "en")
+		doc := d.refused(w, http.StatusBadRequest, problem.BadQuery)
+		for _, f := range doc.Errors {
+			require.Equal(t, "INVALID_PARAMETER", f.Code)
+			require.Equal(t, want, f.Message, target)
+			require.NotContains(t, f.Field, "\n")
+		}
+		require.Equal(t, want == "", len(doc.Errors) == 0)
+	}
+	require.Empty(t, d.courier.asked)
+	require.Empty(t, d.courier.since)
 }
