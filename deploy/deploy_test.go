@@ -217,7 +217,7 @@ func TestUnitPaths(t *testing.T) {
 	assert.Equal(t, "%S/"+state, u["WorkingDirectory"][0])
 
 	credential, file, _ := strings.Cut(u["LoadCredential"][0], ":")
-	assert.Equal(t, []string{file}, u["AssertPathExists"])
+	assert.Equal(t, append([]string{file}, u["EnvironmentFile"]...), u["AssertPathExists"], "a file without which systemd would try again for ever")
 	assert.Equal(t, "%d/"+credential, env["EASYBROKER_API_KEY_FILE"])
 	assert.NotContains(t, env, "EASYBROKER_API_KEY")
 	for _, p := range []string{file, u["EnvironmentFile"][0], strings.Fields(u["ExecStart"][0])[0]} {
