@@ -26,7 +26,10 @@ type fakebrokerCmd struct {
 // Validate implements kong's check of the command line.
 func (c fakebrokerCmd) Validate() error {
 	_, _, wrongKeys := c.keys()
-	_, wrongFaults := readFaults(c.Faults)
+	var wrongFaults error
+	if !strings.HasPrefix(c.Faults, "@") {
+		_, wrongFaults = readFaults(c.Faults)
+	}
 	return errors.Join(wrongKeys, wrongFaults)
 }
 

@@ -92,7 +92,7 @@ func TestExitCodes(t *testing.T) {
 		"a reconciliation since nobody knows":     {good(), []string{"reconcile", "--since", "yesterday"}, 64, "--since wants a date or a time"},
 		"a reconciliation since tomorrow":         {good(), []string{"reconcile", "--since", "-24h"}, 64, "--since"},
 		"a reconciliation with nobody":            {good("LEADRELAY_OPERATOR_TOKEN", "token-of-all-the-tests", "LEADRELAY_OPERATOR_ADDR", relaytest.FreeAddr(t)), []string{"reconcile"}, 1, "is the relay running?"},
-		"faults that are no JSON":                 {nil, []string{"fakebroker", "--faults", "down"}, 1, "faults"},
+		"faults that are no JSON":                 {nil, []string{"fakebroker", "--faults", "down"}, 64, "faults"},
 		"a file of faults that is not there":      {nil, []string{"fakebroker", "--faults", "@nowhere"}, 78, "nowhere"},
 		"a key of no half of the API":             {nil, []string{"fakebroker", "--key", "acount:k"}, 64, "--key wants partner:KEY or account:KEY"},
 		"a key of both halves":                    {nil, []string{"fakebroker", "--key", "k", "--key", "account:k"}, 64, "a key opens one half"},
