@@ -176,6 +176,17 @@ func TestProxiesTakeTheLargestInquiry(t *testing.T) {
 	}
 }
 
+// The README's steps put the certificate where the proxy looks for it, and let certbot
+// listen where HAProxy asks it.
+func TestTheCertificateIsWhereTheProxyLooks(t *testing.T) {
+	haproxy, readme := read(t, "haproxy.cfg"), read(t, "README.md")
+	pem := first(t, readme, `(?m)^pem=(\S+)$`)
+	assert.Equal(t, 2, strings.Count(haproxy, " ssl crt "+pem+" "))
+	assert.Equal(t, first(t, haproxy, `server certbot 127\.0\.0\.1:(\d+)\n`), first(t, readme, `--http-01-port (\d+) `))
+	domain := first(t, readme, `certbot certonly --nginx -d (\S+) `)
+	assert.Contains(t, read(t, "nginx.conf"), "/etc/letsencrypt/live/"+domain+"/fullchain.pem;")
+}
+
 // The limit is for faults: what the relay lets itself have with all its
 // connections, and what SQLite and the binary have beside, stays below it.
 func TestMemoryIsLimitedAlike(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -57,16 +58,50 @@ var fronts = map[string]func(t *testing.T, relay string) front{
 	},
 	"HAProxy": func(t *testing.T, relay string) front {
 		t.Helper()
-		f, dir, me := front{address: relaytest.FreeAddr(t), secure: true}, t.TempDir(), owner(t)
-		certificate(t, dir)
-		file := replaced(t, "haproxy.cfg",
-			"127.0.0.1:8080", relay, "bind :443", "bind "+f.address, "bind :80", "bind "+relaytest.FreeAddr(t),
-			"\tbind [::]:80 v6only\n", "", "\tbind [::]:443 v6only ssl crt /etc/haproxy/leads.casas.mx.pem alpn h2,http/1.1\n", "",
-			"/etc/haproxy/leads.casas.mx.pem", dir+"/both.pem", "user haproxy", "user "+me.user, "group haproxy", "group "+me.group)
-		f.run(t, dir, "haproxy", "-f", written(t, dir, "haproxy.cfg", file))
-		return f
+		return haproxy(t, relay, relaytest.FreeAddr(t), relaytest.FreeAddr(t))
 	},
 	"Caddy": caddy("caddy"),
+}
+
+// haproxy starts HAProxy, which speaks plain HTTP at one more address, and asks certbot
+// at another.
+func haproxy(t *testing.T, relay, plain, certbot string) front {
+	t.Helper()
+	f, dir, me := front{address: relaytest.FreeAddr(t), secure: true}, t.TempDir(), owner(t)
+	certificate(t, dir)
+	file := replaced(t, "haproxy.cfg",
+		"127.0.0.1:8080", relay, "bind :443", "bind "+f.address, "bind :80", "bind "+plain, "127.0.0.1:8888", certbot,
+		"\tbind [::]:80 v6only\n", "", "\tbind [::]:443 v6only ssl crt /etc/haproxy/leads.casas.mx.pem alpn h2,http/1.1\n", "",
+		"/etc/haproxy/leads.casas.mx.pem", dir+"/both.pem", "user haproxy", "user "+me.user, "group haproxy", "group "+me.group)
+	f.run(t, dir, "haproxy", "-f", written(t, dir, "haproxy.cfg", file))
+	return f
+}
+
+// The authority comes over plain HTTP. Where HAProxy sends it to https, as it does
+// everybody else, no certificate is ever renewed.
+func TestHAProxyLetsCertbotAnswer(t *testing.T) {
+	t.Parallel()
+	certbot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }))
+	t.Cleanup(certbot.Close)
+	plain := relaytest.FreeAddr(t)
+	haproxy(t, relaytest.FreeAddr(t), plain, certbot.Listener.Addr().String())
+	get := func(path string) (status int, body string) {
+		resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(httptest.NewRequestWithContext(t.Context(), "GET", "http://"+plain+path, nil))
+		require.NoError(t, err)
+		defer func() { _ = resp.Body.Close() }()
+		text, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		return resp.StatusCode, string(text)
+	}
+	status, body := get("/.well-known/acme-challenge/x")
+	require.Equal(t, 200, status)
+	require.Equal(t, "/.well-known/acme-challenge/x", body)
+	status, _ = get("/f")
+	require.Equal(t, 308, status)
+
+	certbot.Close()
+	status, _ = get("/.well-known/acme-challenge/x")
+	require.Equal(t, 503, status, "at once, because certbot is rarely there")
 }
 
 // allFronts are those of this machine, and in full runs a Caddy of today as well:
