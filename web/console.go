@@ -19,6 +19,7 @@ type SitesPage struct {
 	Relay      string // URL of the public door
 	PropertyID string
 	Error      string // what is wrong with Relay; optional
+	Hint       string // what to do about Relay; optional
 	Sites      []SiteView
 }
 

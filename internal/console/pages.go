@@ -90,13 +90,16 @@ func (p *Pages) logout(w http.ResponseWriter, r *http.Request) error {
 	return redirect(w, "/login")
 }
 
+// sampleRelay stands for the relay's URL where no setting has it.
+const sampleRelay = "https://leads.example"
+
 // showSites shows the tags for the pages of each site. If the relay's URL is not set,
 // the operator enters it here.
 func (p *Pages) showSites(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	page := web.SitesPage{Relay: query.Get("relay"), PropertyID: query.Get("property_id")}
 	if !query.Has("relay") {
-		page.Relay, page.PropertyID = cmp.Or(p.relay, "https://leads.example"), "EB-AB1234"
+		page.Relay, page.PropertyID = cmp.Or(p.relay, sampleRelay), "EB-AB1234"
 	}
 	isAddress := isWebAddress(page.Relay)
 	for _, s := range p.sites {
@@ -109,8 +112,11 @@ func (p *Pages) showSites(w http.ResponseWriter, r *http.Request) error {
 	}
 	return writePage(w, r, http.StatusOK, func(b io.Writer, l locale.Lang) error {
 		page.Lang = l
-		if !isAddress {
+		switch {
+		case !isAddress:
 			page.Error = locale.Text(l, "console.relay.wrong")
+		case page.Relay == sampleRelay:
+			page.Hint = locale.Text(l, "console.relay.sample")
 		}
 		return web.RenderSites(b, page)
 	})

@@ -159,7 +159,9 @@ func TestTheSitesAndTheirTags(t *testing.T) {
 	p.logIn(token)
 	tests := map[string]struct{ query, holds, lacks string }{
 		"as a start":             {"", `https://leads.example/widget.js&#34; data-relay=&#34;https://leads.example&#34; data-site=&#34;casas&#34; data-property-id=&#34;EB-AB1234&#34; data-require=&#34;name message&#34;`, "aria-invalid"},
+		"as a start, a sample":   {"", `<p class="warning" id="relay-hint">leads.example está en lugar de la tuya`, "aria-invalid"},
 		"for an address":         {"?relay=https://leads.casas.mx/&property_id=EB-1", `https://leads.casas.mx/widget.js&#34; data-relay=&#34;https://leads.casas.mx&#34; data-site=&#34;lofts&#34; data-property-id=&#34;EB-1&#34;&gt;`, "aria-invalid"},
+		"for one's own address":  {"?relay=https://leads.casas.mx", "https://leads.casas.mx/widget.js", "relay-hint"},
 		"with the script's hash": {"?relay=https://leads.casas.mx", web.WidgetPath() + `&#34; integrity=&#34;` + strings.ReplaceAll(web.WidgetIntegrity(), "+", "&#43;"), "aria-invalid"},
 		"for any property":       {"?relay=https://leads.casas.mx&property_id=", `href="https://leads.casas.mx/f/casas"`, "property_id="},
 		"whose pages may post":   {"", "<code>https://casas.mx</code>", "evil"},

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,17 @@ func TestFaultsAreReadStrictly(t *testing.T) {
 			require.Contains(t, got.Error, tt.want)
 			require.Zero(t, b.Faults(), "nothing changed")
 		})
+	}
+}
+
+func TestTheReadmeHasEveryFault(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	_, err = fault.Parse(fault.Faults{}, []byte(`{"x":1}`))
+	_, names, _ := strings.Cut(err.Error(), "the fields are ")
+	require.NotEmpty(t, names)
+	for name := range strings.SplitSeq(names, ", ") {
+		require.Contains(t, string(readme), "`"+name+"`")
 	}
 }
 
