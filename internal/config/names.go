@@ -20,8 +20,18 @@ func (l *loader) checkNames(variables map[string]string) {
 		if !isOurs || slices.Contains(known, name) || isServiceLink(name, variables[name]) || strings.TrimSpace(variables[name]) == "" {
 			continue
 		}
-		l.warn(Place{Name: name}, "no setting has this name; "+meant(name, known))
+		text := "no setting has this name; " + meant(name, known)
+		if file, ok := readByOthers[name]; ok {
+			text = "is read by " + file + ", and not by the relay"
+		}
+		l.warn(Place{Name: name}, text)
 	}
+}
+
+// readByOthers are the variables that only the files in deploy/ read.
+var readByOthers = map[string]string{
+	"LEADRELAY_DOMAIN": "deploy/Caddyfile", "LEADRELAY_UPSTREAM": "deploy/Caddyfile", "LEADRELAY_CADDY": "deploy/Caddyfile",
+	"LEADRELAY_VERSION": "deploy/compose.yaml",
 }
 
 // meant returns what to write instead of an unknown variable: the nearest one, the key of

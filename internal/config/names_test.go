@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"os"
+	"regexp"
 	"testing"
 	"testing/fstest"
 
@@ -20,19 +22,21 @@ func warned(t *testing.T, env vars) []string {
 func TestAVariableThatNoSettingHasIsToldOf(t *testing.T) {
 	fine := vars{"LEADRELAY_ORIGINS": "https://casas.mx"}
 	require.Empty(t, warned(t, fine))
-	const ours = "ADDR, CONFIG, COURIER_CONCURRENCY, COURIER_DEADLINE, COURIER_PROBE, COURIER_RATE, COURIER_SCHEDULE, COURIER_SETTLE, COURIER_TIMEOUT, " +
+	const none, ours = "no setting has this name; ", "ADDR, CONFIG, COURIER_CONCURRENCY, COURIER_DEADLINE, COURIER_PROBE, COURIER_RATE, COURIER_SCHEDULE, COURIER_SETTLE, COURIER_TIMEOUT, " +
 		"DATABASE, DRAIN, LIMIT_ADDRESS, LIMIT_SITE, LOCALE, LOG_LEVEL, OPERATOR_ADDR, OPERATOR_TOKEN, OPERATOR_TOKEN_FILE, OPERATOR_URL, ORIGINS, " +
 		"RETENTION_CONFIRMED, RETENTION_DISCARDED, RETENTION_QUARANTINED, SOURCE, THANKS_URL, TRUSTED_PROXIES, URL"
-	for name, test := range map[string]struct{ variable, value, remedy string }{
-		"two letters swapped":        {"LEADRELAY_ADRR", ":80", "did you mean LEADRELAY_ADDR?"},
-		"a section left out":         {"LEADRELAY_SETTLE", "3m", "did you mean LEADRELAY_COURIER_SETTLE?"},
-		"an underscore left out":     {"EASYBROKER_APIKEY", "k3y", "did you mean EASYBROKER_API_KEY?"},
-		"a file's name, mistyped":    {"EASYBROKER_API_KEY_FIEL", "/run/key", "did you mean EASYBROKER_API_KEY_FILE?"},
-		"a name of another program":  {"LEADRELAY_WORKERS_AT_ONCE", "4", "there are, behind LEADRELAY_, " + ours},
-		"a port, as others call it":  {"LEADRELAY_PORT", "8080", "there are, behind LEADRELAY_, " + ours},
-		"a name of the other's":      {"EASYBROKER_PARTNER", "yes", "there are, behind EASYBROKER_, API, API_KEY, API_KEY_FILE, COUNTRY_CODE, REMOTE_ID, SEND_SOURCE, URL, USE_PARTNER_CODE"},
-		"what only the file has":     {"LEADRELAY_REQUIRE", "email|phone", "only the file (LEADRELAY_CONFIG) has sites.<id>.require"},
-		"a captcha's, likewise":      {"LEADRELAY_CAPTCHA_SITE_KEY", "k", "only the file (LEADRELAY_CONFIG) has sites.<id>.captcha_site_key"},
+	for name, test := range map[string]struct{ variable, value, warning string }{
+		"two letters swapped":        {"LEADRELAY_ADRR", ":80", none + "did you mean LEADRELAY_ADDR?"},
+		"a section left out":         {"LEADRELAY_SETTLE", "3m", none + "did you mean LEADRELAY_COURIER_SETTLE?"},
+		"an underscore left out":     {"EASYBROKER_APIKEY", "k3y", none + "did you mean EASYBROKER_API_KEY?"},
+		"a file's name, mistyped":    {"EASYBROKER_API_KEY_FIEL", "/run/key", none + "did you mean EASYBROKER_API_KEY_FILE?"},
+		"a name of another program":  {"LEADRELAY_WORKERS_AT_ONCE", "4", none + "there are, behind LEADRELAY_, " + ours},
+		"a port, as others call it":  {"LEADRELAY_PORT", "8080", none + "there are, behind LEADRELAY_, " + ours},
+		"a name of the other's":      {"EASYBROKER_PARTNER", "yes", none + "there are, behind EASYBROKER_, API, API_KEY, API_KEY_FILE, COUNTRY_CODE, REMOTE_ID, SEND_SOURCE, URL, USE_PARTNER_CODE"},
+		"what only the file has":     {"LEADRELAY_REQUIRE", "email|phone", none + "only the file (LEADRELAY_CONFIG) has sites.<id>.require"},
+		"a captcha's, likewise":      {"LEADRELAY_CAPTCHA_SITE_KEY", "k", none + "only the file (LEADRELAY_CONFIG) has sites.<id>.captcha_site_key"},
+		"Caddy's":                    {"LEADRELAY_DOMAIN", "leads.casas.mx", "is read by deploy/Caddyfile, and not by the relay"},
+		"the compose file's":         {"LEADRELAY_VERSION", "1.2.3", "is read by deploy/compose.yaml, and not by the relay"},
 		"what is empty says nothing": {"LEADRELAY_ADRR", " ", ""},
 		"a service of Kubernetes":    {"LEADRELAY_SERVICE_HOST", "10.0.0.7", ""},
 		"its port by name":           {"LEADRELAY_SERVICE_PORT_HTTP", "80", ""},
@@ -42,11 +46,25 @@ func TestAVariableThatNoSettingHasIsToldOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var want []string
-			if test.remedy != "" {
-				want = []string{test.variable + ": no setting has this name; " + test.remedy}
+			if test.warning != "" {
+				want = []string{test.variable + ": " + test.warning}
 			}
 			require.Equal(t, want, warned(t, vars{"LEADRELAY_ORIGINS": "https://casas.mx", test.variable: test.value}))
 		})
+	}
+}
+
+func TestTheVariablesOfDeployAreKnown(t *testing.T) {
+	for _, file := range []string{"Caddyfile", "compose.yaml"} {
+		text, err := os.ReadFile("../../deploy/" + file)
+		require.NoError(t, err)
+		found := regexp.MustCompile(`\$\{?(LEADRELAY_[A-Z_]+)`).FindAllStringSubmatch(string(text), -1)
+		require.NotEmpty(t, found)
+		for _, name := range found {
+			for _, w := range warned(t, vars{"LEADRELAY_ORIGINS": "https://casas.mx", name[1]: "https://casas.mx"}) {
+				require.NotContains(t, w, "no setting has this name", file)
+			}
+		}
 	}
 }
 
