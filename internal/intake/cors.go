@@ -10,7 +10,6 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/net/http/httpguts"
 
-	"leadrelay/internal/problem"
 	"leadrelay/internal/site"
 )
 
@@ -45,7 +44,7 @@ func (s *siteForms) allowOrigin(h http.Header, r *http.Request) string {
 // page asks for are allowed, because frameworks add their own to every request.
 func (h *handler) preflight(w http.ResponseWriter, r *request) error {
 	if r.site == nil {
-		return problem.New(problem.UnknownSite, nil)
+		return h.unknownSite(r)
 	}
 	header := w.Header()
 	header.Set("Allow", formMethods)
@@ -90,6 +89,9 @@ func requestedHeaders(r *http.Request) (names string, ok bool) {
 	return strings.Join(all, ", "), true
 }
 
+// maxLoggedOrigin bounds an origin in the log. No host name is longer.
+const maxLoggedOrigin = 300
+
 // logRefusedOrigin tells the operator which setting would let the page in. It does
 // so once a minute, so that a flood of refused posts does not flood the log.
 func (s *siteForms) logRefusedOrigin(r *request) {
@@ -106,7 +108,7 @@ func (s *siteForms) logRefusedOrigin(r *request) {
 		event = event.Str("origin", "several at once")
 	case given == "null":
 		event = event.Str("origin", "null").Str("remedy", "open the page over http or https: a file on a disk and a sandboxed frame have no origin")
-	case origin == "" || len(origin) > 300:
+	case origin == "" || len(origin) > maxLoggedOrigin:
 		event = event.Str("origin", "unreadable")
 	case unfit != nil: // no setting can allow it
 		event = event.Str("origin", origin)

@@ -239,6 +239,28 @@ func TestARefusedOriginIsReportedOnceAMinute(t *testing.T) {
 	})
 }
 
+// The path is not logged, since anybody may write anything into one.
+func TestAnUnknownSiteIsReportedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newRelay(t)
+		for i := range 90 {
+			method := []string{"POST", "OPTIONS"}[i%2]
+			require.Equal(t, 404, d.ask(method, "/f/canary", wholeJSON, "Content-Type", jsonType, "Origin", "https://casas.mx").Code)
+			time.Sleep(time.Second)
+		}
+		lines := d.logLines(t, "post to a site that there is not")
+		require.Len(t, lines, 2)
+		require.Equal(t, "https://casas.mx", lines[0]["origin"])
+		require.Equal(t, []any{"casas", "default", "homes"}, lines[0]["sites"])
+		require.NotContains(t, d.log.String(), "canary")
+	})
+	for _, origin := range []string{"https://\x1b[31m.mx", "https://" + strings.Repeat("a", 400), "null", ""} {
+		d := newRelay(t)
+		require.Equal(t, 404, d.ask("POST", "/f/canary", wholeJSON, "Content-Type", jsonType, "Origin", origin).Code)
+		require.NotContains(t, d.logLines(t, "post to a site that there is not")[0], "origin")
+	}
+}
+
 func TestAnOddOriginIsNotWrittenToTheLog(t *testing.T) {
 	for _, origin := range []string{"https://\x1b[31m.mx", "javascript:alert(1)", "https://a b", "https://" + strings.Repeat("a", 400)} {
 		d := newRelay(t)

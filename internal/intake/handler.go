@@ -10,9 +10,12 @@ package intake
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -108,6 +111,8 @@ type handler struct {
 	repeats *spam.RepeatCounter
 	stamps  *stamper
 	shown   formCache
+
+	siteLogged atomic.Int64 // when an unknown site was last logged
 }
 
 // serve adapts a method. The request is looked at first, so that every answer,
@@ -164,7 +169,7 @@ func (h *handler) submit(w http.ResponseWriter, r *request) error {
 // admit decides who may post, before a byte of the body is read.
 func (h *handler) admit(r *request) error {
 	if r.site == nil {
-		return problem.New(problem.UnknownSite, nil)
+		return h.unknownSite(r)
 	}
 	if !r.isFromKnownPage() {
 		r.site.logRefusedOrigin(r)
@@ -181,6 +186,23 @@ func (h *handler) admit(r *request) error {
 		return problem.NewTooMany(wait)
 	}
 	return nil
+}
+
+// unknownSite returns the problem of a post to no site. It tells the operator, once a
+// minute, which page posts, and which sites there are. The one that the page names is in
+// the path, which is not logged.
+func (h *handler) unknownSite(r *request) error {
+	const most = 20
+	if onceAMinute(&h.siteLogged) {
+		given, _ := originOf(r.Request)
+		names := slices.Sorted(maps.Keys(h.sites))
+		event := zerolog.Ctx(r.Context()).Warn().Strs("sites", names[:min(most, len(names))])
+		if origin := cspSource(given); origin != "" && len(origin) <= maxLoggedOrigin {
+			event = event.Str("origin", origin)
+		}
+		event.Msg("post to a site that there is not")
+	}
+	return problem.New(problem.UnknownSite, nil)
 }
 
 // store keeps the lead even if the client hangs up now. The inquiry is complete,
