@@ -7,6 +7,7 @@ const providers = {
 // Shows a site's captcha in spot, with what widget.js lends. Its token is good once, and ready
 // gets what asks for another.
 export function show(spot, { captcha, captchaKey: sitekey }, { make, script, trusted }, ready) {
+  if (!providers[captcha]) return console.error("leadrelay: data-captcha wants one of", Object.keys(providers).join(", "));
   const [name, address] = providers[captcha], tag = make("script", { nonce: script.nonce });
   tag.addEventListener("load", () => {
     const provider = window[name];

@@ -72,6 +72,18 @@ func TestTheWidgetWithACaptcha(t *testing.T) {
 	h.thanked("EB-none")
 }
 
+// A captcha that there is not keeps nobody from asking, and whoever builds the page is
+// told which there are.
+func TestTheWidgetWithAnUnknownCaptcha(t *testing.T) {
+	t.Parallel()
+	h := openHost(t)
+	h.show(h.tag(`data-property-id="EB-1" data-captcha="turnstil" data-captcha-key="k-1"`))
+	h.fill("email", "ana@ejemplo.mx")
+	h.send()
+	h.thanked("EB-1")
+	require.Contains(t, strings.Join(h.lines(), "\n"), "leadrelay: data-captcha wants one of turnstile, hcaptcha, recaptcha")
+}
+
 var providers = map[string]struct{ address, global, field string }{
 	"turnstile": {"challenges.cloudflare.com", "turnstile", "cf-turnstile-response"},
 	"hcaptcha":  {"js.hcaptcha.com", "hcaptcha", "h-captcha-response"},
