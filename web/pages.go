@@ -143,8 +143,9 @@ type formView struct {
 	Visible []fieldView
 }
 
+// fieldView does not embed the field: templates find promoted fields slowly.
 type fieldView struct {
-	Field
+	Field     Field
 	ID, Label string
 	Focus     bool // set for the first wrong field: the title has the summary, and the visitor can correct at once
 }

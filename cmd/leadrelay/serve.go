@@ -264,6 +264,7 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 		Accepted:  func(id string) { metrics.Accepted(id); r.courier.Wake(id) },
 		Sooner:    r.courier.Wake,
 		Flood:     floodGate(cfg),
+		Turn:      server.NewTurns().Take,
 		Client:    proxies.Client,
 		Captchas:  captchas(cfg.Sites),
 		CheckMail: r.mail.Check,

@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"io"
@@ -31,18 +30,20 @@ func (h *handler) showForm(w http.ResponseWriter, r *request) error {
 	key, stamp := formKey{r.site, r.lang, r.URL.RawQuery}, h.stamps.stamp(time.Now())
 	if form, ok := h.shown.get(key); ok {
 		r.lang = form.lang
-		return r.writePage(w, http.StatusOK, func(out io.Writer) error { return form.write(out, stamp) })
+		r.sendPage(w, http.StatusOK, form.with(stamp))
+		return nil
 	}
 	wrong := r.readLink(stamp)
-	var page bytes.Buffer
-	if err := web.RenderForm(&page, r.formPage(wrong)); err != nil {
+	page, err := r.render(func(out io.Writer) error { return web.RenderForm(out, r.formPage(wrong)) })
+	if err != nil {
 		return err
 	}
-	if form, ok := cutStamp(page.Bytes(), stamp); ok {
+	if form, ok := cutStamp(page, stamp); ok {
 		form.lang = r.lang
 		h.shown.put(key, form)
 	}
-	return r.writePage(w, http.StatusOK, func(out io.Writer) error { _, err := out.Write(page.Bytes()); return err })
+	r.sendPage(w, http.StatusOK, page)
+	return nil
 }
 
 // readLink takes what a link to the form says as if it had been posted, and returns

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"bytes"
-	"io"
 	"strings"
 	"sync"
 
@@ -46,10 +45,9 @@ func cutStamp(page []byte, stamp string) (f emptyForm, ok bool) {
 	return f, ok && !bytes.Contains(f.after, []byte(stamp))
 }
 
-// write writes the form with a stamp.
-func (f *emptyForm) write(w io.Writer, stamp string) error {
-	_, err := w.Write(bytes.Join([][]byte{f.before, f.after}, []byte(stamp)))
-	return err
+// with returns the form with a stamp.
+func (f *emptyForm) with(stamp string) []byte {
+	return bytes.Join([][]byte{f.before, f.after}, []byte(stamp))
 }
 
 func (c *formCache) get(key formKey) (emptyForm, bool) {

@@ -35,6 +35,9 @@ const (
 	keepTimeout = 10 * time.Second
 	// retryAfterFailure is when a client may try again if nothing could be written.
 	retryAfterFailure = 30 * time.Second
+	// retryAfterCrowd is when a client may ask again for a page that was not rendered
+	// because too many were asked for.
+	retryAfterCrowd = 5 * time.Second
 	// retryAfterInProgress is when a client may try again if a request with the
 	// same key is still running.
 	retryAfterInProgress = time.Second
@@ -65,6 +68,10 @@ type Options struct {
 	// Flood limits what a sender may post, and decides what becomes of a lead in a
 	// flood. If it is nil, there are no limits.
 	Flood Gate
+	// Turn waits until a page may be rendered for somebody who has typed nothing, so
+	// that those who post need not wait for it. It reports false if too many wait. If
+	// it is nil, nobody waits.
+	Turn func(r *http.Request) (end func(), ok bool)
 	// Client returns the address that a request comes from.
 	Client func(r *http.Request) netip.Addr
 	// Captchas are the captchas of the sites that want one, by site id.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
@@ -379,4 +380,50 @@ func TestConsentIsEvidence(t *testing.T) {
 	}
 	w := newRelay(t).ask("GET", "/f/casas", "")
 	require.NotContains(t, w.Body.String(), "consent")
+}
+
+// While too many ask for pages, who has typed something gets it back all the same.
+// All others get a few words, soon.
+func TestPagesWaitForTheirTurn(t *testing.T) {
+	d := newRelay(t)
+	turns, rendered := 0, 0
+	d.open(intake.New(sites(t), d.keeper, intake.Options{Turn: func(*http.Request) (func(), bool) {
+		turns--
+		return func() { rendered++ }, turns >= 0
+	}}))
+	turns = 2
+	require.Equal(t, 200, d.ask("GET", "/f/casas?property_id=EB-1", "").Code)
+	require.Equal(t, 200, d.ask("GET", "/f/casas/thanks?folio=1", "").Code)
+	require.Equal(t, 2, rendered)
+
+	tests := map[string]struct {
+		method, path, body string
+		status             int
+		says, in           string
+	}{
+		"a form":               {"GET", "/f/casas?property_id=EB-2", "", 503, "no se pudo mostrar", "text/plain"},
+		"a thank-you page":     {"GET", "/f/casas/thanks?folio=1", "", 503, "no se pudo mostrar", "text/plain"},
+		"it, in English":       {"GET", "/f/homes/thanks?folio=1", "", 503, "could not be shown", "text/plain"},
+		"the first page":       {"HEAD", "/", "", 503, "", "text/plain"},
+		"no page":              {"GET", "/other", "", 404, "does not exist", "text/plain"},
+		"a post to no site":    {"POST", "/f/nobody", "a=b", 404, "", "text/plain"},
+		"a form that is known": {"GET", "/f/casas?property_id=EB-1", "", 200, "EB-1", "text/html"},
+		"an inquiry":           {"POST", "/f/casas", wholeForm, 303, "", ""},
+		"half an inquiry":      {"POST", "/f/casas", "name=Ana", 422, `value="Ana"`, "text/html"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			turns = 0
+			w := d.ask(test.method, test.path, test.body, "Accept", "text/html", "Accept-Language", "en", "Content-Type", formType)
+			require.Equal(t, test.status, w.Code)
+			require.True(t, strings.HasPrefix(w.Header().Get("Content-Type"), test.in), w.Header())
+			require.Contains(t, w.Body.String(), test.says)
+			require.GreaterOrEqual(t, turns, -1, "a page is waited for once")
+			if test.status == 503 {
+				require.Equal(t, "5", w.Header().Get("Retry-After"))
+				requireHeaders(t, w)
+			}
+		})
+	}
+	require.Equal(t, 2, rendered)
 }

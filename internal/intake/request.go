@@ -24,13 +24,14 @@ import (
 // request is a request and what is known about it so far.
 type request struct {
 	*http.Request
-	relay     site.Address // the address of the relay on the web; empty if the settings do not say
-	site      *siteForms   // nil if there is no such site
-	media     body.Media   // the Content-Type
-	wantsJSON bool         // the answer is for a program
-	lang      locale.Lang  // the language of the answer
-	origin    string       // the site's own origin of the page that asks; empty if it is not listed
-	client    netip.Addr   // who sends it; set for posts
+	turn      func(*http.Request) (end func(), ok bool) // see [Options]
+	relay     site.Address                              // the address of the relay on the web; empty if the settings do not say
+	site      *siteForms                                // nil if there is no such site
+	media     body.Media                                // the Content-Type
+	wantsJSON bool                                      // the answer is for a program
+	lang      locale.Lang                               // the language of the answer
+	origin    string                                    // the site's own origin of the page that asks; empty if it is not listed
+	client    netip.Addr                                // who sends it; set for posts
 
 	// The fields below are set once the body has been read.
 	posted  []body.Field
@@ -43,7 +44,7 @@ type request struct {
 // newRequest looks at the headers and sets those of the answer that every answer
 // has.
 func (h *handler) newRequest(header http.Header, r *http.Request) *request {
-	req := &request{Request: r, relay: h.opt.Address, site: h.siteAt(r.URL.Path), media: body.ParseMedia(r.Header.Get("Content-Type"))}
+	req := &request{Request: r, turn: h.opt.Turn, relay: h.opt.Address, site: h.siteAt(r.URL.Path), media: body.ParseMedia(r.Header.Get("Content-Type"))}
 	req.wantsJSON = wantsJSON(r, req.media)
 	req.lang = req.site.language(r)
 	problem.Guard(header)

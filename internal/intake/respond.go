@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -105,11 +107,22 @@ func (r *request) writeError(w http.ResponseWriter, err error) {
 	e.Log(r.Context())
 	if !r.wantsJSON {
 		e.WriteHeaders(w.Header())
-		if r.writeErrorPage(w, e) == nil {
-			return
-		} // else the page could not be rendered, and JSON is better than nothing
+		if errors.Is(err, errNoTurn) || r.writeErrorPage(w, e) != nil {
+			r.writeErrorText(w, e)
+		}
+		return
 	}
 	r.writeErrorJSON(w, e)
+}
+
+// writeErrorText answers a person for whom no page could be rendered.
+func (r *request) writeErrorText(w http.ResponseWriter, e *problem.Error) {
+	document := e.Document(w.Header(), r.lang)
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Content-Language", string(r.lang))
+	w.WriteHeader(e.Status)
+	_, _ = fmt.Fprintf(w, "%s\n\n%s\n\n%s\n", document.Title, document.Detail, document.Next) // an error means that the visitor has gone
 }
 
 // errorJSON is a problem with the members that the clients of form services look
@@ -156,12 +169,36 @@ func (r *request) writeErrorPage(w http.ResponseWriter, e *problem.Error) error 
 	return r.writePage(w, e.Status, func(out io.Writer) error { return web.RenderProblem(out, page) })
 }
 
+// errNoTurn means that so many pages were asked for that this one was not rendered.
+var errNoTurn = errors.New("too many pages were asked for")
+
 // writePage writes a page once it is rendered completely.
 func (r *request) writePage(w http.ResponseWriter, status int, render func(io.Writer) error) error {
-	var page bytes.Buffer
-	if err := render(&page); err != nil {
+	page, err := r.render(render)
+	if err != nil {
 		return err
 	}
+	r.sendPage(w, status, page)
+	return nil
+}
+
+// render renders a page. Whoever has typed something gets it back at once. All others
+// wait for their turn.
+func (r *request) render(render func(io.Writer) error) ([]byte, error) {
+	if hasTyped := r.Method == http.MethodPost && r.draft != nil; r.turn != nil && !hasTyped {
+		end, ok := r.turn(r.Request)
+		if !ok {
+			return nil, problem.NewCrowded(retryAfterCrowd, errNoTurn)
+		}
+		defer end()
+	}
+	var page bytes.Buffer
+	err := render(&page)
+	return page.Bytes(), err
+}
+
+// sendPage writes a rendered page.
+func (r *request) sendPage(w http.ResponseWriter, status int, page []byte) {
 	policy := contentPolicy()
 	if r.site != nil {
 		policy = r.site.policy
@@ -172,6 +209,5 @@ func (r *request) writePage(w http.ResponseWriter, status int, render func(io.Wr
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "same-origin") // "no-referrer" would make our own form's origin null
 	w.WriteHeader(status)
-	_, _ = page.WriteTo(w) // an error means that the visitor has gone
-	return nil
+	_, _ = w.Write(page) // an error means that the visitor has gone
 }

@@ -124,6 +124,14 @@ func NewTryAgain(after time.Duration, cause error) *Error {
 	return e
 }
 
+// NewCrowded returns the error of a page that was not rendered because too many were asked
+// for. It may be asked for again after that time.
+func NewCrowded(after time.Duration, cause error) *Error {
+	e := NewTryAgain(after, cause)
+	e.Variant = "page"
+	return e
+}
+
 // NewTooSlow returns the error of a request that took too long, and may be repeated after
 // that time.
 func NewTooSlow(after time.Duration, cause error) *Error {
