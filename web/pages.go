@@ -107,9 +107,6 @@ var (
 	propertyPage = parsePage("demo/property.html")
 )
 
-// RenderForm writes the hosted form.
-func RenderForm(w io.Writer, p FormPage) error { return formPage.Execute(w, newFormView(p)) }
-
 // RenderThanks writes the thank-you page.
 func RenderThanks(w io.Writer, p ThanksPage) error { return thanksPage.Execute(w, p) }
 

@@ -3,10 +3,12 @@ package web
 import (
 	"bytes"
 	"flag"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -135,6 +137,56 @@ func TestHostileValuesComeOutWholeAndHarmless(t *testing.T) {
 					require.Equal(t, value, pair.Value, "%s: %s", name, pair.Name)
 				}
 				require.Contains(t, page.text(), strings.TrimSpace(value), name)
+			}
+		})
+	}
+}
+
+// A form that is filled in is what the template makes of it, whatever is in it.
+func TestAFormThatIsFilledInIsTheTemplates(t *testing.T) {
+	values := []string{"", "x", `"><script>alert(1)</script>`, "1+1 & 'a' =`b`", "\x00\xff\uFFFD\u2028", "\n\nHola\r\n", markOf(0), hiddenMark, "<!--", "ñ🏡"}
+	for i, v := range values {
+		for j, next := range values {
+			for hidden := range 3 {
+				p := FormPage{
+					Lang: []locale.Lang{locale.ES, locale.EN}[i%2], SiteName: "Casas & <co>", Action: "/f/x", PropertyID: next, PrivacyURL: []string{"", "https://x.mx/?a=1&b"}[j%2],
+					Fields: []Field{
+						{Key: "name", Name: next, Value: v}, {Key: "email", Name: v, Value: v, Error: next, Required: true}, {Key: "message", Name: "m", Value: next, Error: v},
+						{Key: "color", Name: v, Value: next, Either: true, Max: 9}, {Key: "property_id", Name: v, Value: next},
+					},
+					Hidden: []Pair{{v, next}, {next, v}}[:hidden],
+				}
+				var filled, executed bytes.Buffer
+				require.NoError(t, RenderForm(&filled, p))
+				require.NoError(t, formPage.Execute(&executed, newFormView(p)))
+				require.Equal(t, executed.String(), filled.String())
+			}
+		}
+	}
+}
+
+// However many forms there are, few of them are kept.
+func TestFewFormsAreKept(t *testing.T) {
+	for i := range 5 * maxCachedForms {
+		require.NoError(t, RenderForm(io.Discard, FormPage{Action: "/f/" + strconv.Itoa(i)}))
+		require.LessOrEqual(t, forms.forms.Len(), 2*maxCachedForms)
+	}
+}
+
+// Other values in a form cost no other rendering of the template.
+func BenchmarkRenderForm(b *testing.B) {
+	for name, change := range map[string]func(p *FormPage, i int){
+		"other values": func(p *FormPage, i int) { p.Fields[0].Value = strconv.Itoa(i) },
+		"other site":   func(p *FormPage, i int) { p.Action = "/f/" + strconv.Itoa(i) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			p := wrongForm(locale.ES)
+			for i := 0; b.Loop(); i++ {
+				change(&p, i)
+				if err := RenderForm(io.Discard, p); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

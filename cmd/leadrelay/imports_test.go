@@ -54,7 +54,7 @@ var mayImport = map[string][]string{
 	"internal/problem": {"internal/locale"},
 	"internal/server":  {"internal/locale", "internal/problem"},
 	"internal/config":  {"internal/captcha", "internal/easybroker", "internal/lead", "internal/secret", "internal/site", "internal/spam"},
-	"web":              {"internal/accept", "internal/locale"},
+	"web":              {"internal/accept", "internal/bounded", "internal/locale"},
 
 	// For tests, the demo and measurements.
 	"internal/fakebroker":       {"internal/fakebroker/book", "internal/fakebroker/fault", "web"},

@@ -51,8 +51,7 @@ func BenchmarkSubmit(b *testing.B) {
 	})
 }
 
-// Most of those who ask for the form ask with the same link. Each new link costs a
-// rendering.
+// A form is filled in for each who asks, with whatever link.
 func BenchmarkShowForm(b *testing.B) {
 	for name, link := range map[string]func(i int) string{
 		"same link":  func(int) string { return "/f/casas?property_id=EB-1" },

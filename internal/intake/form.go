@@ -27,23 +27,7 @@ func (h *handler) showForm(w http.ResponseWriter, r *request) error {
 	if r.site == nil {
 		return problem.New(problem.UnknownSite, nil)
 	}
-	key, stamp := formKey{r.site, r.lang, r.URL.RawQuery}, h.stamps.stamp(time.Now())
-	if form, ok := h.shown.get(key); ok {
-		r.lang = form.lang
-		r.sendPage(w, http.StatusOK, form.with(stamp))
-		return nil
-	}
-	wrong := r.readLink(stamp)
-	page, err := r.render(func(out io.Writer) error { return web.RenderForm(out, r.formPage(wrong)) })
-	if err != nil {
-		return err
-	}
-	if form, ok := cutStamp(page, stamp); ok {
-		form.lang = r.lang
-		h.shown.put(key, form)
-	}
-	r.sendPage(w, http.StatusOK, page)
-	return nil
+	return r.writeForm(w, http.StatusOK, r.readLink(h.stamps.stamp(time.Now())))
 }
 
 // readLink takes what a link to the form says as if it had been posted, and returns

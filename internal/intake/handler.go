@@ -22,7 +22,6 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/rs/zerolog"
 
-	"leadrelay/internal/bounded"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/problem"
 	"leadrelay/internal/site"
@@ -87,7 +86,6 @@ type Options struct {
 // method for.
 func New(sites []site.Site, keep Keeper, opt Options) http.Handler {
 	h := &handler{sites: make(map[string]*siteForms, len(sites)), keep: keep, opt: opt, stamps: newStamper(), repeats: spam.NewRepeatCounter(sampleTexts()...)}
-	h.shown.forms = bounded.New[formKey, emptyForm](maxCachedForms)
 	for _, s := range sites {
 		h.sites[s.ID] = newSiteForms(s, opt.Address)
 	}
@@ -117,7 +115,6 @@ type handler struct {
 	writing inProgress // the inquiries that are being written
 	repeats *spam.RepeatCounter
 	stamps  *stamper
-	shown   formCache
 
 	siteLogged atomic.Int64 // when an unknown site was last logged
 }

@@ -33,6 +33,9 @@ var crowds = map[string]struct {
 	"answers that nobody reads":  {[]torment{deaf}, 1, false, 0, 0},
 	"the same, from many":        {[]torment{deaf}, 250, true, 0, 0},
 	"pages that nobody reads":    {[]torment{{first: strings.Repeat(getForm, 400), then: getForm}}, 250, true, 0, 5 * time.Second},
+	"the same, each another":     {[]torment{{first: strings.Repeat(getAnother, 100), then: getForm}}, 250, true, 0, 5 * time.Second},
+	"thank-you pages":            {[]torment{{first: strings.Repeat(getThanks, 100), then: getThanks}}, 250, true, 0, 5 * time.Second},
+	"pages that do not exist":    {[]torment{{first: strings.Repeat(getNothing, 100), then: getNothing}}, 250, true, 0, 5 * time.Second},
 	"slow bodies":                {[]torment{slowBody}, 250, false, 0, 0},
 	"slow bodies, from one":      {[]torment{slowBody}, 1, true, 0, 0},
 	"bodies that keep the pace":  {[]torment{{first: slowBody.first, then: strings.Repeat("a", 800)}}, 250, true, 0, 0},
@@ -51,6 +54,10 @@ var (
 const (
 	getWidget = "GET /widget.js HTTP/1.1\r\nHost: x\r\n\r\n"
 	getForm   = "GET /f?property_id=EB-1 HTTP/1.1\r\nHost: x\r\n\r\n"
+	// getAnother asks for a form with another link each time: see numbered.
+	getAnother = "GET /f?property_id=EB-# HTTP/1.1\r\nHost: x\r\n\r\n"
+	getThanks  = "GET /f/casas/thanks?folio=28286153604 HTTP/1.1\r\nHost: x\r\n\r\n"
+	getNothing = "GET /nothing HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n"
 )
 
 // crowdOfClients is a process that is one of the crowds: visitors have a machine of
@@ -89,6 +96,7 @@ func mainOfACrowd() {
 	for i := range size {
 		how := crowd.how[i%len(crowd.how)]
 		how.first = strings.NewReplacer("Host: x\r", "Host: "+address+"\r", "Host: relay.mx\r", "Host: "+address+"\r").Replace(how.first)
+		how.first = numbered(how.first, i)
 		how.from, how.secure = fmt.Sprintf("127.1.%d.1", i%crowd.from), secure
 		all.Go(func() { how.run(address, ended, sync.OnceFunc(func() { came.Add(1) }), &cut) })
 	}
@@ -111,6 +119,18 @@ func mainOfACrowd() {
 	}
 	all.Wait()
 	fmt.Println("hung up on", cut.Load())
+}
+
+// numbered replaces each # in a client's requests with a number of its own.
+func numbered(requests string, client int) string {
+	var all strings.Builder
+	for i, part := range strings.Split(requests, "#") {
+		if i > 0 {
+			fmt.Fprintf(&all, "%d-%d", client, i)
+		}
+		all.WriteString(part)
+	}
+	return all.String()
 }
 
 // Many more clients than the relay has places for do nothing that it could end
