@@ -31,6 +31,9 @@ type dialect struct {
 	// insert inserts at least one of the leads, and returns those that are left.
 	insert func(tx *writeTx, leads []*newLead) (left []*newLead, err error)
 
+	// countCommit is the last write of a transaction. See [commitCount].
+	countCommit func(tx *writeTx) error
+
 	txOptions *sql.TxOptions
 	// timeout bounds a transaction of the writer with all its retries, if it is
 	// not zero.

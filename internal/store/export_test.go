@@ -19,6 +19,13 @@ func Pragma(t *testing.T, s *Store, name string) (value string) {
 	return value
 }
 
+// Checkpoint copies the log into the database file.
+func Checkpoint(t *testing.T, s *Store) {
+	t.Helper()
+	_, err := s.writer.db.Exec("PRAGMA wal_checkpoint(FULL)")
+	require.NoError(t, err)
+}
+
 // Version returns the version of SQLite.
 func Version(t *testing.T, s *Store) (value string) {
 	t.Helper()

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,6 +38,7 @@ func (e *LostFileError) Error() string {
 type files struct {
 	opened []openedFile
 	log    *openLog
+	count  *commitCount
 	size   atomic.Int64 // the most that the database file has had
 	lost   atomic.Bool  // whether one was lost at the last check
 }
@@ -48,7 +51,7 @@ type openedFile struct {
 // note remembers the files. If the path is a symbolic link, SQLite puts its log
 // beside the link's target. The log's index (-shm) is left out: it holds no lead,
 // and SQLite rebuilds it from the log.
-func (f *files) note(path string) error {
+func (f *files) note(ctx context.Context, path string, db *sql.DB) error {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
@@ -61,16 +64,22 @@ func (f *files) note(path string) error {
 		f.opened = append(f.opened, openedFile{path, info})
 	}
 	f.size.Store(f.opened[0].info.Size())
-	f.log, err = watchLog(target)
+	if f.log, err = watchLog(target); err != nil {
+		return err
+	}
+	f.count, err = watchCount(ctx, path, db)
 	return err
 }
 
 // close must wait until SQLite has closed its files: see [openLog].
-func (f *files) close() error {
-	if f.log == nil {
-		return nil
+func (f *files) close() (err error) {
+	if f.log != nil {
+		err = f.log.close()
 	}
-	return f.log.close()
+	if f.count != nil {
+		err = errors.Join(err, f.count.close())
+	}
+	return err
 }
 
 // check returns a [LostFileError] if one of the files is not where it was, or is
@@ -90,12 +99,13 @@ func (f *files) checkCommit() error {
 }
 
 func (f *files) find() error {
+	most := f.size.Load() // before we look: a checkpoint may make the file grow meanwhile
 	for i, o := range f.opened {
 		info, what := o.change()
 		if what != "" {
 			return &LostFileError{Path: o.path, What: what}
 		}
-		if i == 0 && f.isCut(info.Size()) {
+		if i == 0 && (f.isCut(info.Size(), most) || f.isOther()) {
 			return &LostFileError{Path: o.path, What: "was cut or written over", IsCut: true}
 		}
 	}
@@ -105,10 +115,12 @@ func (f *files) find() error {
 	return nil
 }
 
+// isOther reports whether another database was copied over the file.
+func (f *files) isOther() bool { return f.count != nil && f.count.isWrong() }
+
 // isCut reports whether the database file has lost a part. It never shrinks, unless
 // another program vacuums it.
-func (f *files) isCut(size int64) bool {
-	most := f.size.Load()
+func (f *files) isCut(size, most int64) bool {
 	if size < most && size < f.log.index().bytes() {
 		return true
 	}
@@ -124,11 +136,11 @@ func (f *files) cutLog() error {
 	return &LostFileError{Path: f.opened[len(f.opened)-1].path, What: "was cut or written over", IsCut: true}
 }
 
-// refuse is a check before a commit. It looks at the log's size alone, unless a
-// file was lost at the last check, because every commit is followed by a check
-// anyway. But a commit fills the log up to its former size.
+// refuse is a check before a commit. It looks at the content alone, unless a file
+// was lost at the last check, because every commit is followed by a check anyway.
+// But a commit fills the log up to its former size, and may end with a checkpoint.
 func (f *files) refuse() error {
-	if !f.lost.Load() && !f.isLogCut() {
+	if !f.lost.Load() && !f.isLogCut() && !f.isOther() {
 		return nil
 	}
 	return f.check()

@@ -73,6 +73,120 @@ func TestACutFileIsLost(t *testing.T) {
 	}
 }
 
+// closedWith returns the file of a database that took leads, one in each life.
+func closedWith(t *testing.T, path string, leads int) []byte {
+	t.Helper()
+	for range leads {
+		s := open(t, path)
+		keep(t, s, time.Now())
+		require.NoError(t, s.Close())
+	}
+	file, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return file
+}
+
+// A backup of the very same size is copied over the database, and nobody has looked
+// in between: it is noticed by what is in it.
+func TestABackupThatIsCopiedOverIsNoticed(t *testing.T) {
+	backups := map[string]func(t *testing.T, path string) []byte{
+		"of this database": func(t *testing.T, path string) []byte { t.Helper(); return closedWith(t, path, 1) },
+		"of this database, without the last lead": func(t *testing.T, path string) []byte {
+			t.Helper()
+			closedWith(t, path, 1)
+			return closedWith(t, path, 1)
+		},
+		"of another": func(t *testing.T, path string) []byte { t.Helper(); return closedWith(t, path+".other", 2) },
+	}
+	for name, take := range backups {
+		for meanwhile, work := range map[string]func(t *testing.T, s *store.Store){
+			"at rest":               func(*testing.T, *store.Store) {},
+			"with leads in the log": func(t *testing.T, s *store.Store) { t.Helper(); keep(t, s, time.Now()) },
+			"after a checkpoint": func(t *testing.T, s *store.Store) {
+				t.Helper()
+				keep(t, s, time.Now())
+				store.Checkpoint(t, s)
+			},
+		} {
+			t.Run(name+", "+meanwhile, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "leads.db")
+				backup := take(t, path)
+				closedWith(t, path, 1)
+				require.EqualValues(t, len(backup), sizeOf(t, path))
+				s := open(t, path)
+				work(t, s)
+				require.NoError(t, s.Lost())
+				f, err := os.OpenFile(path, os.O_WRONLY, 0)
+				require.NoError(t, err)
+				_, err = f.Write(backup)
+				require.NoError(t, err)
+				require.NoError(t, f.Close())
+				requireLost(t, s, "leads.db was cut or written over")
+				log := sizeOf(t, path+"-wal")
+				require.NoError(t, s.Close())
+				after, err := os.ReadFile(path)
+				require.NoError(t, err)
+				require.Equal(t, backup, after, "a stop leaves the database")
+				require.Equal(t, log, sizeOf(t, path+"-wal"), "a stop leaves the log")
+			})
+		}
+	}
+}
+
+// The numbers of the commits begin anywhere, and go round.
+func TestTheCountOfCommitsGoesRound(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leads.db")
+	closedWith(t, path, 1)
+	for _, begin := range []string{"-3", "2147483645"} { // as signed numbers
+		exec(t, path, "PRAGMA user_version = "+begin)
+		s := open(t, path)
+		for range 6 {
+			keep(t, s, time.Now())
+			store.Checkpoint(t, s)
+			require.NoError(t, s.Lost())
+		}
+		require.NoError(t, s.Close())
+	}
+}
+
+// Checkpoints at any time, by anybody, are no alarm.
+func TestCheckpointsAreNoAlarm(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leads.db")
+	s := open(t, path)
+	var all sync.WaitGroup
+	stop := make(chan bool)
+	often := func(do func()) {
+		all.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					do()
+				}
+			}
+		})
+	}
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
+	require.NoError(t, err)
+	often(func() { _, _ = db.ExecContext(t.Context(), "PRAGMA wal_checkpoint(PASSIVE)") })
+	often(func() {
+		_, _ = db.ExecContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)")
+		time.Sleep(time.Millisecond)
+	})
+	for range 2 {
+		often(func() { require.NoError(t, s.Lost()) })
+	}
+	for range 300 {
+		keep(t, s, time.Now())
+	}
+	close(stop)
+	all.Wait()
+	require.NoError(t, db.Close())
+	require.NoError(t, s.Close())
+	startsWith(t, path, 300)
+}
+
 func sizeOf(t *testing.T, path string) int64 {
 	t.Helper()
 	info, err := os.Stat(path)

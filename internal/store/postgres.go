@@ -33,10 +33,11 @@ var postgresDialect = dialect{
 	insert:     (*writeTx).insertArrays,
 	// What a transaction reads after it has waited for a lock must be what others
 	// have committed meanwhile.
-	txOptions: &sql.TxOptions{Isolation: sql.LevelReadCommitted},
-	timeout:   1800 * time.Millisecond,
-	isTrouble: isPostgresTrouble,
-	mayRetry:  mayRetryPostgres,
+	txOptions:   &sql.TxOptions{Isolation: sql.LevelReadCommitted},
+	timeout:     1800 * time.Millisecond,
+	countCommit: func(*writeTx) error { return nil },
+	isTrouble:   isPostgresTrouble,
+	mayRetry:    mayRetryPostgres,
 }
 
 // The locks of a database that processes wait for. The numbers are arbitrary.

@@ -26,8 +26,9 @@ var sqliteDialect = dialect{
 	prepared: [statements]string{
 		insertOne: insertSQL(1), insertMany: insertSQL(manyLeads), advanceIDs: advanceIDsSQL, markKey: markKeySQL,
 	},
-	isTrouble: func(error) bool { return false },
-	mayRetry:  func(error) bool { return false },
+	countCommit: func(tx *writeTx) error { return tx.w.files.count.raise(tx) },
+	isTrouble:   func(error) bool { return false },
+	mayRetry:    func(error) bool { return false },
 }
 
 // DamagedError means that the database file or its log is damaged.
@@ -87,7 +88,7 @@ func (s *Store) openFiles(ctx context.Context, path string) (err error) {
 	if s.people, err = openReaders(ctx, path); err != nil {
 		return errors.Join(err, s.read.Close(), s.writer.db.Close())
 	}
-	if err := s.writer.files.note(path); err != nil {
+	if err := s.writer.files.note(ctx, path, s.writer.db); err != nil {
 		return errors.Join(err, s.people.Close(), s.read.Close(), s.writer.db.Close())
 	}
 	return nil

@@ -3,6 +3,7 @@ package store
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func checkLog(path string) (missing, err error) {
 	case log.salt == noSalt && index.frames > index.copied:
 		return &MissingLogError{Path: path + "-wal", Pages: index.frames - index.copied}, nil
 	default:
-		return nil, nil
+		return nil, checkCounts(path, log)
 	}
 	keep := log.size
 	if known && index.copied > log.whole { // the sound frames are older than the database
@@ -53,6 +54,26 @@ func checkLog(path string) (missing, err error) {
 		Path: path + "-wal", What: fmt.Sprintf("it breaks off after %d of %d pages", log.whole, log.last),
 		Remedy: fmt.Sprintf("It was not touched, and leads that were taken are in it alone: copy %[1]s, %[1]s-wal and %[1]s-shm to another folder. "+
 			"To start with what is whole, run: truncate -s %[2]d %[1]s-wal; rm -f %[1]s-shm", path, keep),
+	}
+}
+
+// checkCounts returns an error if the numbers of the log's commits do not go on from
+// the one in the database file: see [commitCount]. Somebody has put a backup in place
+// and left the log, and SQLite would mix the two.
+func checkCounts(path string, log logWalk) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	n, ok := readCount(f)
+	if !ok || n == uncounted || log.lastCount == uncounted || isBetween(log.firstCount-1, n, log.lastCount) {
+		return nil
+	}
+	return &DamagedError{
+		Path: path, What: "its write-ahead log is that of another state of the database, or of another one",
+		Remedy: fmt.Sprintf("Nothing was touched. If a backup was put in place, the log does not belong to it, but may have leads that are nowhere else: "+
+			"copy %[1]s, %[1]s-wal and %[1]s-shm to another folder. To start without the log, run: mv %[1]s-wal %[1]s-wal.other; rm -f %[1]s-shm", path),
 	}
 }
 
@@ -78,6 +99,9 @@ type logWalk struct {
 	size   int64  // of the file up to there
 	last   uint32 // the last sound frame
 	broken bool   // after a bad frame, one transaction follows another
+
+	// The numbers of the first and the last commit in it, up to whole. See [commitCount].
+	firstCount, lastCount uint32
 }
 
 // walkLog reads a log from its beginning to its end.
@@ -105,6 +129,7 @@ func walkFrames(r io.Reader) (logWalk, error) {
 	}
 	size := int64(logHeader)
 	isBad, ends := !ok, false // so far; whether the frame before ends a transaction
+	count := uint32(uncounted)
 	frame := make([]byte, frameHeader+chain.page)
 	for n := uint32(1); ; n++ {
 		if _, err := io.ReadFull(r, frame); err != nil {
@@ -123,8 +148,12 @@ func walkFrames(r io.Reader) (logWalk, error) {
 		// The header of a bad frame may be half of a former log's if it lies across two sectors.
 		ends = binary.BigEndian.Uint32(frame[4:]) != 0 && (isWhole || isOurs && size%sector <= sector-frameHeader)
 		size += int64(len(frame))
+		if isFirstPage := binary.BigEndian.Uint32(frame) == 1; isFirstPage && !isBad {
+			count = binary.BigEndian.Uint32(frame[frameHeader+countAt:])
+		}
 		if ends && !isBad {
 			w.whole, w.size = n, size
+			w.firstCount, w.lastCount = cmp.Or(w.firstCount, count), count
 		}
 		chain.sum = sumOf(frame[16:])
 	}

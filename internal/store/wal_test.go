@@ -7,6 +7,7 @@ import (
 	"os"
 	shell "os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -335,4 +336,67 @@ func BenchmarkWalk(b *testing.B) {
 		_, err := store.CheckLog(path)
 		require.Error(b, err)
 	}
+}
+
+// Somebody restores a backup and leaves the log of a relay that was killed beside it.
+// SQLite would mix the two without a word.
+func TestALogOfAnotherStateStopsTheStart(t *testing.T) {
+	backups := map[string]struct {
+		take   func(t *testing.T, path string) []byte
+		starts bool
+	}{
+		"of before the last start": {func(t *testing.T, path string) []byte { t.Helper(); return closedWith(t, path, 1) }, false},
+		"of another database":      {func(t *testing.T, path string) []byte { t.Helper(); return closedWith(t, path+".other", 3) }, false},
+		"the file as it was":       {func(*testing.T, string) []byte { return nil }, true},
+	}
+	for name, backup := range backups {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "leads.db")
+			file := backup.take(t, path)
+			closedWith(t, path, 2)
+			s := open(t, path)
+			keep(t, s, time.Now())
+			left := take(t, path)
+			require.NoError(t, s.Close())
+			if file != nil {
+				left.file = file
+			}
+			for _, index := range [][]byte{left.index, nil} {
+				left.index = index
+				path := left.put(t)
+				if backup.starts {
+					startsWith(t, path, 3)
+					continue
+				}
+				_, err := store.Open(t.Context(), path)
+				var damaged *store.DamagedError
+				require.ErrorAs(t, err, &damaged)
+				require.ErrorContains(t, err, "log is that of another state")
+				require.Equal(t, remains{left.file, left.log, index}, remains{read(t, path), read(t, path+"-wal"), index}, "nothing was touched")
+				_, remedy, _ := strings.Cut(err.Error(), "run: ")
+				require.NoError(t, shell.CommandContext(t.Context(), "sh", "-c", remedy).Run())
+				require.NoError(t, open(t, path).Close())
+			}
+		})
+	}
+}
+
+// A database of a version that did not count begins to, and a death on the way is no
+// damage.
+func TestAVersionThatDidNotCount(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leads.db")
+	closedWith(t, path, 2)
+	exec(t, path, "PRAGMA user_version = 0")
+	s := open(t, path)
+	keep(t, s, time.Now())
+	left := take(t, path)
+	require.NoError(t, s.Close())
+	startsWith(t, left.put(t), 3)
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return content
 }

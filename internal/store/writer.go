@@ -299,6 +299,11 @@ func (w *writer) writeOnce(ctx context.Context, batch []*job) error {
 			return w.blame(err)
 		}
 	}
+	if len(batch) > 0 {
+		if err := w.dialect.countCommit(tx); err != nil {
+			return fmt.Errorf("count: %w", err)
+		}
+	}
 	if err := sqlTx.Commit(); err != nil {
 		return commitError{err}
 	}
