@@ -75,7 +75,14 @@ func (a asset) serve(w http.ResponseWriter, r *http.Request) {
 	if r.URL.RawQuery == a.query {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	http.ServeContent(w, r, a.name, time.Time{}, bytes.NewReader(a.body))
+	serveFile(w, r, a.body)
+}
+
+// serveFile serves a small file, whole: an answer of many ranges, each with headers of
+// its own, would be many times as long as the file. The headers are those of w.
+func serveFile(w http.ResponseWriter, r *http.Request, body []byte) {
+	r.Header.Del("Range")
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
 func readAssets(files fs.FS) map[string]asset {

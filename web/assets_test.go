@@ -44,6 +44,18 @@ func TestAssets(t *testing.T) {
 	}
 }
 
+// Many ranges of a small file are many times as long as the file.
+func TestFilesAreServedWhole(t *testing.T) {
+	for path, handler := range map[string]http.Handler{AssetURL("page.css"): Assets(), "/widget.js": Widget(""), WidgetPath(): Widget(""), InquiryPath(): Widget(""), "/widget.d.ts": Widget("")} {
+		r := httptest.NewRequest("GET", path, nil)
+		r.Header.Set("Range", "bytes="+strings.Repeat("0-0,", 1000)+"0-0")
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		require.Equal(t, 200, w.Code, path)
+		require.Equal(t, ask(handler, "GET", path).Body.Len(), w.Body.Len(), path)
+	}
+}
+
 func TestUnchangedAssetIsNotSentAgain(t *testing.T) {
 	r := httptest.NewRequest("GET", "/assets/page.css", nil)
 	r.Header.Set("If-None-Match", ask(Assets(), "GET", "/assets/page.css").Header().Get("ETag"))

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"strings"
 	"text/template"
-	"time"
 
 	"leadrelay/internal/accept"
 )
@@ -62,7 +61,7 @@ func Widget(relay string) http.Handler {
 	mux.HandleFunc("GET "+InquiryPath(), func(w http.ResponseWriter, r *http.Request) { inquiry.serve(w, r, forever) })
 	mux.HandleFunc("GET /widget.d.ts", func(w http.ResponseWriter, r *http.Request) {
 		setSharedHeaders(w.Header(), "text/plain; charset=utf-8", soon)
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(widgetTypes))
+		serveFile(w, r, widgetTypes)
 	})
 	return mux
 }
@@ -77,7 +76,7 @@ func (s script) serve(w http.ResponseWriter, r *http.Request, caching string) {
 		body, etag = s.gzipped, s.hash+"-gzip"
 	}
 	h.Set("ETag", `"`+etag+`"`)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+	serveFile(w, r, body)
 }
 
 // setSharedHeaders allows pages of any origin to load the answer. A browser needs CORS for
