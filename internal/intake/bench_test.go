@@ -51,11 +51,12 @@ func BenchmarkSubmit(b *testing.B) {
 	})
 }
 
-// A form is filled in for each who asks, with whatever link.
+// A form is filled in for each who asks, with whatever link and headers.
 func BenchmarkShowForm(b *testing.B) {
 	for name, link := range map[string]func(i int) string{
 		"same link":  func(int) string { return "/f/casas?property_id=EB-1" },
 		"other link": func(i int) string { return "/f/casas?property_id=EB-" + strconv.Itoa(i) },
+		"long link":  func(i int) string { return "/f/casas?" + strings.Repeat("&"+strconv.Itoa(i), 2000) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			d := newRelay(b)

@@ -102,6 +102,7 @@ func TestBodies(t *testing.T) {
 		"1,001 members":                       {jsonType, "{" + manyMembers(1001, "1") + strings.TrimPrefix(wholeJSON, "{"), 400},
 		"no content type":                     {"", wholeJSON, 415},
 		"a content type of nonsense":          {";;;", wholeJSON, 415},
+		"a content type of a kilobyte":        {"text/plain; a=" + strings.Repeat("a", 1<<10), wholeJSON, 415},
 		"XML":                                 {"text/xml", "<a/>", 415},
 		"JSON in UTF-16, as it says":          {"application/json; charset=utf-16", wholeJSON, 415},
 		"text in Latin-1, as it says":         {"text/plain; charset=iso-8859-1", wholeJSON, 415},

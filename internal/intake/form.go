@@ -27,7 +27,10 @@ func (h *handler) showForm(w http.ResponseWriter, r *request) error {
 	if r.site == nil {
 		return problem.New(problem.UnknownSite, nil)
 	}
-	return r.writeForm(w, http.StatusOK, r.readLink(h.stamps.stamp(time.Now())))
+	return r.writePage(w, http.StatusOK, func(out io.Writer) error { // it takes longer to read a long link than to fill the form in
+		wrong := r.readLink(h.stamps.stamp(time.Now()))
+		return web.RenderForm(out, r.formPage(wrong))
+	})
 }
 
 // readLink takes what a link to the form says as if it had been posted, and returns

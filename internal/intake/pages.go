@@ -17,14 +17,17 @@ func (h *handler) showThanks(w http.ResponseWriter, r *request) error {
 	if r.site == nil {
 		return problem.New(problem.UnknownSite, nil)
 	}
-	query := r.URL.Query()
-	folio, err := lead.ParseRemoteID(query.Get("folio"))
-	if err != nil {
-		return problem.New(problem.NotFound, err)
-	}
-	r.lang = languageOr(query.Get("_language"), r.lang)
-	page := web.ThanksPage{Lang: r.lang, Base: r.relay.Path, SiteName: r.site.title(), Theme: r.site.themePath(), Folio: int64(folio), Back: r.site.backLink(r.Request)}
-	return r.writePage(w, http.StatusOK, func(out io.Writer) error { return web.RenderThanks(out, page) })
+	return r.writePage(w, http.StatusOK, func(out io.Writer) error {
+		query := r.URL.Query()
+		folio, err := lead.ParseRemoteID(query.Get("folio"))
+		if err != nil {
+			return problem.New(problem.NotFound, err)
+		}
+		r.lang = languageOr(query.Get("_language"), r.lang)
+		return web.RenderThanks(out, web.ThanksPage{
+			Lang: r.lang, Base: r.relay.Path, SiteName: r.site.title(), Theme: r.site.themePath(), Folio: int64(folio), Back: r.site.backLink(r.Request),
+		})
+	})
 }
 
 // showTheme serves the site's color as a style sheet, because no page of ours has

@@ -77,6 +77,9 @@ func (m Media) IsJSON() bool { return m.kind == jsonBody }
 // IsForm reports whether the body is of a kind that a plain HTML form sends.
 func (m Media) IsForm() bool { return m.kind == urlEncodedBody || m.kind == multipartBody }
 
+// maxContentType is the longest Content-Type that is read. No client sends more.
+const maxContentType = 1 << 10
+
 // ParseMedia parses a Content-Type header. [Read] refuses types that are not accepted.
 func ParseMedia(contentType string) Media {
 	switch contentType { // the fast path of nearly all clients
@@ -84,6 +87,9 @@ func ParseMedia(contentType string) Media {
 		return Media{kind: jsonBody}
 	case "application/x-www-form-urlencoded":
 		return Media{kind: urlEncodedBody}
+	}
+	if len(contentType) > maxContentType {
+		return Media{refused: errMedia}
 	}
 	name, params, err := mime.ParseMediaType(contentType)
 	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
