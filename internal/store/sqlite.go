@@ -89,7 +89,7 @@ func (s *Store) openFiles(ctx context.Context, path string) (err error) {
 		return errors.Join(err, s.read.Close(), s.writer.db.Close())
 	}
 	if err := s.writer.files.note(ctx, path, s.writer.db); err != nil {
-		return errors.Join(err, s.people.Close(), s.read.Close(), s.writer.db.Close())
+		return errors.Join(err, s.people.Close(), s.read.Close(), s.writer.db.Close(), s.writer.files.close())
 	}
 	return nil
 }
