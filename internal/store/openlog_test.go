@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -194,38 +195,53 @@ func sizeOf(t *testing.T, path string) int64 {
 	return info.Size()
 }
 
-// However the log is emptied under a busy store, nothing is acknowledged after that.
-func TestNoLeadIsAcknowledgedIntoAnEmptiedLog(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "leads.db")
-	s := open(t, path)
-	var visitors sync.WaitGroup
-	count, stop := make(chan bool, 1<<16), make(chan bool)
-	for range 8 {
-		visitors.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				if _, err := s.Keep(t.Context(), lead.Submission{Lead: storetest.Draft(t, time.Now()), Tick: lead.Milliseconds}); err == nil {
-					count <- true
-				}
+// However a file is spoiled under a busy store, nothing is acknowledged after that.
+func TestNoLeadIsAcknowledgedIntoASpoiledFile(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, path string){
+		"the log is emptied": func(t *testing.T, path string) { t.Helper(); cut(0)(t, path+"-wal") },
+		"a backup is copied over the database": func(t *testing.T, path string) {
+			t.Helper()
+			f, err := os.OpenFile(path, os.O_WRONLY, 0)
+			require.NoError(t, err)
+			_, err = f.Write(read(t, path+".backup"))
+			require.NoError(t, errors.Join(err, f.Close()))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "leads.db")
+			require.NoError(t, os.WriteFile(path+".backup", closedWith(t, path, 1), 0o600))
+			closedWith(t, path, 1)
+			s := open(t, path)
+			var visitors sync.WaitGroup
+			count, stop := make(chan bool, 1<<16), make(chan bool)
+			for range 8 {
+				visitors.Go(func() {
+					for {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						if _, err := s.Keep(t.Context(), lead.Submission{Lead: storetest.Draft(t, time.Now()), Tick: lead.Milliseconds}); err == nil {
+							count <- true
+						}
+					}
+				})
 			}
+			for len(count) < 100 {
+				time.Sleep(time.Millisecond)
+			}
+			spoil(t, path)
+			before := len(count)
+			time.Sleep(100 * time.Millisecond)
+			require.LessOrEqual(t, len(count)-before, 2*8, "nothing is acknowledged any more")
+			close(stop)
+			visitors.Wait()
+			var lost *store.LostFileError
+			require.ErrorAs(t, s.Lost(), &lost)
+			require.NoError(t, s.Close())
 		})
 	}
-	for len(count) < 100 {
-		time.Sleep(time.Millisecond)
-	}
-	require.NoError(t, os.Truncate(path+"-wal", 0))
-	before := len(count)
-	time.Sleep(100 * time.Millisecond)
-	require.LessOrEqual(t, len(count)-before, 2*8, "nothing is acknowledged any more")
-	close(stop)
-	visitors.Wait()
-	var lost *store.LostFileError
-	require.ErrorAs(t, s.Lost(), &lost)
-	require.NoError(t, s.Close())
 }
 
 // A checkpoint by another program may truncate the log, and a VACUUM shrinks the
