@@ -2,7 +2,7 @@
 # Installs what the tests need beyond Go, where it is missing: a C compiler for
 # the race detector, Chromium and Firefox for the pages, Node.js and curl for
 # the clients that sites use, buildah and crun for the image, nginx, HAProxy and
-# Caddy for the files in this folder, PostgreSQL for the store.
+# Caddy for the files in this folder, PostgreSQL and pgbouncer for the store.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -21,6 +21,7 @@ need nginx nginx
 need haproxy haproxy
 need caddy caddy
 command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+need pgbouncer pgbouncer
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 [ -n "$missing" ] || exit 0
 
@@ -44,7 +45,7 @@ $sudo apt-get update -qq
 # shellcheck disable=SC2086 # the words are packages
 $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
 if command -v systemctl >/dev/null 2>&1; then
-	for service in nginx haproxy caddy postgresql; do
+	for service in nginx haproxy caddy postgresql pgbouncer; do
 		case "$missing " in *" $service "*) $sudo systemctl disable --quiet "$service" || true ;; esac
 	done
 fi

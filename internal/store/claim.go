@@ -145,7 +145,7 @@ func (s *Store) nextDue(ctx context.Context, site string, state lead.State, q le
 
 // nextDueRow runs nextDueSQL, if need be without some properties.
 func (s *Store) nextDueRow(ctx context.Context, q lead.Due, args []any) *sql.Row {
-	if len(q.Except) == 0 {
+	if len(q.Except) == 0 && s.nextDueStmt != nil {
 		return s.nextDueStmt.QueryRowContext(ctx, args...)
 	}
 	const since = " AND due_at >= $3"

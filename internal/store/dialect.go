@@ -11,7 +11,8 @@ import (
 // dialect is everything in which the databases differ. All other SQL is the same
 // for both.
 type dialect struct {
-	// isShared says that other processes write into the database, too.
+	// isShared says that other processes write into the database, too, and that
+	// a session may be another's after each transaction, with its prepared statements.
 	isShared bool
 
 	migrations string // matches the files of the schema, in order
@@ -22,8 +23,8 @@ type dialect struct {
 	counted   string // the leads, as they are best counted by site and state
 	forUpdate string // ends a query whose rows the transaction goes on to change
 
-	// prepared are the statements that only this database needs.
-	prepared [statements]string
+	// texts are the statements that only this database needs.
+	texts [statements]string
 	// nextIDs hands out n remote ids at once and returns the last of them. The
 	// first is not below the ticks that have passed, by the lead's time or the
 	// database's own.
@@ -34,7 +35,9 @@ type dialect struct {
 	// countCommit is the last write of a transaction. See [commitCount].
 	countCommit func(tx *writeTx) error
 
-	txOptions *sql.TxOptions
+	// now is the time by which keys and words are old.
+	now func(*writeTx) (time.Time, error)
+
 	// timeout bounds a transaction of the writer with all its retries, if it is
 	// not zero.
 	timeout time.Duration
@@ -42,8 +45,8 @@ type dialect struct {
 	// Then nothing is gained by a transaction for each write of the batch.
 	isTrouble func(err error) bool
 	// mayRetry reports whether nothing can have been committed when a transaction
-	// failed, and it may succeed if it is run again at once.
-	mayRetry func(err error) bool
+	// failed for the n-th time, and it may succeed if it is run again.
+	mayRetry func(err error, n int) bool
 }
 
 // context returns the context of a transaction. It belongs to no request: a visitor
@@ -53,6 +56,16 @@ func (d *dialect) context() (context.Context, context.CancelFunc) {
 		return context.Background(), func() {}
 	}
 	return context.WithTimeout(context.Background(), d.timeout)
+}
+
+// wait returns the context of somebody who waits for the writer: a little longer than
+// for one transaction, and not for the one before it, too.
+func (d *dialect) wait(ctx context.Context) (context.Context, context.CancelFunc) {
+	const more = 200 * time.Millisecond
+	if d.timeout == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, d.timeout+more)
 }
 
 // repeats tells which words and keys have come before. It belongs to the writer.

@@ -69,7 +69,7 @@ func (s *Store) eraseSome(ctx context.Context, state lead.State, before time.Tim
 			}
 		}
 		erased = len(ids)
-		return tx.deleteOldKeys(time.Now()) // also if no lead comes in any more
+		return tx.deleteOldKeys() // also if no lead comes in any more
 	})
 	if err != nil {
 		return 0, err

@@ -17,7 +17,19 @@ type newLead struct {
 
 	// The writer sets these.
 	kept      lead.Kept
-	keyReused bool // its key belongs to another lead
+	keyReused bool          // its key belongs to another lead
+	ahead     time.Duration // of the clock that its times came from, when they were set right
+}
+
+// setRight makes the times of the lead those of a clock that is right. It may run again.
+func (n *newLead) setRight(ahead time.Duration) {
+	wrong := ahead - n.ahead
+	n.ahead = ahead
+	for _, at := range []*time.Time{&n.Lead.ReceivedAt, &n.Lead.QueuedAt, &n.Lead.DueAt} {
+		if !at.IsZero() {
+			*at = at.Add(-wrong)
+		}
+	}
 }
 
 // Keep gives the lead its remote id and writes it to disk, unless it is a repeat:
@@ -31,7 +43,7 @@ func (s *Store) Keep(ctx context.Context, sub lead.Submission) (lead.Kept, error
 		return lead.Kept{}, err
 	}
 	n := &newLead{Submission: sub, body: body}
-	if err := s.writer.keep(ctx, n); err != nil {
+	if err := s.keeper.keep(ctx, n); err != nil {
 		return lead.Kept{}, fmt.Errorf("keep lead: %w", err)
 	}
 	if n.keyReused {
@@ -74,7 +86,7 @@ func (tx *writeTx) keepAll(batch []*job) error {
 	if err := tx.w.repeats.save(tx); err != nil {
 		return fmt.Errorf("repeats: %w", err)
 	}
-	return tx.deleteOldKeys(time.Now())
+	return tx.deleteOldKeys()
 }
 
 // advanceIDsSQL hands out n remote ids at once. The first is max(last + 1, ticks):

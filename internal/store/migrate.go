@@ -44,7 +44,7 @@ func migrate(ctx context.Context, db *sql.DB, d *dialect) error {
 
 // migrateStep takes the next step, and reports whether there was one.
 func migrateStep(ctx context.Context, db *sql.DB, d *dialect, files []string) (bool, error) {
-	tx, err := db.BeginTx(ctx, d.txOptions)
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
 	}

@@ -18,7 +18,7 @@ import (
 
 func openPostgres(tb testing.TB, address string) *store.Store {
 	tb.Helper()
-	s, err := store.OpenPostgres(tb.Context(), address)
+	s, err := store.OpenPostgres(tb.Context(), address, store.PostgresOptions{})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
 	return s
@@ -26,6 +26,14 @@ func openPostgres(tb testing.TB, address string) *store.Store {
 
 func TestPostgres(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) *store.Store { return openPostgres(t, postgrestest.Database(t)) })
+}
+
+// A pooler lends another session for each transaction, takes no setting at the
+// start of one, and keeps no prepared statement.
+func TestPgbouncer(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) *store.Store {
+		return openPostgres(t, postgrestest.Pooled(t, postgrestest.Database(t)))
+	})
 }
 
 // Two processes that get the same inquiries at the same time keep each once, and

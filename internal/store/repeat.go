@@ -156,19 +156,22 @@ const deleteOldKeysSQL = `DELETE FROM repeats WHERE digest >= $1 AND digest < $2
 // deleteOldKeys deletes keys that no longer count. It does a 256th of the work at
 // a time, now and then, along with a commit that keeps leads: without new leads
 // there are no new keys.
-func (tx *writeTx) deleteOldKeys(now time.Time) error {
+func (tx *writeTx) deleteOldKeys() error {
 	const pause = 20 * time.Second
 	sweep := &tx.w.oldKeys
-	if passed := now.Sub(sweep.last); passed >= 0 && passed < pause {
+	if time.Since(sweep.last) < pause {
 		return nil
 	}
-	sweep.last = now
+	now, err := tx.w.dialect.now(tx)
+	if err != nil {
+		return err
+	}
+	sweep.last = time.Now()
 	sweep.part++
 	from, to := []byte{sweep.part}, []byte{sweep.part + 1}
 	if sweep.part == 0xff {
 		to = bytes.Repeat([]byte{0xff}, len(lead.Digest{})+1) // above them all
 	}
-	const oldWords = time.Hour // longer than they count, because clocks of processes differ
-	_, err := tx.Exec(deleteOldKeysSQL, from, to, now.Add(-lead.KeyWindow).UnixMilli(), now.Add(lead.KeyWindow).UnixMilli(), now.Add(-oldWords).UnixMilli())
+	_, err = tx.Exec(deleteOldKeysSQL, from, to, now.Add(-lead.KeyWindow).UnixMilli(), now.Add(lead.KeyWindow).UnixMilli(), now.Add(-lead.ContentWindow).UnixMilli())
 	return err
 }

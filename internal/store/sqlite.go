@@ -23,12 +23,13 @@ var sqliteDialect = dialect{
 	counted:    "leads",
 	nextIDs:    (*writeTx).advanceIDs,
 	insert:     (*writeTx).insertMany,
-	prepared: [statements]string{
+	texts: [statements]string{
 		insertOne: insertSQL(1), insertMany: insertSQL(manyLeads), advanceIDs: advanceIDsSQL, markKey: markKeySQL,
 	},
 	countCommit: func(tx *writeTx) error { return tx.w.files.count.raise(tx) },
 	isTrouble:   func(error) bool { return false },
-	mayRetry:    func(error) bool { return false },
+	mayRetry:    func(error, int) bool { return false },
+	now:         func(*writeTx) (time.Time, error) { return time.Now(), nil },
 }
 
 // DamagedError means that the database file or its log is damaged.
@@ -59,6 +60,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	}
 	s := &Store{unlock: unlock, search: make(chan struct{}, 1)}
 	s.writer = &writer{dialect: sqliteDialect, path: abs, reserve: newDiskReserve(abs), repeats: newRecent()}
+	s.keeper = s.writer
 	if err := checkPath(s.writer.reserve.path); err != nil {
 		return nil, errors.Join(err, unlock())
 	}

@@ -15,7 +15,8 @@ import (
 
 // Store keeps leads in a database. Its methods are safe for concurrent use.
 type Store struct {
-	writer *writer       // does all writes
+	writer *writer       // does all writes, but for those of
+	keeper *writer       // who keeps leads; it is the same if one process writes
 	read   *sql.DB       // for the courier, which must not wait behind people
 	people *sql.DB       // for the console and the metrics
 	search chan struct{} // a token for searching all leads for a text
@@ -47,27 +48,40 @@ func (s *Store) start(ctx context.Context) (err error) {
 	if err := migrate(ctx, s.writer.db, &s.writer.dialect); err != nil {
 		return err
 	}
-	if err := s.writer.prepare(ctx); err != nil {
-		return fmt.Errorf("prepare: %w", err)
-	}
-	if s.nextDueStmt, err = s.read.PrepareContext(ctx, nextDueSQL); err != nil { //nolint:sqlclosecheck // the database closes it with itself
-		return fmt.Errorf("prepare: %w", err)
+	for _, w := range s.writers() {
+		if err := w.prepare(ctx); err != nil {
+			return fmt.Errorf("prepare: %w", err)
+		}
 	}
 	if !s.writer.dialect.isShared {
+		if s.nextDueStmt, err = s.read.PrepareContext(ctx, nextDueSQL); err != nil { //nolint:sqlclosecheck // the database closes it with itself
+			return fmt.Errorf("prepare: %w", err)
+		}
 		if err := resume(ctx, s.writer.db, time.Now()); err != nil {
 			return fmt.Errorf("resume: %w", err)
 		}
 	}
-	if err := s.writer.repeats.load(ctx, s.read); err != nil {
+	if err := s.keeper.repeats.load(ctx, s.read); err != nil {
 		return fmt.Errorf("recent leads: %w", err)
 	}
-	s.writer.start()
+	for _, w := range s.writers() {
+		w.start()
+	}
 	return nil
+}
+
+func (s *Store) writers() []*writer {
+	if s.keeper == s.writer {
+		return []*writer{s.writer}
+	}
+	return []*writer{s.keeper, s.writer}
 }
 
 // Close finishes the writes that wait, then closes the database.
 func (s *Store) Close() error {
-	s.writer.stop()
+	for _, w := range s.writers() {
+		w.stop()
+	}
 	return s.closeDatabase()
 }
 
@@ -98,11 +112,13 @@ func (s *Store) Ready(ctx context.Context) error {
 		return err
 	}
 	now := time.Now()
-	since := now.UnixMilli() - s.writer.lastCommit.Load()
+	since := now.UnixMilli() - s.keeper.lastCommit.Load()
 	if s.writer.reserve.isThere() && since >= 0 && since < proof.Milliseconds() {
 		return nil
 	}
-	err := s.writer.do(ctx, func(tx *writeTx) error {
+	ctx, cancel := s.keeper.dialect.wait(ctx)
+	defer cancel()
+	err := s.keeper.do(ctx, func(tx *writeTx) error {
 		_, err := tx.Exec(`UPDATE pulse SET beat_at = $1 WHERE id = 1`, now.UnixMilli())
 		return err
 	})

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"time"
 )
 
 // statement names a statement that the writer prepares once, because every lead
@@ -22,12 +23,12 @@ const (
 	statements // is how many there are
 )
 
-// prepare prepares all statements of the writer.
+// prepare prepares all statements of the writer, unless the database is shared.
 func (w *writer) prepare(ctx context.Context) (err error) {
-	texts := w.dialect.prepared
-	texts[claimDue], texts[beginAttempt], texts[endAttempt], texts[settleLead] = w.dialect.claim, beginAttemptSQL, endAttemptSQL, settleSQL
-	for name, text := range texts {
-		if text == "" { // another database needs it
+	w.texts = w.dialect.texts
+	w.texts[claimDue], w.texts[beginAttempt], w.texts[endAttempt], w.texts[settleLead] = w.dialect.claim, beginAttemptSQL, endAttemptSQL, settleSQL
+	for name, text := range w.texts {
+		if text == "" || w.dialect.isShared { // another database needs it, or none can be kept
 			continue
 		}
 		if w.prepared[name], err = w.db.PrepareContext(ctx, text); err != nil { //nolint:sqlclosecheck // the database closes them with itself
@@ -46,6 +47,8 @@ type writeTx struct {
 
 	fresh []*newLead // leads that are not inserted yet
 	args  []any      // of the statement that inserts them
+
+	ahead time.Duration // how far this process's clock is ahead of the database's
 }
 
 // begin returns the writer's transaction. There is one at a time, so its buffers
@@ -69,15 +72,22 @@ func (tx *writeTx) QueryRow(statement string, args ...any) *sql.Row {
 	return tx.QueryRowContext(tx.ctx, statement, args...)
 }
 
-// exec, query and queryRow run a prepared statement.
+// exec, query and queryRow run a prepared statement, or its text if it is not.
 func (tx *writeTx) exec(name statement, args ...any) (sql.Result, error) {
+	if tx.w.prepared[name] == nil {
+		return tx.Exec(tx.w.texts[name], args...)
+	}
 	return tx.stmt(name).ExecContext(tx.ctx, args...) //nolint:sqlclosecheck // the transaction's end closes it
 }
 
 func (tx *writeTx) query(name statement, args ...any) (*sql.Rows, error) {
+	if tx.w.prepared[name] == nil {
+		return tx.Query(tx.w.texts[name], args...)
+	}
 	return tx.stmt(name).QueryContext(tx.ctx, args...) //nolint:sqlclosecheck // as above
 }
 
+// queryRow is for SQLite alone.
 func (tx *writeTx) queryRow(name statement, args ...any) *sql.Row {
 	return tx.stmt(name).QueryRowContext(tx.ctx, args...) //nolint:sqlclosecheck // as above
 }

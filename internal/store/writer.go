@@ -27,6 +27,7 @@ var errClosed = errors.New("the store is closed")
 type writer struct {
 	db         *sql.DB
 	dialect    dialect
+	clock      func() time.Time
 	jobs       chan *job
 	quit       chan struct{} // closed to stop the writer
 	done       chan struct{} // closed when the writer has stopped
@@ -39,6 +40,7 @@ type writer struct {
 	reserve *diskReserve
 
 	// The fields below belong to the writer's goroutine.
+	texts    [statements]string
 	prepared [statements]*sql.Stmt
 	tx       writeTx
 	live     []*job // the jobs of the transaction
@@ -95,6 +97,8 @@ func (w *writer) doLazily(ctx context.Context, f func(*writeTx) error) error {
 
 // keep inserts the lead, unless it is a repeat. See [writer.do] for ctx.
 func (w *writer) keep(ctx context.Context, l *newLead) error {
+	ctx, cancel := w.dialect.wait(ctx)
+	defer cancel()
 	return w.await(ctx, &job{lead: l, done: make(chan error, 1)})
 }
 
@@ -269,19 +273,20 @@ func (w *writer) write(batch []*job) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	const tries = 4
 	ctx, cancel := w.dialect.context()
 	defer cancel()
+	pause := 5 * time.Millisecond
 	for try := 1; ; try++ {
 		err := w.writeOnce(ctx, batch)
-		if err == nil || try == tries || ctx.Err() != nil || !w.dialect.mayRetry(err) {
+		if err == nil || !w.dialect.mayRetry(err, try) || !sleep(ctx, pause) {
 			return err
 		}
+		pause *= 2
 	}
 }
 
 func (w *writer) writeOnce(ctx context.Context, batch []*job) error {
-	sqlTx, err := w.db.BeginTx(ctx, w.dialect.txOptions)
+	sqlTx, err := w.db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -309,6 +314,16 @@ func (w *writer) writeOnce(ctx context.Context, batch []*job) error {
 	}
 	w.repeats.commit()
 	return nil
+}
+
+// sleep pauses, and reports whether ctx goes on for so long.
+func sleep(ctx context.Context, pause time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(pause):
+		return true
+	}
 }
 
 // dropAbandoned leaves out the jobs whose callers have gone: a visitor who was

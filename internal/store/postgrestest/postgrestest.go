@@ -79,8 +79,11 @@ func execute(dir, statement string) error {
 	return errors.Join(err, db.Close())
 }
 
-// startServer starts a server and returns the folder of its socket. The server
-// stops when this process ends, however that ends: then its shell's input ends.
+// untilInputEnds runs a program until the shell's input ends, as it does when this
+// process ends, however that ends.
+const untilInputEnds = `"$@" </dev/null & cat >/dev/null; kill -INT $!; wait $!`
+
+// startServer starts a server and returns the folder of its socket.
 func startServer() (dir string, err error) {
 	bin, err := binaries()
 	if err != nil {
@@ -100,9 +103,8 @@ func startServer() (dir string, err error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	const untilInputEnds = `"$@" </dev/null & cat >/dev/null; kill -INT $!; wait $!`
 	c := exec.Command("/bin/sh", "-c", untilInputEnds, "sh", filepath.Join(bin, "postgres"), "-D", data, "-k", dir,
-		"-c", "listen_addresses=", "-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "unix_socket_permissions=0700")
+		"-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "unix_socket_permissions=0700")
 	c.SysProcAttr, c.Dir = account, dir
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
