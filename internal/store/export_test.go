@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -54,13 +55,54 @@ func Together(t *testing.T, s *Store, l lead.Lead, fail error) (kept, failed err
 	return <-good.done, <-bad.done
 }
 
+// SetClock makes it seem that the process's clock is ahead of the database's.
+func SetClock(s *Store, ahead time.Duration) {
+	s.keeper.clock = func() time.Time { return time.Now().Add(ahead) }
+}
+
+// SweepKeys makes the next sweep delete all keys and words that are old, if it comes
+// to part of them.
+func SweepKeys(t *testing.T, s *Store) {
+	t.Helper()
+	require.NoError(t, s.writer.do(t.Context(), func(tx *writeTx) error {
+		for range 256 {
+			tx.w.oldKeys.last = time.Time{}
+			if err := tx.deleteOldKeys(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// KeepTogether keeps leads in one batch.
+func KeepTogether(t *testing.T, s *Store, subs ...lead.Submission) (ids []lead.RemoteID, err error) {
+	t.Helper()
+	release := occupy(s.keeper)
+	jobs := make([]*job, len(subs))
+	for i, sub := range subs {
+		body, err := pack(&sub.Lead)
+		require.NoError(t, err)
+		jobs[i] = &job{lead: &newLead{Submission: sub, body: body}, done: make(chan error, 1)}
+		s.keeper.jobs <- jobs[i]
+	}
+	release()
+	for _, j := range jobs {
+		err = errors.Join(err, <-j.done)
+		ids = append(ids, j.lead.kept.RemoteID)
+	}
+	return ids, err
+}
+
 // Occupy keeps the writer busy until it is released.
-func Occupy(s *Store) (release func()) {
+func Occupy(s *Store) (release func()) { return occupy(s.writer) }
+
+func occupy(w *writer) (release func()) {
 	begun, end := make(chan struct{}), make(chan struct{})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = s.writer.do(context.Background(), func(*writeTx) error { close(begun); <-end; return nil })
+		_ = w.do(context.Background(), func(*writeTx) error { close(begun); <-end; return nil })
 	}()
 	<-begun
 	return func() { close(end); <-done }

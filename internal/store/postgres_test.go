@@ -80,3 +80,30 @@ func TestTwoProcessesShareADatabase(t *testing.T) {
 	}
 	require.Len(t, ids, inquiries)
 }
+
+// The clocks of two processes may differ. The database's counts, for repeats and for
+// what is written.
+func TestTheClockIsTheDatabases(t *testing.T) {
+	const hour = time.Hour
+	address := postgrestest.Database(t)
+	right, wrong := openPostgres(t, address), openPostgres(t, address)
+	store.SetClock(wrong, hour)
+	at := time.Now()
+	sent := func(s *store.Store, at time.Time) lead.Kept {
+		sub := inquiry(t, "Hola")
+		sub.Lead.ReceivedAt, sub.Lead.DueAt = at, at
+		kept, err := s.Keep(t.Context(), sub)
+		require.NoError(t, err)
+		return kept
+	}
+	first := sent(wrong, at.Add(hour))
+	store.SweepKeys(t, wrong)
+	require.Equal(t, lead.Kept{RemoteID: first.RemoteID, Again: true}, sent(right, at))
+	l, _, err := right.Find(t.Context(), first.RemoteID)
+	require.NoError(t, err)
+	require.WithinDuration(t, at, l.ReceivedAt, 2*time.Second)
+	require.Equal(t, l.ReceivedAt, l.DueAt)
+
+	execute(t, address, `UPDATE repeats SET kept_at = kept_at - 660000`)
+	require.False(t, sent(wrong, at.Add(hour)).Again, "the same words after eleven minutes")
+}

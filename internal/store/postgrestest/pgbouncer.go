@@ -13,14 +13,15 @@ import (
 )
 
 // Pooled returns an address that leads to a database through pgbouncer in
-// transaction mode, which goes with the test.
+// transaction mode, which goes with the test. Nothing is left of a session after a
+// transaction, as if the next were another.
 func Pooled(tb testing.TB, database string) string {
 	tb.Helper()
 	dir, err := os.MkdirTemp("", "pgbouncer") // a socket's path must be short
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, os.RemoveAll(dir)) })
 	settings := fmt.Sprintf("[databases]\n* = host=%s user=%s\n[pgbouncer]\nlisten_addr =\nunix_socket_dir = %s\nlisten_port = 5432\n"+
-		"auth_type = any\npool_mode = transaction\ndefault_pool_size = 4\n", server.dir, owner, dir)
+		"auth_type = any\npool_mode = transaction\ndefault_pool_size = 4\nserver_reset_query = DISCARD ALL\nserver_reset_query_always = 1\n", server.dir, owner, dir)
 	file := filepath.Join(dir, "pgbouncer.ini")
 	require.NoError(tb, os.WriteFile(file, []byte(settings), 0o644))
 	account, err := account(dir)

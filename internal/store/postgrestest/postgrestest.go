@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -26,6 +27,9 @@ import (
 )
 
 const owner = "leadrelay"
+
+// Guarded is a role that must say its password. A test creates it.
+const Guarded = "guarded"
 
 // Main runs the tests of a package, and then stops the server if one was started.
 type Main struct{ *testing.M }
@@ -46,6 +50,7 @@ var (
 		started bool
 		command *exec.Cmd
 		stdin   io.Closer
+		bin     string
 		dir     string
 	}
 	databases atomic.Int64
@@ -85,8 +90,7 @@ const untilInputEnds = `"$@" </dev/null & cat >/dev/null; kill -INT $!; wait $!`
 
 // startServer starts a server and returns the folder of its socket.
 func startServer() (dir string, err error) {
-	bin, err := binaries()
-	if err != nil {
+	if server.bin, err = binaries(); err != nil {
 		return "", err
 	}
 	if dir, err = os.MkdirTemp("", "pg"); err != nil {
@@ -98,28 +102,55 @@ func startServer() (dir string, err error) {
 		return "", err
 	}
 	data := filepath.Join(dir, "data")
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", owner, "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync", "--no-instructions")
+	initdb := exec.Command(filepath.Join(server.bin, "initdb"), "-D", data, "-U", owner, "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync", "--no-instructions")
 	initdb.SysProcAttr, initdb.Dir = account, dir
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	c := exec.Command("/bin/sh", "-c", untilInputEnds, "sh", filepath.Join(bin, "postgres"), "-D", data, "-k", dir,
+	const access = "local all " + Guarded + " scram-sha-256\nlocal all all trust\n"
+	if err := os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(access), 0o644); err != nil {
+		return "", err
+	}
+	return dir, run(dir)
+}
+
+func run(dir string) error {
+	account, err := account(dir)
+	if err != nil {
+		return err
+	}
+	c := exec.Command("/bin/sh", "-c", untilInputEnds, "sh", filepath.Join(server.bin, "postgres"), "-D", filepath.Join(dir, "data"), "-k", dir,
 		"-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "unix_socket_permissions=0700")
 	c.SysProcAttr, c.Dir = account, dir
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer func() { _ = log.Close() }()
 	c.Stdout, c.Stderr = log, log
 	if server.stdin, err = c.StdinPipe(); err != nil {
-		return "", err
+		return err
 	}
 	if err := c.Start(); err != nil {
-		return "", err
+		return err
 	}
 	server.started, server.command = true, c
-	return dir, awaitServer(dir)
+	return awaitServer(dir)
+}
+
+// Crash ends the server of all databases at once, as pg_ctl does with -m immediate,
+// and returns when another runs in its place.
+func Crash(tb testing.TB) {
+	tb.Helper()
+	file, err := os.ReadFile(filepath.Join(server.dir, "data", "postmaster.pid"))
+	require.NoError(tb, err)
+	first, _, _ := strings.Cut(string(file), "\n")
+	pid, err := strconv.Atoi(first)
+	require.NoError(tb, err)
+	require.NoError(tb, syscall.Kill(pid, syscall.SIGQUIT))
+	require.NoError(tb, server.stdin.Close())
+	_ = server.command.Wait() // it did not end well
+	require.NoError(tb, run(server.dir))
 }
 
 func awaitServer(dir string) error {
