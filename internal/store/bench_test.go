@@ -3,6 +3,8 @@ package store_test
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,19 +13,32 @@ import (
 	"leadrelay/internal/bench/stock"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/store"
+	"leadrelay/internal/store/postgrestest"
 	"leadrelay/internal/store/storetest"
 )
 
 // BenchmarkKeep is what the disk and the database cost for each lead when 64
 // visitors come at once.
 func BenchmarkKeep(b *testing.B) {
-	s := openBench(b, filepath.Join(b.TempDir(), "leads.db"))
+	b.Run("SQLite", func(b *testing.B) { benchmarkKeep(b, openBench(b, filepath.Join(b.TempDir(), "leads.db"))) })
+	b.Run("PostgreSQL", func(b *testing.B) {
+		address := postgrestest.Database(b)
+		postgrestest.Sync(b)
+		benchmarkKeep(b, openPostgres(b, address))
+	})
+}
+
+func benchmarkKeep(b *testing.B, s *store.Store) {
+	b.Helper()
 	l := storetest.Draft(b, time.Now())
+	var n atomic.Uint64
 	b.SetParallelism(32)
+	b.ResetTimer()
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if _, err := s.Keep(b.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds}); err != nil {
+			words := lead.KeyOf("casas", strconv.FormatUint(n.Add(1), 10)) // nobody has the same
+			if _, err := s.Keep(b.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds, Content: words}); err != nil {
 				b.Error(err)
 				return
 			}
@@ -48,6 +63,23 @@ func BenchmarkCarry(b *testing.B) {
 	for _, size := range sizes() {
 		b.Run(size.String(), func(b *testing.B) {
 			s := filled(b, size)
+			for b.Loop() {
+				if err := stock.Carry(b.Context(), s); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkCarryPostgres is BenchmarkCarry on PostgreSQL.
+func BenchmarkCarryPostgres(b *testing.B) {
+	for _, due := range []int{10, 100_000} {
+		b.Run(size{due, due}.String(), func(b *testing.B) {
+			s := openPostgres(b, postgrestest.Database(b))
+			postgrestest.Sync(b)
+			store.FillPostgres(b, s, stock.Site, 0, due)
+			b.ResetTimer()
 			for b.Loop() {
 				if err := stock.Carry(b.Context(), s); err != nil {
 					b.Fatal(err)

@@ -23,10 +23,10 @@ const beginPostgres = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCA
 	SET LOCAL lock_timeout = 1300; SET LOCAL statement_timeout = 1500`
 
 // openPool opens a pool of connections to PostgreSQL. The limit is that of a query
-// outside of a transaction.
-func openPool(config *pgx.ConnConfig, most int, limit time.Duration) *sql.DB {
+// outside of a transaction. If such queries only read, they may be repeated.
+func openPool(config *pgx.ConnConfig, most int, limit time.Duration, mayRepeat bool) *sql.DB {
 	const idle = 5 * time.Minute
-	db := sql.OpenDB(&connector{stdlib.GetConnector(*config), limit})
+	db := sql.OpenDB(&connector{stdlib.GetConnector(*config), limit, mayRepeat})
 	db.SetMaxOpenConns(most)
 	db.SetMaxIdleConns(most)
 	db.SetConnMaxIdleTime(idle)
@@ -47,8 +47,10 @@ func parsePostgres(address string) (*pgx.ConnConfig, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "leadrelay"
 	}
-	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // no session, no prepared statement: see beginPostgres
-	if config.ConnectTimeout == 0 {                              // for each of the hosts
+	// No statement is prepared: a pooler forgets it, and the server keeps a plan that
+	// was good for an empty table.
+	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	if config.ConnectTimeout == 0 { // for each of the hosts
 		config.ConnectTimeout = connectPatience / time.Duration(1+len(config.Fallbacks))
 	}
 	dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
@@ -59,7 +61,8 @@ func parsePostgres(address string) (*pgx.ConnConfig, error) {
 // connector makes connections that wait for the server no longer than a limit.
 type connector struct {
 	driver.Connector
-	limit time.Duration
+	limit     time.Duration
+	mayRepeat bool
 }
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -69,12 +72,12 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &connection{conn.(*stdlib.Conn), c.limit}, nil
+	return &connection{conn.(*stdlib.Conn), c}, nil
 }
 
 type connection struct {
 	*stdlib.Conn
-	limit time.Duration
+	connector *connector
 }
 
 // ResetSession finds out whether a connection that was not used for a while works.
@@ -109,15 +112,15 @@ func (t transaction) Commit() error { return t.tx.Commit(t.ctx) }
 func (t transaction) Rollback() error { return t.tx.Rollback(t.ctx) }
 
 // QueryContext queries once more on another connection if this one turns out to be
-// broken: nothing is written by a query outside of a transaction.
+// broken, and that does no harm.
 func (c *connection) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	limited, cancel := context.WithTimeout(ctx, c.limit)
+	limited, cancel := context.WithTimeout(ctx, c.connector.limit)
 	rows, err := c.Conn.QueryContext(limited, query, args)
 	if err == nil {
 		return limitedRows{rows, cancel}, nil
 	}
 	defer cancel()
-	if limited.Err() == nil && c.Conn.Conn().IsClosed() {
+	if c.connector.mayRepeat && limited.Err() == nil && c.Conn.Conn().IsClosed() {
 		return nil, driver.ErrBadConn
 	}
 	return nil, err

@@ -71,13 +71,15 @@ func (s *Store) Odd(ctx context.Context) (map[string]int, error) {
 	return odd, nil
 }
 
+const takenSQL = `SELECT remote_id FROM leads
+	WHERE site = $1 AND state IN (` + sqlDelivered + `, ` + sqlConfirmed + `) AND COALESCE(delivered_at, received_at) >= $2`
+
 // Taken returns the ids of the site's leads that EasyBroker has taken since a
 // time, oldest first: the leads that it has answered for, and those that were only
 // seen in its list and cannot have been there before. It does not return the leads
 // themselves, because all of them would not fit into memory.
 func (s *Store) Taken(ctx context.Context, site string, since time.Time) ([]lead.RemoteID, error) {
-	rows, err := s.people.QueryContext(ctx, `SELECT remote_id FROM leads
-		WHERE site = $1 AND state IN (`+sqlDelivered+`, `+sqlConfirmed+`) AND COALESCE(delivered_at, received_at) >= $2`, site, since.UnixMilli())
+	rows, err := s.people.QueryContext(ctx, takenSQL, site, since.UnixMilli())
 	if err != nil {
 		return nil, fmt.Errorf("list taken leads: %w", err)
 	}

@@ -87,8 +87,9 @@ func newPostgres(config *pgx.ConnConfig, connections int) *Store {
 	const writing = 3
 	few := max(1, (connections-writing)/2)
 	s := &Store{unlock: func() error { return nil }, search: make(chan struct{}, 1)}
-	s.read, s.people = openPool(config, few, 3*time.Second), openPool(config, max(1, connections-writing-few), time.Minute)
-	db := openPool(config, writing, postgresDialect.timeout)
+	s.read = openPool(config, few, 3*time.Second, true)
+	s.people = openPool(config, max(1, connections-writing-few), time.Minute, true)
+	db := openPool(config, writing, postgresDialect.timeout, false)
 	s.writer = &writer{dialect: postgresDialect, db: db, clock: time.Now, repeats: &sharedRepeats{}}
 	s.keeper = &writer{dialect: postgresDialect, db: db, clock: time.Now, repeats: &sharedRepeats{}}
 	return s

@@ -31,6 +31,8 @@ func (s *sharedRepeats) begin() { s.known = map[lead.Digest]repeat{} }
 
 func (*sharedRepeats) commit() {}
 
+const lookUpSQL = `SELECT digest, content, remote_id, kept_at FROM repeats WHERE digest = ANY ($1)`
+
 // lookUp also sets the times of the leads right: by the database's clock, the same
 // words at two processes come at the same time.
 func (s *sharedRepeats) lookUp(tx *writeTx, batch []*job) error {
@@ -48,7 +50,7 @@ func (s *sharedRepeats) lookUp(tx *writeTx, batch []*job) error {
 	if digests == nil {
 		return nil
 	}
-	rows, err := tx.Query(`SELECT digest, content, remote_id, kept_at FROM repeats WHERE digest = ANY ($1)`, digests)
+	rows, err := tx.Query(lookUpSQL, digests)
 	if err != nil {
 		return err
 	}

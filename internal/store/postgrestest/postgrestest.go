@@ -107,6 +107,10 @@ func startServer() (dir string, err error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("initdb: %w: %s", err, out)
 	}
+	// Nothing that a test does stops the machine.
+	if err := os.WriteFile(filepath.Join(data, "postgresql.auto.conf"), []byte("fsync = off\n"), 0o600); err != nil {
+		return "", err
+	}
 	const access = "local all " + Guarded + " scram-sha-256\nlocal all all trust\n"
 	if err := os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(access), 0o644); err != nil {
 		return "", err
@@ -120,7 +124,7 @@ func run(dir string) error {
 		return err
 	}
 	c := exec.Command("/bin/sh", "-c", untilInputEnds, "sh", filepath.Join(server.bin, "postgres"), "-D", filepath.Join(dir, "data"), "-k", dir,
-		"-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "unix_socket_permissions=0700")
+		"-c", "listen_addresses=", "-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "unix_socket_permissions=0700")
 	c.SysProcAttr, c.Dir = account, dir
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
@@ -136,6 +140,14 @@ func run(dir string) error {
 	}
 	server.started, server.command = true, c
 	return awaitServer(dir)
+}
+
+// Sync makes the server wait for the disk, as it does outside of tests.
+func Sync(tb testing.TB) {
+	tb.Helper()
+	for _, statement := range []string{"ALTER SYSTEM SET fsync = on", "SELECT pg_reload_conf()"} {
+		require.NoError(tb, execute(server.dir, statement))
+	}
 }
 
 // Crash ends the server of all databases at once, as pg_ctl does with -m immediate,

@@ -30,6 +30,9 @@ CREATE TABLE leads (
 CREATE INDEX leads_due ON leads (site, state, due_at, remote_id) WHERE due_at IS NOT NULL;
 CREATE INDEX leads_settled ON leads (site, state, remote_id) WHERE due_at IS NULL;
 
+-- A reconciliation asks what EasyBroker has taken since a time.
+CREATE INDEX leads_taken ON leads (site, (COALESCE(delivered_at, received_at))) WHERE state IN ('delivered', 'confirmed');
+
 CREATE INDEX leads_odd ON leads (reason) WHERE reason IN ('missing', 'twice');
 
 CREATE INDEX leads_ended ON leads (state, (COALESCE(confirmed_at, moved_at, received_at)))
