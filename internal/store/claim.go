@@ -122,9 +122,6 @@ func (s *Store) nextLookup(ctx context.Context, sites []string, q lead.Due) (nex
 	return next, nil
 }
 
-const nextDueSQL = `SELECT (SELECT min(due_at) FROM leads WHERE site = $1 AND state = $2 AND due_at >= $3),
-	(SELECT max(due_at) FROM leads WHERE site = $1 AND state = $2)`
-
 // nextDue returns when a lead of the site in the state is due, or zero. It leaves
 // out the leads that fell due before q.Since. If a lead is due later than q.MaxAhead
 // allows, the clock was set back after it was written: it becomes due now.
@@ -143,14 +140,14 @@ func (s *Store) nextDue(ctx context.Context, site string, state lead.State, q le
 	return q.Now, err
 }
 
-// nextDueRow runs nextDueSQL, if need be without some properties.
+// nextDueRow runs the dialect's query, if need be without some properties.
 func (s *Store) nextDueRow(ctx context.Context, q lead.Due, args []any) *sql.Row {
 	if len(q.Except) == 0 && s.nextDueStmt != nil {
 		return s.nextDueStmt.QueryRowContext(ctx, args...)
 	}
 	const since = " AND due_at >= $3"
 	others, args := exceptProperties(q, args)
-	return s.read.QueryRowContext(ctx, strings.Replace(nextDueSQL, since, since+others, 1), args...)
+	return s.read.QueryRowContext(ctx, strings.Replace(s.writer.dialect.nextDue, since, since+others, 1), args...)
 }
 
 // claimSQL claims the leads that have been due for longest. The %s around its

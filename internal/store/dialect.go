@@ -20,6 +20,7 @@ type dialect struct {
 	lockSchema string
 
 	claim     string // claimSQL
+	nextDue   string // when the first and the last lead of a site and state are due, not before $3
 	counted   string // the leads, as they are best counted by site and state
 	forUpdate string // ends a query whose rows the transaction goes on to change
 

@@ -16,12 +16,15 @@ import (
 // Several processes may write into a PostgreSQL database, so a transaction locks
 // the rows that it reads in order to change them. ARRAY makes the query of a claim
 // run once: PostgreSQL may run the query of an IN again for each row of the table,
-// and lock more rows than its limit.
+// and lock more rows than its limit. For min and max it may read all leads that wait,
+// if its statistics know of few.
 var postgresDialect = dialect{
-	isShared:    true,
-	migrations:  "migrations/postgres/*.sql",
-	lockSchema:  `SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(` + schemaLock + `); `,
-	claim:       fmt.Sprintf(claimSQL, "= ANY (ARRAY(", " FOR UPDATE SKIP LOCKED))"),
+	isShared:   true,
+	migrations: "migrations/postgres/*.sql",
+	lockSchema: `SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(` + schemaLock + `); `,
+	claim:      fmt.Sprintf(claimSQL, "= ANY (ARRAY(", " FOR UPDATE SKIP LOCKED))"),
+	nextDue: `SELECT (SELECT due_at FROM leads WHERE site = $1 AND state = $2 AND due_at >= $3 ORDER BY due_at LIMIT 1),
+		(SELECT due_at FROM leads WHERE site = $1 AND state = $2 AND due_at IS NOT NULL ORDER BY due_at DESC LIMIT 1)`,
 	counted:     `(SELECT site, state, remote_id FROM leads WHERE due_at IS NOT NULL UNION ALL SELECT site, state, remote_id FROM leads WHERE due_at IS NULL) AS everyone`,
 	forUpdate:   " FOR UPDATE",
 	nextIDs:     (*writeTx).takeIDs,

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
 	"strings"
@@ -34,8 +33,9 @@ func FillPostgres(tb testing.TB, s *Store, site string, arrived, due int) {
 	}
 }
 
-// What is asked often is found by an index, however the tables are known to the
-// planner: a new database has no statistics yet.
+// What is asked often reads a few pages, however many leads there are, and however the
+// tables are known to the planner: a new database has no statistics yet, and an outage
+// makes those that there are wrong.
 func TestNothingReadsAllLeads(t *testing.T) {
 	s, err := OpenPostgres(t.Context(), postgrestest.Database(t), PostgresOptions{})
 	require.NoError(t, err)
@@ -45,33 +45,43 @@ func TestNothingReadsAllLeads(t *testing.T) {
 	for name, query := range map[string]struct {
 		text string
 		args []any
+		most int // pages
 	}{
-		"taken":    {takenSQL, []any{"casas", now - 3600_000}},
-		"next due": {nextDueSQL, []any{"casas", "queued", 0}},
-		"claim":    {s.writer.dialect.claim, []any{now, "casas", "queued", 0, now, 10}},
-		"settle":   {settleSQL, []any{1, 1, "failed", "", nil, 0, nil, nil}},
-		"erasable": {fmt.Sprintf(erasableSQL, lead.Confirmed), []any{1, 2}},
-		"look up":  {lookUpSQL, []any{[][]byte{{1}, {2}}}},
-		"sweep":    {deleteOldKeysSQL, []any{[]byte{1}, []byte{2}, 0, now, 0}},
+		"taken":    {takenSQL, []any{"casas", now - 3600_000}, 20},
+		"next due": {s.writer.dialect.nextDue, []any{"casas", "queued", 0}, 20},
+		"claim":    {s.writer.dialect.claim, []any{now, "casas", "queued", 0, now, 10}, 300},
+		"settle":   {settleSQL, []any{1, 1, "failed", "", nil, 0, nil, nil}, 10},
+		"erasable": {fmt.Sprintf(erasableSQL, lead.Confirmed), []any{1, 2}, 10},
+		"look up":  {lookUpSQL, []any{[][]byte{{1}, {2}}}, 20},
+		"sweep":    {deleteOldKeysSQL, []any{[]byte{1}, []byte{2}, 0, now, 0}, 600}, // of 256 times as many
 	} {
 		for _, known := range []bool{false, true} {
 			if known {
 				_, err := s.people.Exec(`ANALYZE`)
 				require.NoError(t, err)
 			}
-			plan := explain(t, s.people, "EXPLAIN "+query.text, query.args...)
-			require.Contains(t, plan, "Index", name)
-			require.NotContains(t, plan, "Seq Scan", "%s, known: %t", name, known)
+			plan, pages := explain(t, s.people, query.text, query.args...)
+			require.NotContains(t, plan, "Seq Scan", name)
+			require.LessOrEqual(t, pages, query.most, "%s, known: %t: %s", name, known, plan)
 		}
 	}
-	require.Contains(t, explain(t, s.people, "EXPLAIN "+takenSQL, "casas", now-3600_000), "leads_taken")
 }
 
-func explain(t *testing.T, db *sql.DB, query string, args ...any) string {
+// explain runs a statement, and returns its plan and how many pages it has read. Then
+// it takes back what the statement has changed.
+func explain(t *testing.T, db *sql.DB, query string, args ...any) (plan string, pages int) {
 	t.Helper()
-	rows, err := db.QueryContext(context.Background(), query, args...)
+	tx, err := db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, tx.Rollback()) }()
+	rows, err := tx.Query("EXPLAIN (ANALYZE, BUFFERS) "+query, args...)
 	require.NoError(t, err)
 	lines, err := collect(rows, scanColumn[string])
 	require.NoError(t, err)
-	return strings.Join(lines, "\n")
+	for _, line := range lines { // the first is the sum
+		if _, err := fmt.Sscanf(strings.TrimSpace(line), "Buffers: shared hit=%d", &pages); err == nil {
+			break
+		}
+	}
+	return strings.Join(lines, "\n"), pages
 }

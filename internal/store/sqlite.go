@@ -20,9 +20,11 @@ import (
 var sqliteDialect = dialect{
 	migrations: "migrations/*.sql",
 	claim:      fmt.Sprintf(claimSQL, "IN (", ")"),
-	counted:    "leads",
-	nextIDs:    (*writeTx).advanceIDs,
-	insert:     (*writeTx).insertMany,
+	nextDue: `SELECT (SELECT min(due_at) FROM leads WHERE site = $1 AND state = $2 AND due_at >= $3),
+		(SELECT max(due_at) FROM leads WHERE site = $1 AND state = $2)`,
+	counted: "leads",
+	nextIDs: (*writeTx).advanceIDs,
+	insert:  (*writeTx).insertMany,
 	texts: [statements]string{
 		insertOne: insertSQL(1), insertMany: insertSQL(manyLeads), advanceIDs: advanceIDsSQL, markKey: markKeySQL,
 	},

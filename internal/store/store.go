@@ -54,7 +54,7 @@ func (s *Store) start(ctx context.Context) (err error) {
 		}
 	}
 	if !s.writer.dialect.isShared {
-		if s.nextDueStmt, err = s.read.PrepareContext(ctx, nextDueSQL); err != nil { //nolint:sqlclosecheck // the database closes it with itself
+		if s.nextDueStmt, err = s.read.PrepareContext(ctx, s.writer.dialect.nextDue); err != nil { //nolint:sqlclosecheck // the database closes it with itself
 			return fmt.Errorf("prepare: %w", err)
 		}
 		if err := resume(ctx, s.writer.db, time.Now()); err != nil {
