@@ -44,7 +44,7 @@ const (
 
 // PostgresOptions says how a PostgreSQL database is opened.
 type PostgresOptions struct {
-	// Connections is how many there are at most; 0 is [DefaultConnections].
+	// Connections is how many there are at most, from 5; 0 is [DefaultConnections].
 	Connections int
 	// Away is told why the database cannot be reached, each time that it was tried.
 	Away func(error)

@@ -107,3 +107,32 @@ func TestTheClockIsTheDatabases(t *testing.T) {
 	execute(t, address, `UPDATE repeats SET kept_at = kept_at - 660000`)
 	require.False(t, sent(wrong, at.Add(hour)).Again, "the same words after eleven minutes")
 }
+
+// A store has no more connections than it may, however many people and couriers come.
+func TestConnectionsAreCounted(t *testing.T) {
+	for _, most := range []int{5, store.DefaultConnections} {
+		address := postgrestest.Database(t)
+		s, err := store.OpenPostgres(t.Context(), address, store.PostgresOptions{Connections: most})
+		require.NoError(t, err)
+		// Whoever has a connection keeps it for a while.
+		execute(t, address, `CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN NULL; END $$`,
+			`CREATE TRIGGER wait AFTER INSERT ON leads FOR EACH STATEMENT EXECUTE FUNCTION wait()`)
+		var all sync.WaitGroup
+		for i := range 4 * most {
+			all.Go(func() {
+				_, err := s.Keep(t.Context(), inquiry(t, fmt.Sprint(i)))
+				assert.NoError(t, err)
+				_, _, err = s.List(t.Context(), lead.Filter{Limit: 10})
+				assert.NoError(t, err)
+				_, _, err = s.Begin(t.Context(), "casas", lead.Due{Now: time.Now(), N: 1, Lease: time.Minute})
+				assert.NoError(t, err)
+			})
+		}
+		all.Wait()
+		var connections int
+		require.NoError(t, session(t, address).QueryRow(`SELECT count(*) FROM pg_stat_activity WHERE application_name = 'leadrelay' AND datname = current_database()`).Scan(&connections))
+		require.LessOrEqual(t, connections, most)
+		require.GreaterOrEqual(t, connections, 3, "those who keep, write, and read")
+		require.NoError(t, s.Close())
+	}
+}
