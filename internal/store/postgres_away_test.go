@@ -3,6 +3,8 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"net"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -78,12 +80,40 @@ func TestADatabaseThatIsAway(t *testing.T) {
 
 // A server that crashes and starts again costs nothing that was acknowledged.
 func TestAServerThatCrashes(t *testing.T) {
-	s := openPostgres(t, postgrestest.Database(t))
-	siege(t, s, func(context.Context) {
-		time.Sleep(300 * time.Millisecond)
-		postgrestest.Crash(t)
-	})
-	requireWorking(t, s, "Hola")
+	for name, address := range map[string]string{"alone": postgrestest.Database(t), "behind a pooler": postgrestest.Pooled(t, postgrestest.Database(t))} {
+		t.Run(name, func(t *testing.T) {
+			s := openPostgres(t, address)
+			siege(t, s, func(context.Context) {
+				time.Sleep(300 * time.Millisecond)
+				postgrestest.Crash(t)
+			})
+			requireWorking(t, s, "Hola")
+		})
+	}
+}
+
+// Of several hosts the one that can be written to is found in time, also if another
+// takes connections and never answers.
+func TestSeveralHosts(t *testing.T) {
+	address := postgrestest.Database(t)
+	first, firstAddress := postgrestest.NewProxy(t, address)
+	second, secondAddress := postgrestest.NewProxy(t, address)
+	silent, err := net.Listen("unix", filepath.Join(hostOf(firstAddress), ".s.PGSQL.5433"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, silent.Close()) }()
+	hosts := strings.Join([]string{hostOf(firstAddress), hostOf(firstAddress), hostOf(secondAddress)}, ",")
+	s := openPostgres(t, strings.Replace(firstAddress, hostOf(firstAddress), hosts+"&port=5433,5432,5432&target_session_attrs=read-write", 1))
+	requireWorking(t, s, "1")
+	first.Stop()
+	requireWorking(t, s, "2")
+	first.Start()
+	second.Stop()
+	requireWorking(t, s, "3")
+}
+
+func hostOf(address string) string {
+	_, host, _ := strings.Cut(address, "host=")
+	return host
 }
 
 func TestOpeningWaitsForTheDatabase(t *testing.T) {
