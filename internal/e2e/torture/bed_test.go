@@ -69,7 +69,7 @@ func newBed(t *testing.T, c cell, opt courier.Options, faults fakebroker.Faults)
 		time.Sleep(time.Until(noon))
 	}
 	b := &bed{
-		T: t, wire: newWire(), database: filepath.Join(t.TempDir(), "leads.db"), cell: c, opt: couriertest.WithDefaults(opt),
+		T: t, wire: newWire(), database: filepath.Join(bedFolder(t), "leads.db"), cell: c, opt: couriertest.WithDefaults(opt),
 		broker: fakebroker.New(fakebroker.Options{
 			PartnerKeys: []string{account.Key.Reveal()}, AccountKeys: []string{plainAccount().Key.Reveal()}, Faults: faults,
 		}),
@@ -83,6 +83,15 @@ func newBed(t *testing.T, c cell, opt courier.Options, faults fakebroker.Faults)
 	go b.keepAlive()
 	t.Cleanup(b.close)
 	return b
+}
+
+// bedFolder is on a disk in the long form, which fills more than a small memory has.
+func bedFolder(t *testing.T) string {
+	t.Helper()
+	if inFull() {
+		return t.TempDir()
+	}
+	return couriertest.Folder(t)
 }
 
 func (b *bed) close() {

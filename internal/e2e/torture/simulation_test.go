@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/courier/couriertest"
 )
 
 // TestSimulation lets months pass for each of many seeds, with the real store
@@ -73,7 +75,7 @@ func simulateOne(t *testing.T, seed uint64) {
 func simulate(t *testing.T, seed uint64, sabotage simSabotage, tracing bool) (violations []simViolation, story []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSimWorld(simFolder(t), newSimPlan(seed), sabotage, tracing)
+		w := newSimWorld(couriertest.Folder(t), newSimPlan(seed), sabotage, tracing)
 		violations = w.run()
 		// What happens at the same instant has no order of its own.
 		slices.SortStableFunc(w.trace, func(a, b simLine) int {
@@ -97,16 +99,4 @@ func TestASeedReplaysExactly(t *testing.T) {
 		require.NotEmpty(t, once)
 		require.Equal(t, once, again)
 	}
-}
-
-// simFolder is in memory where there is such a place: nobody cuts the power
-// here, so waiting for a disk proves nothing.
-func simFolder(t *testing.T) string {
-	t.Helper()
-	folder, err := os.MkdirTemp("/dev/shm", "leadrelay-simulation-")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(folder)) })
-	return folder
 }
