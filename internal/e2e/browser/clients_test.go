@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -100,16 +99,12 @@ func onlyLetters(r rune) rune {
 func TestClientsFromNPMInNode(t *testing.T) {
 	t.Parallel()
 	const page = "https://casas.mx"
-	dir, p := strangers(t), relayFor(t, page)
+	p, ask := relayFor(t, page), nodeScript(t, strangers(t), "run.mjs")
 	for _, client := range []string{"@formspree/core", "@formspree/core, a form", "axios", "axios, a form"} {
 		t.Run(client, func(t *testing.T) {
-			checkClient(t, p, client, page, func(s stranger) told {
-				calls, err := json.Marshal([]stranger{s})
-				require.NoError(t, err)
-				var all []told
-				require.NoError(t, json.Unmarshal([]byte(runIn(t, dir, string(calls), "node", "run.mjs")), &all))
-				require.Len(t, all, 1)
-				return all[0]
+			checkClient(t, p, client, page, func(s stranger) (tells told) {
+				ask(s, &tells)
+				return tells
 			})
 		})
 	}

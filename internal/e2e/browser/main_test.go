@@ -15,7 +15,6 @@ func TestMain(m *testing.M) { relaytest.Main(sharing{m}, nil) }
 type sharing struct{ *testing.M }
 
 func (m sharing) Run() int {
-	defer npm.remove()
 	defer shared.close()
 	return m.M.Run()
 }

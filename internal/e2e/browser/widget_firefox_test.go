@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"encoding/json"
 	"os"
 	"testing"
 
@@ -33,7 +32,7 @@ func TestTheWidgetInFirefox(t *testing.T) {
 	if _, err := os.Stat(firefox); err != nil {
 		require.FailNow(t, "a second browser is missing: run make deps, or install Debian's firefox-esr", "%v", err)
 	}
-	dir, h := installed(t, "testdata/firefox"), unvisited(t)
+	h, visits := unvisited(t), nodeScript(t, installed(t, "testdata/firefox"), "visit.mjs")
 	tests := map[string]struct {
 		property string
 		snags    []snag
@@ -48,7 +47,8 @@ func TestTheWidgetInFirefox(t *testing.T) {
 			h.way.will(tt.snags...)
 			before := len(h.way.posted())
 			v := visit{address, map[string]string{"name": "Ana López", "email": "ana@ejemplo.mx", "message": "¿Sigue disponible?"}}
-			s := v.with(t, dir)
+			var s sight
+			visits(v, &s)
 			require.Contains(t, s.Version, "firefox")
 			require.Equal(t, map[string]string{"email": "Escribe el correo completo, por ejemplo nombre@ejemplo.com.", "message": "Completa este dato."}, s.Errors)
 			require.Equal(t, "email", s.Focused)
@@ -68,14 +68,4 @@ func TestTheWidgetInFirefox(t *testing.T) {
 			require.Equal(t, "¿Sigue disponible?", *kept[0].Message)
 		})
 	}
-}
-
-// with makes the visit, with what is installed in dir.
-func (v visit) with(t *testing.T, dir string) sight {
-	t.Helper()
-	text, err := json.Marshal(v)
-	require.NoError(t, err)
-	var s sight
-	require.NoError(t, json.Unmarshal([]byte(runIn(t, dir, string(text), "node", "visit.mjs")), &s))
-	return s
 }

@@ -1,10 +1,8 @@
-// Runs the calls that come on stdin, one after the other, and prints what the
-// clients tell.
-import { text } from "node:stream/consumers";
+// Runs the call that each line on stdin describes, and prints what the client tells.
+import { createInterface } from "node:readline";
 import { fromNPM } from "./clients.mjs";
 
-const told = [];
-for (const { client, relay, site, fields } of JSON.parse(await text(process.stdin))) {
-  told.push(await fromNPM[client](relay, site, fields));
+for await (const line of createInterface({ input: process.stdin })) {
+  const { client, relay, site, fields } = JSON.parse(line);
+  console.log(JSON.stringify(await fromNPM[client](relay, site, fields)));
 }
-console.log(JSON.stringify(told));

@@ -1,18 +1,21 @@
-// Visits the page that comes on stdin with Firefox: sends its form empty, then
+// Visits the page that each line on stdin names with Firefox: sends its form empty, then
 // filled in, and prints what was to be seen.
-import { text } from "node:stream/consumers";
+import { createInterface } from "node:readline";
 import { launch } from "puppeteer-core";
 
-const { address, fields } = JSON.parse(await text(process.stdin));
 const timeout = 60_000; // the machine may be busy
 const browser = await launch({ browser: "firefox", executablePath: "/usr/bin/firefox-esr", timeout });
 try {
-  console.log(JSON.stringify(await visit(await browser.newPage())));
+  for await (const line of createInterface({ input: process.stdin })) {
+    const context = await browser.createBrowserContext(); // with cookies and storage of its own
+    console.log(JSON.stringify(await visit(await context.newPage(), JSON.parse(line))));
+    await context.close();
+  }
 } finally {
   await browser.close();
 }
 
-async function visit(page) {
+async function visit(page, { address, fields }) {
   const complaints = listen(page);
   page.setDefaultTimeout(timeout);
   await page.goto(address);

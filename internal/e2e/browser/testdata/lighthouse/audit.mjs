@@ -1,14 +1,15 @@
-// Audits the pages that come on stdin for accessibility, as Lighthouse does for
-// a phone, and prints the score of each, out of 100, and what it is made of.
-import { text } from "node:stream/consumers";
+// Audits the page that each line on stdin names for accessibility, as Lighthouse does for
+// a phone, and prints its score, out of 100, and what it is made of.
+import { createInterface } from "node:readline";
 import lighthouse from "lighthouse";
 import { launch } from "puppeteer-core";
 
-const audits = JSON.parse(await text(process.stdin)), verdicts = [];
 const browser = await launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"], timeout: 60_000 });
 try {
-  for (const { address, scheme } of audits) verdicts.push(await audit(await browser.newPage(), address, scheme));
-  console.log(JSON.stringify(verdicts));
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { address, scheme } = JSON.parse(line);
+    console.log(JSON.stringify(await audit(await browser.newPage(), address, scheme)));
+  }
 } finally {
   await browser.close();
 }
