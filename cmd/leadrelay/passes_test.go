@@ -1,6 +1,9 @@
 package main
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"path"
@@ -16,60 +19,97 @@ import (
 // `make test` runs the tests twice: with the race detector and -short, and then what
 // that leaves out. No test may fall between the two.
 func TestWhatShortLeavesOutRunsAfterIt(t *testing.T) {
-	packages, helpers := shortened(t, os.DirFS("../.."))
-	require.Empty(t, helpers, "from there, -short could shorten the tests of any package")
+	left := shortened(t, os.DirFS("../.."))
+	require.Empty(t, left.unknown, "from there, -short could shorten any test")
 	makefile, err := os.ReadFile("../../Makefile")
 	require.NoError(t, err)
 	for _, line := range []string{
 		"\tGORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $$($(GO) list ./... | grep -v /internal/e2e/) ./internal/e2e/torture\n",
-		"\tLEADRELAY_RACE=1 $(GO) test $(TEST) ./internal/e2e/... $(SHORTENED)\n",
-		"SHORTENED := ./" + strings.Join(packages, " ./") + "\n",
-		"TEST := -vet=off -shuffle=on -timeout 30m\n",
+		"\tLEADRELAY_RACE=1 $(GO) test $(TEST) ./internal/e2e/...\n",
+		"\t$(GO) test $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)\n",
+		"\nSHORTENED := ./" + strings.Join(left.packages, " ./") + "\n",
+		"\nTEST := -vet=off -shuffle=on -timeout 30m\n",
 	} {
 		require.Contains(t, string(makefile), line)
 	}
+	_, names, _ := strings.Cut(strings.ReplaceAll(string(makefile), "\\\n", " "), "\nLEFT_OUT := ")
+	names, _, _ = strings.Cut(names, "\n")
+	require.ElementsMatch(t, left.tests, strings.Fields(names))
 }
 
 // The rule is worth nothing unless it sees who makes use of -short.
 func TestWhoMakesUseOfShortIsSeen(t *testing.T) {
 	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
-	packages, helpers := shortened(t, fstest.MapFS{
+	require.Equal(t, leftOut{
+		packages: []string{"internal/a", "internal/b"},
+		tests:    []string{"TestA", "TestB", "TestNotA", "TestNotB"},
+		unknown:  []string{"internal/a/help_test.go", "internal/c/ctest/c.go", "internal/d/d_test.go"},
+	}, shortened(t, fstest.MapFS{
 		"internal/a/a.go":                  file("package a // Short(1)"),
-		"internal/a/a_test.go":             file("package a\n\nfunc f() { if testing.Short() {} }\n"),
-		"internal/a/more_test.go":          file("package a\n\nfunc f() { if !testing.Short () {} }\n"),
-		"internal/b/b_test.go":             file("//go:build linux && !race\n\npackage b\n"),
+		"internal/a/a_test.go":             file("package a\n\nfunc TestA() { if testing.Short() {} }\n\nfunc TestWhole() {}\n"),
+		"internal/a/help_test.go":          file("package a\n\nfunc f() { if testing.Short() {} }\n"),
+		"internal/a/more_test.go":          file("package a\n\nfunc TestNotA() { if !testing.Short () {} }\n"),
+		"internal/b/b_test.go":             file("//go:build linux && !race\n\npackage b\n\nfunc TestB() {}\n\nfunc TestNotB() {}\n"),
 		"internal/c/c_test.go":             file("//go:build linux\n\npackage c // the race is on\n"),
 		"internal/c/ctest/c.go":            file("package ctest\n\nvar IsShort = testing.Short\n"),
 		"internal/d/d_test.go":             file("package d\n\nvar short = flag.Lookup(\"test.short\")\n"),
 		"internal/e2e/process/run_test.go": file("package process\n\nfunc f() { if testing.Short() {} }\n"),
-	})
-	require.Equal(t, []string{"internal/a", "internal/b", "internal/d"}, packages)
-	require.Equal(t, []string{"internal/c/ctest/c.go"}, helpers)
+	}))
 }
 
-// usesShort matches a file whose tests are others with -short, or with the race detector.
-var usesShort = regexp.MustCompile(`\btesting\s*\.\s*Short\b|\btest\.short\b|(?m:^//go:build .*\brace\b)`)
+var (
+	usesShort = regexp.MustCompile(`\btesting\s*\.\s*Short\b|\btest\.short\b`)
+	usesRace  = regexp.MustCompile(`(?m)^//go:build .*\brace\b`)
+)
 
-// shortened returns the packages whose tests are others with -short or the race
-// detector, but for those of the whole, which run without them besides. Helpers are
-// files that are no tests, and make the tests of others so.
-func shortened(t *testing.T, module fs.FS) (packages, helpers []string) {
+// leftOut is what is other with -short or the race detector: tests, their packages,
+// and files in which it cannot be told whose tests are.
+type leftOut struct{ packages, tests, unknown []string }
+
+// shortened looks through a module, but for the tests of the whole, which run without
+// either besides.
+func shortened(t *testing.T, module fs.FS) (all leftOut) {
 	t.Helper()
 	require.NoError(t, fs.WalkDir(module, ".", func(file string, d fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(file, ".go") || strings.HasPrefix(file, "internal/e2e/") {
+		if err != nil || !strings.HasSuffix(file, ".go") || strings.HasPrefix(file, "internal/e2e/") || file == "cmd/leadrelay/passes_test.go" {
 			return err
 		}
 		text, err := fs.ReadFile(module, file)
-		if err != nil || !usesShort.Match(text) || file == "cmd/leadrelay/passes_test.go" {
+		if err != nil || !usesShort.Match(text) && !usesRace.Match(text) {
 			return err
 		}
-		if !strings.HasSuffix(file, "_test.go") {
-			helpers = append(helpers, file)
+		tests, rest := testsWithShort(t, string(text))
+		if !strings.HasSuffix(file, "_test.go") || rest {
+			all.unknown = append(all.unknown, file)
 			return nil
 		}
-		packages = append(packages, path.Dir(file))
+		all.tests = append(all.tests, tests...)
+		all.packages = append(all.packages, path.Dir(file))
 		return nil
 	}))
-	slices.Sort(packages)
-	return slices.Compact(packages), helpers
+	slices.Sort(all.tests)
+	slices.Sort(all.packages)
+	all.packages = slices.Compact(all.packages)
+	return all
+}
+
+// testsWithShort returns the tests that make use of -short, or all where the file is
+// none with the race detector. The rest is whether anything else does.
+func testsWithShort(t *testing.T, text string) (tests []string, rest bool) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "", text, parser.SkipObjectResolution)
+	require.NoError(t, err)
+	outside := text
+	for _, decl := range file.Decls {
+		f, isFunc := decl.(*ast.FuncDecl)
+		if !isFunc || f.Recv != nil || !strings.HasPrefix(f.Name.Name, "Test") {
+			continue
+		}
+		body := text[f.Pos()-1 : f.End()-1]
+		outside = strings.Replace(outside, body, "", 1)
+		if usesRace.MatchString(text) || usesShort.MatchString(body) {
+			tests = append(tests, f.Name.Name)
+		}
+	}
+	return tests, usesShort.MatchString(outside)
 }
