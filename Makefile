@@ -36,7 +36,8 @@ RACE := -race -gcflags='modernc.org/sqlite/lib=-race=false'
 # what was left out.
 test: go deps ## Run every test, with the race detector; installs what they need.
 	GORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $$($(GO) list ./... | grep -v /internal/e2e/) ./internal/e2e/torture
-	LEADRELAY_RACE=1 $(GO) test $(TEST) ./internal/e2e/...
+	$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay
+	LEADRELAY_RACE=$(CURDIR)/bin/race/leadrelay $(GO) test $(TEST) ./internal/e2e/...
 	$(GO) test $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)
 
 SHORTENED := ./internal/courier ./internal/fakebroker ./internal/flood ./internal/intake ./internal/store

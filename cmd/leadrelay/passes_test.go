@@ -25,7 +25,8 @@ func TestWhatShortLeavesOutRunsAfterIt(t *testing.T) {
 	require.NoError(t, err)
 	for _, line := range []string{
 		"\tGORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $$($(GO) list ./... | grep -v /internal/e2e/) ./internal/e2e/torture\n",
-		"\tLEADRELAY_RACE=1 $(GO) test $(TEST) ./internal/e2e/...\n",
+		"\t$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay\n",
+		"\tLEADRELAY_RACE=$(CURDIR)/bin/race/leadrelay $(GO) test $(TEST) ./internal/e2e/...\n",
 		"\t$(GO) test $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)\n",
 		"\nSHORTENED := ./" + strings.Join(left.packages, " ./") + "\n",
 		"\nTEST := -vet=off -shuffle=on -timeout 30m\n",

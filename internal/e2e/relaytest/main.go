@@ -16,15 +16,18 @@ import (
 // binary is the path of the relay that the tests run.
 var binary string
 
-// Race reports whether that relay has the race detector: if the tests have it, or
-// if LEADRELAY_RACE asks for it, as make test does. A browser, a crowd of clients
-// and a pretend EasyBroker are much faster without it.
-var Race = isRaceTest || os.Getenv("LEADRELAY_RACE") != ""
+// raceRelay is the path of a relay that has the race detector, as make test builds it
+// once for all packages.
+var raceRelay = os.Getenv("LEADRELAY_RACE")
 
-// Main builds the relay and runs a package's tests with it. The relay is on
-// the PATH. When the test binary
-// is called by the name of one of the programs, it is that program instead. A
-// run that leaves goroutines behind fails.
+// Race reports whether that relay has the race detector: if the tests have it, or
+// if there is such a relay. A browser, a crowd of clients and a pretend EasyBroker
+// are much faster without it.
+var Race = isRaceTest || raceRelay != ""
+
+// Main builds the relay, if there is none, and runs a package's tests with it. The
+// relay is on the PATH. When the test binary is called by the name of one of the
+// programs, it is that program instead. A run that leaves goroutines behind fails.
 func Main(m testscript.TestingM, programs map[string]func()) {
 	testscript.Main(tests{m}, programs)
 }
@@ -39,7 +42,7 @@ func (m tests) Run() int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	binary = filepath.Join(dir, "leadrelay")
-	if err := build(binary); err != nil {
+	if err := provide(binary); err != nil {
 		return fail(err)
 	}
 	if err := os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
@@ -74,11 +77,18 @@ func fail(err error) int {
 	return 1
 }
 
+func provide(path string) error {
+	if raceRelay != "" {
+		return os.Symlink(raceRelay, path)
+	}
+	return build(path)
+}
+
 // build makes the relay as it goes out, or with the race detector, as the Makefile
 // has it.
 func build(path string) error {
 	args, env := []string{"-trimpath", "-ldflags", "-s -w"}, append(os.Environ(), "CGO_ENABLED=0")
-	if Race {
+	if isRaceTest {
 		args, env = []string{"-race", "-gcflags", "modernc.org/sqlite/lib=-race=false"}, nil
 	}
 	if os.Getenv("GOCOVERDIR") != "" {
