@@ -48,6 +48,7 @@ func startChromium(flags ...chromedp.ExecAllocatorOption) (ctx context.Context, 
 		chromedp.ExecPath("/usr/bin/chromium"), chromedp.UserDataDir(profile), chromedp.NoFirstRun, chromedp.Headless, chromedp.NoSandbox,
 		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-features", "SpareRendererForSitePerProcess"), // a process for each tab that is never opened
 		chromedp.Env("LANGUAGE=es"),
 	}, flags...)
 	ctx, cancelProcess := chromedp.NewExecAllocator(context.Background(), flags...)
