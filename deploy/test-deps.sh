@@ -11,6 +11,7 @@ need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 
 need gcc 'gcc libc6-dev'
 need chromium chromium
+need chromium-headless-shell chromium-headless-shell
 need firefox-esr firefox-esr
 need node nodejs
 need npm npm

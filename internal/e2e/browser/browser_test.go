@@ -26,16 +26,22 @@ type browser struct {
 }
 
 // openBrowser opens a tab with cookies and storage of its own, in the Chromium that
-// all tests share. With flags the test has a Chromium of its own.
+// the tests share. With flags the test has a Chromium of its own.
 func openBrowser(t *testing.T, flags ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
 	if len(flags) > 0 {
-		ctx, stop, err := startChromium(flags...)
+		ctx, stop, err := startChromium(shell, flags...)
 		require.NoError(t, err, missing)
 		t.Cleanup(stop)
 		return openTab(t, ctx)
 	}
-	ctx, err := shared.start()
+	return shared.open(t)
+}
+
+// open opens a tab with cookies and storage of its own.
+func (c *sharedChromium) open(t *testing.T) *browser {
+	t.Helper()
+	ctx, err := c.start()
 	require.NoError(t, err, missing)
 	return openTab(t, ctx, chromedp.WithNewBrowserContext())
 }

@@ -15,7 +15,7 @@ import (
 func TestTheOperatorsConsole(t *testing.T) {
 	t.Parallel()
 	_, door, _ := openAgencies(t)
-	v := visitorOf(t, axeCore(t))
+	v := visitorIn(whole.open(t), axeCore(t))
 	for _, lang := range []string{"es", "en"} {
 		v.speak(lang)
 		v.open(door, "#token")

@@ -16,5 +16,6 @@ type sharing struct{ *testing.M }
 
 func (m sharing) Run() int {
 	defer shared.close()
+	defer whole.close()
 	return m.M.Run()
 }

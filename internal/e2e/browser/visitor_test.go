@@ -24,9 +24,13 @@ type visitor struct {
 // is not held against a page's policy.
 func visitorOf(t *testing.T, axe string) visitor {
 	t.Helper()
-	b := openBrowser(t)
+	return visitorIn(openBrowser(t), axe)
+}
+
+func visitorIn(b *browser, axe string) visitor {
+	b.t.Helper()
 	_, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: axe})
-	require.NoError(t, err)
+	require.NoError(b.t, err)
 	return visitor{browser: b}
 }
 

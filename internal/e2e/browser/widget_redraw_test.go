@@ -142,7 +142,8 @@ func TestTheWidgetInASnapshot(t *testing.T) {
 // A page that the browser kept whole, with its scripts, comes back as it was left.
 func TestTheWidgetAfterBack(t *testing.T) {
 	t.Parallel()
-	h := openHost(t)
+	h := unvisited(t)
+	h.browser = whole.open(t)
 	h.pages.HandleFunc("GET /otra", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<h1>Otra</h1>")) })
 	h.show(h.tag(`data-property-id="EB-BK1"`))
 	h.fill("email", "ana@ejemplo.mx")

@@ -117,7 +117,8 @@ func TestTheWidgetWithoutItsSecondFile(t *testing.T) {
 // from where the form had posted itself finds the words, and a form that works.
 func TestTheWidgetAfterBackFromItsOwnPost(t *testing.T) {
 	t.Parallel()
-	h := openHost(t)
+	h := unvisited(t)
+	h.browser = whole.open(t)
 	h.way.answerSecond(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusNotFound); return true })
 	h.show(h.tag(`data-property-id="EB-SF8"`), heard)
 	h.write("¿Sigue disponible?")
