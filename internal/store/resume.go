@@ -39,13 +39,23 @@ func resumeSite(ctx context.Context, tx *sql.Tx, site string, now time.Time) err
 	if err := tx.QueryRowContext(ctx, lastAliveSQL, site).Scan(&alive); err != nil {
 		return err
 	}
-	ended := min(alive.Int64, now.UnixMilli()) // the clock may have been set back
+	ended := time.UnixMilli(alive.Int64)
+	if ended.After(now) { // the clock may have been set back
+		ended = now
+	}
+	return takeOver(ctx, tx, site, ended, now)
+}
+
+// takeOver closes the attempts that are open at the site, with the time of their
+// end, and frees the leads that are claimed for a look-up. Whoever claimed them is
+// too late.
+func takeOver(ctx context.Context, tx *sql.Tx, site string, ended, now time.Time) error {
 	for _, step := range []struct {
 		sql  string
 		args []any
 	}{
-		{closeAttemptsSQL, []any{ended, site}},
-		{doubtSendingSQL, []any{ended, site}},
+		{closeAttemptsSQL, []any{ended.UnixMilli(), site}},
+		{doubtSendingSQL, []any{ended.UnixMilli(), site}},
 		{unclaimLookupsSQL, []any{now.UnixMilli(), site}},
 	} {
 		if _, err := tx.ExecContext(ctx, step.sql, step.args...); err != nil {
@@ -81,6 +91,6 @@ const (
 		WHERE site = $2 AND state = ` + sqlSending
 	// unclaimLookupsSQL gives back the claims of the dead process. Only claimed
 	// leads have a turn_at. Otherwise they would wait for a lease of minutes.
-	unclaimLookupsSQL = `UPDATE leads SET due_at = turn_at, turn_at = NULL
+	unclaimLookupsSQL = `UPDATE leads SET due_at = turn_at, turn_at = NULL, fence = fence + 1
 		WHERE site = $2 AND state IN (` + sqlDoubtful + `, ` + sqlDelivered + `, ` + sqlConfirmed + `) AND due_at > $1 AND turn_at <= $1`
 )

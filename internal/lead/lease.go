@@ -1,0 +1,19 @@
+package lead
+
+import "time"
+
+// LeaseRequest asks for the lease of a credential: one of several processes at a
+// time carries its leads.
+type LeaseRequest struct {
+	Credential string // a name that reveals nothing of the key
+	Holder     string // names the process that asks
+	Length     time.Duration
+	State      string // what the next holder must know
+}
+
+// Lease is what the database says about a lease.
+type Lease struct {
+	IsHeld bool      // by the process that asked
+	State  string    // as the last holder left it
+	Now    time.Time // on the database's clock
+}

@@ -1,0 +1,92 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"leadrelay/internal/lead"
+)
+
+// Decision 21 has the arithmetic of a lease. All times are the database's, and they
+// are read after the process has asked. So a lease ends there no sooner than its
+// holder believes, who counts from before it asked.
+
+// databaseMillis is the time on the database's clock.
+const databaseMillis = `(extract(epoch FROM clock_timestamp()) * 1000)::bigint`
+
+const (
+	seeLeaseSQL = `SELECT holder = $2 OR until <= ` + databaseMillis + `, state, ` + databaseMillis + ` FROM leases WHERE credential = $1`
+
+	acquireLeaseSQL = `INSERT INTO leases AS held (credential, holder, until, state) VALUES ($1, $2, ` + databaseMillis + ` + $3, '')
+		ON CONFLICT (credential) DO UPDATE SET holder = excluded.holder, until = excluded.until
+			WHERE held.holder = excluded.holder OR held.until <= ` + databaseMillis + `
+		RETURNING TRUE, state, ` + databaseMillis
+
+	renewLeaseSQL = `UPDATE leases SET until = ` + databaseMillis + ` + $3, state = $4 WHERE credential = $1 AND holder = $2
+		RETURNING TRUE, state, ` + databaseMillis
+
+	releaseLeaseSQL = `UPDATE leases SET until = 0, state = $3 WHERE credential = $1 AND holder = $2`
+)
+
+// IsShared reports whether other processes may use the database, too.
+func (s *Store) IsShared() bool { return s.writer.dialect.isShared }
+
+// AcquireLease takes the lease if nobody else holds it. Who only asks writes
+// nothing. These statements do not wait for the writer, because a lease that comes
+// late is lost.
+func (s *Store) AcquireLease(ctx context.Context, r lead.LeaseRequest) (lead.Lease, error) {
+	seen, err := s.lease(ctx, seeLeaseSQL, r.Credential, r.Holder)
+	if err != nil || !seen.IsHeld && !seen.Now.IsZero() {
+		return seen, err
+	}
+	got, err := s.lease(ctx, acquireLeaseSQL, r.Credential, r.Holder, r.Length.Milliseconds())
+	if err == nil && got.Now.IsZero() { // another process was faster
+		got.State, got.Now = seen.State, seen.Now
+	}
+	return got, err
+}
+
+// RenewLease prolongs the lease and writes down its state, unless another process
+// has the lease.
+func (s *Store) RenewLease(ctx context.Context, r lead.LeaseRequest) (lead.Lease, error) {
+	return s.lease(ctx, renewLeaseSQL, r.Credential, r.Holder, r.Length.Milliseconds(), r.State)
+}
+
+// ReleaseLease gives the lease up, so that another process can have it at once.
+func (s *Store) ReleaseLease(ctx context.Context, r lead.LeaseRequest) error {
+	if _, err := s.read.ExecContext(ctx, releaseLeaseSQL, r.Credential, r.Holder, r.State); err != nil {
+		return fmt.Errorf("release lease: %w", err)
+	}
+	return nil
+}
+
+// lease runs a statement that returns a lease. If it returns none, the lease is
+// zero.
+func (s *Store) lease(ctx context.Context, statement string, args ...any) (l lead.Lease, err error) {
+	var now int64
+	err = s.read.QueryRowContext(ctx, statement, args...).Scan(&l.IsHeld, &l.State, &now)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return lead.Lease{}, nil
+	case err != nil:
+		return lead.Lease{}, fmt.Errorf("lease: %w", err)
+	}
+	l.Now = time.UnixMilli(now)
+	return l, nil
+}
+
+// TakeOver takes over what the last holder of a lease left open at the sites, as a
+// start does with what a dead process left. The last holder sends nothing any more,
+// so an attempt that it began has had its effect by now, or has none.
+func (s *Store) TakeOver(ctx context.Context, sites []string, now time.Time) error {
+	for _, site := range sites {
+		err := s.writer.do(ctx, func(tx *writeTx) error { return takeOver(tx.ctx, tx.Tx, site, now, now) })
+		if err != nil {
+			return fmt.Errorf("take over site %s: %w", site, err)
+		}
+	}
+	return nil
+}
