@@ -1,7 +1,10 @@
 package easybroker
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
@@ -37,6 +40,13 @@ type Account struct {
 	// connected to the site by a partner's code. We do not know whether EasyBroker
 	// uses it for contact requests. Source: gem 1.0.4.
 	UsePartnerCode bool
+}
+
+// Digest names the account where others may read it. A key is random and long, so
+// nobody finds it from half of a SHA-256, or by trying.
+func (a Account) Digest() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %t", a.URL, a.API, a.Country, a.Key.Reveal(), a.UsePartnerCode))
+	return hex.EncodeToString(sum[:len(sum)/2])
 }
 
 // Check returns an error if the account cannot be used at all. The error names

@@ -35,5 +35,5 @@ func Complaint(body []byte) (text string, namesRemoteID bool) {
 // NewWatchedConn returns a connection that watches conn, and its two methods.
 func NewWatchedConn(conn net.Conn) (watched net.Conn, writesBegun func() uint64, shutSince func(uint64) bool) {
 	c := &watchedConn{Conn: conn}
-	return c, c.writesBegun, c.shutSince
+	return c, func() uint64 { return c.take(nil) }, c.shutSince
 }

@@ -106,6 +106,7 @@ type watchedConn struct {
 	mu     sync.Mutex
 	writes uint64 // that have begun
 	shut   bool
+	may    func() bool // the guard of the call that has the connection, or nil
 }
 
 // Close implements [net.Conn]. If no answer has begun, it discards what still
@@ -125,7 +126,7 @@ func (c *watchedConn) Close() error {
 // Write implements [net.Conn].
 func (c *watchedConn) Write(p []byte) (int, error) {
 	c.mu.Lock()
-	if c.shut {
+	if c.shut || c.may != nil && !c.may() {
 		c.mu.Unlock()
 		return 0, net.ErrClosed
 	}
@@ -134,9 +135,12 @@ func (c *watchedConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-func (c *watchedConn) writesBegun() uint64 {
+// take gives the connection to a call with a guard, which may be nil. It returns how
+// many writes have begun before.
+func (c *watchedConn) take(may func() bool) (before uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.may = may
 	return c.writes
 }
 
@@ -152,12 +156,22 @@ func (c *watchedConn) shutSince(count uint64) bool {
 	return true
 }
 
+type guardKey struct{}
+
+// WithGuard returns a context for calls that send nothing unless the guard allows
+// it. It is asked just before each write, so a process that stood still since it
+// began a call sends nothing when it wakes. It must not block.
+func WithGuard(ctx context.Context, may func() bool) context.Context {
+	return context.WithValue(ctx, guardKey{}, may)
+}
+
 // usedConns are the connections that one call was given. net/http gives them
 // before RoundTrip returns, so after that there are no more.
 type usedConns struct {
 	mu      sync.Mutex
 	conns   []usedConn
-	foreign bool // one was not a watchedConn, which proves nothing
+	foreign bool        // one was not a watchedConn, which proves nothing
+	may     func() bool // see [WithGuard]
 }
 
 // usedConn is a connection, and how many writes had begun on it before the call.
@@ -168,6 +182,7 @@ type usedConn struct {
 
 // watch returns a context for the call's request.
 func (u *usedConns) watch(ctx context.Context) context.Context {
+	u.may, _ = ctx.Value(guardKey{}).(func() bool)
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: u.gotConn, GotFirstResponseByte: u.gotAnswer})
 }
 
@@ -188,7 +203,7 @@ func (u *usedConns) gotConn(info httptrace.GotConnInfo) {
 		return
 	}
 	c.awaits.Store(true)
-	u.conns = append(u.conns, usedConn{c, c.writesBegun()})
+	u.conns = append(u.conns, usedConn{c, c.take(u.may)})
 }
 
 // shut shuts the connections on which the call has begun no write. It reports
