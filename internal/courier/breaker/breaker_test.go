@@ -128,3 +128,69 @@ func TestTwoProbesThatWorkAlarmNobody(t *testing.T) {
 		require.True(t, b.IsStopped())
 	})
 }
+
+// Another process goes on where the first one was, though its clock runs from
+// another beginning.
+func TestABreakerIsHandedOn(t *testing.T) {
+	fail := func(f breaker.Failure, times int) func(*breaker.Breaker) {
+		return func(b *breaker.Breaker) {
+			for i := range times {
+				b.Failed(f, lead.RemoteID(i+1))
+			}
+		}
+	}
+	for name, trouble := range map[string]func(*breaker.Breaker){
+		"it works":           func(*breaker.Breaker) {},
+		"it rests":           fail(breaker.Failure{Credential: true, RetryAfter: time.Minute}, 2),
+		"four were in doubt": fail(breaker.Failure{}, breaker.InARow-1),
+		"it is down":         fail(breaker.Failure{Detail: "no connection"}, breaker.InARow),
+		"it is held":         fail(breaker.Failure{Credential: true, Held: true, Detail: "401"}, 1),
+		"a probe has worked": func(b *breaker.Breaker) { fail(breaker.Failure{Held: true}, 1)(b); time.Sleep(probe); b.ProbeWorked() },
+		"it is on probation": func(b *breaker.Breaker) {
+			fail(breaker.Failure{Held: true}, 1)(b)
+			time.Sleep(probe)
+			b.ProbeWorked()
+			b.Worked(time.Now().Add(1))
+		},
+		"two probes have worked": func(b *breaker.Breaker) {
+			fail(breaker.Failure{Held: true}, 1)(b)
+			for range 2 {
+				time.Sleep(probe)
+				b.ProbeWorked()
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, b *breaker.Breaker) {
+				trouble(b)
+				time.Sleep(time.Second)
+				other := breaker.New(probe, time.Now)
+				other.Failed(breaker.Failure{Held: true}, 9)
+				other.Restore(b.Snapshot())
+				for range 4 {
+					require.Equal(t, b.Status(nil), other.Status(nil))
+					step, until := b.Next(time.Now())
+					otherStep, otherUntil := other.Next(time.Now())
+					require.Equal(t, step, otherStep)
+					require.Equal(t, until.Round(0), otherUntil.Round(0))
+					time.Sleep(probe / 3)
+				}
+				for _, b := range []*breaker.Breaker{b, other} {
+					b.Failed(breaker.Failure{}, 77)
+				}
+				require.Equal(t, b.Status(nil), other.Status(nil))
+			})
+		})
+	}
+}
+
+func TestAHandedOnWaitIsBounded(t *testing.T) {
+	bubble(t, func(t *testing.T, b *breaker.Breaker) {
+		b.Restore(breaker.Snapshot{State: lead.CredentialHeld, Cooldown: time.Now().Add(1000 * time.Hour)})
+		_, until := b.Next(time.Now())
+		require.Equal(t, 15*time.Minute, time.Until(until))
+		b.Restore(breaker.Snapshot{})
+		require.Equal(t, breaker.All, next(b))
+		require.Equal(t, lead.CredentialWorking, state(b))
+	})
+}
