@@ -15,6 +15,8 @@ type Clock struct {
 	now func() time.Time
 
 	mu          sync.Mutex
+	remote      time.Time // on the clock that this one follows; zero if it follows none
+	heardAt     time.Time // monotonic: when that was
 	wall        time.Time // at the last reading
 	mono        time.Time // at the last reading
 	steadySince time.Time // monotonic: nothing odd has been seen since then
@@ -33,9 +35,13 @@ func New(now func() time.Time) *Clock {
 // and notes a jump if they have drifted apart since the last reading.
 func (c *Clock) Read() time.Time {
 	const jump = 30 * time.Second // NTP corrects far less by itself
-	wall, mono := c.now().Round(0), time.Now()
+	wall := c.now().Round(0)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	mono := time.Now()
+	if !c.remote.IsZero() {
+		wall = c.remote.Add(mono.Sub(c.heardAt))
+	}
 	drift := wall.Sub(c.wall.Round(0)) - mono.Sub(c.mono)
 	if drift > jump || drift < -jump {
 		c.steadySince, c.jumpedAt = mono, mono
@@ -43,6 +49,19 @@ func (c *Clock) Read() time.Time {
 	}
 	c.wall, c.mono = wall, mono
 	return wall
+}
+
+// Follow makes the clock show the time of another machine, which has just said what
+// time it is. The clock of this machine has no part in it from then on. So the first
+// time is no jump, however wrong that was. A later one may be.
+func (c *Clock) Follow(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	isFirst := c.remote.IsZero()
+	c.remote, c.heardAt = now.Round(0), time.Now()
+	if isFirst {
+		c.wall, c.mono = c.remote, c.heardAt
+	}
 }
 
 // Disturb notes that this process stood still, or was taken for dead: what it

@@ -53,3 +53,24 @@ func TestADisturbedClockIsSteadyLater(t *testing.T) {
 		require.Zero(t, c.Jumps())
 	})
 }
+
+// A machine whose clock is wrong works by the clock of the database.
+func TestAClockThatFollowsAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wrong := -time.Hour
+		c := wallclock.New(func() time.Time { return time.Now().Add(wrong) })
+		c.Follow(time.Now())
+		require.Equal(t, time.Now().Round(0), c.Read())
+		wrong = 24 * time.Hour
+		time.Sleep(time.Minute)
+		require.Equal(t, time.Now().Round(0), c.Read())
+		require.Zero(t, c.Jumps())
+		c.Follow(time.Now().Add(20 * time.Second))
+		c.Read()
+		require.Zero(t, c.Jumps())
+		c.Follow(time.Now().Add(time.Hour))
+		require.Equal(t, time.Now().Add(time.Hour).Round(0), c.Read())
+		require.Equal(t, 1, c.Jumps(), "the other one was set")
+		require.Zero(t, c.SteadyFor())
+	})
+}
