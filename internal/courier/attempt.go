@@ -68,10 +68,15 @@ func (w *credentialWorker) send(ctx context.Context, c call) verdict {
 	if step, _ := w.breaker.Next(time.Now()); step < breaker.Single { // because of how another call has ended meanwhile
 		return abort("the credential was stopped before sending")
 	}
+	if !w.lease.isHeld() {
+		return abort("the lease was lost before sending")
+	}
 	ctx, cancel := context.WithTimeout(ctx, w.opt.Timeout)
 	defer cancel()
 	receipt, err := w.broker.Create(ctx, w.account, w.queues[c.Lead.Site].route.Request(c.Lead))
-	return judge(receipt, err)
+	v := judge(receipt, err)
+	v.cut = v.status == 0 && err != nil && !w.lease.isHeld()
+	return v
 }
 
 // settlementFor decides what becomes of the lead. It also notes what the verdict
@@ -81,10 +86,11 @@ func (w *credentialWorker) settlementFor(c lead.Claim, v verdict, began time.Tim
 	to := lead.Settlement{State: lead.Queued, Reason: v.detail, At: now, Tries: c.Tries + 1}
 	to.Attempt = &lead.Attempt{Number: c.Number, EndedAt: now, Outcome: v.outcome, Status: v.status, Detail: v.detail}
 	switch {
-	case v.unsent:
+	case v.unsent, v.cut:
 	case v.aboutCredential, v.outcome == lead.OutcomeUnsure && !v.refusedID: // a refusal is about the lead, whatever it means
 		w.noteFailure(v, c.Lead.RemoteID)
 	case w.breaker.Worked(began):
+		w.lease.renewSoon()
 		w.opt.Log.Info().Strs("sites", w.sites).Str("credential", lead.CredentialWorking).Msg("credential works again")
 	}
 	if v.aboutCredential {
@@ -117,6 +123,7 @@ func (w *credentialWorker) noteFailure(v verdict, id lead.RemoteID) {
 		w.sendWake.at(due) // nothing else may be due by then
 	}
 	if changed {
+		w.lease.renewSoon()
 		now := w.breaker.Status(w.sites)
 		event := w.opt.Log.Warn()
 		if v.held { // until a person changes something

@@ -50,6 +50,10 @@ type Options struct {
 	Concurrency int           // attempts at once per credential
 	Probe       time.Duration // between two probes of a credential that does not work
 
+	// Leases lets one process at a time carry a credential. It is nil if no other
+	// process uses the outbox.
+	Leases Leases
+
 	Log     zerolog.Logger
 	Now     func() time.Time                  // the wall clock; time.Now if nil
 	Attempt func(lead.Outcome, time.Duration) // called after every attempt, with its duration

@@ -31,6 +31,10 @@ type verdict struct {
 	// unsent is set if the call was not even tried.
 	unsent bool
 
+	// cut is set if the lease of the credential ended before the call did, so its
+	// end says nothing about the credential.
+	cut bool
+
 	// strange is set for a refusal that nobody has seen EasyBroker give, such as one
 	// by a proxy on the way. The lead fails if it is given again and again.
 	strange bool

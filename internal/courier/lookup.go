@@ -27,6 +27,10 @@ const (
 // lookUpLoop looks up the leads that are due for it.
 func (w *credentialWorker) lookUpLoop(ctx context.Context) {
 	for ctx.Err() == nil {
+		if !w.lease.isHeld() { // ctx ends soon
+			sleep(ctx, leaseMargin)
+			continue
+		}
 		now := time.Now()
 		if from := w.breaker.ReadableFrom(now); from.After(now) {
 			w.lookUpWake.sleep(ctx, from)
@@ -110,6 +114,9 @@ func (w *credentialWorker) List(ctx context.Context, q easybroker.Query) (easybr
 	page, err := w.broker.List(ctx, w.account, q)
 	if err == nil {
 		return page, nil
+	}
+	if !w.lease.isHeld() { // how the credential stands is the holder's to say
+		return page, err
 	}
 	// If the credential works, a list that answers badly says nothing about it.
 	if v := judge(easybroker.Receipt{}, err); v.aboutCredential || w.breaker.IsStopped() {

@@ -28,6 +28,15 @@ func newPacer(perSecond float64) *pacer {
 	}
 }
 
+// drain uses up all calls that may be made now, because another process may have
+// just made them.
+func (p *pacer) drain() {
+	for _, l := range []*rate.Limiter{p.calls, p.reads} {
+		now := time.Now()
+		l.AllowN(now, int(min(l.TokensAt(now), math.MaxInt32)))
+	}
+}
+
 // sends returns how many sends may begin now, or how long it takes until one may.
 // It uses up no call, because the caller does not know yet whether a lead is due.
 func (p *pacer) sends() (n int, wait time.Duration) {

@@ -24,6 +24,7 @@ type siteQueue struct {
 	lease   time.Duration
 	horizon horizon
 	pause   pause
+	shared  bool // other processes keep leads, too, and do not tell us
 
 	newestNext bool // leads that have just come due go next, not those that wait longest
 	hasMore    bool // the last claim of those that wait longest got as many as it asked for
@@ -36,6 +37,9 @@ func (q *siteQueue) begin(ctx context.Context, n int) (claims []lead.Claim, next
 	const newest = time.Minute
 	now, wall := time.Now(), q.clock.Read()
 	next = now.Add(maxSleep)
+	if q.shared {
+		q.pause.leadArrived() // perhaps
+	}
 	if t, paused := q.pause.nextTrial(); paused {
 		return q.beginTrial(ctx, t)
 	}
@@ -231,6 +235,32 @@ func (p *pause) noneArrived(t trial) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.arrivals = max(0, p.arrivals-t.arrivals) // others may have come since
+}
+
+// handPause is a pause that is handed on to another process. The refusals that led to
+// it are not.
+type handPause struct {
+	Status  int       `json:"status"`
+	Since   time.Time `json:"since"`
+	TrialAt time.Time `json:"trial_at"`
+	Trials  int       `json:"trials"`
+}
+
+// handOver returns the pause, if the site is paused.
+func (p *pause) handOver(wall time.Time) (h handPause, paused bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return handPause{p.status, p.since, wall.Add(time.Until(p.trialAt)).Round(0), p.trials}, p.paused
+}
+
+// takeUp makes the pause what another process has handed on. It is zero if the site
+// is not paused.
+func (p *pause) takeUp(h handPause, wall time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refused, p.paused, p.status, p.since, p.trials, p.arrivals = nil, h.Status != 0, h.Status, h.Since, h.Trials, 0
+	p.trialAt = time.Now().Add(min(h.TrialAt.Sub(wall), longestPause))
+	p.extra = rate.NewLimiter(rate.Every(extraWait), extraTrials)
 }
 
 // state describes the site for an operator, if it is paused.

@@ -14,8 +14,13 @@ import (
 	"leadrelay/internal/lead"
 )
 
-// maxSleep is how long a worker sleeps at most.
-const maxSleep = 10 * time.Minute
+const (
+	// maxSleep is how long a worker sleeps at most.
+	maxSleep = 10 * time.Minute
+	// sharedSleep is how long it does if other processes keep leads, too. Nobody
+	// tells it of those.
+	sharedSleep = time.Second
+)
 
 // credentialWorker delivers the leads of one credential. One goroutine begins
 // attempts, some others make them, and one looks up leads in doubt. All keep the
@@ -25,6 +30,7 @@ type credentialWorker struct {
 	outbox   Outbox
 	broker   Broker
 	account  easybroker.Account
+	lease    *lease // nil if no other process carries the credential
 	opt      Options
 	clock    *wallclock.Clock
 	breaker  *breaker.Breaker
@@ -50,6 +56,7 @@ func newCredentialWorker(outbox Outbox, broker Broker, routes []Route, opt Optio
 		outbox:  outbox,
 		broker:  broker,
 		account: routes[0].Account,
+		lease:   newLease(routes[0].Account, opt, clock),
 		opt:     opt,
 		clock:   clock,
 		breaker: breaker.New(opt.Probe, clock.Read),
@@ -59,7 +66,6 @@ func newCredentialWorker(outbox Outbox, broker Broker, routes []Route, opt Optio
 
 		pacer:      newPacer(opt.Rate),
 		slots:      newSlots(opt.Concurrency),
-		calls:      make(chan call, max(maxBegun, opt.Concurrency)),
 		sendWake:   newWakeup(),
 		lookUpWake: newWakeup(),
 
@@ -70,7 +76,7 @@ func newCredentialWorker(outbox Outbox, broker Broker, routes []Route, opt Optio
 		w.sites = append(w.sites, r.Site)
 		wordings[r.Site] = r
 		w.queues[r.Site] = &siteQueue{
-			outbox: outbox, route: r, clock: clock, lease: opt.lease(),
+			outbox: outbox, route: r, clock: clock, lease: opt.lease(), shared: opt.Leases != nil,
 			horizon: horizon{clock: clock, farthest: opt.Schedule.longest()*5/4 + time.Hour},
 		}
 	}
@@ -81,28 +87,43 @@ func newCredentialWorker(outbox Outbox, broker Broker, routes []Route, opt Optio
 	return w
 }
 
-// run delivers leads until ctx ends, and finishes the attempts that have begun.
+// run delivers leads until ctx ends.
 func (w *credentialWorker) run(ctx context.Context) {
+	if w.lease == nil {
+		w.carry(ctx, context.WithoutCancel(ctx))
+		return
+	}
+	w.runLeased(ctx)
+}
+
+// carry delivers leads until ctx ends, and finishes the attempts that have begun.
+// Their calls end with the second context.
+func (w *credentialWorker) carry(ctx, calls context.Context) {
 	var loops errgroup.Group
-	loops.Go(func() error { w.sendLoop(ctx); return nil })
+	loops.Go(func() error { w.sendLoop(ctx, calls); return nil })
 	loops.Go(func() error { w.lookUpLoop(ctx); return nil })
 	_ = loops.Wait() // neither returns an error
 }
 
 // sendLoop sends what is due, as carefully as the breaker demands.
-func (w *credentialWorker) sendLoop(ctx context.Context) {
+func (w *credentialWorker) sendLoop(ctx, calls context.Context) {
+	w.calls = make(chan call, max(maxBegun, w.opt.Concurrency))
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
 	defer close(w.calls)
 	for range w.opt.Concurrency {
 		attempts.Go(func() {
 			for c := range w.calls {
-				settle := w.attempt(context.WithoutCancel(ctx), c)
+				settle := w.attempt(calls, c)
 				attempts.Go(func() { settle(ctx) })
 			}
 		})
 	}
 	for ctx.Err() == nil {
+		if !w.lease.isHeld() { // ctx ends soon
+			sleep(ctx, leaseMargin)
+			continue
+		}
 		switch step, until := w.breaker.Next(time.Now()); step {
 		case breaker.Wait: // a lead that comes in meanwhile changes nothing
 			sleep(ctx, time.Until(until))
@@ -159,7 +180,7 @@ func (w *credentialWorker) sendDue(ctx context.Context, allowed breaker.Step) *s
 	var ended sync.WaitGroup
 	w.pacer.leadsWait.Store(true) // until a claim shows that none is due
 	n := w.takeSlots(ctx, allowed)
-	if step, _ := w.breaker.Next(time.Now()); n == 0 || step < allowed { // it may have changed while we waited
+	if step, _ := w.breaker.Next(time.Now()); n == 0 || step < allowed || !w.lease.isHeld() { // it may have changed while we waited
 		w.slots.free(n)
 		return &ended
 	}
@@ -207,6 +228,9 @@ func (w *credentialWorker) takeSlots(ctx context.Context, allowed breaker.Step) 
 func (w *credentialWorker) begin(ctx context.Context, n int) (claims []lead.Claim, next time.Time) {
 	now := time.Now()
 	next = now.Add(maxSleep)
+	if w.lease != nil {
+		next = now.Add(sharedSleep)
+	}
 	for i := range w.sites {
 		site := w.sites[(w.firstSite+i)%len(w.sites)]
 		got, due, err := w.queues[site].begin(context.WithoutCancel(ctx), n-len(claims))

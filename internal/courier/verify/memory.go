@@ -59,6 +59,13 @@ func (m *Memory) Forget(id lead.RemoteID) {
 	delete(m.leads, id)
 }
 
+// ForgetAll notes that another process may have sent any of the leads since.
+func (m *Memory) ForgetAll() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.leads)
+}
+
 // isActive reports whether an attempt for the lead is under way.
 func (m *Memory) isActive(id lead.RemoteID) bool {
 	m.mu.Lock()

@@ -1,0 +1,256 @@
+package courier
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	mathrand "math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
+
+	"leadrelay/internal/courier/breaker"
+	"leadrelay/internal/courier/wallclock"
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+)
+
+// Leases is the part of a shared database that lets one process at a time carry a
+// credential. Every method returns when ctx ends.
+type Leases interface {
+	// AcquireLease takes the lease if nobody else has it. Otherwise it returns the
+	// lease's state.
+	AcquireLease(ctx context.Context, r lead.LeaseRequest) (lead.Lease, error)
+	RenewLease(ctx context.Context, r lead.LeaseRequest) (lead.Lease, error)
+	ReleaseLease(ctx context.Context, r lead.LeaseRequest) error
+	// TakeOver makes doubtful what the last holder was sending for the sites, and
+	// frees what it was looking up.
+	TakeOver(ctx context.Context, sites []string, now time.Time) error
+}
+
+// The arithmetic of a lease. The database counts leaseLength from when it writes the
+// lease down. That is after the holder has asked, and the holder counts from before
+// it asked, and leaseMargin less. So while the holder believes that it has the lease,
+// nobody else can get it, if the clocks of both run equally fast to a tenth. A
+// holder that is dead is replaced leaseLength + askEvery*1.2 + leaseTimeout after it
+// has last renewed the lease: after less than 15 s.
+const (
+	leaseLength  = 10 * time.Second
+	leaseMargin  = time.Second
+	renewEvery   = 3 * time.Second // so a renewal may fail, or two that fail fast
+	askEvery     = 2 * time.Second // by those who wait, give or take a fifth
+	leaseTimeout = 2 * time.Second // of one answer of the database
+)
+
+// lease is the right to use a credential. A nil lease is held always.
+type lease struct {
+	leases  Leases
+	request lead.LeaseRequest
+	clock   *wallclock.Clock // follows the database's
+	wall    func() time.Time // this machine's
+	early   chan struct{}    // has a token if the state has changed
+
+	mu      sync.Mutex
+	asked   time.Time // when we asked for the last answer that gave us the lease; monotonic, and zero if there is none
+	askedOn time.Time // the same on the wall
+}
+
+func newLease(a easybroker.Account, opt Options, clock *wallclock.Clock) *lease {
+	if opt.Leases == nil {
+		return nil
+	}
+	return &lease{
+		leases: opt.Leases, request: lead.LeaseRequest{Credential: a.Digest(), Holder: rand.Text(), Length: leaseLength},
+		clock: clock, wall: opt.Now, early: make(chan struct{}, 1),
+	}
+}
+
+// isHeld reports whether the credential may be used now.
+func (l *lease) isHeld() bool { return l == nil || l.left() > 0 }
+
+// left returns for how long the lease is ours. The monotonic clock stands still
+// while the machine sleeps. The wall clock does not, but it can be set. So the one
+// counts by which more time has passed.
+func (l *lease) left() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.asked.IsZero() {
+		return 0
+	}
+	passed := max(time.Since(l.asked), l.wall().Round(0).Sub(l.askedOn))
+	return leaseLength - leaseMargin - passed
+}
+
+// ask asks for the lease, or to renew it.
+func (l *lease) ask(ctx context.Context, how func(context.Context, lead.LeaseRequest) (lead.Lease, error), state string) (lead.Lease, error) {
+	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
+	defer cancel()
+	r := l.request
+	r.State = state
+	asked, askedOn := time.Now(), l.wall().Round(0)
+	got, err := how(ctx, r)
+	if err != nil {
+		return got, err
+	}
+	if !got.Now.IsZero() {
+		l.clock.Follow(got.Now)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.asked, l.askedOn = asked, askedOn; !got.IsHeld {
+		l.asked = time.Time{}
+	}
+	return got, nil
+}
+
+// hold renews the lease until ctx ends. It calls end when the lease is not ours any
+// more, or may not be.
+func (l *lease) hold(ctx context.Context, end context.CancelFunc, state func() string, log zerolog.Logger) {
+	const retry = 500 * time.Millisecond
+	defer end()
+	punctual := time.AfterFunc(l.left(), end) // while an answer is waited for
+	defer punctual.Stop()
+	for wait := renewEvery; ; {
+		select {
+		case <-time.After(wait):
+		case <-l.early:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil || !l.isHeld() {
+			return
+		}
+		wait = renewEvery
+		if _, err := l.ask(ctx, l.leases.RenewLease, state()); err != nil {
+			wait = retry
+			log.Warn().Err(err).Dur("left", l.left()).Msg("lease not renewed")
+		}
+		if !l.isHeld() {
+			return
+		}
+		punctual.Reset(l.left())
+	}
+}
+
+// renewSoon makes the state known to those who wait.
+func (l *lease) renewSoon() {
+	if l == nil {
+		return
+	}
+	select {
+	case l.early <- struct{}{}:
+	default:
+	}
+}
+
+// release gives the lease up. If that fails, it runs out.
+func (l *lease) release(ctx context.Context, state string) error {
+	l.mu.Lock()
+	l.asked = time.Time{}
+	l.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
+	defer cancel()
+	r := l.request
+	r.State = state
+	return l.leases.ReleaseLease(ctx, r)
+}
+
+// runLeased delivers leads whenever no other process does, until ctx ends.
+func (w *credentialWorker) runLeased(ctx context.Context) {
+	ctx = easybroker.WithGuard(ctx, w.lease.isHeld)
+	unasked := rate.Sometimes{Interval: time.Minute}
+	for ctx.Err() == nil {
+		got, err := w.lease.ask(ctx, w.lease.leases.AcquireLease, "")
+		if err != nil && ctx.Err() == nil {
+			unasked.Do(func() { w.opt.Log.Error().Strs("sites", w.sites).Err(err).Msg("lease not asked for") })
+		}
+		if err == nil {
+			w.takeUp(got.State)
+		}
+		if !got.IsHeld {
+			sleep(ctx, askEvery*4/5+mathrand.N(askEvery*2/5)) //nolint:gosec // spreads the others' questions
+			continue
+		}
+		w.carryLeased(ctx)
+	}
+}
+
+// carryLeased delivers leads until ctx or the lease ends. The lease is renewed until
+// the attempts have ended and are settled, and then given up. Calls that are under
+// way when it ends are cut, because the next holder takes over what they send.
+func (w *credentialWorker) carryLeased(ctx context.Context) {
+	calls, end := context.WithCancel(context.WithoutCancel(ctx))
+	carry, stop := context.WithCancel(ctx)
+	defer stop()
+	context.AfterFunc(calls, stop)
+	var holding sync.WaitGroup
+	holding.Go(func() { w.lease.hold(calls, end, w.handOver, w.opt.Log) })
+
+	w.pacer.drain()
+	w.memory.ForgetAll()
+	if w.takeOver(carry) {
+		w.opt.Log.Info().Strs("sites", w.sites).Msg("this replica carries the credential")
+		w.carry(carry, calls)
+	}
+	if calls.Err() != nil {
+		w.opt.Log.Warn().Strs("sites", w.sites).Msg("lease lost: another replica may carry the credential")
+	}
+	end()
+	holding.Wait()
+	if err := w.lease.release(context.WithoutCancel(ctx), w.handOver()); err != nil {
+		w.opt.Log.Warn().Strs("sites", w.sites).Err(err).Msg("lease not released; it runs out")
+	}
+}
+
+// takeOver takes over what the last holder left open, and reports whether it could.
+func (w *credentialWorker) takeOver(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		err := w.lease.leases.TakeOver(ctx, w.sites, w.clock.Read())
+		if err == nil {
+			return true
+		}
+		w.opt.Log.Error().Strs("sites", w.sites).Err(err).Msg("open attempts not taken over")
+		sleep(ctx, time.Second)
+	}
+	return false
+}
+
+// handover is what a holder leaves to the next one. All times are the database's.
+type handover struct {
+	Version int                  `json:"version"`
+	Breaker breaker.Snapshot     `json:"breaker"`
+	Paused  map[string]handPause `json:"paused,omitempty"` // by site
+}
+
+// handoverVersion is raised when an older release would misread a handover.
+const handoverVersion = 1
+
+// handOver returns how the credential stands, for the next holder and those who
+// wait. The pace is not in it: a new holder begins as if all calls were used up.
+func (w *credentialWorker) handOver() string {
+	h := handover{Version: handoverVersion, Breaker: w.breaker.Snapshot(), Paused: map[string]handPause{}}
+	for _, site := range w.sites {
+		if p, isPaused := w.queues[site].pause.handOver(w.clock.Read()); isPaused {
+			h.Paused[site] = p
+		}
+	}
+	text, err := json.Marshal(h)
+	if err != nil {
+		w.opt.Log.Error().Err(err).Msg("the credential's state is not handed on") // a bug: nothing in it can fail
+	}
+	return string(text)
+}
+
+// takeUp goes on where the last holder was. Nothing is known from a state that
+// cannot be read.
+func (w *credentialWorker) takeUp(state string) {
+	var h handover
+	if json.Unmarshal([]byte(state), &h) != nil || h.Version != handoverVersion {
+		h = handover{}
+	}
+	w.breaker.Restore(h.Breaker)
+	for _, site := range w.sites {
+		w.queues[site].pause.takeUp(h.Paused[site], w.clock.Read())
+	}
+}

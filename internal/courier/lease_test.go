@@ -1,0 +1,437 @@
+package courier_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/courier"
+	"leadrelay/internal/courier/couriertest"
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
+)
+
+// leaseTable is the table of a shared database, in virtual time.
+type leaseTable struct {
+	mu     sync.Mutex
+	leases map[string]*leaseRow
+	ahead  time.Duration // of the database's clock
+}
+
+type leaseRow struct {
+	holder, state string
+	until         time.Time
+}
+
+func (t *leaseTable) now() time.Time { return time.Now().Add(t.ahead) }
+
+func (t *leaseTable) acquire(r lead.LeaseRequest) lead.Lease {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	row := t.leases[r.Credential]
+	if row == nil {
+		row = &leaseRow{}
+		t.leases[r.Credential] = row
+	}
+	isFree := row.holder == r.Holder || !row.until.After(t.now())
+	if isFree {
+		row.holder, row.until = r.Holder, t.now().Add(r.Length)
+	}
+	return lead.Lease{IsHeld: isFree, State: row.state, Now: t.now()}
+}
+
+func (t *leaseTable) renew(r lead.LeaseRequest) lead.Lease {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	row := t.leases[r.Credential]
+	if row.holder != r.Holder {
+		return lead.Lease{}
+	}
+	row.until, row.state = t.now().Add(r.Length), r.State
+	return lead.Lease{IsHeld: true, State: r.State, Now: t.now()}
+}
+
+func (t *leaseTable) release(r lead.LeaseRequest) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if row := t.leases[r.Credential]; row != nil && row.holder == r.Holder {
+		row.until, row.state = time.Time{}, r.State
+	}
+}
+
+// replica is one of the processes that share a database: a courier, with its ways
+// to the database and to EasyBroker.
+type replica struct {
+	*store.Store
+	table  *leaseTable
+	broker courier.Broker
+
+	courier *courier.Courier
+	halt    func() // as SIGTERM does
+
+	dead   atomic.Bool                                     // killed: nothing that it does has an effect any more
+	away   atomic.Bool                                     // the database is, for this replica
+	answer atomic.Pointer[func(ctx context.Context) error] // how a statement about leases is answered; at once if nil
+	posts  atomic.Int64                                    // calls that it has made
+	lastAt atomic.Pointer[time.Time]                       // when the last of them ended
+}
+
+var errAway = errors.New("the database is away")
+
+// ask waits for the database.
+func (r *replica) ask(ctx context.Context) error {
+	if r.dead.Load() {
+		return errAway
+	}
+	if answer := r.answer.Load(); answer != nil {
+		return (*answer)(ctx)
+	}
+	return nil
+}
+
+func (r *replica) AcquireLease(ctx context.Context, q lead.LeaseRequest) (lead.Lease, error) {
+	if err := r.ask(ctx); err != nil {
+		return lead.Lease{}, err
+	}
+	return r.table.acquire(q), nil
+}
+
+func (r *replica) RenewLease(ctx context.Context, q lead.LeaseRequest) (lead.Lease, error) {
+	if err := r.ask(ctx); err != nil {
+		return lead.Lease{}, err
+	}
+	return r.table.renew(q), nil
+}
+
+func (r *replica) ReleaseLease(ctx context.Context, q lead.LeaseRequest) error {
+	if err := r.ask(ctx); err != nil {
+		return err
+	}
+	r.table.release(q)
+	return nil
+}
+
+func (r *replica) Begin(ctx context.Context, site string, q lead.Due) ([]lead.Claim, time.Time, error) {
+	if r.dead.Load() || r.away.Load() {
+		return nil, time.Time{}, errAway
+	}
+	return r.Store.Begin(ctx, site, q)
+}
+
+func (r *replica) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) error {
+	if r.dead.Load() || r.away.Load() {
+		return errAway
+	}
+	return r.Store.Settle(ctx, c, to)
+}
+
+func (r *replica) Create(ctx context.Context, a easybroker.Account, cr easybroker.ContactRequest) (easybroker.Receipt, error) {
+	r.posts.Add(1)
+	defer func() { now := time.Now(); r.lastAt.Store(&now) }()
+	return r.broker.Create(ctx, a, cr)
+}
+
+func (r *replica) List(ctx context.Context, a easybroker.Account, q easybroker.Query) (easybroker.Page, error) {
+	return r.broker.List(ctx, a, q)
+}
+
+// kill ends the replica as SIGKILL does.
+func (r *replica) kill() {
+	r.dead.Store(true)
+	r.halt()
+}
+
+// replicas are several relays that share a database.
+type replicas struct {
+	*world
+	all []*replica
+}
+
+// startReplicas starts one replica for each of the options. The first carries.
+func startReplicas(t *testing.T, b *broker, opts ...courier.Options) *replicas {
+	t.Helper()
+	w := &replicas{world: newWorld(t, b)}
+	table := &leaseTable{leases: map[string]*leaseRow{}}
+	for _, opt := range opts {
+		r := &replica{Store: w.store, table: table, broker: b}
+		w.all = append(w.all, r)
+		w.start(r, opt)
+		time.Sleep(time.Second)
+	}
+	return w
+}
+
+func (w *replicas) start(r *replica, opt courier.Options) {
+	opt.Leases = r
+	r.courier = courier.New(r, r, []courier.Route{casas}, couriertest.WithDefaults(opt))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.courier.Run(ctx) }()
+	r.halt = sync.OnceFunc(func() { cancel(); require.NoError(w, <-done) })
+	w.Cleanup(r.halt)
+}
+
+func (w *replicas) posts() (each []int64) {
+	for _, r := range w.all {
+		each = append(each, r.posts.Load())
+	}
+	return each
+}
+
+func TestOneReplicaCarriesACredential(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := &broker{}
+		w := startReplicas(t, b, courier.Options{}, courier.Options{}, courier.Options{})
+		var ids []lead.RemoteID
+		for range 50 {
+			ids = append(ids, w.post("casas")) // nobody wakes a courier
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(2 * time.Second)
+		require.Equal(t, map[lead.State]int{lead.Delivered: 50}, w.states(ids), "though another replica kept them")
+		require.Equal(t, []int64{50, 0, 0}, w.posts())
+		time.Sleep(10 * time.Minute)
+		require.Equal(t, map[lead.State]int{lead.Confirmed: 50}, w.states(ids))
+		require.Equal(t, []int64{50, 0, 0}, w.posts())
+	})
+}
+
+func TestAReplicaThatStopsHandsOverAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const long = 12 * time.Second
+		b := &broker{answer: func(int, easybroker.Account) answer { return answer{keep: true, took: long} }}
+		w := startReplicas(t, b, courier.Options{}, courier.Options{})
+		first := w.post("casas")
+		time.Sleep(2 * time.Second)
+		stopped := make(chan time.Time, 1)
+		go func() { w.all[0].halt(); stopped <- time.Now() }()
+		time.Sleep(time.Second)
+		second := w.post("casas")
+		at := <-stopped
+		require.Equal(t, lead.Delivered, must(w.find(first)).State, "its call under way ended, though it took longer than a lease")
+		require.Equal(t, []int64{1, 0}, w.posts())
+		w.await(second, lead.Delivered, long+5*time.Second)
+		require.Less(t, time.Since(at), long+4*time.Second)
+		require.Equal(t, []int64{1, 1}, w.posts())
+	})
+}
+
+func must(l lead.Lead, _ []lead.Attempt) lead.Lead { return l }
+
+// What a death cut is in doubt within 15 s, and is found in the list.
+func TestAReplicaThatIsKilledIsReplaced(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := &broker{answer: func(call int, _ easybroker.Account) answer {
+			if call == 1 {
+				return answer{keep: true, took: 14 * time.Second}
+			}
+			return answer{keep: true}
+		}}
+		w := startReplicas(t, b, courier.Options{}, courier.Options{})
+		cut := w.post("casas")
+		time.Sleep(2 * time.Second)
+		require.Equal(t, lead.Sending, must(w.find(cut)).State)
+		go w.all[0].kill()
+		time.Sleep(time.Second)
+		waiting := w.post("casas")
+		time.Sleep(14 * time.Second)
+		l, attempts := w.find(cut)
+		require.Contains(t, []lead.State{lead.Doubtful, lead.Confirmed}, l.State)
+		require.Equal(t, lead.OutcomeUnsure, attempts[0].Outcome)
+		require.Equal(t, lead.Delivered, must(w.find(waiting)).State)
+		time.Sleep(5 * time.Minute)
+		require.Equal(t, map[lead.State]int{lead.Confirmed: 2}, w.states([]lead.RemoteID{cut, waiting}))
+		require.Equal(t, []int64{1, 1}, w.posts())
+	})
+}
+
+// A replica without a database sends nothing any more when another one begins. What
+// it was sending then is cut.
+func TestAReplicaThatIsCutOffStopsInTime(t *testing.T) {
+	for name, late := range map[string]func(context.Context) error{
+		"no answer comes":                     func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+		"the answer comes late, and says yes": func(context.Context) error { time.Sleep(12 * time.Second); return nil },
+		"the connection breaks":               func(context.Context) error { return errAway },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := &broker{answer: func(call int, _ easybroker.Account) answer {
+					if call == 1 {
+						return answer{keep: true, took: 14 * time.Second}
+					}
+					return answer{keep: true}
+				}}
+				w := startReplicas(t, b, courier.Options{}, courier.Options{})
+				time.Sleep(3 * time.Second)
+				cut := w.post("casas")
+				time.Sleep(2 * time.Second)
+				require.Equal(t, []int64{1, 0}, w.posts())
+				w.all[0].away.Store(true)
+				w.all[0].answer.Store(&late)
+				since := time.Now()
+				other := w.post("casas")
+				time.Sleep(15 * time.Second)
+				require.Equal(t, int64(1), w.all[1].posts.Load())
+				require.Equal(t, lead.Delivered, must(w.find(other)).State)
+				ended := *w.all[0].lastAt.Load()
+				require.LessOrEqual(t, ended.Sub(since), 9*time.Second)
+				require.True(t, ended.Before(b.posts()[1]), "the second call of all came when the first was cut")
+				time.Sleep(5 * time.Minute)
+				require.Equal(t, map[lead.State]int{lead.Confirmed: 2}, w.states([]lead.RemoteID{cut, other}))
+				require.Len(t, b.posts(), 2)
+			})
+		})
+	}
+}
+
+// A database that answers slowly, or not always, costs nobody the lease.
+func TestALateRenewalLosesNothing(t *testing.T) {
+	for name, often := range map[string]int64{"each takes a second": 1, "every second one fails": 2} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := &broker{}
+				w := startReplicas(t, b, courier.Options{}, courier.Options{})
+				var times atomic.Int64
+				answer := func(ctx context.Context) error {
+					if times.Add(1)%often != 0 {
+						<-ctx.Done()
+						return ctx.Err()
+					}
+					time.Sleep(time.Second)
+					return nil
+				}
+				w.all[0].answer.Store(&answer)
+				for range 40 {
+					w.post("casas")
+					time.Sleep(time.Second)
+				}
+				time.Sleep(2 * time.Second)
+				require.Equal(t, []int64{40, 0}, w.posts())
+			})
+		})
+	}
+}
+
+// A key that EasyBroker refuses is known to be refused by whoever carries it next,
+// and to those who wait.
+func TestAHeldKeyStaysHeld(t *testing.T) {
+	for name, end := range map[string]func(*replica){"it stops": func(r *replica) { r.halt() }, "it is killed": (*replica).kill} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := &broker{listErr: status(401), answer: func(int, easybroker.Account) answer { return answer{err: status(401)} }}
+				w := startReplicas(t, b, courier.Options{Probe: time.Minute}, courier.Options{Probe: time.Minute})
+				id := w.post("casas")
+				time.Sleep(5 * time.Second)
+				held := w.all[0].courier.Status()[0]
+				require.Equal(t, lead.CredentialHeld, held.State)
+				require.WithinDuration(t, held.Since, w.all[1].courier.Status()[0].Since, 0)
+				end(w.all[0])
+				time.Sleep(20 * time.Second)
+				require.Len(t, b.posts(), 1)
+				require.Empty(t, b.reads(), "its next probe is not due yet")
+				require.WithinDuration(t, held.Until, w.all[1].courier.Status()[0].Until, 0)
+				time.Sleep(10 * time.Minute)
+				require.Len(t, b.posts(), 1)
+				require.InDelta(t, 10, len(b.reads()), 1)
+				b.now(func(b *broker) { b.listErr, b.answer = nil, nil })
+				w.await(id, lead.Confirmed, 5*time.Minute)
+				require.Equal(t, []int64{1, 1}, w.posts())
+			})
+		})
+	}
+}
+
+// A hand-over does not double the rate.
+func TestAHandOverKeepsThePace(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const perSecond = 10
+		b := &broker{page: 50}
+		w := startReplicas(t, b, courier.Options{Rate: perSecond}, courier.Options{Rate: perSecond}, courier.Options{Rate: perSecond})
+		var ids []lead.RemoteID
+		for range 300 {
+			ids = append(ids, w.post("casas"))
+		}
+		time.Sleep(10 * time.Second)
+		w.all[0].halt()
+		time.Sleep(10 * time.Second)
+		go w.all[1].kill()
+		time.Sleep(10 * time.Minute)
+		require.Equal(t, map[lead.State]int{lead.Confirmed: 300}, w.states(ids))
+		for _, id := range ids {
+			require.Equal(t, 1, b.timesKept(id))
+		}
+		calls := append(b.posts(), b.reads()...)
+		require.LessOrEqual(t, most(calls, time.Second), 2*perSecond, "a full second's calls at once, and those of the second")
+		require.LessOrEqual(t, most(calls, 10*time.Second), 11*perSecond)
+	})
+}
+
+// most returns how many of the calls came within the time.
+func most(calls []time.Time, within time.Duration) (n int) {
+	for _, from := range calls {
+		in := 0
+		for _, c := range calls {
+			if !c.Before(from) && c.Before(from.Add(within)) {
+				in++
+			}
+		}
+		n = max(n, in)
+	}
+	return n
+}
+
+// A paused site stays paused, whoever carries it.
+func TestAPausedSiteStaysPaused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: status(422)} }}
+		w := startReplicas(t, b, courier.Options{}, courier.Options{})
+		for i := range 10 {
+			w.postAbout("casas", fmt.Sprint("EB-XX", i))
+		}
+		time.Sleep(10 * time.Second)
+		paused := w.all[0].courier.Status()[1]
+		require.Equal(t, lead.SitePaused, paused.State)
+		w.all[0].halt()
+		time.Sleep(5 * time.Second)
+		after := w.all[1].courier.Status()
+		require.Len(t, after, 2)
+		require.Equal(t, lead.SitePaused, after[1].State)
+		require.WithinDuration(t, paused.Since, after[1].Since, 0)
+		b.now(func(b *broker) { b.answer = nil })
+		id := w.postAbout("casas", "EB-XX99")
+		w.await(id, lead.Delivered, 15*time.Second)
+		require.Len(t, w.all[1].courier.Status(), 1, "a lead of another replica was tried, and ended the pause")
+	})
+}
+
+// Replicas whose clocks are an hour apart carry by the database's.
+func TestReplicasWithDifferentClocks(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		late, early := &wall{}, &wall{}
+		late.set(-time.Hour)
+		early.set(time.Hour)
+		b := &broker{answer: func(call int, _ easybroker.Account) answer {
+			return answer{keep: call > 1, err: on(call == 1, errReset)}
+		}}
+		w := startReplicas(t, b, late.options(), early.options())
+		doubtful := w.post("casas")
+		w.await(doubtful, lead.Doubtful, 2*time.Second)
+		time.Sleep(time.Minute)
+		w.all[0].halt()
+		next := w.post("casas")
+		w.await(next, lead.Delivered, 5*time.Second)
+		w.await(doubtful, lead.Delivered, 10*time.Minute)
+		require.Equal(t, 1, b.timesKept(doubtful))
+		require.Equal(t, []int64{1, 2}, w.posts())
+		l, attempts := w.find(next)
+		require.WithinDuration(t, time.Now(), l.DeliveredAt, 15*time.Minute)
+		require.WithinDuration(t, time.Now(), attempts[0].BegunAt, 15*time.Minute)
+	})
+}
