@@ -168,9 +168,12 @@ func startReplicas(t *testing.T, b *broker, opts ...courier.Options) *replicas {
 	return w
 }
 
-func (w *replicas) start(r *replica, opt courier.Options) {
+func (w *replicas) start(r *replica, opt courier.Options, routes ...courier.Route) {
 	opt.Leases = r
-	r.courier = courier.New(r, r, []courier.Route{casas}, couriertest.WithDefaults(opt))
+	if len(routes) == 0 {
+		routes = []courier.Route{casas}
+	}
+	r.courier = courier.New(r, r, routes, couriertest.WithDefaults(opt))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.courier.Run(ctx) }()

@@ -15,9 +15,10 @@ import (
 	"leadrelay/internal/lead"
 	"leadrelay/internal/secret"
 	"leadrelay/internal/store"
+	"leadrelay/internal/store/postgrestest"
 )
 
-func TestMain(m *testing.M) { couriertest.Main(m) }
+func TestMain(m *testing.M) { couriertest.Main(postgrestest.Main{M: m}) }
 
 var bubble = couriertest.Bubble
 

@@ -83,7 +83,7 @@ func Folder(t *testing.T) string {
 }
 
 // Main runs the tests of a package, and finds goroutines that they leave behind.
-func Main(m *testing.M) {
+func Main(m goleak.TestingM) {
 	emptyDatabase() // outside any bubble
 	goleak.VerifyTestMain(m)
 }
