@@ -240,6 +240,9 @@ func newCourier(cfg config.Config, s *store.Store, metrics *server.Metrics, log 
 	opt.Log, opt.Seen = log, metrics.Seen
 	opt.Attempt = func(o lead.Outcome, took time.Duration) { metrics.Attempt(string(o), took) }
 	opt.Refused = func(site string, status int, about courier.About) { metrics.Refused(site, status, string(about)) }
+	if s.IsShared() {
+		opt.Leases = s
+	}
 	return courier.New(s, client, routes, opt)
 }
 
