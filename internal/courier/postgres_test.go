@@ -89,7 +89,7 @@ func startRelays(t *testing.T, n int) *relays {
 	address := postgrestest.Database(t)
 	for range n {
 		r := &relay{counting: counting{easybroker.New(easybroker.Options{Timeout: time.Minute}), new(atomic.Int64)}}
-		r.Store, err = store.OpenPostgres(t.Context(), address)
+		r.Store, err = store.OpenPostgres(t.Context(), address, store.PostgresOptions{})
 		require.NoError(t, err)
 		r.courier = courier.New(r, r.counting, []courier.Route{route}, couriertest.WithDefaults(courier.Options{Leases: r}))
 		ctx, cancel := context.WithCancel(context.Background())

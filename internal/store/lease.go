@@ -14,19 +14,16 @@ import (
 // are read after the process has asked. So a lease ends there no sooner than its
 // holder believes, who counts from before it asked.
 
-// databaseMillis is the time on the database's clock.
-const databaseMillis = `(extract(epoch FROM clock_timestamp()) * 1000)::bigint`
-
 const (
-	seeLeaseSQL = `SELECT holder = $2 OR until <= ` + databaseMillis + `, state, ` + databaseMillis + ` FROM leases WHERE credential = $1`
+	seeLeaseSQL = `SELECT holder = $2 OR until <= ` + clockSQL + `, state, ` + clockSQL + ` FROM leases WHERE credential = $1`
 
-	acquireLeaseSQL = `INSERT INTO leases AS held (credential, holder, until, state) VALUES ($1, $2, ` + databaseMillis + ` + $3, '')
+	acquireLeaseSQL = `INSERT INTO leases AS held (credential, holder, until, state) VALUES ($1, $2, ` + clockSQL + ` + $3, '')
 		ON CONFLICT (credential) DO UPDATE SET holder = excluded.holder, until = excluded.until
-			WHERE held.holder = excluded.holder OR held.until <= ` + databaseMillis + `
-		RETURNING TRUE, state, ` + databaseMillis
+			WHERE held.holder = excluded.holder OR held.until <= ` + clockSQL + `
+		RETURNING TRUE, state, ` + clockSQL
 
-	renewLeaseSQL = `UPDATE leases SET until = ` + databaseMillis + ` + $3, state = $4 WHERE credential = $1 AND holder = $2
-		RETURNING TRUE, state, ` + databaseMillis
+	renewLeaseSQL = `UPDATE leases SET until = ` + clockSQL + ` + $3, state = $4 WHERE credential = $1 AND holder = $2
+		RETURNING TRUE, state, ` + clockSQL
 
 	releaseLeaseSQL = `UPDATE leases SET until = 0, state = $3 WHERE credential = $1 AND holder = $2`
 )
@@ -57,7 +54,7 @@ func (s *Store) RenewLease(ctx context.Context, r lead.LeaseRequest) (lead.Lease
 
 // ReleaseLease gives the lease up, so that another process can have it at once.
 func (s *Store) ReleaseLease(ctx context.Context, r lead.LeaseRequest) error {
-	if _, err := s.read.ExecContext(ctx, releaseLeaseSQL, r.Credential, r.Holder, r.State); err != nil {
+	if _, err := s.writer.db.ExecContext(ctx, releaseLeaseSQL, r.Credential, r.Holder, r.State); err != nil {
 		return fmt.Errorf("release lease: %w", err)
 	}
 	return nil
@@ -67,7 +64,7 @@ func (s *Store) ReleaseLease(ctx context.Context, r lead.LeaseRequest) error {
 // zero.
 func (s *Store) lease(ctx context.Context, statement string, args ...any) (l lead.Lease, err error) {
 	var now int64
-	err = s.read.QueryRowContext(ctx, statement, args...).Scan(&l.IsHeld, &l.State, &now)
+	err = s.writer.db.QueryRowContext(ctx, statement, args...).Scan(&l.IsHeld, &l.State, &now)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return lead.Lease{}, nil
