@@ -23,8 +23,10 @@ type Leases interface {
 	// AcquireLease takes the lease if nobody else has it. Otherwise it returns the
 	// lease's state.
 	AcquireLease(ctx context.Context, r lead.LeaseRequest) (lead.Lease, error)
+	// RenewLease prolongs the lease, or gives it up if no length is asked for.
 	RenewLease(ctx context.Context, r lead.LeaseRequest) (lead.Lease, error)
-	ReleaseLease(ctx context.Context, r lead.LeaseRequest) error
+	// WantCalls asks the holder to lend some calls.
+	WantCalls(ctx context.Context, credential string, calls int64) (count int64, err error)
 	// TakeOver makes doubtful what the last holder was sending for the sites, and
 	// frees what it was looking up.
 	TakeOver(ctx context.Context, sites []string, now time.Time) error
@@ -55,6 +57,11 @@ type lease struct {
 	mu      sync.Mutex
 	asked   time.Time // when we asked for the last answer that gave us the lease; monotonic, and zero if there is none
 	askedOn time.Time // the same on the wall
+	wanted  int64     // see [lead.Lease]
+	lent    int64     // as the database has it, or will have it soon if the lease is ours
+
+	owing    chan struct{} // has a token if the holder owes calls
+	borrowed borrowed
 }
 
 func newLease(a easybroker.Account, opt Options, clock *wallclock.Clock) *lease {
@@ -64,6 +71,7 @@ func newLease(a easybroker.Account, opt Options, clock *wallclock.Clock) *lease 
 	return &lease{
 		leases: opt.Leases, request: lead.LeaseRequest{Credential: a.Digest(), Holder: rand.Text(), Length: leaseLength},
 		clock: clock, wall: opt.Now, early: make(chan struct{}, 1),
+		owing: make(chan struct{}, 1), borrowed: borrowed{turn: make(chan struct{}, 1)},
 	}
 }
 
@@ -83,14 +91,38 @@ func (l *lease) left() time.Duration {
 	return leaseLength - leaseMargin - passed
 }
 
-// ask asks for the lease, or to renew it.
-func (l *lease) ask(ctx context.Context, how func(context.Context, lead.LeaseRequest) (lead.Lease, error), state string) (lead.Lease, error) {
+// acquire asks for the lease.
+func (l *lease) acquire(ctx context.Context) (lead.Lease, error) {
+	got, err := l.ask(ctx, l.leases.AcquireLease, l.request)
+	if err == nil {
+		l.mu.Lock()
+		l.lent = got.Lent
+		l.mu.Unlock()
+	}
+	return got, err
+}
+
+// renew asks for the lease once more, and leaves the state.
+func (l *lease) renew(ctx context.Context, state string) error {
+	_, err := l.ask(ctx, l.leases.RenewLease, l.with(state))
+	return err
+}
+
+func (l *lease) with(state string) lead.LeaseRequest {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.request
+	r.State, r.Lent = state, l.lent
+	return r
+}
+
+func (l *lease) ask(
+	ctx context.Context, way func(context.Context, lead.LeaseRequest) (lead.Lease, error), r lead.LeaseRequest,
+) (lead.Lease, error) {
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
-	r := l.request
-	r.State = state
 	asked, askedOn := time.Now(), l.wall().Round(0)
-	got, err := how(ctx, r)
+	got, err := way(ctx, r)
 	if err != nil {
 		return got, err
 	}
@@ -101,8 +133,20 @@ func (l *lease) ask(ctx context.Context, how func(context.Context, lead.LeaseReq
 	defer l.mu.Unlock()
 	if l.asked, l.askedOn = asked, askedOn; !got.IsHeld {
 		l.asked = time.Time{}
+		return got, nil
+	}
+	if l.wanted = got.Wanted; l.wanted > l.lent {
+		signal(l.owing)
 	}
 	return got, nil
+}
+
+// signal leaves a token in the channel, unless there is one.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // hold renews the lease until ctx ends. It calls end when the lease is not ours any
@@ -122,7 +166,7 @@ func (l *lease) hold(ctx context.Context, end context.CancelFunc, state func() s
 			return
 		}
 		wait = renewEvery
-		if _, err := l.ask(ctx, l.leases.RenewLease, state()); err != nil {
+		if err := l.renew(ctx, state()); err != nil {
 			wait = retry
 			log.Warn().Err(err).Dur("left", l.left()).Msg("lease not renewed")
 		}
@@ -135,12 +179,8 @@ func (l *lease) hold(ctx context.Context, end context.CancelFunc, state func() s
 
 // renewSoon makes the state known to those who wait.
 func (l *lease) renewSoon() {
-	if l == nil {
-		return
-	}
-	select {
-	case l.early <- struct{}{}:
-	default:
+	if l != nil {
+		signal(l.early)
 	}
 }
 
@@ -151,9 +191,10 @@ func (l *lease) release(ctx context.Context, state string) error {
 	l.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
-	r := l.request
-	r.State = state
-	return l.leases.ReleaseLease(ctx, r)
+	r := l.with(state)
+	r.Length = 0
+	_, err := l.leases.RenewLease(ctx, r)
+	return err
 }
 
 // runLeased delivers leads whenever no other process does, until ctx ends.
@@ -161,7 +202,7 @@ func (w *credentialWorker) runLeased(ctx context.Context) {
 	ctx = easybroker.WithGuard(ctx, w.lease.isHeld)
 	unasked := rate.Sometimes{Interval: time.Minute}
 	for ctx.Err() == nil {
-		got, err := w.lease.ask(ctx, w.lease.leases.AcquireLease, "")
+		got, err := w.lease.acquire(ctx)
 		if err != nil && ctx.Err() == nil {
 			unasked.Do(func() { w.opt.Log.Error().Strs("sites", w.sites).Err(err).Msg("lease not asked for") })
 		}
@@ -190,6 +231,7 @@ func (w *credentialWorker) carryLeased(ctx context.Context) {
 	w.pacer.drain()
 	w.memory.ForgetAll()
 	if w.takeOver(carry) {
+		holding.Go(func() { w.lend(calls) })
 		w.opt.Log.Info().Strs("sites", w.sites).Msg("this replica carries the credential")
 		w.carry(carry, calls)
 	}

@@ -28,6 +28,7 @@ type leaseTable struct {
 type leaseRow struct {
 	holder, state string
 	until         time.Time
+	wanted, lent  int64
 }
 
 func (t *leaseTable) now() time.Time { return time.Now().Add(t.ahead) }
@@ -44,7 +45,7 @@ func (t *leaseTable) acquire(r lead.LeaseRequest) lead.Lease {
 	if isFree {
 		row.holder, row.until = r.Holder, t.now().Add(r.Length)
 	}
-	return lead.Lease{IsHeld: isFree, State: row.state, Now: t.now()}
+	return lead.Lease{IsHeld: isFree, State: row.state, Now: t.now(), Wanted: row.wanted, Lent: row.lent}
 }
 
 func (t *leaseTable) renew(r lead.LeaseRequest) lead.Lease {
@@ -54,16 +55,15 @@ func (t *leaseTable) renew(r lead.LeaseRequest) lead.Lease {
 	if row.holder != r.Holder {
 		return lead.Lease{}
 	}
-	row.until, row.state = t.now().Add(r.Length), r.State
-	return lead.Lease{IsHeld: true, State: r.State, Now: t.now()}
+	row.until, row.state, row.lent = t.now().Add(r.Length), r.State, r.Lent
+	return lead.Lease{IsHeld: true, State: r.State, Now: t.now(), Wanted: row.wanted, Lent: row.lent}
 }
 
-func (t *leaseTable) release(r lead.LeaseRequest) {
+func (t *leaseTable) want(credential string, calls int64) int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if row := t.leases[r.Credential]; row != nil && row.holder == r.Holder {
-		row.until, row.state = time.Time{}, r.State
-	}
+	t.leases[credential].wanted += calls
+	return t.leases[credential].wanted
 }
 
 // replica is one of the processes that share a database: a courier, with its ways
@@ -79,8 +79,9 @@ type replica struct {
 	dead   atomic.Bool                                     // killed: nothing that it does has an effect any more
 	away   atomic.Bool                                     // the database is, for this replica
 	answer atomic.Pointer[func(ctx context.Context) error] // how a statement about leases is answered; at once if nil
-	posts  atomic.Int64                                    // calls that it has made
-	lastAt atomic.Pointer[time.Time]                       // when the last of them ended
+	posts  atomic.Int64                                    // that it has made
+	reads  atomic.Int64
+	lastAt atomic.Pointer[time.Time] // when the last of them ended
 }
 
 var errAway = errors.New("the database is away")
@@ -110,12 +111,11 @@ func (r *replica) RenewLease(ctx context.Context, q lead.LeaseRequest) (lead.Lea
 	return r.table.renew(q), nil
 }
 
-func (r *replica) ReleaseLease(ctx context.Context, q lead.LeaseRequest) error {
+func (r *replica) WantCalls(ctx context.Context, credential string, calls int64) (int64, error) {
 	if err := r.ask(ctx); err != nil {
-		return err
+		return 0, err
 	}
-	r.table.release(q)
-	return nil
+	return r.table.want(credential, calls), nil
 }
 
 func (r *replica) Begin(ctx context.Context, site string, q lead.Due) ([]lead.Claim, time.Time, error) {
@@ -139,6 +139,7 @@ func (r *replica) Create(ctx context.Context, a easybroker.Account, cr easybroke
 }
 
 func (r *replica) List(ctx context.Context, a easybroker.Account, q easybroker.Query) (easybroker.Page, error) {
+	r.reads.Add(1)
 	return r.broker.List(ctx, a, q)
 }
 
@@ -388,6 +389,33 @@ func most(calls []time.Time, within time.Duration) (n int) {
 		n = max(n, in)
 	}
 	return n
+}
+
+// A person may ask any replica what has arrived. It reads at the pace that the holder
+// leaves it.
+func TestAReplicaThatWaitsBorrowsItsCalls(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const perSecond = 10
+		b := &broker{page: 2}
+		b.others(100, time.Now())
+		w := startReplicas(t, b, courier.Options{Rate: perSecond}, courier.Options{Rate: perSecond})
+		var ids []lead.RemoteID
+		for range 100 {
+			ids = append(ids, w.post("casas"))
+		}
+		began := time.Now()
+		drift, err := courier.NewAuditor(w.all[1].courier, w.store).Reconcile(t.Context(), began.Add(-10*time.Hour))
+		require.NoError(t, err)
+		require.Empty(t, drift.Unreadable)
+		require.GreaterOrEqual(t, drift.Listed, 60)
+		require.Less(t, time.Since(began), 5*time.Minute)
+		require.GreaterOrEqual(t, w.all[1].reads.Load(), int64(30))
+		require.Zero(t, w.all[1].posts.Load())
+		time.Sleep(5 * time.Minute)
+		require.Equal(t, map[lead.State]int{lead.Confirmed: 100}, w.states(ids))
+		calls := append(b.posts(), b.reads()...)
+		require.LessOrEqual(t, most(calls, 10*time.Second), 11*perSecond+perSecond/2)
+	})
 }
 
 // A paused site stays paused, whoever carries it.

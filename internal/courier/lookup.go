@@ -94,6 +94,9 @@ func (w *credentialWorker) AwaitTurn(ctx context.Context) error {
 	for {
 		now := time.Now()
 		from := w.breaker.ReadableFrom(now)
+		if !from.After(now) && !w.lease.isHeld() {
+			return w.borrow(ctx, latest)
+		}
 		if !from.After(now) {
 			return w.pacer.read(ctx)
 		}

@@ -57,13 +57,6 @@ func (r *relay) RenewLease(ctx context.Context, q lead.LeaseRequest) (lead.Lease
 	return r.Store.RenewLease(ctx, q)
 }
 
-func (r *relay) ReleaseLease(ctx context.Context, q lead.LeaseRequest) error {
-	if r.dead.Load() {
-		return errAway
-	}
-	return r.Store.ReleaseLease(ctx, q)
-}
-
 func (r *relay) kill() {
 	r.dead.Store(true)
 	r.halt()

@@ -15,17 +15,17 @@ import (
 // holder believes, who counts from before it asked.
 
 const (
-	seeLeaseSQL = `SELECT holder = $2 OR until <= ` + clockSQL + `, state, ` + clockSQL + ` FROM leases WHERE credential = $1`
+	leaseRow = `, state, ` + clockSQL + `, wanted, lent`
+
+	seeLeaseSQL = `SELECT holder = $2 OR until <= ` + clockSQL + leaseRow + ` FROM leases WHERE credential = $1`
 
 	acquireLeaseSQL = `INSERT INTO leases AS held (credential, holder, until, state) VALUES ($1, $2, ` + clockSQL + ` + $3, '')
 		ON CONFLICT (credential) DO UPDATE SET holder = excluded.holder, until = excluded.until
 			WHERE held.holder = excluded.holder OR held.until <= ` + clockSQL + `
-		RETURNING TRUE, state, ` + clockSQL
+		RETURNING TRUE` + leaseRow
 
-	renewLeaseSQL = `UPDATE leases SET until = ` + clockSQL + ` + $3, state = $4 WHERE credential = $1 AND holder = $2
-		RETURNING TRUE, state, ` + clockSQL
-
-	releaseLeaseSQL = `UPDATE leases SET until = 0, state = $3 WHERE credential = $1 AND holder = $2`
+	renewLeaseSQL = `UPDATE leases SET until = ` + clockSQL + ` + $3, state = $4, lent = $5 WHERE credential = $1 AND holder = $2
+		RETURNING TRUE` + leaseRow
 )
 
 // IsShared reports whether other processes may use the database, too.
@@ -41,30 +41,32 @@ func (s *Store) AcquireLease(ctx context.Context, r lead.LeaseRequest) (lead.Lea
 	}
 	got, err := s.lease(ctx, acquireLeaseSQL, r.Credential, r.Holder, r.Length.Milliseconds())
 	if err == nil && got.Now.IsZero() { // another process was faster
-		got.State, got.Now = seen.State, seen.Now
+		got, got.IsHeld = seen, false
 	}
 	return got, err
 }
 
 // RenewLease prolongs the lease and writes down its state, unless another process
-// has the lease.
+// has the lease. If no length is asked for, another process can have it at once.
 func (s *Store) RenewLease(ctx context.Context, r lead.LeaseRequest) (lead.Lease, error) {
-	return s.lease(ctx, renewLeaseSQL, r.Credential, r.Holder, r.Length.Milliseconds(), r.State)
+	return s.lease(ctx, renewLeaseSQL, r.Credential, r.Holder, r.Length.Milliseconds(), r.State, r.Lent)
 }
 
-// ReleaseLease gives the lease up, so that another process can have it at once.
-func (s *Store) ReleaseLease(ctx context.Context, r lead.LeaseRequest) error {
-	if _, err := s.writer.db.ExecContext(ctx, releaseLeaseSQL, r.Credential, r.Holder, r.State); err != nil {
-		return fmt.Errorf("release lease: %w", err)
+// WantCalls asks the holder for so many calls of the credential. They may be made
+// when as many are lent as the count that it returns.
+func (s *Store) WantCalls(ctx context.Context, credential string, calls int64) (count int64, err error) {
+	err = s.writer.db.QueryRowContext(ctx, `UPDATE leases SET wanted = wanted + $2 WHERE credential = $1 RETURNING wanted`, credential, calls).Scan(&count)
+	if err != nil {
+		return 0, fmt.Errorf("want calls: %w", err)
 	}
-	return nil
+	return count, nil
 }
 
 // lease runs a statement that returns a lease. If it returns none, the lease is
 // zero.
 func (s *Store) lease(ctx context.Context, statement string, args ...any) (l lead.Lease, err error) {
 	var now int64
-	err = s.writer.db.QueryRowContext(ctx, statement, args...).Scan(&l.IsHeld, &l.State, &now)
+	err = s.writer.db.QueryRowContext(ctx, statement, args...).Scan(&l.IsHeld, &l.State, &now, &l.Wanted, &l.Lent)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return lead.Lease{}, nil

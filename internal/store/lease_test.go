@@ -39,15 +39,19 @@ func TestOneProcessHoldsALease(t *testing.T) {
 	got, err = s.RenewLease(t.Context(), b)
 	require.NoError(t, err)
 	require.False(t, got.IsHeld)
-	b.State = "nonsense"
-	require.NoError(t, s.ReleaseLease(t.Context(), b), "who does not hold it releases nothing")
+	b.Length, b.State = 0, "nonsense"
+	got, err = s.RenewLease(t.Context(), b)
+	require.NoError(t, err)
+	require.False(t, got.IsHeld, "who does not hold it gives nothing up")
+	b.Length = time.Minute
 	got, err = s.AcquireLease(t.Context(), a)
 	require.NoError(t, err)
 	require.True(t, got.IsHeld)
 	require.Equal(t, "left by a", got.State)
 
-	a.State = "released by a"
-	require.NoError(t, s.ReleaseLease(t.Context(), a))
+	a.Length, a.State = 0, "released by a"
+	_, err = s.RenewLease(t.Context(), a)
+	require.NoError(t, err)
 	got, err = s.AcquireLease(t.Context(), b)
 	require.NoError(t, err)
 	require.True(t, got.IsHeld)
@@ -55,6 +59,27 @@ func TestOneProcessHoldsALease(t *testing.T) {
 	got, err = s.RenewLease(t.Context(), a)
 	require.NoError(t, err)
 	require.False(t, got.IsHeld, "who has released it cannot renew it")
+}
+
+func TestCallsAreLent(t *testing.T) {
+	s := openPostgres(t, postgrestest.Database(t))
+	_, err := s.WantCalls(t.Context(), "c1", 1)
+	require.Error(t, err, "nobody has ever carried it")
+	a := askFor("a", time.Minute)
+	_, err = s.AcquireLease(t.Context(), a)
+	require.NoError(t, err)
+	for _, want := range []int64{3, 6} {
+		count, err := s.WantCalls(t.Context(), "c1", 3)
+		require.NoError(t, err)
+		require.Equal(t, want, count)
+	}
+	a.Lent = 2
+	got, err := s.RenewLease(t.Context(), a)
+	require.NoError(t, err)
+	require.EqualValues(t, 6, got.Wanted)
+	got, err = s.AcquireLease(t.Context(), askFor("b", time.Minute))
+	require.NoError(t, err)
+	require.EqualValues(t, 2, got.Lent)
 }
 
 func TestALeaseRunsOut(t *testing.T) {
