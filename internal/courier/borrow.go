@@ -11,6 +11,10 @@ import (
 // hold the credential borrows calls from the holder, so that both together keep the
 // credential's pace.
 
+// carriedElsewhere is the state of a credential as an operator reads it whose command
+// got no call.
+const carriedElsewhere = "carried by another replica"
+
 // borrowed are calls that the holder has lent.
 type borrowed struct {
 	turn chan struct{} // is held by who uses or changes the others
@@ -66,14 +70,14 @@ func (w *credentialWorker) borrow(ctx context.Context, latest time.Time) error {
 	some := max(1, int64(w.opt.Rate/2))
 	count, err := l.want(ctx, some)
 	if err != nil {
-		return err
+		return &breaker.StoppedError{State: carriedElsewhere, Reason: "the database does not answer"}
 	}
 	for !l.hasLent(count) {
 		if l.isHeld() { // we have become the holder
 			return w.pacer.read(ctx)
 		}
 		if time.Now().After(latest) {
-			return &breaker.StoppedError{State: "carried by another replica", Reason: "which lends no call"}
+			return &breaker.StoppedError{State: carriedElsewhere, Reason: "it lends no call"}
 		}
 		if sleep(ctx, pause); ctx.Err() != nil {
 			return ctx.Err()

@@ -3,7 +3,6 @@ package courier
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	mathrand "math/rand/v2"
 	"sync"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/time/rate"
 
-	"leadrelay/internal/courier/breaker"
 	"leadrelay/internal/courier/wallclock"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
@@ -91,23 +89,7 @@ func (l *lease) left() time.Duration {
 	return leaseLength - leaseMargin - passed
 }
 
-// acquire asks for the lease.
-func (l *lease) acquire(ctx context.Context) (lead.Lease, error) {
-	got, err := l.ask(ctx, l.leases.AcquireLease, l.request)
-	if err == nil {
-		l.mu.Lock()
-		l.lent = got.Lent
-		l.mu.Unlock()
-	}
-	return got, err
-}
-
-// renew asks for the lease once more, and leaves the state.
-func (l *lease) renew(ctx context.Context, state string) error {
-	_, err := l.ask(ctx, l.leases.RenewLease, l.with(state))
-	return err
-}
-
+// with returns a request that leaves the state.
 func (l *lease) with(state string) lead.LeaseRequest {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -116,6 +98,7 @@ func (l *lease) with(state string) lead.LeaseRequest {
 	return r
 }
 
+// ask acquires the lease or renews it.
 func (l *lease) ask(
 	ctx context.Context, way func(context.Context, lead.LeaseRequest) (lead.Lease, error), r lead.LeaseRequest,
 ) (lead.Lease, error) {
@@ -131,12 +114,15 @@ func (l *lease) ask(
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.asked, l.askedOn = asked, askedOn; !got.IsHeld {
-		l.asked = time.Time{}
-		return got, nil
+	if l.asked.IsZero() { // otherwise we are the one who counts
+		l.lent = got.Lent
 	}
-	if l.wanted = got.Wanted; l.wanted > l.lent {
-		signal(l.owing)
+	l.asked, l.askedOn, l.wanted = time.Time{}, askedOn, got.Wanted
+	if got.IsHeld {
+		l.asked = asked
+		if l.wanted > l.lent {
+			signal(l.owing)
+		}
 	}
 	return got, nil
 }
@@ -166,7 +152,7 @@ func (l *lease) hold(ctx context.Context, end context.CancelFunc, state func() s
 			return
 		}
 		wait = renewEvery
-		if err := l.renew(ctx, state()); err != nil {
+		if _, err := l.ask(ctx, l.leases.RenewLease, l.with(state())); err != nil {
 			wait = retry
 			log.Warn().Err(err).Dur("left", l.left()).Msg("lease not renewed")
 		}
@@ -202,7 +188,7 @@ func (w *credentialWorker) runLeased(ctx context.Context) {
 	ctx = easybroker.WithGuard(ctx, w.lease.isHeld)
 	unasked := rate.Sometimes{Interval: time.Minute}
 	for ctx.Err() == nil {
-		got, err := w.lease.acquire(ctx)
+		got, err := w.lease.ask(ctx, w.lease.leases.AcquireLease, w.lease.request)
 		if err != nil && ctx.Err() == nil {
 			unasked.Do(func() { w.opt.Log.Error().Strs("sites", w.sites).Err(err).Msg("lease not asked for") })
 		}
@@ -210,7 +196,7 @@ func (w *credentialWorker) runLeased(ctx context.Context) {
 			w.takeUp(got.State)
 		}
 		if !got.IsHeld {
-			sleep(ctx, askEvery*4/5+mathrand.N(askEvery*2/5)) //nolint:gosec // spreads the others' questions
+			sleep(ctx, askEvery*4/5+mathrand.N(askEvery*2/5))
 			continue
 		}
 		w.carryLeased(ctx)
@@ -229,11 +215,11 @@ func (w *credentialWorker) carryLeased(ctx context.Context) {
 	holding.Go(func() { w.lease.hold(calls, end, w.handOver, w.opt.Log) })
 
 	w.pacer.drain()
-	w.memory.ForgetAll()
 	if w.takeOver(carry) {
 		holding.Go(func() { w.lend(calls) })
 		w.opt.Log.Info().Strs("sites", w.sites).Msg("this replica carries the credential")
 		w.carry(carry, calls)
+		w.memory.ForgetAll()
 	}
 	if calls.Err() != nil {
 		w.opt.Log.Warn().Strs("sites", w.sites).Msg("lease lost: another replica may carry the credential")
@@ -256,43 +242,4 @@ func (w *credentialWorker) takeOver(ctx context.Context) bool {
 		sleep(ctx, time.Second)
 	}
 	return false
-}
-
-// handover is what a holder leaves to the next one. All times are the database's.
-type handover struct {
-	Version int                  `json:"version"`
-	Breaker breaker.Snapshot     `json:"breaker"`
-	Paused  map[string]handPause `json:"paused,omitempty"` // by site
-}
-
-// handoverVersion is raised when an older release would misread a handover.
-const handoverVersion = 1
-
-// handOver returns how the credential stands, for the next holder and those who
-// wait. The pace is not in it: a new holder begins as if all calls were used up.
-func (w *credentialWorker) handOver() string {
-	h := handover{Version: handoverVersion, Breaker: w.breaker.Snapshot(), Paused: map[string]handPause{}}
-	for _, site := range w.sites {
-		if p, isPaused := w.queues[site].pause.handOver(w.clock.Read()); isPaused {
-			h.Paused[site] = p
-		}
-	}
-	text, err := json.Marshal(h)
-	if err != nil {
-		w.opt.Log.Error().Err(err).Msg("the credential's state is not handed on") // a bug: nothing in it can fail
-	}
-	return string(text)
-}
-
-// takeUp goes on where the last holder was. Nothing is known from a state that
-// cannot be read.
-func (w *credentialWorker) takeUp(state string) {
-	var h handover
-	if json.Unmarshal([]byte(state), &h) != nil || h.Version != handoverVersion {
-		h = handover{}
-	}
-	w.breaker.Restore(h.Breaker)
-	for _, site := range w.sites {
-		w.queues[site].pause.takeUp(h.Paused[site], w.clock.Read())
-	}
 }

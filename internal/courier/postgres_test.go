@@ -65,34 +65,39 @@ func (r *relay) kill() {
 // relays are several of them, and the pretend EasyBroker.
 type relays struct {
 	*testing.T
-	broker *fakebroker.Broker
-	all    []*relay
-	ids    []lead.RemoteID
+	broker  *fakebroker.Broker
+	route   courier.Route
+	address string // of the database
+	all     []*relay
+	ids     []lead.RemoteID
 }
 
 func startRelays(t *testing.T, n int) *relays {
 	t.Helper()
 	t.Parallel()
-	w := &relays{T: t, broker: fakebroker.New(fakebroker.Options{})}
+	w := &relays{T: t, broker: fakebroker.New(fakebroker.Options{}), route: casas, address: postgrestest.Database(t)}
 	url, stop, err := w.broker.Start()
 	require.NoError(t, err)
 	t.Cleanup(stop)
-	route := casas
-	route.Account.URL = url
-	address := postgrestest.Database(t)
+	w.route.Account.URL = url
 	for range n {
-		r := &relay{counting: counting{easybroker.New(easybroker.Options{Timeout: time.Minute}), new(atomic.Int64)}}
-		r.Store, err = store.OpenPostgres(t.Context(), address, store.PostgresOptions{})
-		require.NoError(t, err)
-		r.courier = courier.New(r, r.counting, []courier.Route{route}, couriertest.WithDefaults(courier.Options{Leases: r}))
-		ctx, cancel := context.WithCancel(context.Background())
-		done := make(chan error, 1)
-		go func() { done <- r.courier.Run(ctx) }()
-		r.halt = sync.OnceFunc(func() { cancel(); require.NoError(t, <-done) })
-		t.Cleanup(func() { r.halt(); r.client.CloseIdle(); require.NoError(t, r.Close()) })
-		w.all = append(w.all, r)
+		w.start()
 	}
 	return w
+}
+
+func (w *relays) start() {
+	w.Helper()
+	s, err := store.OpenPostgres(w.Context(), w.address, store.PostgresOptions{})
+	require.NoError(w, err)
+	r := &relay{Store: s, counting: counting{easybroker.New(easybroker.Options{Timeout: time.Minute}), new(atomic.Int64)}}
+	r.courier = courier.New(r, r.counting, []courier.Route{w.route}, couriertest.WithDefaults(courier.Options{Leases: r}))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.courier.Run(ctx) }()
+	r.halt = sync.OnceFunc(func() { cancel(); require.NoError(w, <-done) })
+	w.Cleanup(func() { r.halt(); r.client.CloseIdle(); require.NoError(w, r.Close()) })
+	w.all = append(w.all, r)
 }
 
 // post has one of the relays keep an inquiry.
@@ -104,7 +109,6 @@ func (w *relays) post(at *relay) lead.RemoteID {
 	require.NoError(w, err)
 	kept, err := at.Keep(w.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
 	require.NoError(w, err)
-	at.courier.Wake("casas")
 	w.ids = append(w.ids, kept.RemoteID)
 	return kept.RemoteID
 }

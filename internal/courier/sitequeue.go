@@ -237,29 +237,29 @@ func (p *pause) noneArrived(t trial) {
 	p.arrivals = max(0, p.arrivals-t.arrivals) // others may have come since
 }
 
-// handPause is a pause that is handed on to another process. The refusals that led to
-// it are not.
-type handPause struct {
+// pauseSnapshot is a pause that is handed on to another process. The refusals that led
+// to it are not.
+type pauseSnapshot struct {
 	Status  int       `json:"status"`
 	Since   time.Time `json:"since"`
 	TrialAt time.Time `json:"trial_at"`
 	Trials  int       `json:"trials"`
 }
 
-// handOver returns the pause, if the site is paused.
-func (p *pause) handOver(wall time.Time) (h handPause, paused bool) {
+// snapshot returns the pause, if the site is paused.
+func (p *pause) snapshot(wall time.Time) (s pauseSnapshot, paused bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return handPause{p.status, p.since, wall.Add(time.Until(p.trialAt)).Round(0), p.trials}, p.paused
+	return pauseSnapshot{p.status, p.since, wall.Add(time.Until(p.trialAt)).Round(0), p.trials}, p.paused
 }
 
-// takeUp makes the pause what another process has handed on. It is zero if the site
+// restore makes the pause what another process has handed on. It is zero if the site
 // is not paused.
-func (p *pause) takeUp(h handPause, wall time.Time) {
+func (p *pause) restore(s pauseSnapshot, wall time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.refused, p.paused, p.status, p.since, p.trials, p.arrivals = nil, h.Status != 0, h.Status, h.Since, h.Trials, 0
-	p.trialAt = time.Now().Add(min(h.TrialAt.Sub(wall), longestPause))
+	p.refused, p.paused, p.status, p.since, p.trials, p.arrivals = nil, s.Status != 0, s.Status, s.Since, s.Trials, 0
+	p.trialAt = time.Now().Add(min(s.TrialAt.Sub(wall), longestPause))
 	p.extra = rate.NewLimiter(rate.Every(extraWait), extraTrials)
 }
 

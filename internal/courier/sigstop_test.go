@@ -1,0 +1,74 @@
+package courier_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/courier"
+	"leadrelay/internal/courier/couriertest"
+	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
+)
+
+const (
+	childDatabase = "LEADRELAY_TEST_DATABASE"
+	childBroker   = "LEADRELAY_TEST_BROKER"
+)
+
+// TestStoppedReplica is no test. It is the process that the next test stops: a
+// replica that says when it has a connection, and sends a moment later.
+func TestStoppedReplica(t *testing.T) {
+	if os.Getenv(childDatabase) == "" {
+		t.Skip("it runs in a process of its own")
+	}
+	const moment = time.Second
+	s, err := store.OpenPostgres(t.Context(), os.Getenv(childDatabase), store.PostgresOptions{})
+	require.NoError(t, err)
+	client := easybroker.New(easybroker.Options{Timeout: time.Minute, Dial: func(_ context.Context, network, address string) (net.Conn, error) {
+		conn, err := net.Dial(network, address)
+		fmt.Println("connected")
+		time.Sleep(moment)
+		return conn, err
+	}})
+	route := casas
+	route.Account.URL = os.Getenv(childBroker)
+	require.NoError(t, courier.New(s, client, []courier.Route{route}, couriertest.WithDefaults(courier.Options{Leases: s})).Run(t.Context()))
+}
+
+// A process that is stopped in the middle of a call, and goes on when another replica
+// has taken its place, sends nothing.
+func TestAReplicaThatIsStoppedSendsNothing(t *testing.T) {
+	w := startRelays(t, 0)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	child := exec.Command(self, "-test.run=^TestStoppedReplica$")
+	child.Env = append(os.Environ(), childDatabase+"="+w.address, childBroker+"="+w.route.Account.URL)
+	out, err := child.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, child.Start())
+	t.Cleanup(func() { _ = child.Process.Kill(); _ = child.Wait() })
+
+	s, err := store.OpenPostgres(t.Context(), w.address, store.PostgresOptions{})
+	require.NoError(t, err)
+	id := w.post(&relay{Store: s})
+	require.NoError(t, s.Close())
+	said := bufio.NewScanner(out)
+	require.True(t, said.Scan())
+	require.Equal(t, "connected", said.Text())
+	require.NoError(t, child.Process.Signal(syscall.SIGSTOP))
+	w.start()
+	w.await(15*time.Second, func(find func(lead.RemoteID) lead.State) bool { return find(id) == lead.Doubtful })
+	require.NoError(t, child.Process.Signal(syscall.SIGCONT))
+	time.Sleep(3 * time.Second)
+	require.Empty(t, w.broker.Book())
+}
