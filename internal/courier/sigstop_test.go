@@ -26,7 +26,7 @@ const (
 )
 
 // TestStoppedReplica is no test. It is the process that the next test stops: a
-// replica that says when it has a connection, and sends a moment later.
+// replica that says when it connects to EasyBroker, and does a moment later.
 func TestStoppedReplica(t *testing.T) {
 	if os.Getenv(childDatabase) == "" {
 		t.Skip("it runs in a process of its own")
@@ -35,10 +35,9 @@ func TestStoppedReplica(t *testing.T) {
 	s, err := store.OpenPostgres(t.Context(), os.Getenv(childDatabase), store.PostgresOptions{})
 	require.NoError(t, err)
 	client := easybroker.New(easybroker.Options{Timeout: time.Minute, Dial: func(_ context.Context, network, address string) (net.Conn, error) {
-		conn, err := net.Dial(network, address)
-		fmt.Println("connected")
+		fmt.Println("connecting")
 		time.Sleep(moment)
-		return conn, err
+		return net.Dial(network, address)
 	}})
 	route := casas
 	route.Account.URL = os.Getenv(childBroker)
@@ -64,7 +63,7 @@ func TestAReplicaThatIsStoppedSendsNothing(t *testing.T) {
 	require.NoError(t, s.Close())
 	said := bufio.NewScanner(out)
 	require.True(t, said.Scan())
-	require.Equal(t, "connected", said.Text())
+	require.Equal(t, "connecting", said.Text())
 	require.NoError(t, child.Process.Signal(syscall.SIGSTOP))
 	w.start()
 	w.await(15*time.Second, func(find func(lead.RemoteID) lead.State) bool { return find(id) == lead.Doubtful })
