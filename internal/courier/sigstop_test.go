@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -25,15 +26,16 @@ const (
 	childBroker   = "LEADRELAY_TEST_BROKER"
 )
 
-// TestStoppedReplica is no test. It is the process that the next test stops: a
-// replica that says when it connects to EasyBroker, and does a moment later.
-func TestStoppedReplica(t *testing.T) {
-	if os.Getenv(childDatabase) == "" {
-		t.Skip("it runs in a process of its own")
-	}
+// runChild runs the process that the test stops: a replica that says when it
+// connects to EasyBroker, and does a moment later.
+func runChild() {
 	const moment = time.Second
-	s, err := store.OpenPostgres(t.Context(), os.Getenv(childDatabase), store.PostgresOptions{})
-	require.NoError(t, err)
+	ctx, end := context.WithCancel(context.Background())
+	go func() { _, _ = io.Copy(io.Discard, os.Stdin); end() }() // until the test's process ends
+	s, err := store.OpenPostgres(ctx, os.Getenv(childDatabase), store.PostgresOptions{})
+	if err != nil {
+		panic(err)
+	}
 	client := easybroker.New(easybroker.Options{Timeout: time.Minute, Dial: func(_ context.Context, network, address string) (net.Conn, error) {
 		fmt.Println("connecting")
 		time.Sleep(moment)
@@ -41,7 +43,7 @@ func TestStoppedReplica(t *testing.T) {
 	}})
 	route := casas
 	route.Account.URL = os.Getenv(childBroker)
-	require.NoError(t, courier.New(s, client, []courier.Route{route}, couriertest.WithDefaults(courier.Options{Leases: s})).Run(t.Context()))
+	_ = courier.New(s, client, []courier.Route{route}, couriertest.WithDefaults(courier.Options{Leases: s})).Run(ctx)
 }
 
 // A process that is stopped in the middle of a call, and goes on when another replica
@@ -50,9 +52,11 @@ func TestAReplicaThatIsStoppedSendsNothing(t *testing.T) {
 	w := startRelays(t, 0)
 	self, err := os.Executable()
 	require.NoError(t, err)
-	child := exec.Command(self, "-test.run=^TestStoppedReplica$")
+	child := exec.Command(self)
 	child.Env = append(os.Environ(), childDatabase+"="+w.address, childBroker+"="+w.route.Account.URL)
 	out, err := child.StdoutPipe()
+	require.NoError(t, err)
+	_, err = child.StdinPipe()
 	require.NoError(t, err)
 	require.NoError(t, child.Start())
 	t.Cleanup(func() { _ = child.Process.Kill(); _ = child.Wait() })

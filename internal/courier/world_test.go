@@ -3,6 +3,7 @@ package courier_test
 import (
 	"bytes"
 	"context"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -18,7 +19,13 @@ import (
 	"leadrelay/internal/store/postgrestest"
 )
 
-func TestMain(m *testing.M) { couriertest.Main(postgrestest.Main{M: m}) }
+func TestMain(m *testing.M) {
+	if os.Getenv(childDatabase) != "" {
+		runChild()
+		return
+	}
+	couriertest.Main(postgrestest.Main{M: m})
+}
 
 var bubble = couriertest.Bubble
 
