@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -87,6 +88,7 @@ type relay struct {
 	mail             *mx.Checker
 	public, operator *server.Door
 	drain            *server.Drain
+	shared           bool // other relays are on the same database
 }
 
 // serve runs the relay until ctx ends. It calls opened when both doors are open. The
@@ -94,10 +96,14 @@ type relay struct {
 func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zerolog.Logger, opened func(relay)) (err error) {
 	begun := time.Now()
 	server.TuneMemory()
-	r := relay{drain: new(server.Drain)}
+	r := relay{drain: new(server.Drain), shared: cfg.Database.IsServer()}
 	var public, operator lateHandler
 	if err = r.listen(ctx, cfg, socket, &public, &operator); err != nil {
 		return err
+	}
+	servePublic, serveOperator := r.public.Serve, r.operator.Serve
+	if r.shared { // the server may be unreachable for long, and balancers ask meanwhile
+		servePublic, serveOperator = inBackground(servePublic), inBackground(serveOperator)
 	}
 	if r.store, err = openStore(log, func() (*store.Store, error) { return store.Open(ctx, string(cfg.Database)) }); err != nil {
 		return errors.Join(err, r.closeDoors())
@@ -106,7 +112,9 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 	if missing := r.store.Missing(); missing != nil {
 		log.Error().Err(missing).Msg("leads may be lost")
 	}
-	warnOfFolder(cfg, log)
+	if !r.shared {
+		warnOfFolder(cfg, log)
+	}
 	token, err := operatorToken(cfg)
 	if err != nil {
 		return errors.Join(err, r.closeDoors())
@@ -116,7 +124,8 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 	r.mail = mx.New(r.store, mx.Options{Log: log})
 	metrics.Register(console.NewGauges(r.store, r.courier.Status))
 
-	public.Handler, operator.Handler = publicDoor(cfg, r, metrics, log), operatorDoor(cfg, r, token, metrics, log)
+	public.set(publicDoor(cfg, r, metrics, log))
+	operator.set(operatorDoor(cfg, r, token, metrics, log))
 	log.Info().Str("version", version()).Str("public", r.public.Addr()).Str("operator", r.operator.Addr()).
 		Stringer("database", cfg.Database).Int("sites", len(cfg.Sites)).Dur("took", time.Since(begun)).Msg("started")
 	opened(r)
@@ -125,7 +134,7 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 	watching.Go(func() { warnOfStrays(ctx, cfg, r.store, log) })
 	watching.Go(func() { watchFiles(ctx, r.store, log) })
 	watching.Go(func() { sweep(ctx, cfg.Retention, r.store, log) })
-	err = r.run(ctx, cfg.Drain)
+	err = r.run(ctx, cfg.Drain, servePublic, serveOperator)
 	log.Info().Err(err).Msg("stopped")
 	return err
 }
@@ -134,14 +143,14 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 // the relay is unready and begins no attempt. When the attempts have ended and no request
 // comes any more, the doors close. So they are closed only for a moment, however long
 // EasyBroker takes. Leads that are kept meanwhile are due at the next start.
-func (r relay) run(ctx context.Context, drain time.Duration) error {
+func (r relay) run(ctx context.Context, drain time.Duration, servePublic, serveOperator func() error) error {
 	life := context.WithoutCancel(ctx)
 	carry, stopCarrying := context.WithCancel(life)
 	ask, stopAsking := context.WithCancel(life)
 	defer stopCarrying()
 	parts, ctx := errgroup.WithContext(ctx)
-	parts.Go(r.public.Serve)
-	parts.Go(r.operator.Serve)
+	parts.Go(servePublic)
+	parts.Go(serveOperator)
 	parts.Go(func() error { return r.mail.Run(ask) })
 	carried := make(chan struct{})
 	parts.Go(func() error { defer close(carried); return r.courier.Run(carry) })
@@ -152,7 +161,7 @@ func (r relay) run(ctx context.Context, drain time.Duration) error {
 		r.drain.Begin()
 		stopCarrying()
 		if errors.Is(context.Cause(ctx), died) { // we were asked to stop
-			r.drain.Wait(drain)
+			r.awaitQuiet(drain)
 		}
 		<-carried
 		return r.closeDoors()
@@ -160,8 +169,40 @@ func (r relay) run(ctx context.Context, drain time.Duration) error {
 	return parts.Wait()
 }
 
-// lateHandler is a handler that is set before its door serves.
-type lateHandler struct{ http.Handler }
+// awaitQuiet waits until nobody sends us anything. If there are other relays, it waits in
+// any case for as long as a balancer may need to notice that we are unready: it has
+// somewhere else to send inquiries, and those that it still sends here are answered.
+func (r relay) awaitQuiet(drain time.Duration) {
+	if r.shared {
+		time.Sleep(drain)
+		return
+	}
+	r.drain.Wait(drain)
+}
+
+// lateHandler is a handler that is set when the store is open. Until then it answers that
+// the process lives, and nothing else.
+type lateHandler struct{ handler atomic.Pointer[http.Handler] }
+
+func (h *lateHandler) set(handler http.Handler) { h.handler.Store(&handler) }
+
+func (h *lateHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch handler := h.handler.Load(); {
+	case handler != nil:
+		(*handler).ServeHTTP(w, r)
+	case r.URL.Path == server.HealthzPath:
+		server.Healthz(w, r)
+	default:
+		server.Starting(w, r)
+	}
+}
+
+// inBackground runs f at once, and returns a function that waits for its end.
+func inBackground(f func() error) (wait func() error) {
+	ended := make(chan error, 1)
+	go func() { ended <- f() }()
+	return func() error { return <-ended }
+}
 
 // listen listens on both addresses before anything is created on disk. If one of them is
 // in use, the start leaves neither a database nor a token behind.

@@ -35,6 +35,9 @@ func tokenFile(cfg config.Config) string {
 // database, the relay is either that of this folder or that of the unit, for which root
 // needs no setting.
 func tokenFiles(cfg config.Config) []string {
+	if cfg.Database.IsServer() {
+		return nil
+	}
 	files := []string{tokenFile(cfg)}
 	if cfg.Database == config.DefaultDatabase {
 		files = append(files, filepath.Join(unitFolder, tokenName))
@@ -80,6 +83,9 @@ func searchToken(files []string) (token secret.Text, from string, err error) {
 type noTokenError []error
 
 func (e noTokenError) Error() string {
+	if len(e) == 0 {
+		return "no operator's token: set LEADRELAY_OPERATOR_TOKEN to that of the relays on this database"
+	}
 	lines := []string{"no operator's token: LEADRELAY_OPERATOR_TOKEN is not set, and no file has it:"}
 	for _, err := range e {
 		if failed, ok := errors.AsType[*fs.PathError](err); ok {
@@ -93,7 +99,12 @@ func (e noTokenError) Error() string {
 }
 
 // Unwrap lets [errors.Is] find each reason.
-func (e noTokenError) Unwrap() []error { return e }
+func (e noTokenError) Unwrap() []error {
+	if len(e) == 0 {
+		return []error{fs.ErrNotExist}
+	}
+	return e
+}
 
 // operatorToken returns the operator's token, and makes one at the first start.
 func operatorToken(cfg config.Config) (secret.Text, error) {

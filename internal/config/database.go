@@ -17,12 +17,15 @@ type Database string
 // DefaultDatabase is a file in the folder in which the relay is started.
 const DefaultDatabase Database = "leadrelay.db"
 
-// isServer reports whether the database is the address of a server.
-func (d Database) isServer() bool { return strings.Contains(string(d), "://") }
+// IsServer reports whether the database is the address of a server, which several
+// processes may share.
+func (d Database) IsServer() bool { return strings.Contains(string(d), "://") }
+
+func (d Database) hasPassword() bool { return d.String() != string(d) }
 
 // String returns the path, or the address with its password replaced by dots.
 func (d Database) String() string {
-	if !d.isServer() {
+	if !d.IsServer() {
 		return string(d)
 	}
 	u, err := url.Parse(string(d))

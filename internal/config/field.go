@@ -152,7 +152,7 @@ func entryPrefix(v value, i int) string {
 func secretField(at func(target) *secret.Text) field { return secretFieldOf(parseKey, at) }
 
 // secretFieldOf is secretField with another parser.
-func secretFieldOf(parse func(string) (secret.Text, error), at func(target) *secret.Text) field {
+func secretFieldOf[T any](parse func(string) (T, error), at func(target) *T) field {
 	f := scalarField(parse, at)
 	read := f.read
 	f.secret = true

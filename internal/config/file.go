@@ -260,7 +260,14 @@ func (w *walker) setting(into layer, e entry, s *setting, isFile bool) {
 	}
 	v.isFile = isFile
 	into[s.key] = v
-	w.holdsSecret = w.holdsSecret || s.secret && !isFile
+	w.holdsSecret = w.holdsSecret || !isFile && s.hides(v)
+}
+
+// hides reports whether the value is to be hidden. Of a database, only an address with
+// a password is.
+func (s *setting) hides(v value) bool {
+	isAddress := s.key == "database" && len(v.items) == 1
+	return s.secret && (!isAddress || Database(v.items[0].text).hasPassword())
 }
 
 // lookUp returns a setting by its key, or by the key of the file with its secret.

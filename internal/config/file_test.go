@@ -414,14 +414,14 @@ func TestNoSecretIsEverShown(t *testing.T) {
 		"LEADRELAY_DATABASE": "postgres://user:" + canary + "@db:5432/leads?sslmode=disable",
 	})
 	c, err := load(right, nil)
-	require.ErrorContains(t, err, noServers)
+	require.NoError(t, err)
 	require.Contains(t, printed(t, c), `database: "postgres://user:•••@db:5432/leads?sslmode=disable"`)
 	show(c, err)
 
 	for row := range strings.SplitSeq(config.Reference(), "\n") {
 		name, _, _ := strings.Cut(strings.TrimPrefix(row, "| `"), "`")
 		switch name {
-		case "LEADRELAY_SOURCE", "LEADRELAY_DATABASE": // any text is one, and shows
+		case "LEADRELAY_SOURCE", "LEADRELAY_DATABASE": // any text is a name or a path, and shows
 			continue
 		}
 		for _, text := range []string{canary, "x " + canary, "https://u:" + canary + "@host", "%zz" + canary, canary + "\x00"} {

@@ -60,12 +60,15 @@ func (l *loader) checkDoors(c Config, layers ...layer) {
 	}
 }
 
-// checkDatabase refuses a server, which the store does not support, and a folder that
-// does not exist. Commands that ask a relay elsewhere do not need one.
+// checkDatabase requires a token with a server, because there is no folder in which the
+// first start could keep one for all relays. It requires the folder of a file. Commands
+// that ask a relay elsewhere do not need one.
 func (l *loader) checkDatabase(c Config, layers ...layer) {
 	v, _ := lookUpIn("database", layers...)
-	if c.Database.isServer() {
-		l.add(v.place, "PostgreSQL is not supported yet; name the path of a SQLite file")
+	if c.Database.IsServer() {
+		if _, ok := lookUpIn("operator_token", layers...); !ok {
+			l.addMissing(Place{Name: "LEADRELAY_OPERATOR_TOKEN"}, "is required with PostgreSQL, since all relays on a database have the same")
+		}
 		return
 	}
 	folder, err := l.open(filepath.Dir(string(c.Database)))

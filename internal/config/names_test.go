@@ -3,6 +3,7 @@ package config_test
 import (
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -105,9 +106,44 @@ func TestAFolderThatIsNotThereIsAnError(t *testing.T) {
 	require.True(t, all.OnlyMissing())
 }
 
-func TestAServerIsRefusedInOneSentence(t *testing.T) {
-	_, err := load(enough(vars{"LEADRELAY_DATABASE": "postgres://db/leads"}), nil)
-	require.Equal(t, []string{"LEADRELAY_DATABASE: " + noServers}, complaints(err))
-	_, err = loadFile("database: postgres://db/leads\neasybroker: {api_key: k3y}\nsites: {a: {source: a.mx}}\n")
-	require.Equal(t, []string{"relay.yaml:1:1: " + noServers}, complaints(err))
+// All relays on a server have the same token. A command that asks one of them says what it
+// misses by itself.
+func TestAServerWantsAToken(t *testing.T) {
+	const missing = "LEADRELAY_OPERATOR_TOKEN: is required with PostgreSQL, since all relays on a database have the same"
+	env := enough(vars{"LEADRELAY_DATABASE": "postgres://db/leads"})
+	_, err := load(env, nil)
+	require.Equal(t, []string{missing}, complaints(err))
+	var all *config.Errors
+	require.ErrorAs(t, err, &all)
+	require.True(t, all.OnlyMissing())
+
+	env["LEADRELAY_OPERATOR_TOKEN"] = "short"
+	_, err = load(env, nil)
+	require.Len(t, complaints(err), 1, "it is not missing")
+	env["LEADRELAY_OPERATOR_TOKEN"] = "token-of-the-operator"
+	_, err = load(env, nil)
+	require.NoError(t, err)
+}
+
+// An address may be kept in a file of its own, since it may have a password. A file of
+// settings that others can read is warned of for a password, not for a path.
+func TestADatabaseMayBeASecret(t *testing.T) {
+	const address = "postgres://ana:p@db/leads"
+	files := map[string]string{"database": address + "\n"}
+	c, err := load(enough(vars{"LEADRELAY_DATABASE_FILE": "database", "LEADRELAY_OPERATOR_TOKEN": "token-of-the-operator"}), files)
+	require.NoError(t, err)
+	require.Equal(t, config.Database(address), c.Database)
+
+	const rest = "\neasybroker: {api_key_file: key}\nsites: {a: {source: a.mx, origins: [https://a.mx]}}\noperator_token_file: token\n"
+	for database, holdsSecret := range map[string]bool{"leads.db": false, "postgres://db/leads": false, "postgres://ana@db/leads": false, address: true} {
+		disk := fstest.MapFS{
+			"relay.yaml": {Data: []byte("database: " + database + rest), Mode: 0o644},
+			"key":        {Data: []byte("k3y"), Mode: 0o600},
+			"token":      {Data: []byte("token-of-the-operator"), Mode: 0o600},
+		}
+		c, err := config.Load(vars{"LEADRELAY_CONFIG": "relay.yaml"}, disk.Open)
+		require.NoError(t, err, database)
+		warned := strings.Contains(strings.Join(c.Warnings, "\n"), "the file holds a secret")
+		require.Equal(t, holdsSecret, warned, database)
+	}
 }

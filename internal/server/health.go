@@ -38,6 +38,12 @@ func Readyz(ready func(context.Context) error, drain *Drain) http.HandlerFunc {
 	}
 }
 
+// Starting answers everything else while the process starts.
+func Starting(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Retry-After", "5")
+	writeText(w, http.StatusServiceUnavailable, "Estamos arrancando: intenta de nuevo en unos segundos.\nStarting: please try again in a few seconds.\n")
+}
+
 func writeText(w http.ResponseWriter, status int, text string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")

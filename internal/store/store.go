@@ -32,7 +32,7 @@ type Store struct {
 // The error says in one line what to do.
 func Open(ctx context.Context, database string) (*Store, error) {
 	if strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://") {
-		return nil, errors.New("PostgreSQL is not supported yet; set LEADRELAY_DATABASE to a file")
+		return OpenPostgres(ctx, database)
 	}
 	s, err := openSQLite(ctx, database)
 	if err != nil {
