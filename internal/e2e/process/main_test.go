@@ -8,8 +8,9 @@ import (
 	_ "modernc.org/sqlite" // the tests look into the relay's database
 
 	"leadrelay/internal/e2e/relaytest"
+	"leadrelay/internal/store/postgrestest"
 )
 
 func TestMain(m *testing.M) {
-	relaytest.Main(m, map[string]func(){smallDisk: mainOnASmallDisk, crowdOfClients: mainOfACrowd})
+	relaytest.Main(postgrestest.Main{M: m}, map[string]func(){smallDisk: mainOnASmallDisk, crowdOfClients: mainOfACrowd})
 }
