@@ -309,7 +309,11 @@ func cmdSQL(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: sql FILE STATEMENT")
 	}
-	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	driver, name := "sqlite", ts.MkAbs(args[0])
+	if used := ts.Getenv("LEADRELAY_DATABASE"); args[0] == "leadrelay.db" && strings.Contains(used, "://") {
+		driver, name = "pgx", used
+	}
+	db, err := sql.Open(driver, name)
 	ts.Check(err)
 	defer func() { _ = db.Close() }()
 	_, err = db.Exec(args[1])

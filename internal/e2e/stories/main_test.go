@@ -8,6 +8,7 @@ import (
 	_ "modernc.org/sqlite" // a story may change the relay's database
 
 	"leadrelay/internal/e2e/relaytest"
+	"leadrelay/internal/store/postgrestest"
 )
 
-func TestMain(m *testing.M) { relaytest.Main(m, nil) }
+func TestMain(m *testing.M) { relaytest.Main(postgrestest.Main{M: m}, nil) }

@@ -3,22 +3,52 @@ package stories
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/e2e/relaytest"
+	"leadrelay/internal/store/postgrestest"
 )
 
 // TestStories runs the scripts: one story of a user each. testdata/script/README.md
 // has the words that they use.
 func TestStories(t *testing.T) {
+	tell(t, scripts(t), func(*testing.T) string { return "leadrelay.db" })
+}
+
+// aboutFiles are the stories about files beside the relay.
+var aboutFiles = []string{"database.txtar", "port-in-use.txtar", "print.txtar", "token.txtar"}
+
+// With PostgreSQL every story of a relay ends the same.
+func TestStoriesOnPostgreSQL(t *testing.T) {
+	relays := slices.DeleteFunc(scripts(t), func(name string) bool {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		return slices.Contains(aboutFiles, filepath.Base(name)) || !strings.Contains(string(text), "leadrelay serve")
+	})
+	tell(t, relays, func(t *testing.T) string { return postgrestest.Database(t) })
+}
+
+func scripts(t *testing.T) []string {
+	t.Helper()
+	names, err := filepath.Glob("testdata/script/*.txtar")
+	require.NoError(t, err)
+	require.NotEmpty(t, names)
+	return names
+}
+
+// tell runs scripts, each with a database of its own.
+func tell(t *testing.T, scripts []string, database func(*testing.T) string) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Files:               scripts,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Setup:               func(e *testscript.Env) error { return scene(t, e) },
+		Setup:               func(e *testscript.Env) error { return scene(t, e, database(t)) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"post":       cmdPost,
 			"get":        cmdGet,
@@ -38,7 +68,7 @@ func TestStories(t *testing.T) {
 
 // scene is what every story begins with: addresses where nobody listens, and
 // the settings of a relay between them with short times.
-func scene(t *testing.T, e *testscript.Env) error {
+func scene(t *testing.T, e *testscript.Env, database string) error {
 	relay, operator, broker := relaytest.FreeAddr(t), relaytest.FreeAddr(t), relaytest.FreeAddr(t)
 	for name, value := range relaytest.Settings(t, broker) {
 		e.Setenv(name, value)
@@ -46,7 +76,7 @@ func scene(t *testing.T, e *testscript.Env) error {
 	for name, value := range map[string]string{
 		"RELAY": relay, "OPERATOR": operator, "BROKER": broker, "FREE": relaytest.FreeAddr(t),
 		"LEADRELAY_TRUSTED_PROXIES": "127.0.0.1/32", "LEADRELAY_ADDR": relay, "LEADRELAY_OPERATOR_ADDR": operator,
-		"LEADRELAY_DATABASE": "leadrelay.db", "LEADRELAY_ORIGINS": "https://casas.mx",
+		"LEADRELAY_DATABASE": database, "LEADRELAY_ORIGINS": "https://casas.mx",
 		"GORACE": "atexit_sleep_ms=0", "GOCOVERDIR": os.Getenv("GOCOVERDIR"), "TZ": "UTC",
 	} {
 		e.Setenv(name, value)
@@ -56,10 +86,7 @@ func scene(t *testing.T, e *testscript.Env) error {
 
 // Every story says in its first line what it is about.
 func TestEveryStoryHasATitle(t *testing.T) {
-	scripts, err := filepath.Glob("testdata/script/*.txtar")
-	require.NoError(t, err)
-	require.NotEmpty(t, scripts)
-	for _, name := range scripts {
+	for _, name := range scripts(t) {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
 		require.Regexp(t, `\A# [A-Z].*\.\n`, string(text), name)
