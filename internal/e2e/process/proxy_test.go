@@ -61,19 +61,18 @@ var fronts = map[string]func(t *testing.T, relay string) front{
 	},
 	"HAProxy": func(t *testing.T, relay string) front {
 		t.Helper()
-		return haproxy(t, relay, relaytest.FreeAddr(t), relaytest.FreeAddr(t))
+		return haproxy(t, replaced(t, "haproxy.cfg", "127.0.0.1:8080", relay), relaytest.FreeAddr(t), relaytest.FreeAddr(t))
 	},
 	"Caddy": caddy("caddy"),
 }
 
-// haproxy starts HAProxy, which speaks plain HTTP at one more address, and asks certbot
-// at another.
-func haproxy(t *testing.T, relay, plain, certbot string) front {
+// haproxy starts HAProxy with its file, whose relays are set already. It speaks plain HTTP
+// at one more address, and asks certbot at another.
+func haproxy(t *testing.T, file, plain, certbot string) front {
 	t.Helper()
 	f, dir, me := front{address: relaytest.FreeAddr(t), secure: true}, t.TempDir(), owner(t)
 	certificate(t, dir)
-	file := replaced(t, "haproxy.cfg",
-		"127.0.0.1:8080", relay, "bind :443", "bind "+f.address, "bind :80", "bind "+plain, "127.0.0.1:8888", certbot,
+	file = replacedIn(t, file, "bind :443", "bind "+f.address, "bind :80", "bind "+plain, "127.0.0.1:8888", certbot,
 		"\tbind [::]:80 v6only\n", "", "\tbind [::]:443 v6only ssl crt /etc/haproxy/leads.casas.mx.pem alpn h2,http/1.1\n", "",
 		"/etc/haproxy/leads.casas.mx.pem", dir+"/both.pem", "user haproxy", "user "+me.user, "group haproxy", "group "+me.group)
 	f.run(t, dir, "haproxy", "-f", written(t, dir, "haproxy.cfg", file))
@@ -87,7 +86,7 @@ func TestHAProxyLetsCertbotAnswer(t *testing.T) {
 	certbot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }))
 	t.Cleanup(certbot.Close)
 	plain := relaytest.FreeAddr(t)
-	haproxy(t, relaytest.FreeAddr(t), plain, certbot.Listener.Addr().String())
+	haproxy(t, replaced(t, "haproxy.cfg"), plain, certbot.Listener.Addr().String())
 	get := func(path string) (status int, body string) {
 		resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(httptest.NewRequestWithContext(t.Context(), "GET", "http://"+plain+path, nil))
 		require.NoError(t, err)
@@ -151,10 +150,16 @@ func replaced(t *testing.T, name string, oldnew ...string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("..", "..", "..", "deploy", name))
 	require.NoError(t, err)
+	return replacedIn(t, string(content), oldnew...)
+}
+
+// replacedIn is replaced for the content of a file.
+func replacedIn(t *testing.T, content string, oldnew ...string) string {
+	t.Helper()
 	for i := 0; i < len(oldnew); i += 2 {
-		require.Contains(t, string(content), oldnew[i])
+		require.Contains(t, content, oldnew[i])
 	}
-	return strings.NewReplacer(oldnew...).Replace(string(content))
+	return strings.NewReplacer(oldnew...).Replace(content)
 }
 
 func written(t *testing.T, dir, name, content string) (path string) {

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -72,4 +75,57 @@ func TestReplicasCarryEachInquiryOnce(t *testing.T) {
 	for _, p := range relays {
 		p.End(os.Interrupt, 0)
 	}
+}
+
+// Three relays behind a balancer that asks whether they are ready are restarted one after
+// the other, and nobody notices. One that is killed costs at most what it was answering.
+func TestARollingRestartOfReplicas(t *testing.T) {
+	var envs [3]map[string]string
+	var relays [3]*relaytest.Process
+	database := postgrestest.Database(t)
+	backends := replaced(t, "haproxy-replicas.cfg")
+	for i := range relays {
+		envs[i] = relaytest.Settings(t, "127.0.0.1:1")
+		envs[i]["LEADRELAY_DATABASE"] = database
+		envs[i]["LEADRELAY_ADDR"] = relaytest.FreeAddr(t)
+		envs[i]["LEADRELAY_DRAIN"] = "3s"
+		envs[i]["LEADRELAY_TRUSTED_PROXIES"] = "127.0.0.1/32"
+		backends = replacedIn(t, backends, fmt.Sprintf("10.0.0.1%d:8080", i+1), envs[i]["LEADRELAY_ADDR"])
+		relays[i] = relaytest.Start(t, envs[i], "serve").Started()
+	}
+	file, _, found := strings.Cut(replaced(t, "haproxy.cfg"), "# What is only read")
+	require.True(t, found)
+	f := haproxy(t, file+backends)
+
+	seen := f.traffic(t, func() {
+		for i := range relays {
+			relays[i].End(syscall.SIGTERM, 0)
+			relays[i] = relaytest.Start(t, envs[i], "serve").Started()
+			relaytest.Eventually(t, "it is ready", relays[i].IsReady)
+			time.Sleep(1500 * time.Millisecond) // until HAProxy knows
+		}
+	})
+	t.Logf("stopped: %d posts, %d lost, longest %v", seen.posts, len(seen.lost), seen.longest)
+	require.Empty(t, seen.lost)
+
+	var killed time.Time
+	again := f.traffic(t, func() {
+		time.Sleep(time.Second)
+		relays[1].Kill()
+		<-relays[1].Done
+		killed = time.Now()
+		time.Sleep(3 * time.Second)
+	})
+	t.Logf("killed: %d posts, %d lost, longest %v", again.posts, len(again.lost), again.longest)
+	for _, begun := range again.lost {
+		require.True(t, begun.Before(killed), "a post lost that began %v after the kill", begun.Sub(killed))
+	}
+	kept := map[string]int{}
+	for _, message := range allLeads(relays[0]) {
+		kept[message]++
+		require.Equal(t, 1, kept[message], message)
+	}
+	require.GreaterOrEqual(t, len(kept), seen.posts+again.posts-len(again.lost))
+	relays[0].End(os.Interrupt, 0)
+	relays[2].End(os.Interrupt, 0)
 }
