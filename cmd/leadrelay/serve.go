@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"leadrelay/internal/captcha"
 	"leadrelay/internal/config"
@@ -105,7 +106,7 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 	if r.shared { // the server may be unreachable for long, and balancers ask meanwhile
 		servePublic, serveOperator = inBackground(servePublic), inBackground(serveOperator)
 	}
-	if r.store, err = openStore(log, func() (*store.Store, error) { return store.Open(ctx, string(cfg.Database)) }); err != nil {
+	if r.store, err = openDatabase(ctx, cfg, log); err != nil {
 		return errors.Join(err, r.closeDoors())
 	}
 	defer func() { err = errors.Join(err, r.store.Close()) }()
@@ -223,6 +224,38 @@ func (r *relay) closeDoors() error {
 	closing.Go(r.public.Close)
 	closing.Go(r.operator.Close)
 	return closing.Wait()
+}
+
+// openDatabase opens the database of the settings. For a server that cannot be reached it
+// waits, and logs why every few seconds.
+func openDatabase(ctx context.Context, cfg config.Config, log zerolog.Logger) (*store.Store, error) {
+	if !cfg.Database.IsServer() {
+		return openStore(log, func() (*store.Store, error) { return store.Open(ctx, string(cfg.Database)) })
+	}
+	const pause = 5 * time.Second
+	lines := rate.Sometimes{Interval: pause}
+	s, err := store.OpenPostgres(ctx, string(cfg.Database), store.PostgresOptions{
+		Connections: cfg.Connections,
+		Away: func(cause error) {
+			lines.Do(func() { log.Error().Err(cause).Msg("not ready: the database cannot be reached") })
+		},
+	})
+	if err == nil {
+		warnOfDurability(ctx, s, log)
+	}
+	return s, err
+}
+
+// warnOfDurability warns of settings of the server with which a power cut loses leads that
+// were acknowledged.
+func warnOfDurability(ctx context.Context, s *store.Store, log zerolog.Logger) {
+	risks, err := s.Risks(ctx)
+	if err != nil {
+		log.Error().Err(err).Msg("the server's durability is not known")
+	}
+	for _, setting := range risks {
+		log.Warn().Str("setting", setting+"=off").Msg("a power cut of the database's machine loses leads that were acknowledged; set it to on")
+	}
 }
 
 // openStore opens the store and logs that it is still doing so, because the first start

@@ -26,6 +26,7 @@ type Config struct {
 	OperatorURL    site.Address // URL of the operator's door, if it is set
 	OperatorToken  secret.Text
 	Database       Database
+	Connections    int // to a database server, at most
 	TrustedProxies []netip.Prefix
 	LogLevel       zerolog.Level
 	LimitAddress   Limit

@@ -240,6 +240,7 @@ func TestAWrongVariableIsNamed(t *testing.T) {
 		"a rate that is no number":              {vars{"LEADRELAY_COURIER_RATE": "NaN"}, "LEADRELAY_COURIER_RATE: wants a number above zero, such as 10 or 0.5"},
 		"a rate without an end":                 {vars{"LEADRELAY_COURIER_RATE": "Inf"}, "LEADRELAY_COURIER_RATE: wants a number above zero, such as 10 or 0.5"},
 		"nobody to carry":                       {vars{"LEADRELAY_COURIER_CONCURRENCY": "0"}, "LEADRELAY_COURIER_CONCURRENCY: wants a whole number from 1 to 32767"},
+		"too few connections":                   {vars{"LEADRELAY_DATABASE_CONNECTIONS": "4"}, "LEADRELAY_DATABASE_CONNECTIONS: wants a whole number from 5 to 32767"},
 		"a database of another make":            {vars{"LEADRELAY_DATABASE": "mysql://u:p@db/leads"}, "LEADRELAY_DATABASE: wants the path of a SQLite file, or postgres://user:password@host/name"},
 		"a database in keywords":                {vars{"LEADRELAY_DATABASE": "host=db password=p"}, "LEADRELAY_DATABASE: wants the path of a SQLite file, or postgres://user:password@host/name"},
 		"a database's password in the query":    {vars{"LEADRELAY_DATABASE": "postgres://db/leads?password=p"}, "LEADRELAY_DATABASE: wants the password in front of the host: postgres://user:password@host/name"},

@@ -163,6 +163,17 @@ func parseCount(s string) (int, error) {
 	return int(n), nil
 }
 
+// parseConnections parses a number of connections. Those who keep leads, the courier, a
+// lease, look-ups and people need one each.
+func parseConnections(s string) (int, error) {
+	const least = 5
+	n, err := parseCount(s)
+	if err == nil && n < least {
+		err = fmt.Errorf("wants a whole number from %d to %d", least, math.MaxInt16)
+	}
+	return n, err
+}
+
 func parseCountry(s string) (string, error) {
 	if !countryCode.MatchString(s) {
 		return "", errors.New("wants two upper-case letters, such as MX")

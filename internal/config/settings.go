@@ -53,6 +53,8 @@ var settings = []setting{
 		secretFieldOf(parseOperatorToken, func(t target) *secret.Text { return &t.conf.OperatorToken })},
 	{"LEADRELAY_DATABASE", "database", string(DefaultDatabase), "path of a SQLite file, or `postgres://user:password@host/name`, which several relays may share",
 		secretFieldOf(parseDatabase, func(t target) *Database { return &t.conf.Database })},
+	{"LEADRELAY_DATABASE_CONNECTIONS", "database_connections", "20", "connections that one relay has to PostgreSQL, at most",
+		scalarField(parseConnections, func(t target) *int { return &t.conf.Connections })},
 	{"LEADRELAY_TRUSTED_PROXIES", "trusted_proxies", "", "networks (CIDR) of the proxies in front, separated by commas",
 		listField(0, parseNetwork, func(t target) *[]netip.Prefix { return &t.conf.TrustedProxies })},
 	{"LEADRELAY_LOG_LEVEL", "log_level", "info", "`trace`, `debug`, `info`, `warn` or `error`",

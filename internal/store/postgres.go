@@ -54,8 +54,7 @@ type PostgresOptions struct {
 const DefaultConnections = 20
 
 // OpenPostgres is [Open] for a PostgreSQL database, which several processes may open.
-// It waits for a database that cannot be reached until ctx ends. Open refuses such an
-// address, since the couriers of two processes do not know of each other yet.
+// It waits for a database that cannot be reached until ctx ends.
 func OpenPostgres(ctx context.Context, address string, opt PostgresOptions) (*Store, error) {
 	const pause = time.Second
 	config, err := parsePostgres(address)

@@ -136,3 +136,17 @@ func TestConnectionsAreCounted(t *testing.T) {
 		require.NoError(t, s.Close())
 	}
 }
+
+// A server may be set so that it forgets what it has committed.
+func TestRisks(t *testing.T) {
+	address := postgrestest.Database(t)
+	s := openPostgres(t, address)
+	risks, err := s.Risks(t.Context())
+	require.NoError(t, err)
+	require.NotContains(t, risks, "synchronous_commit") // the tests' server risks other things
+
+	execute(t, address, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`)
+	risks, err = openPostgres(t, address).Risks(t.Context())
+	require.NoError(t, err)
+	require.Contains(t, risks, "synchronous_commit")
+}

@@ -28,11 +28,11 @@ type Store struct {
 	missing error
 }
 
-// Open opens the database, brings its schema up to date and starts the writer.
-// The error says in one line what to do.
+// Open opens a database file, brings its schema up to date and starts the writer.
+// The error says in one line what to do. For a PostgreSQL database see [OpenPostgres].
 func Open(ctx context.Context, database string) (*Store, error) {
-	if strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://") {
-		return OpenPostgres(ctx, database)
+	if strings.Contains(database, "://") {
+		return nil, errors.New("that is an address, and not the path of a file")
 	}
 	s, err := openSQLite(ctx, database)
 	if err != nil {

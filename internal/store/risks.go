@@ -1,0 +1,22 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Risks returns the settings of a PostgreSQL server that are off, and with which a power
+// cut loses what was committed. A file has none: we set its durability ourselves.
+func (s *Store) Risks(ctx context.Context) ([]string, error) {
+	if !s.writer.dialect.isShared {
+		return nil, nil
+	}
+	const off = `SELECT COALESCE(string_agg(name, ' ' ORDER BY name), '') FROM pg_settings
+		WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'`
+	var names string
+	if err := s.read.QueryRowContext(ctx, off).Scan(&names); err != nil {
+		return nil, fmt.Errorf("durability: %w", err)
+	}
+	return strings.Fields(names), nil
+}
