@@ -285,6 +285,7 @@ url: "https://casas.co/leads"
 operator_url: "https://ops.casas.co"
 operator_token: "•••"
 database: /var/lib/leadrelay/leads.db
+database_connections: 20
 trusted_proxies: [10.0.0.0/8, "fd00::/8"]
 log_level: warn
 limit_address: off

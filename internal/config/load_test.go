@@ -86,7 +86,7 @@ func TestDefaultsAreThoseOfTheReference(t *testing.T) {
 
 	c.Sites = nil
 	require.Equal(t, config.Config{
-		Addr: ":8080", OperatorAddr: "127.0.0.1:9090", Database: "leadrelay.db", LogLevel: zerolog.InfoLevel,
+		Addr: ":8080", OperatorAddr: "127.0.0.1:9090", Database: "leadrelay.db", Connections: 20, LogLevel: zerolog.InfoLevel,
 		Retention:    config.Retention{Quarantined: config.Period(90 * 24 * time.Hour), Discarded: config.Period(30 * 24 * time.Hour)},
 		LimitAddress: config.Limit{N: 60, Per: time.Minute}, LimitSite: config.Limit{N: 300, Per: time.Minute},
 		Drain: 5 * time.Second,
@@ -264,7 +264,7 @@ func TestAllThatIsWrongIsShownAtOnce(t *testing.T) {
 		"LEADRELAY_ADDR: wants host:port, such as :8080 or 127.0.0.1:9090",
 		"EASYBROKER_COUNTRY_CODE: wants two upper-case letters, such as MX",
 		"relay.yaml:1:8: has no unit; write 15s, 5m or 168h",
-		`relay.yaml:2:1: unknown key "adr"; known here: addr, operator_addr, url, operator_url, operator_token, database, trusted_proxies, ` +
+		`relay.yaml:2:1: unknown key "adr"; known here: addr, operator_addr, url, operator_url, operator_token, database, database_connections, trusted_proxies, ` +
 			"log_level, limit_address, limit_site, drain, easybroker, courier, retention, sites",
 		"relay.yaml:4:3: a site's id has lower-case letters, digits and dashes, at most 63, and begins with no dash",
 		"relay.yaml:4:3: this site wants a source",
@@ -421,5 +421,5 @@ func TestTheReferenceHasEveryVariable(t *testing.T) {
 	} {
 		require.Contains(t, table, row)
 	}
-	require.Equal(t, 33+10+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
+	require.Equal(t, 34+10+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
 }

@@ -15,12 +15,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/e2e/relaytest"
-	"leadrelay/internal/lead"
 	"leadrelay/internal/store/postgrestest"
 )
 
 // replicas starts so many relays on one PostgreSQL database.
 func replicas(t *testing.T, n int, broker string) (env map[string]string, all []*relaytest.Process) {
+	t.Helper()
 	t.Helper()
 	env = relaytest.Settings(t, broker)
 	env["LEADRELAY_DATABASE"] = postgrestest.Database(t)
@@ -30,51 +30,53 @@ func replicas(t *testing.T, n int, broker string) (env map[string]string, all []
 	return env, all
 }
 
-// Inquiries come in at two relays at once, some of them at both, and one relay is killed
-// meanwhile. Each inquiry that was acknowledged is one lead and arrives once.
+// Inquiries come in at two relays at once, most of them at both. The one that carries them
+// is killed meanwhile, and within 15 s the other one carries on. Each inquiry that was
+// acknowledged is one lead and arrives once.
 func TestReplicasCarryEachInquiryOnce(t *testing.T) {
 	broker, address := relaytest.StartBroker(t)
-	env, relays := replicas(t, 2, address)
+	_, relays := replicas(t, 2, address)
+	first, second := relays[0], relays[1] // the first has the lease
 	const inquiries = 200
-	ids := make([]atomic.Int64, inquiries)
-	var posting sync.WaitGroup
-	var died sync.Once
-	for i := range inquiries {
-		for _, p := range relays {
-			posting.Go(func() {
-				code, answer, _ := relaytest.Inquire(p.Client, p.Public, fmt.Sprintf("EB-%d", i), "Hola")
-				if i == inquiries/2 && p == relays[1] {
-					died.Do(func() { p.Kill(); <-p.Done })
-				}
-				if code != http.StatusAccepted { // it was killed
-					assert.Same(t, relays[1], p)
-					return
-				}
-				if before := ids[i].Swap(answer.RemoteID); before != 0 {
-					assert.Equal(t, before, answer.RemoteID, "the same words")
-				}
-			})
+	var ids [inquiries]atomic.Int64
+	post := func(p *relaytest.Process, i int) (acknowledged bool) {
+		code, answer, _ := relaytest.Inquire(p.Client, p.Public, fmt.Sprintf("EB-%d", i), "Hola")
+		if code != http.StatusAccepted {
+			return false
 		}
+		before := ids[i].Swap(answer.RemoteID)
+		assert.True(t, before == 0 || before == answer.RemoteID, "the same words")
+		return true
+	}
+	var posting sync.WaitGroup
+	for i := range inquiries {
+		posting.Go(func() {
+			if i == inquiries/2 {
+				first.Kill()
+			}
+			_ = post(first, i)
+		})
+		posting.Go(func() { assert.True(t, post(second, i)) })
 	}
 	posting.Wait()
-	relays[1] = relaytest.Start(t, env, "serve").Started()
-	for i := range ids {
-		require.NotZero(t, ids[i].Load(), "the other relay is there")
-	}
-	for _, p := range relays {
-		p.Settled()
-	}
-	require.Len(t, allLeads(relays[0]), inquiries)
+	<-first.Done
+	died := time.Now()
+	relaytest.Eventually(t, "the second carries", func() bool { return len(second.Leads("limit=1&state=queued").Leads) == 0 })
+	took := time.Since(died)
+	t.Logf("the second carries after %v", took)
+	require.Less(t, took, 20*time.Second, "15 s, and what a busy machine adds")
+	second.Settled()
+
+	require.Len(t, allLeads(second), inquiries)
+	arrived := map[int64]int{}
 	for _, taken := range broker.Book() {
-		require.Equal(t, 1, taken.Posts)
+		arrived[taken.RemoteID] += taken.Posts
 	}
-	require.Len(t, broker.Book(), inquiries)
 	for i := range ids {
-		require.Equal(t, lead.Confirmed, relays[1].Story(ids[i].Load()).State)
+		require.Equal(t, 1, arrived[ids[i].Load()])
 	}
-	for _, p := range relays {
-		p.End(os.Interrupt, 0)
-	}
+	require.Len(t, arrived, inquiries)
+	second.End(os.Interrupt, 0)
 }
 
 // Three relays behind a balancer that asks whether they are ready are restarted one after
