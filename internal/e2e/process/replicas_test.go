@@ -34,6 +34,7 @@ func replicas(t *testing.T, n int, broker string) (env map[string]string, all []
 // is killed meanwhile, and within 15 s the other one carries on. Each inquiry that was
 // acknowledged is one lead and arrives once.
 func TestReplicasCarryEachInquiryOnce(t *testing.T) {
+	t.Parallel() // it waits for most of its time
 	broker, address := relaytest.StartBroker(t)
 	_, relays := replicas(t, 2, address)
 	first, second := relays[0], relays[1] // the first has the lease
@@ -90,7 +91,7 @@ func TestARollingRestartOfReplicas(t *testing.T) {
 		envs[i] = relaytest.Settings(t, "127.0.0.1:1")
 		envs[i]["LEADRELAY_DATABASE"] = database
 		envs[i]["LEADRELAY_ADDR"] = relaytest.FreeAddr(t)
-		envs[i]["LEADRELAY_DRAIN"] = "3s"
+		envs[i]["LEADRELAY_DRAIN"] = "2s"
 		envs[i]["LEADRELAY_TRUSTED_PROXIES"] = "127.0.0.1/32"
 		backends = replacedIn(t, backends, fmt.Sprintf("10.0.0.1%d:8080", i+1), envs[i]["LEADRELAY_ADDR"])
 		relays[i] = relaytest.Start(t, envs[i], "serve").Started()
@@ -104,7 +105,7 @@ func TestARollingRestartOfReplicas(t *testing.T) {
 			relays[i].End(syscall.SIGTERM, 0)
 			relays[i] = relaytest.Start(t, envs[i], "serve").Started()
 			relaytest.Eventually(t, "it is ready", relays[i].IsReady)
-			time.Sleep(1500 * time.Millisecond) // until HAProxy knows
+			time.Sleep(1200 * time.Millisecond) // until HAProxy knows
 		}
 	})
 	t.Logf("stopped: %d posts, %d lost, longest %v", seen.posts, len(seen.lost), seen.longest)
@@ -116,7 +117,7 @@ func TestARollingRestartOfReplicas(t *testing.T) {
 		relays[1].Kill()
 		<-relays[1].Done
 		killed = time.Now()
-		time.Sleep(3 * time.Second)
+		time.Sleep(2 * time.Second)
 	})
 	t.Logf("killed: %d posts, %d lost, longest %v", again.posts, len(again.lost), again.longest)
 	for _, begun := range again.lost {
@@ -130,4 +131,63 @@ func TestARollingRestartOfReplicas(t *testing.T) {
 	require.GreaterOrEqual(t, len(kept), seen.posts+again.posts-len(again.lost))
 	relays[0].End(os.Interrupt, 0)
 	relays[2].End(os.Interrupt, 0)
+}
+
+// A relay waits for a database that cannot be reached at the start, and for one that goes
+// away later. Meanwhile it says so to whoever asks, and a visitor waits two seconds at
+// most.
+func TestADatabaseThatIsAway(t *testing.T) {
+	t.Parallel() // it waits for most of its time
+	const password = "k3y-canary"
+	broker, address := relaytest.StartBroker(t)
+	proxy, database := postgrestest.NewProxy(t, postgrestest.Database(t))
+	proxy.Stop()
+	env := relaytest.Settings(t, address)
+	env["LEADRELAY_ADDR"] = relaytest.FreeAddr(t)
+	env["LEADRELAY_DATABASE"] = strings.Replace(database, "@", ":"+password+"@", 1)
+	p := relaytest.Start(t, env, "serve")
+	p.Public = env["LEADRELAY_ADDR"]
+	status := func(path string) (int, http.Header) {
+		resp, err := p.Client.Get("http://" + p.Public + path)
+		if err != nil {
+			return 0, nil
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode, resp.Header
+	}
+	post := func() (code int, took time.Duration) {
+		begun := time.Now()
+		code, _, _ = relaytest.Inquire(p.Client, p.Public, fmt.Sprint("EB-", begun.UnixNano()), "Hola")
+		return code, time.Since(begun)
+	}
+	isKept := func() bool { code, _ := post(); return code == http.StatusAccepted }
+	const back, patience = 5 * time.Second, 2 * time.Second
+
+	relaytest.Eventually(t, "it lives", func() bool { code, _ := status("/healthz"); return code == http.StatusOK })
+	code, header := status("/readyz")
+	require.Equal(t, http.StatusServiceUnavailable, code)
+	require.NotEmpty(t, header.Get("Retry-After"))
+	code, _ = status("/f?property_id=EB-1")
+	require.Equal(t, http.StatusServiceUnavailable, code)
+	relaytest.Eventually(t, "it says why", func() bool { return strings.Contains(p.Out.String(), "the database cannot be reached") })
+	proxy.Start()
+	require.True(t, relaytest.PollFor(back, 50*time.Millisecond, isKept), p.Output())
+	p.Started()
+
+	proxy.Stop()
+	relaytest.Eventually(t, "it is not ready", func() bool { return !p.IsReady() })
+	for range 3 {
+		code, took := post()
+		require.Equal(t, http.StatusServiceUnavailable, code)
+		require.Less(t, took, patience+time.Second, "two seconds, and what a busy machine adds")
+	}
+	code, _ = status("/healthz")
+	require.Equal(t, http.StatusOK, code)
+	proxy.Start()
+	require.True(t, relaytest.PollFor(back, 50*time.Millisecond, isKept), p.Output())
+	relaytest.Eventually(t, "it is ready", p.IsReady)
+	p.Settled()
+	require.Len(t, broker.Book(), len(allLeads(p)))
+	require.NotContains(t, p.Output(), password)
+	p.End(os.Interrupt, 0)
 }
