@@ -22,6 +22,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -120,7 +121,7 @@ func allFronts(t *testing.T) map[string]func(t *testing.T, relay string) front {
 	return all
 }
 
-func caddy(program string) func(t *testing.T, relay string) front {
+func caddy(program string, settings ...string) func(t *testing.T, relay string) front {
 	return func(t *testing.T, relay string) front {
 		t.Helper()
 		f, dir := front{address: relaytest.FreeAddr(t)}, t.TempDir()
@@ -129,8 +130,8 @@ func caddy(program string) func(t *testing.T, relay string) front {
 		if isOldCaddy(t, program) {
 			age = "old"
 		}
-		f.run(t, dir, program, "run", "--adapter", "caddyfile", "--config", written(t, dir, "Caddyfile", file),
-			"LEADRELAY_DOMAIN=http://"+f.address, "LEADRELAY_UPSTREAM="+relay, "LEADRELAY_CADDY="+age)
+		settings := append(slices.Clone(settings), "LEADRELAY_DOMAIN=http://"+f.address, "LEADRELAY_UPSTREAM="+relay, "LEADRELAY_CADDY="+age)
+		f.run(t, dir, program, append([]string{"run", "--adapter", "caddyfile", "--config", written(t, dir, "Caddyfile", file)}, settings...)...)
 		return f
 	}
 }

@@ -80,32 +80,53 @@ func TestReplicasCarryEachInquiryOnce(t *testing.T) {
 	second.End(os.Interrupt, 0)
 }
 
+// balancers are the proxies with several relays behind them.
+var balancers = map[string]func(t *testing.T, relays ...string) front{
+	"HAProxy": func(t *testing.T, relays ...string) front {
+		t.Helper()
+		file, _, found := strings.Cut(replaced(t, "haproxy.cfg"), "# What is only read")
+		require.True(t, found)
+		backends := replaced(t, "haproxy-replicas.cfg")
+		for i, relay := range relays {
+			backends = replacedIn(t, backends, fmt.Sprintf("10.0.0.1%d:8080", i+1), relay)
+		}
+		return haproxy(t, file+backends)
+	},
+	"Caddy": func(t *testing.T, relays ...string) front {
+		t.Helper()
+		return caddy("caddy", "LEADRELAY_RELAYS=several")(t, strings.Join(relays, " "))
+	},
+}
+
 // Three relays behind a balancer that asks whether they are ready are restarted one after
 // the other, and nobody notices. One that is killed costs at most what it was answering.
 func TestARollingRestartOfReplicas(t *testing.T) {
+	for name, balance := range balancers {
+		t.Run(name, func(t *testing.T) { testRollingRestart(t, balance) })
+	}
+}
+
+func testRollingRestart(t *testing.T, balance func(t *testing.T, relays ...string) front) {
+	t.Helper()
 	var envs [3]map[string]string
 	var relays [3]*relaytest.Process
 	database := postgrestest.Database(t)
-	backends := replaced(t, "haproxy-replicas.cfg")
 	for i := range relays {
 		envs[i] = relaytest.Settings(t, "127.0.0.1:1")
 		envs[i]["LEADRELAY_DATABASE"] = database
 		envs[i]["LEADRELAY_ADDR"] = relaytest.FreeAddr(t)
 		envs[i]["LEADRELAY_DRAIN"] = "2s"
 		envs[i]["LEADRELAY_TRUSTED_PROXIES"] = "127.0.0.1/32"
-		backends = replacedIn(t, backends, fmt.Sprintf("10.0.0.1%d:8080", i+1), envs[i]["LEADRELAY_ADDR"])
 		relays[i] = relaytest.Start(t, envs[i], "serve").Started()
 	}
-	file, _, found := strings.Cut(replaced(t, "haproxy.cfg"), "# What is only read")
-	require.True(t, found)
-	f := haproxy(t, file+backends)
+	f := balance(t, relays[0].Public, relays[1].Public, relays[2].Public)
 
 	seen := f.traffic(t, func() {
 		for i := range relays {
 			relays[i].End(syscall.SIGTERM, 0)
 			relays[i] = relaytest.Start(t, envs[i], "serve").Started()
 			relaytest.Eventually(t, "it is ready", relays[i].IsReady)
-			time.Sleep(1200 * time.Millisecond) // until HAProxy knows
+			time.Sleep(1200 * time.Millisecond) // until the balancer knows
 		}
 	})
 	t.Logf("stopped: %d posts, %d lost, longest %v", seen.posts, len(seen.lost), seen.longest)
