@@ -153,10 +153,15 @@ func TestStoppingHasTimeForTheDrainAndOneAttempt(t *testing.T) {
 }
 
 // A single relay that drains says that it is not ready, and still takes what
-// comes: a proxy that asked would have nobody to turn to.
+// comes: a proxy that asked would have nobody to turn to. Several are asked.
 func TestNoProxyAsksASingleRelayWhetherItIsReady(t *testing.T) {
+	const several = `(?ms)^\(several\) \{.*?^\}`
+	caddy := read(t, "Caddyfile")
+	assert.Contains(t, caddy, "import {$LEADRELAY_RELAYS:single}")
+	assert.Contains(t, first(t, caddy, `(`+several+`)`), "health_uri /readyz")
+	assert.Contains(t, read(t, "haproxy-replicas.cfg"), "option httpchk GET /readyz")
 	for name, probe := range map[string]string{"Caddyfile": `(?m)^\s*health_`, "haproxy.cfg": `(?m)^\s*(server .* check\b|option httpchk)`, "nginx.conf": `(?m)^\s*health_check`} {
-		assert.NotRegexp(t, probe, read(t, name), name)
+		assert.NotRegexp(t, probe, regexp.MustCompile(several).ReplaceAllString(read(t, name), ""), name)
 	}
 }
 
@@ -248,6 +253,36 @@ func TestTheTimerAsksTheUnitsRelay(t *testing.T) {
 	assert.NotEmpty(t, unit(t, "leadrelay-reconcile.timer")["OnCalendar"])
 	cron := first(t, read(t, "README.md"), `(?m)^30 3 \* \* \* root out=\$\((\S+ reconcile --since \d+h) 2>&1\) \|\| echo "\$out"$`)
 	assert.Equal(t, nightly["ExecStart"][0], cron)
+}
+
+// Each relay of the second file is like the one of the first, but for the database, and
+// Caddy knows them all.
+func TestReplicasOfCompose(t *testing.T) {
+	one, c := compose(t), composeFile{}
+	require.NoError(t, yaml.Unmarshal([]byte(read(t, "compose.replicas.yaml")), &c))
+	subnet := netip.MustParsePrefix(one.Networks["web"].IPAM.Config[0].Subnet)
+	addresses := map[string]bool{}
+	for _, s := range []service{one.Services["relay"], one.Services["caddy"], c.Services["relay2"], c.Services["postgres"]} {
+		address := s.Networks["web"].Address
+		assert.False(t, addresses[address], address)
+		addresses[address] = true
+		assert.True(t, subnet.Contains(netip.MustParseAddr(address)), address)
+	}
+	var upstream []string
+	for _, name := range []string{"relay", "relay2"} {
+		env := c.Services[name].Environment
+		own, isSet := env["LEADRELAY_DATABASE"]
+		assert.True(t, isSet && own == "", "the image's own database is a file")
+		for variable, file := range map[string]string{"LEADRELAY_DATABASE_FILE": "database", "LEADRELAY_OPERATOR_TOKEN_FILE": "operator_token"} {
+			assert.Equal(t, "/run/secrets/"+file, env[variable])
+			assert.Contains(t, c.Services[name].Secrets, file)
+			assert.Equal(t, "./"+file, c.Secrets[file].File)
+		}
+		upstream = append(upstream, name+":8080")
+	}
+	assert.Equal(t, strings.Join(upstream, " "), c.Services["caddy"].Environment["LEADRELAY_UPSTREAM"])
+	assert.Contains(t, read(t, "Caddyfile"), "("+c.Services["caddy"].Environment["LEADRELAY_RELAYS"]+") {")
+	assert.Empty(t, c.Services["postgres"].Ports)
 }
 
 func compose(t *testing.T) composeFile {
