@@ -36,6 +36,13 @@ type dialect struct {
 	// countCommit is the last write of a transaction. See [commitCount].
 	countCommit func(tx *writeTx) error
 
+	// What a transfer needs: whether there is its table, the last remote id that was
+	// given, how to raise that, and how many rows are inserted at once.
+	hasTransfer string
+	lastID      func(lead.Tick) string
+	raiseID     func(tx *writeTx, tick lead.Tick, last int64) error
+	rowsAtOnce  int
+
 	// now is the time by which keys and words are old.
 	now func(*writeTx) (time.Time, error)
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,3 +159,35 @@ func Walk(t testing.TB, log []byte) (whole uint32, size int64, broken bool) {
 
 // CheckLog looks into the log beside the file.
 func CheckLog(path string) (missing, err error) { return checkLog(path) }
+
+// NotTransferred returns the tables that a transfer does not copy, and the columns that
+// it forgets of those that it does.
+func (s *Store) NotTransferred(tb testing.TB) (tables, columns []string) {
+	tb.Helper()
+	query := `SELECT name FROM sqlite_master WHERE type = 'table'`
+	if s.IsShared() {
+		query = `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'`
+	}
+	rows, err := s.read.QueryContext(tb.Context(), query)
+	require.NoError(tb, err)
+	names, err := collect(rows, scanColumn[string])
+	require.NoError(tb, err)
+	for _, name := range names {
+		i := slices.IndexFunc(transferTables, func(t transferTable) bool { return t.name == name })
+		if i < 0 {
+			tables = append(tables, name)
+			continue
+		}
+		rows, err := s.read.QueryContext(tb.Context(), `SELECT * FROM `+name+` LIMIT 0`)
+		require.NoError(tb, err)
+		all, err := rows.Columns()
+		require.NoError(tb, err)
+		require.NoError(tb, rows.Close())
+		for _, column := range all {
+			if !slices.Contains(transferTables[i].columns, column) {
+				columns = append(columns, name+"."+column)
+			}
+		}
+	}
+	return tables, columns
+}

@@ -31,9 +31,20 @@ var postgresDialect = dialect{
 	insert:      (*writeTx).insertArrays,
 	now:         (*writeTx).databaseNow,
 	countCommit: func(*writeTx) error { return nil },
-	timeout:     1600 * time.Millisecond,
-	isTrouble:   isPostgresTrouble,
-	mayRetry:    mayRetryPostgres,
+
+	hasTransfer: `SELECT count(to_regclass('transfer'))`,
+	lastID: func(tick lead.Tick) string {
+		return `SELECT COALESCE(pg_sequence_last_value('remote_ids_` + string(tick) + `'::regclass), 0)`
+	},
+	raiseID: func(tx *writeTx, tick lead.Tick, last int64) error {
+		_, err := tx.Exec(`SELECT setval(ids, GREATEST(pg_sequence_last_value(ids), $1)) FROM (SELECT $2::text::regclass AS ids) AS sequence`, last, "remote_ids_"+string(tick))
+		return err
+	},
+	rowsAtOnce: 200,
+
+	timeout:   1600 * time.Millisecond,
+	isTrouble: isPostgresTrouble,
+	mayRetry:  mayRetryPostgres,
 }
 
 // The locks of a database that processes wait for. The numbers are arbitrary.
@@ -48,6 +59,8 @@ type PostgresOptions struct {
 	Connections int
 	// Away is told why the database cannot be reached, each time that it was tried.
 	Away func(error)
+
+	transfer bool
 }
 
 // DefaultConnections is how many connections to PostgreSQL a store has at most.
@@ -62,6 +75,7 @@ func OpenPostgres(ctx context.Context, address string, opt PostgresOptions) (*St
 		return nil, err
 	}
 	s := newPostgres(config, cmp.Or(opt.Connections, DefaultConnections))
+	s.transfer = opt.transfer
 	for {
 		err := checkPostgres(ctx, s.read)
 		if err == nil {
@@ -71,7 +85,7 @@ func OpenPostgres(ctx context.Context, address string, opt PostgresOptions) (*St
 			return s, nil
 		}
 		err = fmt.Errorf("PostgreSQL: %w", explained(err))
-		if !isAway(err) {
+		if opt.transfer || !isAway(err) {
 			return nil, errors.Join(err, s.closeDatabase())
 		}
 		if opt.Away != nil {

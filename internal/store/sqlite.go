@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"modernc.org/sqlite" // registers the driver, too
+
+	"leadrelay/internal/lead"
 )
 
 // SQLite has one writer at a time, so nobody else can change the rows that a
@@ -28,6 +30,14 @@ var sqliteDialect = dialect{
 	texts: [statements]string{
 		insertOne: insertSQL(1), insertMany: insertSQL(manyLeads), advanceIDs: advanceIDsSQL, markKey: markKeySQL,
 	},
+	hasTransfer: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'transfer'`,
+	lastID:      func(tick lead.Tick) string { return `SELECT last FROM remote_ids WHERE tick = '` + string(tick) + `'` },
+	raiseID: func(tx *writeTx, tick lead.Tick, last int64) error {
+		_, err := tx.Exec(`UPDATE remote_ids SET last = $1 WHERE tick = $2 AND last < $1`, last, string(tick))
+		return err
+	},
+	rowsAtOnce: 1, // the driver looks for each parameter among all others
+
 	countCommit: func(tx *writeTx) error { return tx.w.files.count.raise(tx) },
 	isTrouble:   func(error) bool { return false },
 	mayRetry:    func(error, int) bool { return false },

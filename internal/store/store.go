@@ -23,6 +23,8 @@ type Store struct {
 
 	nextDueStmt *sql.Stmt
 
+	transfer bool // it was opened to be moved
+
 	unlock func() error // gives up the lock on the database
 	// missing is set if the log of a database file was not there at the start.
 	missing error
@@ -34,10 +36,23 @@ func Open(ctx context.Context, database string) (*Store, error) {
 	if strings.Contains(database, "://") {
 		return nil, errors.New("that is an address, and not the path of a file")
 	}
+	return openFile(ctx, database, false)
+}
+
+// OpenToTransfer opens the database of a file or an address for [Transfer].
+func OpenToTransfer(ctx context.Context, database string) (*Store, error) {
+	if strings.Contains(database, "://") {
+		return OpenPostgres(ctx, database, PostgresOptions{transfer: true})
+	}
+	return openFile(ctx, database, true)
+}
+
+func openFile(ctx context.Context, database string, transfer bool) (*Store, error) {
 	s, err := openSQLite(ctx, database)
 	if err != nil {
 		return nil, damaged(database, err)
 	}
+	s.transfer = transfer
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(damaged(database, err), s.closeDatabase())
 	}
@@ -47,6 +62,11 @@ func Open(ctx context.Context, database string) (*Store, error) {
 func (s *Store) start(ctx context.Context) (err error) {
 	if err := migrate(ctx, s.writer.db, &s.writer.dialect); err != nil {
 		return err
+	}
+	if !s.transfer {
+		if err := s.refuseMoved(ctx); err != nil {
+			return err
+		}
 	}
 	for _, w := range s.writers() {
 		if err := w.prepare(ctx); err != nil {

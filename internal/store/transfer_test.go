@@ -1,0 +1,225 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
+	"leadrelay/internal/store/postgrestest"
+	"leadrelay/internal/store/storetest"
+)
+
+// toTransfer opens a database as leadrelay move does.
+func toTransfer(t *testing.T, database string) *store.Store {
+	t.Helper()
+	s, err := store.OpenToTransfer(t.Context(), database)
+	require.NoError(t, err)
+	return s
+}
+
+// transfer moves everything from one database to another. said may interrupt it.
+func transfer(t *testing.T, from, to string, said func(store.Transferred, context.CancelFunc)) error {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	a, b := toTransfer(t, from), toTransfer(t, to)
+	err := store.Transfer(ctx, a, b, func(done store.Transferred) { said(done, cancel) })
+	require.NoError(t, a.Close())
+	require.NoError(t, b.Close())
+	return err
+}
+
+func quietly(store.Transferred, context.CancelFunc) {}
+
+// open opens a database as a relay does.
+func openEither(t *testing.T, database string) *store.Store {
+	t.Helper()
+	s, err := openAny(t, database)
+	require.NoError(t, err)
+	return s
+}
+
+func openAny(t *testing.T, database string) (*store.Store, error) {
+	t.Helper()
+	if filepath.IsAbs(database) {
+		return store.Open(t.Context(), database)
+	}
+	return store.OpenPostgres(t.Context(), database, store.PostgresOptions{})
+}
+
+// fill keeps leads, some of them with a key, and attempts of several outcomes.
+func fill(t *testing.T, s *store.Store, leads int) (last lead.RemoteID) {
+	t.Helper()
+	var keeping errgroup.Group // many share a commit
+	keeping.SetLimit(128)
+	ids := make([]lead.RemoteID, leads)
+	for i := range leads {
+		keeping.Go(func() error {
+			l := storetest.Draft(t, time.Now())
+			l.Message = fmt.Sprint("¿Sigue disponible? ", i)
+			sub := lead.Submission{Lead: l, Tick: lead.Milliseconds, Content: l.Content()}
+			if i%2 == 0 {
+				sub.Key = lead.KeyOf(l.Site, l.Message)
+			}
+			kept, err := s.Keep(t.Context(), sub)
+			ids[i] = kept.RemoteID
+			return err
+		})
+	}
+	require.NoError(t, keeping.Wait())
+	last = slices.Max(ids)
+	claims, _, err := s.Begin(t.Context(), "casas", lead.Due{Now: time.Now(), N: leads / 2, Lease: time.Minute, Fingerprint: func(*lead.Lead) lead.Fingerprint { return lead.Fingerprint{7} }})
+	require.NoError(t, err)
+	for i, c := range claims {
+		now := time.Now()
+		to := lead.Settlement{State: lead.Delivered, At: now, DueAt: now.Add(time.Hour), Tries: 1,
+			Attempt: &lead.Attempt{Number: c.Number, EndedAt: now, Outcome: lead.OutcomeDelivered, Status: 200, Detail: "accepted"}}
+		switch i % 3 {
+		case 1:
+			to.State, to.DueAt, to.Reason, to.Attempt.Outcome = lead.Failed, time.Time{}, "refused: 422", lead.OutcomeRefused
+		case 2:
+			continue // the relay is killed meanwhile
+		}
+		require.NoError(t, s.Settle(t.Context(), c, to))
+	}
+	require.NoError(t, s.KeepReport(t.Context(), time.Now(), []byte(`{"listed":7}`)))
+	return last
+}
+
+// whole is all that people see of a database.
+func whole(t *testing.T, s *store.Store) (all []string) {
+	t.Helper()
+	leads, _, err := s.List(t.Context(), lead.Filter{Limit: 10_000})
+	require.NoError(t, err)
+	for _, l := range leads {
+		again, attempts, err := s.Find(t.Context(), l.RemoteID)
+		require.NoError(t, err)
+		all = append(all, fmt.Sprintf("%+v %+v", again, attempts))
+	}
+	reports, _, err := s.Reports(t.Context(), 10)
+	require.NoError(t, err)
+	return append(all, fmt.Sprintf("%s", reports))
+}
+
+// There and back again: nothing is missing, nothing is different, and a repeat is known.
+func TestTransfer(t *testing.T) {
+	const leads = 1500
+	first, server, second := filepath.Join(t.TempDir(), "a.db"), postgrestest.Database(t), filepath.Join(t.TempDir(), "b.db")
+	s := openEither(t, first)
+	last := fill(t, s, leads)
+	require.NoError(t, s.Close())
+	s = openEither(t, first) // which makes what was being sent doubtful
+	before := whole(t, s)
+	require.NoError(t, s.Close())
+
+	for _, step := range []struct{ from, to string }{{first, server}, {server, second}} {
+		rows := map[string]int{}
+		require.NoError(t, transfer(t, step.from, step.to, func(done store.Transferred, _ context.CancelFunc) { rows[done.Table] = done.Rows }))
+		require.Equal(t, map[string]int{"leads": leads, "attempts": leads / 2, "repeats": leads / 2, "reconciliations": 1}, rows)
+		_, err := openAny(t, step.from)
+		require.ErrorContains(t, err, "were moved to another database", "two relays would send them twice")
+
+		s := openEither(t, step.to)
+		require.Equal(t, before, whole(t, s))
+		again := storetest.Draft(t, time.Now())
+		again.Message = "¿Sigue disponible? 1" // it had no key
+		kept, err := s.Keep(t.Context(), lead.Submission{Lead: again, Tick: lead.Milliseconds, Content: again.Content()})
+		require.NoError(t, err)
+		require.True(t, kept.Again)
+		require.NoError(t, s.Close())
+	}
+	s = openEither(t, second)
+	defer func() { require.NoError(t, s.Close()) }()
+	require.Greater(t, fill(t, s, 1), last)
+}
+
+// A transfer that is interrupted goes on where it stopped. Until it has ended no relay
+// starts on either side.
+func TestAnInterruptedTransferGoesOn(t *testing.T) {
+	from, to := filepath.Join(t.TempDir(), "a.db"), postgrestest.Database(t)
+	s := openEither(t, from)
+	fill(t, s, 1500)
+	before := whole(t, s)
+	require.NoError(t, s.Close())
+
+	err := transfer(t, from, to, func(done store.Transferred, interrupt context.CancelFunc) {
+		if done.Rows >= 1000 {
+			interrupt()
+		}
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = openAny(t, to)
+	require.ErrorContains(t, err, "has not brought all leads here yet")
+	_, err = openAny(t, from)
+	require.Error(t, err)
+
+	moved := 0
+	require.NoError(t, transfer(t, from, to, func(done store.Transferred, _ context.CancelFunc) {
+		if done.Table == "leads" {
+			moved = done.Rows
+		}
+	}))
+	require.Equal(t, 500, moved)
+	s = openEither(t, to)
+	defer func() { require.NoError(t, s.Close()) }()
+	require.Len(t, whole(t, s), len(before))
+}
+
+func TestTransfersThatAreRefused(t *testing.T) {
+	full, empty, server := filepath.Join(t.TempDir(), "a.db"), filepath.Join(t.TempDir(), "b.db"), postgrestest.Database(t)
+	s := openEither(t, full)
+	fill(t, s, 3)
+	_, err := store.OpenToTransfer(t.Context(), full)
+	require.ErrorContains(t, err, "in use")
+	require.NoError(t, s.Close())
+	s = openEither(t, server)
+	fill(t, s, 3)
+	_, err = s.AcquireLease(t.Context(), lead.LeaseRequest{Credential: "c", Holder: "h", Length: time.Minute})
+	require.NoError(t, err)
+
+	require.ErrorContains(t, transfer(t, server, empty, quietly), "a relay runs on")
+	require.ErrorContains(t, transfer(t, full, server, quietly), "a relay runs on")
+	require.NoError(t, s.ReleaseLease(t.Context(), lead.LeaseRequest{Credential: "c", Holder: "h"}))
+	require.ErrorContains(t, transfer(t, full, server, quietly), "not empty")
+	require.NoError(t, s.Close())
+	for _, database := range []string{full, server, empty} { // nothing has happened to them
+		s := openEither(t, database)
+		require.NoError(t, s.Close())
+	}
+}
+
+// A row that was changed behind the transfer's back is noticed.
+func TestADifferentRowIsNoticed(t *testing.T) {
+	from, to := filepath.Join(t.TempDir(), "a.db"), postgrestest.Database(t)
+	s := openEither(t, from)
+	fill(t, s, 3)
+	require.NoError(t, s.Close())
+	err := transfer(t, from, to, func(done store.Transferred, _ context.CancelFunc) {
+		if done.Table == "attempts" {
+			execute(t, to, `UPDATE leads SET reason = 'x' WHERE remote_id = (SELECT min(remote_id) FROM leads)`)
+		}
+	})
+	require.ErrorContains(t, err, "leads: 3 rows were moved, and the 3 that arrived are not the same")
+}
+
+// The tables that are transferred have these columns, and others need not be.
+func TestEveryColumnIsTransferred(t *testing.T) {
+	for name, s := range map[string]*store.Store{
+		"SQLite": openEither(t, filepath.Join(t.TempDir(), "a.db")), "PostgreSQL": openPostgres(t, postgrestest.Database(t)),
+	} {
+		notCopied, forgotten := s.NotTransferred(t)
+		require.Subset(t, []string{"schema_versions", "remote_ids", "pulse", "leases"}, notCopied, name)
+		require.Empty(t, forgotten, name)
+		if name == "SQLite" {
+			require.NoError(t, s.Close())
+		}
+	}
+}
