@@ -72,6 +72,7 @@ type verbs struct {
 	Reconcile   reconcileCmd   `cmd:"" help:"Compare our leads with EasyBroker's list. Exits with 0 when they agree, 3 when not, 1 when that could not be found out."`
 	Snippet     snippetCmd     `cmd:"" help:"Print the tag that puts a site's form on a page."`
 	Config      configCmd      `cmd:"" help:"Check or print the settings."`
+	Move        moveDatabaseCmd `cmd:"" help:"Move all that is in a database into an empty one, SQLite or PostgreSQL, while no relay runs. If it was interrupted, call it again."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running relay whether it lives; for images without curl."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }

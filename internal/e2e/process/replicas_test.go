@@ -212,3 +212,35 @@ func TestADatabaseThatIsAway(t *testing.T) {
 	require.NotContains(t, p.Output(), password)
 	p.End(os.Interrupt, 0)
 }
+
+// A relay moves from its file to a server, and what it knew comes along.
+func TestAMoveToAServer(t *testing.T) {
+	t.Parallel() // it waits for most of its time
+	broker, address := relaytest.StartBroker(t)
+	env := relaytest.Settings(t, address)
+	p := relaytest.Start(t, env, "serve").Started()
+	_, first, _ := relaytest.Inquire(p.Client, p.Public, "EB-1", "Hola")
+	p.Settled()
+	p.End(os.Interrupt, 0)
+
+	file := env["LEADRELAY_DATABASE"]
+	env["LEADRELAY_DATABASE"] = postgrestest.Database(t)
+	move := relaytest.Start(t, env, "move", "--from", file)
+	move.Ended(0)
+	require.Contains(t, move.Out.String(), "Moved and compared: 1 lead, 1 attempt, 0 keys, 0 reports.")
+
+	p = relaytest.Start(t, env, "serve").Started()
+	_, again, header := relaytest.Inquire(p.Client, p.Public, "EB-1", "Hola")
+	require.Equal(t, first.RemoteID, again.RemoteID)
+	require.Empty(t, header.Get("Idempotency-Replayed"), "it had no key")
+	_, second, _ := relaytest.Inquire(p.Client, p.Public, "EB-2", "Hola")
+	require.Greater(t, second.RemoteID, first.RemoteID)
+	p.Settled()
+	require.Len(t, broker.Book(), 2)
+	p.End(os.Interrupt, 0)
+
+	env["LEADRELAY_DATABASE"] = file
+	old := relaytest.Start(t, env, "serve")
+	old.Ended(1)
+	require.Contains(t, old.Err.String(), "were moved to another database")
+}
