@@ -65,16 +65,16 @@ type program struct {
 
 // verbs are the commands. Their help texts are the manual.
 type verbs struct {
-	Serve       serveCmd       `cmd:"" help:"Run the relay. Settings come from the environment and LEADRELAY_CONFIG."`
-	Demo        demoCmd        `cmd:"" help:"Run the relay, a sample property page and a pretend EasyBroker on this machine."`
-	Fakebroker  fakebrokerCmd  `cmd:"" help:"Run the pretend EasyBroker alone, with faults on request."`
-	Leads       leadsCmd       `cmd:"" help:"Look at leads and move them, through the operator's door of a running relay."`
-	Reconcile   reconcileCmd   `cmd:"" help:"Compare our leads with EasyBroker's list. Exits with 0 when they agree, 3 when not, 1 when that could not be found out."`
-	Snippet     snippetCmd     `cmd:"" help:"Print the tag that puts a site's form on a page."`
-	Config      configCmd      `cmd:"" help:"Check or print the settings."`
+	Serve       serveCmd        `cmd:"" help:"Run the relay. Settings come from the environment and LEADRELAY_CONFIG."`
+	Demo        demoCmd         `cmd:"" help:"Run the relay, a sample property page and a pretend EasyBroker on this machine."`
+	Fakebroker  fakebrokerCmd   `cmd:"" help:"Run the pretend EasyBroker alone, with faults on request."`
+	Leads       leadsCmd        `cmd:"" help:"Look at leads and move them, through the operator's door of a running relay."`
+	Reconcile   reconcileCmd    `cmd:"" help:"Compare our leads with EasyBroker's list. Exits with 0 when they agree, 3 when not, 1 when that could not be found out."`
+	Snippet     snippetCmd      `cmd:"" help:"Print the tag that puts a site's form on a page."`
+	Config      configCmd       `cmd:"" help:"Check or print the settings."`
 	Move        moveDatabaseCmd `cmd:"" help:"Move all that is in a database into an empty one, SQLite or PostgreSQL, while no relay runs. If it was interrupted, call it again."`
-	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running relay whether it lives; for images without curl."`
-	Version     versionCmd     `cmd:"" help:"Print the version."`
+	Healthcheck healthcheckCmd  `cmd:"" help:"Ask a running relay whether it lives; for images without curl."`
+	Version     versionCmd      `cmd:"" help:"Print the version."`
 }
 
 // run is the part of main that tests can call. It returns the exit code.

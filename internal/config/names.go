@@ -30,7 +30,7 @@ func (l *loader) checkNames(variables map[string]string) {
 
 // readByOthers are the variables that only the files in deploy/ read.
 var readByOthers = map[string]string{
-	"LEADRELAY_DOMAIN": "deploy/Caddyfile", "LEADRELAY_UPSTREAM": "deploy/Caddyfile", "LEADRELAY_CADDY": "deploy/Caddyfile",
+	"LEADRELAY_DOMAIN": "deploy/Caddyfile", "LEADRELAY_UPSTREAM": "deploy/Caddyfile", "LEADRELAY_CADDY": "deploy/Caddyfile", "LEADRELAY_RELAYS": "deploy/Caddyfile",
 	"LEADRELAY_VERSION": "deploy/compose.yaml",
 }
 
