@@ -133,6 +133,17 @@ func TestAnyTextBecomesSound(t *testing.T) {
 	})
 }
 
+// Latin letters are taken as they are. The runes around them are cleaned, composed or
+// collapsed.
+func TestLatinLettersAreClean(t *testing.T) {
+	for r := '\u00a0'; r < '\u0340'; r++ {
+		typed := "a" + string(r) + "a"
+		text := norm.NFC.String(strings.ReplaceAll(typed, "\u00ad", ""))
+		require.Equal(t, text, lead.Text(typed), "%U", r)
+		require.Equal(t, strings.ReplaceAll(text, "\u00a0", " "), lead.Line(typed), "%U", r)
+	}
+}
+
 // The worst texts that fit into a body of 64 KiB must not keep a processor busy.
 func TestNewIsQuickWithTheWorstTexts(t *testing.T) {
 	const bound = 250 * time.Millisecond // with the race detector; alone it is a few

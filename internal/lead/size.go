@@ -13,7 +13,8 @@ const (
 	maxBytes        = 14_000
 	maxMessageBytes = 12_000 // 5,000 characters of Spanish, 4,000 of Chinese, 3,000 emoji
 	maxContextBytes = 4_000
-	bodyOverhead    = 100 // the names of the fields, quotes and braces
+	maxEscape       = len(`\u0000`) // the most bytes of JSON that one byte becomes
+	bodyOverhead    = 100           // the names of the fields, quotes and braces
 	pairOverhead    = len(`{"name":"","value":""},`)
 	contextOverhead = len(`"":"",`)
 )
@@ -51,6 +52,9 @@ func (q *Inquiry) TextBytes() (fields, all int) {
 // fit drops what there is no room for and counts it. The fields always fit; context
 // and extra fields may not. Most leads have room for everything.
 func (l *Lead) fit() {
+	if _, bytes := l.TextBytes(); len(l.Extra) == 0 && maxEscape*(bytes+len(l.Source)) <= maxContextBytes {
+		return
+	}
 	room := maxBytes - bodyOverhead - jsonSize(l.Source)
 	for _, f := range Fields() {
 		room -= jsonSize(l.Get(f))

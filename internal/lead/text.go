@@ -51,11 +51,11 @@ func clean(q *Inquiry) []FieldError {
 func (q *Inquiry) cleanField(f Field) (ok bool) {
 	switch f {
 	case PropertyID:
-		q.PropertyID = norm.NFC.String(strings.TrimSpace(q.PropertyID))
-		return isReadable(q.PropertyID)
+		q.PropertyID, ok = readable(strings.TrimSpace(q.PropertyID))
+		return ok
 	case Email:
-		q.Email = norm.NFC.String(cleanEmail(q.Email))
-		return isReadable(q.Email)
+		q.Email, ok = readable(cleanEmail(q.Email))
+		return ok
 	case Phone:
 		q.cleanPhone()
 	case Message:
@@ -68,8 +68,15 @@ func (q *Inquiry) cleanField(f Field) (ok bool) {
 	return true
 }
 
-// isReadable reports whether a program can read the text as it is shown.
-func isReadable(s string) bool { return !strings.ContainsFunc(s, isInvisible) && utf8.ValidString(s) }
+// readable composes the accents of a text and reports whether a program can read it
+// as it is shown.
+func readable(s string) (composed string, ok bool) {
+	if isPlain(s, "") {
+		return s, true
+	}
+	s = norm.NFC.String(s)
+	return s, !strings.ContainsFunc(s, isInvisible) && utf8.ValidString(s)
+}
 
 // cleanPhone cleans the phone. It shortens one that is too long and puts all of it
 // into the context.
@@ -162,20 +169,29 @@ func Text(s string) string {
 	return strings.TrimSpace(norm.NFC.String(s))
 }
 
-// isPlain reports whether s consists of printable ASCII and the bytes of also. If
-// also is empty, s must not have two spaces in a row either. Most texts are plain
-// and need no cleaning.
+// isPlain reports whether s consists of printable ASCII, Latin letters and the
+// bytes of also. If also is empty, s must not have two spaces in a row either. Most
+// texts are plain and need no cleaning.
 func isPlain(s, also string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < ' ' && strings.IndexByte(also, c) < 0) || c >= 0x7f {
+	last := rune(0)
+	for _, r := range s {
+		switch {
+		case r == ' ' && last == ' ' && also == "":
+			return false
+		case r >= ' ' && r < 0x7f, isLatin(r):
+		case r < ' ' && strings.IndexByte(also, byte(r)) >= 0:
+		default:
 			return false
 		}
-		if also == "" && i > 0 && s[i] == ' ' && s[i-1] == ' ' {
-			return false
-		}
+		last = r
 	}
 	return true
 }
+
+// isLatin reports whether r is among the letters and signs of Latin scripts beyond
+// ASCII, such as ñ and ¿. Below the first combining accent, U+0300, everything is in
+// NFC. The no-break space and the soft hyphen are left out.
+func isLatin(r rune) bool { return r > '\u00a0' && r < '\u0300' && r != '\u00ad' }
 
 // maxFlagTags is how many tag characters may follow a black flag, as in the flag of
 // Scotland. More could hide a text.

@@ -153,11 +153,12 @@ func checkValue(f Field, value string) FieldError {
 	if limit == "" || value == "" {
 		return FieldError{}
 	}
-	var wrong validator.ValidationErrors
-	switch err := values().Var(value, limit); {
-	case errors.As(err, &wrong):
-		return fieldError(f, wrong[0])
-	case f == Message && jsonSize(value) > maxMessageBytes:
+	if err := values().Var(value, limit); err != nil {
+		if wrong, ok := errors.AsType[validator.ValidationErrors](err); ok {
+			return fieldError(f, wrong[0])
+		}
+	}
+	if f == Message && maxEscape*len(value) > maxMessageBytes && jsonSize(value) > maxMessageBytes {
 		// Its characters are few and its bytes are too many. We say how many of these
 		// characters there is room for.
 		return FieldError{f, TooLong, min(runesWithin(value, maxMessageBytes), maxMessage)}
