@@ -29,11 +29,14 @@ func isDisposable(domain string) bool {
 func hasLine(lines, line string) bool {
 	for lines != "" {
 		begin := strings.LastIndexByte(lines[:len(lines)/2], '\n') + 1
-		mid, _, _ := strings.Cut(lines[begin:], "\n")
-		switch {
-		case mid == line:
+		mid := lines[begin:]
+		if end := strings.IndexByte(mid, '\n'); end >= 0 {
+			mid = mid[:end]
+		}
+		switch order := strings.Compare(line, mid); {
+		case order == 0:
 			return true
-		case line < mid:
+		case order < 0:
 			lines = lines[:begin]
 		default:
 			lines = lines[min(begin+len(mid)+1, len(lines)):]

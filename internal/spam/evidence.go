@@ -6,7 +6,7 @@ import (
 
 // evidence is a submission and what was found in its texts.
 type evidence struct {
-	*Submission
+	Submission
 	domain        string // of the e-mail address
 	name, message reading
 	pitch         [topics]int
@@ -24,14 +24,13 @@ type reading struct {
 	links, bare, odd, shortened, examples, own int // links that are not ordinary, and how many are of each kind
 }
 
-func gather(s *Submission) evidence {
-	e := evidence{Submission: s}
-	_, e.domain, _ = strings.Cut(s.Inquiry.Email, "@")
-	m := phraseMatcher{points: &e.pitch}
-	e.name = e.read(s.Inquiry.Name, &m)
+// gather finds what there is in the submission.
+func (e *evidence) gather() {
+	_, e.domain, _ = strings.Cut(e.Inquiry.Email, "@")
+	m := phraseMatcher{root: phrases(), points: &e.pitch}
+	e.name = e.read(e.Inquiry.Name, &m)
 	m.reset()
-	e.message = e.read(s.Inquiry.Message, &m)
-	return e
+	e.message = e.read(e.Inquiry.Message, &m)
 }
 
 // read goes through a text once.

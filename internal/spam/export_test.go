@@ -5,9 +5,13 @@ var (
 	ParsePhrases = parsePhrases
 	IsDisposable = isDisposable
 	Disposable   = disposable
+	ProbeMarks   = probeMarks
 )
 
-const MaxTexts = maxTexts
+const (
+	MaxTexts   = maxTexts
+	ProbeSigns = probeSigns
+)
 
 // Remembered returns how many texts both generations hold.
 func (c *RepeatCounter) Remembered() int { return c.texts.Len() }

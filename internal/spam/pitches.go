@@ -117,6 +117,7 @@ func (p *node) add(line string, t topic, index int) error {
 // phraseMatcher reads a text word by word and adds up the points of its phrases, each
 // of them once.
 type phraseMatcher struct {
+	root   *node
 	points *[topics]int
 	inLink bool                    // the words are in a link, where the name of a property tells nothing
 	found  [maxPhrases / 64]uint64 // a bit for each phrase
@@ -128,7 +129,7 @@ type phraseMatcher struct {
 func (m *phraseMatcher) add(word []byte) {
 	var open [maxPhraseLength]*node
 	n := 0
-	m.open[m.n] = phrases() // a phrase may begin with any word
+	m.open[m.n] = m.root // a phrase may begin with any word
 	for _, from := range m.open[:m.n+1] {
 		step := from.next[string(word)]
 		if step == nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"leadrelay/internal/bounded"
@@ -31,6 +32,7 @@ type Sender struct{ Email, Network string }
 // neither texts nor senders, only hashes that mean nothing outside this process.
 // It is safe for concurrent use.
 type RepeatCounter struct {
+	start     time.Time
 	seed      maphash.Seed
 	templates map[uint64]bool // texts that a form starts with
 
@@ -38,9 +40,10 @@ type RepeatCounter struct {
 	texts bounded.Map[uint64, repeatedText]
 }
 
-// repeatedText holds the senders of a text. An unknown network is zero.
+// repeatedText holds the senders of a text. An unknown network is zero. It has no
+// pointer, so that the garbage collector need not look at thousands of them.
 type repeatedText struct {
-	first            time.Time
+	first            time.Duration // since the counter's start
 	n                int
 	emails, networks [maxSenders]uint32
 }
@@ -48,7 +51,7 @@ type repeatedText struct {
 // NewRepeatCounter returns an empty counter. It never counts the templates,
 // which are texts that a form starts with: all visitors send those.
 func NewRepeatCounter(templates ...string) *RepeatCounter {
-	c := &RepeatCounter{seed: maphash.MakeSeed(), templates: map[uint64]bool{}, texts: bounded.New[uint64, repeatedText](maxTexts)}
+	c := &RepeatCounter{start: time.Now(), seed: maphash.MakeSeed(), templates: map[uint64]bool{}, texts: bounded.New[uint64, repeatedText](maxTexts)}
 	for _, text := range templates {
 		key, _ := c.key(text)
 		c.templates[key] = true
@@ -70,8 +73,8 @@ func (c *RepeatCounter) Count(site, text string, from Sender, now time.Time) (ot
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known, ok := c.texts.Get(key)
-	if !ok || now.Sub(known.first) >= repeatWindow {
-		known = repeatedText{first: now}
+	if at := now.Sub(c.start); !ok || at-known.first >= repeatWindow {
+		known = repeatedText{first: at}
 	}
 	others = known.add(c.hash(from.Email), c.hash(from.Network))
 	c.texts.Put(key, known)
@@ -105,7 +108,7 @@ func (c *RepeatCounter) key(text string) (key uint64, isLong bool) {
 	folded := make([]byte, 0, 512) // most texts are shorter
 	n := 0
 	for _, r := range text {
-		if isWritten(r) {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			folded = utf8.AppendRune(folded, fold(r))
 			n++
 		}

@@ -90,9 +90,12 @@ func (e *evidence) robotName() int {
 // its end, such as JamesTup.
 func isRobotName(name string) bool {
 	const minEnding, maxEnding = 2, 5
+	if strings.ContainsFunc(name, isNoLetter) { // most names have a blank
+		return false
+	}
 	for _, first := range firstNames {
 		rest, ok := strings.CutPrefix(name, first)
-		if ok && len(rest) >= minEnding && len(rest) <= maxEnding && strings.IndexFunc(rest, isNoLetter) < 0 && !slices.Contains(nameEndings, rest) {
+		if ok && len(rest) >= minEnding && len(rest) <= maxEnding && !slices.Contains(nameEndings, rest) {
 			return true
 		}
 	}

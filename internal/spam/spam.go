@@ -49,7 +49,8 @@ type Verdict struct {
 
 // Judge weighs all signs. It is a pure function.
 func Judge(s Submission) Verdict {
-	e := gather(&s)
+	e := evidence{Submission: s}
+	e.gather()
 	var v Verdict
 	for _, sign := range signs {
 		points := sign.weigh(&e)

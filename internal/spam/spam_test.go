@@ -209,3 +209,10 @@ func TestATextThatOnlyLooksLikeAnAttackIsNotQuarantined(t *testing.T) {
 		require.Less(t, v.Score, spam.DefaultThreshold, "%s: %v", text, v.Reasons)
 	}
 }
+
+// A text without any of the signs is not searched for marks.
+func TestEachProbeMarkHasASign(t *testing.T) {
+	for _, mark := range append(spam.ProbeMarks, "{{") {
+		require.True(t, strings.ContainsAny(mark, spam.ProbeSigns), mark)
+	}
+}

@@ -15,37 +15,38 @@ const (
 	minJudged = 5
 )
 
-// word is a run of letters and digits, without case and accents, and what its letters
-// tell.
+// word is a run of letters and digits. Its text is without case and accents.
 type word struct {
-	text [maxWord]byte
-	n    int
+	typed string
+	text  [maxWord]byte
+	n     int
 
 	letters, latin, cyrillic int
-	vowels                   int
-	consonants, run          int // the longest run of consonants, and the current one
-	humps                    int // capitals after small letters
-	steps                    int // pairs of neighbors on the keyboard
-	last, lastFolded         rune
 }
 
 // words returns the words of a text. It allocates nothing, however long the text is.
 func words(s string) iter.Seq[word] {
 	return func(yield func(word) bool) {
 		var w word
-		for _, r := range s {
+		begin := -1 // of the word
+		for i, r := range s {
 			switch {
 			case unicode.IsLetter(r), unicode.IsDigit(r):
+				if begin < 0 {
+					begin = i
+				}
 				w.add(r)
-			case unicode.Is(unicode.Mn, r): // an accent that stands apart
-			case w.last != 0:
+			case r >= utf8.RuneSelf && unicode.Is(unicode.Mn, r): // an accent that stands apart
+			case begin >= 0:
+				w.typed = s[begin:i]
 				if !yield(w) {
 					return
 				}
-				w = word{}
+				w, begin = word{}, -1
 			}
 		}
-		if w.last != 0 {
+		if begin >= 0 {
+			w.typed = s[begin:]
 			yield(w)
 		}
 	}
@@ -56,32 +57,15 @@ func (w *word) add(r rune) {
 	if w.n+utf8.RuneLen(folded) <= len(w.text) {
 		w.n += utf8.EncodeRune(w.text[w.n:], folded)
 	}
-	if unicode.IsLetter(r) {
-		w.addLetter(r, folded)
-	}
-	w.last, w.lastFolded = r, folded
-}
-
-func (w *word) addLetter(r, folded rune) {
-	w.letters++
 	switch {
+	case !unicode.IsLetter(r):
+		return
 	case folded < utf8.RuneSelf || unicode.Is(unicode.Latin, r):
 		w.latin++
 	case unicode.Is(unicode.Cyrillic, r):
 		w.cyrillic++
 	}
-	w.run++
-	if isVowel(folded) {
-		w.vowels++
-		w.run = 0
-	}
-	w.consonants = max(w.consonants, w.run)
-	if unicode.IsUpper(r) && unicode.IsLower(w.last) {
-		w.humps++
-	}
-	if areNeighbors(w.lastFolded, folded) {
-		w.steps++
-	}
+	w.letters++
 }
 
 // folded returns the word as it is compared. English and Spanish plurals are the same
@@ -100,13 +84,50 @@ func (w *word) isMixed() bool { return w.latin > 0 && w.cyrillic > 0 }
 // on the keyboard. It judges only words in the Latin alphabet.
 func (w *word) isGibberish() bool {
 	const maxRun, maxHumps = 5, 2
-	switch {
-	case w.latin < w.letters, w.letters < minJudged:
+	if w.latin < w.letters || w.letters < minJudged {
 		return false
-	case w.consonants > maxRun, w.humps > maxHumps, w.steps*3 >= (w.letters-1)*2:
+	}
+	s := soundOf(w.typed)
+	if s.consonants > maxRun || s.humps > maxHumps || s.steps*3 >= (w.letters-1)*2 {
 		return true
 	}
-	return w.letters > minJudged && w.vowels*8 < w.letters
+	return w.letters > minJudged && s.vowels*8 < w.letters
+}
+
+// sound is what tells whether a word can be pronounced.
+type sound struct {
+	vowels     int
+	consonants int // the longest run of them
+	humps      int // capitals after small letters
+	steps      int // pairs of neighbors on the keyboard
+}
+
+func soundOf(typed string) (s sound) {
+	run := 0 // the current run of consonants
+	var last, lastFolded rune
+	for _, r := range typed {
+		isLetter := unicode.IsLetter(r)
+		if !isLetter && !unicode.IsDigit(r) {
+			continue // an accent that stands apart
+		}
+		folded := fold(r)
+		if isLetter {
+			run++
+			if isVowel(folded) {
+				s.vowels++
+				run = 0
+			}
+			s.consonants = max(s.consonants, run)
+			if unicode.IsUpper(r) && unicode.IsLower(last) {
+				s.humps++
+			}
+			if areNeighbors(lastFolded, folded) {
+				s.steps++
+			}
+		}
+		last, lastFolded = r, folded
+	}
+	return s
 }
 
 func isVowel(folded rune) bool {
@@ -136,12 +157,21 @@ func areNeighbors(a, b rune) bool {
 // fold returns the letter in lower case and without its accents. It works letter by
 // letter and allocates nothing; [lead.Fold] folds whole texts.
 func fold(r rune) rune {
-	if r < utf8.RuneSelf {
-		if r >= 'A' && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r
+	if r < rune(len(foldedLatin)) {
+		return foldedLatin[r]
 	}
+	return foldAny(r)
+}
+
+// foldedLatin holds what the first runes are folded to. Most texts have no others.
+var foldedLatin = func() (folded [0x100]rune) {
+	for i := range folded {
+		folded[i] = foldAny(rune(i))
+	}
+	return folded
+}()
+
+func foldAny(r rune) rune {
 	var buf [utf8.UTFMax]byte
 	n := utf8.EncodeRune(buf[:], r)
 	if d := norm.NFD.Properties(buf[:n]).Decomposition(); len(d) > 0 {
