@@ -1,6 +1,7 @@
 package spam
 
 import (
+	"math"
 	"strings"
 )
 
@@ -16,7 +17,8 @@ type evidence struct {
 type reading struct {
 	words, letters, cyrillic int
 	mixed                    int // words that mix alphabets, which no language does
-	long, gibberish          int // words that are long enough to judge, and those that are gibberish
+	judged                   int // how many words are judged
+	long, gibberish          int // those of them that are long enough, and those that are gibberish
 
 	hasMarkup bool
 	tagWeight int // the weight of the worst tag
@@ -28,17 +30,18 @@ type reading struct {
 func (e *evidence) gather() {
 	_, e.domain, _ = strings.Cut(e.Inquiry.Email, "@")
 	m := phraseMatcher{root: phrases(), points: &e.pitch}
-	e.name = e.read(e.Inquiry.Name, &m)
+	e.name = e.read(e.Inquiry.Name, &m, math.MaxInt)
 	m.reset()
-	e.message = e.read(e.Inquiry.Message, &m)
+	e.message = e.read(e.Inquiry.Message, &m, fragment)
 }
 
-// read goes through a text once.
-func (e *evidence) read(text string, m *phraseMatcher) reading {
-	var r reading
+// read goes through a text once. It judges whether a word is gibberish for that many
+// words at its beginning.
+func (e *evidence) read(text string, m *phraseMatcher, judged int) reading {
+	r := reading{judged: judged}
 	r.hasMarkup, r.tagWeight = markup(text)
-	for field := range strings.FieldsFuncSeq(text, isDelimiter) {
-		l, isLink := parseLink(field)
+	for part := range parts(text) {
+		l, isLink := parseLink(part)
 		switch {
 		case isLink && l.isOrdinary(e.Hosts):
 			continue
@@ -47,7 +50,7 @@ func (e *evidence) read(text string, m *phraseMatcher) reading {
 			r.own += when(strings.EqualFold(l.host, e.domain), 1)
 		}
 		m.inLink = isLink
-		for w := range words(field) {
+		for w := range words(part) {
 			m.add(w.folded())
 			if !isLink {
 				r.addWord(&w)
@@ -62,7 +65,7 @@ func (r *reading) addWord(w *word) {
 	r.letters += w.letters
 	r.cyrillic += w.cyrillic
 	r.mixed += when(w.isMixed(), 1)
-	if w.letters >= minJudged {
+	if w.letters >= minJudged && r.words <= r.judged {
 		r.long++
 		r.gibberish += when(w.isGibberish(), 1)
 	}
@@ -76,12 +79,12 @@ func (r *reading) addLink(l link) {
 	r.examples += when(l.isExample(), 1)
 }
 
+// fragment is the largest number of words of a text that is no sentence.
+const fragment = 6
+
 // isGibberish reports whether the text has only a few words and most of them are
 // gibberish. A sentence with a typo in it is a sentence.
-func (r *reading) isGibberish() bool {
-	const few = 6
-	return r.words <= few && r.gibberish*2 > r.long
-}
+func (r *reading) isGibberish() bool { return r.words <= fragment && r.gibberish*2 > r.long }
 
 // relief returns what talk of a property takes off a sales pitch: whoever buys a house
 // speaks of loans, interest and returns, too.

@@ -1,6 +1,7 @@
 package spam
 
 import (
+	"iter"
 	"slices"
 	"strings"
 )
@@ -11,26 +12,47 @@ type link struct {
 	bare       bool // only a host, such as "Casas.com", which may be a firm
 }
 
-// isDelimiter reports whether the rune may stand around links, in HTML and BBCode, too.
-func isDelimiter(r rune) bool {
-	switch r {
-	case '<', '>', '[', ']', '(', ')', '{', '}', '"', '\'', '=', ',', ';', '|':
-		return true
+// delimiters are the characters that may stand around links, in HTML and BBCode, too.
+var delimiters = func() (all [256]bool) {
+	for c := range byte(' ' + 1) {
+		all[c] = true
 	}
-	return r <= ' '
+	for _, c := range []byte("<>[](){}\"'=,;|") {
+		all[c] = true
+	}
+	return all
+}()
+
+// parts returns the parts of a text between delimiters.
+func parts(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		begin := 0
+		for i := range len(text) {
+			if !delimiters[text[i]] {
+				continue
+			}
+			if begin < i && !yield(text[begin:i]) {
+				return
+			}
+			begin = i + 1
+		}
+		if begin < len(text) {
+			yield(text[begin:])
+		}
+	}
 }
 
 // parseLink parses a link as people and robots write it, with or without a scheme.
-func parseLink(field string) (link, bool) {
-	if strings.IndexByte(field, '.') < 0 && strings.IndexByte(field, ':') < 0 {
+func parseLink(part string) (link, bool) {
+	if strings.IndexByte(part, '.') < 0 && strings.IndexByte(part, ':') < 0 {
 		return link{}, false // most words
 	}
-	scheme, rest, ok := strings.Cut(field, "://")
+	scheme, rest, ok := strings.Cut(part, "://")
 	switch {
 	case ok && !isWeb(scheme):
 		return link{}, false
 	case !ok:
-		rest = field
+		rest = part
 		if strings.Contains(rest, "@") { // a mail address
 			return link{}, false
 		}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"leadrelay/internal/bounded"
@@ -108,8 +107,8 @@ func (c *RepeatCounter) key(text string) (key uint64, isLong bool) {
 	folded := make([]byte, 0, 512) // most texts are shorter
 	n := 0
 	for _, r := range text {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			folded = utf8.AppendRune(folded, fold(r))
+		if r = fold(r); r != 0 {
+			folded = utf8.AppendRune(folded, r)
 			n++
 		}
 	}

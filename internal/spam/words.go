@@ -21,7 +21,8 @@ type word struct {
 	text  [maxWord]byte
 	n     int
 
-	letters, latin, cyrillic int
+	letters, cyrillic int
+	others            int // letters that are neither Latin nor Cyrillic
 }
 
 // words returns the words of a text. It allocates nothing, however long the text is.
@@ -30,12 +31,12 @@ func words(s string) iter.Seq[word] {
 		var w word
 		begin := -1 // of the word
 		for i, r := range s {
-			switch {
-			case unicode.IsLetter(r), unicode.IsDigit(r):
+			switch folded := fold(r); {
+			case folded != 0:
 				if begin < 0 {
 					begin = i
 				}
-				w.add(r)
+				w.add(r, folded)
 			case r >= utf8.RuneSelf && unicode.Is(unicode.Mn, r): // an accent that stands apart
 			case begin >= 0:
 				w.typed = s[begin:i]
@@ -52,20 +53,21 @@ func words(s string) iter.Seq[word] {
 	}
 }
 
-func (w *word) add(r rune) {
-	folded := fold(r)
+func (w *word) add(r, folded rune) {
 	if w.n+utf8.RuneLen(folded) <= len(w.text) {
 		w.n += utf8.EncodeRune(w.text[w.n:], folded)
 	}
-	switch {
-	case !unicode.IsLetter(r):
+	if !unicode.IsLetter(r) {
 		return
-	case folded < utf8.RuneSelf || unicode.Is(unicode.Latin, r):
-		w.latin++
-	case unicode.Is(unicode.Cyrillic, r):
-		w.cyrillic++
 	}
 	w.letters++
+	switch {
+	case folded < utf8.RuneSelf || unicode.Is(unicode.Latin, r):
+	case unicode.Is(unicode.Cyrillic, r):
+		w.cyrillic++
+	default:
+		w.others++
+	}
 }
 
 // folded returns the word as it is compared. English and Spanish plurals are the same
@@ -78,13 +80,13 @@ func (w *word) folded() []byte {
 	return w.text[:w.n]
 }
 
-func (w *word) isMixed() bool { return w.latin > 0 && w.cyrillic > 0 }
+func (w *word) isMixed() bool { return w.cyrillic > 0 && w.cyrillic+w.others < w.letters }
 
 // isGibberish reports whether nobody could pronounce the letters, or they are in a row
 // on the keyboard. It judges only words in the Latin alphabet.
 func (w *word) isGibberish() bool {
 	const maxRun, maxHumps = 5, 2
-	if w.latin < w.letters || w.letters < minJudged {
+	if w.cyrillic+w.others > 0 || w.letters < minJudged {
 		return false
 	}
 	s := soundOf(w.typed)
@@ -106,12 +108,11 @@ func soundOf(typed string) (s sound) {
 	run := 0 // the current run of consonants
 	var last, lastFolded rune
 	for _, r := range typed {
-		isLetter := unicode.IsLetter(r)
-		if !isLetter && !unicode.IsDigit(r) {
+		folded := fold(r)
+		if folded == 0 {
 			continue // an accent that stands apart
 		}
-		folded := fold(r)
-		if isLetter {
+		if unicode.IsLetter(r) {
 			run++
 			if isVowel(folded) {
 				s.vowels++
@@ -154,8 +155,9 @@ func areNeighbors(a, b rune) bool {
 	return step == 1 || step == -1
 }
 
-// fold returns the letter in lower case and without its accents. It works letter by
-// letter and allocates nothing; [lead.Fold] folds whole texts.
+// fold returns a letter in lower case and without its accents, and a digit as it is. It
+// returns 0 for any other rune. It works rune by rune and allocates nothing; [lead.Fold]
+// folds whole texts.
 func fold(r rune) rune {
 	if r < rune(len(foldedLatin)) {
 		return foldedLatin[r]
@@ -172,6 +174,9 @@ var foldedLatin = func() (folded [0x100]rune) {
 }()
 
 func foldAny(r rune) rune {
+	if !isWritten(r) {
+		return 0
+	}
 	var buf [utf8.UTFMax]byte
 	n := utf8.EncodeRune(buf[:], r)
 	if d := norm.NFD.Properties(buf[:n]).Decomposition(); len(d) > 0 {
