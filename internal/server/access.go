@@ -18,11 +18,16 @@ import (
 func AccessLog(logger zerolog.Logger, metrics *Metrics, door string) func(http.Handler) http.Handler {
 	logger = logger.With().Str("door", door).Logger()
 	sample := newLogSampler(logger)
+	count := metrics.requestsOf(door)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			begun := time.Now()
-			id := requestID(r.Header.Get("X-Request-Id"))
-			w.Header().Set("X-Request-Id", id)
+			var given string
+			if ids := r.Header["X-Request-Id"]; len(ids) > 0 {
+				given = ids[0]
+			}
+			id := requestID(given)
+			w.Header()["X-Request-Id"] = []string{id}
 			ctx := logger.With().Str("request_id", id).Logger().WithContext(r.Context())
 			r, ww, completed := r.WithContext(ctx), middleware.NewWrapResponseWriter(w, r.ProtoMajor), false
 			defer func() { // also if the handler panics
@@ -31,7 +36,7 @@ func AccessLog(logger zerolog.Logger, metrics *Metrics, door string) func(http.H
 					status = max(status, http.StatusOK)
 				}
 				path, method := route(r), method(r)
-				metrics.request(door, path, method, status, took)
+				count(path, method, status, took)
 				at := level(path, status)
 				if at > zerolog.DebugLevel && !sample.allow(status) {
 					return

@@ -53,11 +53,13 @@ func (p Proxies) follow(client netip.Addr, hops iter.Seq[string]) netip.Addr {
 
 // parseHop parses an address with or without a port, which some proxies add.
 func parseHop(s string) (addr netip.Addr, ok bool) {
-	addr, err := netip.ParseAddr(s)
-	if err != nil {
+	var err error
+	if strings.HasPrefix(s, "[") || strings.Count(s, ":") == 1 {
 		var withPort netip.AddrPort
 		withPort, err = netip.ParseAddrPort(s)
 		addr = withPort.Addr()
+	} else {
+		addr, err = netip.ParseAddr(s)
 	}
 	return addr.Unmap().WithZone(""), err == nil
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -81,10 +82,13 @@ func (m *Metrics) Seen(after time.Duration) { m.lag.Observe(after.Seconds()) }
 // Register adds the metrics of another package.
 func (m *Metrics) Register(c prometheus.Collector) { m.registry.MustRegister(c) }
 
-// request counts a request and its duration.
-func (m *Metrics) request(door, route, method string, status int, took time.Duration) {
-	m.requests.WithLabelValues(door, route, method, strconv.Itoa(status)).Inc()
-	m.took.WithLabelValues(door).Observe(took.Seconds())
+// requestsOf returns a function that counts a request of the door and its duration.
+func (m *Metrics) requestsOf(door string) func(route, method string, status int, took time.Duration) {
+	durations := sync.OnceValue(func() prometheus.Observer { return m.took.WithLabelValues(door) })
+	return func(route, method string, status int, took time.Duration) {
+		m.requests.WithLabelValues(door, route, method, strconv.Itoa(status)).Inc()
+		durations().Observe(took.Seconds())
+	}
 }
 
 // Handler returns the handler that Prometheus scrapes.

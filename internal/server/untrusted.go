@@ -17,15 +17,20 @@ func (p Proxies) WarnOfUntrusted(log zerolog.Logger) func(http.Handler) http.Han
 	lines := rate.NewLimiter(rate.Every(time.Minute), 1)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			isForwarded := len(r.Header["X-Forwarded-For"])+len(r.Header["Forwarded"]) > 0
-			if peer, ok := parseHop(r.RemoteAddr); isForwarded && ok && !p.trusts(peer) && lines.Allow() {
-				event := log.Warn()
-				if peer.IsLoopback() || peer.IsPrivate() || peer.IsLinkLocalUnicast() {
-					event = event.Stringer("proxy", peer).Str("trust_with", "LEADRELAY_TRUSTED_PROXIES="+netip.PrefixFrom(peer, peer.BitLen()).String())
+			if len(r.Header["X-Forwarded-For"])+len(r.Header["Forwarded"]) > 0 {
+				if peer, ok := parseHop(r.RemoteAddr); ok && !p.trusts(peer) && lines.Allow() {
+					warnOfUntrusted(log, peer)
 				}
-				event.Msg("requests come through a proxy that is not in LEADRELAY_TRUSTED_PROXIES: all of its visitors share the limits of one address")
 			}
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+func warnOfUntrusted(log zerolog.Logger, peer netip.Addr) {
+	event := log.Warn()
+	if peer.IsLoopback() || peer.IsPrivate() || peer.IsLinkLocalUnicast() {
+		event = event.Stringer("proxy", peer).Str("trust_with", "LEADRELAY_TRUSTED_PROXIES="+netip.PrefixFrom(peer, peer.BitLen()).String())
+	}
+	event.Msg("requests come through a proxy that is not in LEADRELAY_TRUSTED_PROXIES: all of its visitors share the limits of one address")
 }
