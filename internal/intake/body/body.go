@@ -201,15 +201,18 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > 0 {
 		body.Grow(int(min(r.ContentLength, usual)) + bytes.MinRead)
 	}
-	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
-	var over *http.MaxBytesError
-	switch {
-	case errors.As(err, &over):
-		return nil, &Error{TooLarge, err}
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, &Error{Unreadable, errSlow}
-	case err != nil:
-		return nil, &Error{Unreadable, errCutOff} // the original may name the client's address
+	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
+		return nil, readError(err)
 	}
 	return body.Bytes(), nil
+}
+
+func readError(err error) *Error {
+	if _, isOver := errors.AsType[*http.MaxBytesError](err); isOver {
+		return &Error{TooLarge, err}
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &Error{Unreadable, errSlow}
+	}
+	return &Error{Unreadable, errCutOff} // the original may name the client's address
 }

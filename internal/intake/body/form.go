@@ -44,23 +44,22 @@ func parseURLEncoded(body string) ([]Field, error) {
 
 // unescape decodes %XX and +. Anything else stays as it is.
 func unescape(s string) string {
-	if !strings.ContainsAny(s, "%+") {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
 		return s
 	}
-	var b strings.Builder
-	b.Grow(len(s))
+	text := make([]byte, 0, 256) // most values are shorter, and need no allocation here
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '+':
-			b.WriteByte(' ')
+			text = append(text, ' ')
 		case c == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
-			b.WriteByte(fromHex(s[i+1])<<4 | fromHex(s[i+2]))
+			text = append(text, fromHex(s[i+1])<<4|fromHex(s[i+2]))
 			i += 2
 		default:
-			b.WriteByte(c)
+			text = append(text, c)
 		}
 	}
-	return b.String()
+	return string(text)
 }
 
 func isHex(c byte) bool {
