@@ -13,11 +13,12 @@ import (
 	"leadrelay/internal/site"
 )
 
-// Headers that are the same in all answers share their values, so they cost no
+// Headers that are the same in many answers share their values, so they cost no
 // allocation. [http.Header.Add] leaves a shared value unchanged.
 var (
 	vary          = []string{"Accept, Origin"}
 	crossOrigin   = []string{"cross-origin"}
+	jsonType      = []string{"application/json"}
 	allowed       = []string{"true"}
 	exposeHeaders = []string{"Idempotency-Replayed, Retry-After, X-Request-Id"}
 )

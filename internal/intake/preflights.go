@@ -93,7 +93,7 @@ func (p *preflights) reset(origin string) {
 // not listed, or that is listed and still does not get through.
 func (r *request) recordPreflight(headersFine bool) {
 	origin, ok := originOf(r.Request)
-	method := r.Header.Get("Access-Control-Request-Method")
+	method := headerOf(r.Request, "Access-Control-Request-Method")
 	switch {
 	case method == "": // not a browser
 		return
@@ -125,7 +125,7 @@ func remedy(method string, headersFine bool) string {
 // recordPost notes that a page's script got through. The navigation of a plain
 // form does not count, because it needs no preflight.
 func (r *request) recordPost() {
-	if r.origin == "" || r.Header.Get("Sec-Fetch-Mode") == "navigate" {
+	if r.origin == "" || headerOf(r.Request, "Sec-Fetch-Mode") == "navigate" {
 		return
 	}
 	origin, _ := originOf(r.Request)

@@ -44,7 +44,7 @@ type request struct {
 // newRequest looks at the headers and sets those of the answer that every answer
 // has.
 func (h *handler) newRequest(header http.Header, r *http.Request) *request {
-	req := &request{Request: r, turn: h.opt.Turn, relay: h.opt.Address, site: h.siteAt(r.URL.Path), media: body.ParseMedia(r.Header.Get("Content-Type"))}
+	req := &request{Request: r, turn: h.opt.Turn, relay: h.opt.Address, site: h.siteAt(r.URL.Path), media: body.ParseMedia(headerOf(r, "Content-Type"))}
 	req.wantsJSON = wantsJSON(r, req.media)
 	req.lang = req.site.language(r)
 	problem.Guard(header)
@@ -55,6 +55,15 @@ func (h *handler) newRequest(header http.Header, r *http.Request) *request {
 		req.log(func(c zerolog.Context) zerolog.Context { return c.Str("site", req.site.ID) })
 	}
 	return req
+}
+
+// headerOf returns the first value of a header. The name must be in its canonical form,
+// which [http.Header.Get] would work out each time.
+func headerOf(r *http.Request, name string) string {
+	if values := r.Header[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }
 
 // log adds to the request's line in the access log, which the server writes.
@@ -81,7 +90,7 @@ func (h *handler) siteAt(path string) *siteForms {
 // what it wants gets JSON, too. A redirect to the site's own page would have no
 // CORS headers, and the script would see a failure although the lead was kept.
 func wantsJSON(r *http.Request, m body.Media) bool {
-	if strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest") {
+	if strings.EqualFold(headerOf(r, "X-Requested-With"), "XMLHttpRequest") {
 		return true
 	}
 	header := strings.Join(r.Header["Accept"], ",")
@@ -91,7 +100,7 @@ func wantsJSON(r *http.Request, m body.Media) bool {
 	if asJSON = max(asJSON, asProblem); asJSON != asHTML {
 		return asJSON > asHTML
 	}
-	mode := r.Header.Get("Sec-Fetch-Mode") // old browsers send none
+	mode := headerOf(r, "Sec-Fetch-Mode") // old browsers send none
 	if m.IsJSON() || mode == "cors" || mode == "same-origin" {
 		return true
 	}
@@ -121,7 +130,7 @@ func (r *request) isFromKnownPage() bool {
 	case origin == "":
 		return true
 	case origin == "null":
-		if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		if mode := headerOf(r.Request, "Sec-Fetch-Mode"); mode != "" {
 			return r.media.IsForm() && mode == "navigate"
 		}
 		return r.media.IsForm() && !r.wantsJSON
@@ -138,7 +147,7 @@ func isOwnPage(r *http.Request, origin string) bool {
 	if scheme != "https" && scheme != "http" {
 		return false
 	}
-	return (host != "" && host == strings.ToLower(r.Host)) || r.Header.Get("Sec-Fetch-Site") == "same-origin"
+	return (host != "" && host == strings.ToLower(r.Host)) || headerOf(r, "Sec-Fetch-Site") == "same-origin"
 }
 
 // read reads the body, and what it says about the answer.
@@ -256,7 +265,7 @@ func (r *request) submission(l lead.Lead) lead.Submission {
 	if r.draft.Typed != "" {
 		s.Corrects = l.Corrects(r.draft.Typed)
 	}
-	if id := r.Header.Get("Idempotency-Key"); id != "" {
+	if id := headerOf(r.Request, "Idempotency-Key"); id != "" {
 		s.Key = lead.KeyOf(l.Site, id)
 	} else if id := cmp.Or(deliveryID(r.Header), r.draft.SubmissionID); id != "" {
 		s.Key = lead.ContentKeyOf(l.Site, id, s.Content)

@@ -64,7 +64,7 @@ func (r *request) writeAccepted(w http.ResponseWriter, kept lead.Kept) error {
 	if r.meant != "" {
 		answer.Hint = locale.Text(r.lang, "accepted.hint", r.meant)
 	}
-	w.Header().Set("Content-Type", "application/json")
+	w.Header()["Content-Type"] = jsonType
 	w.WriteHeader(http.StatusAccepted)
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false) // an address is easier to read with a plain &
@@ -76,7 +76,7 @@ func (r *request) writeAccepted(w http.ResponseWriter, kept lead.Kept) error {
 // that do not say it. Anybody may set these headers: a forged one changes only the
 // answer to whoever forged it.
 func requestOrigin(r *http.Request) string {
-	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	proto, _, _ := strings.Cut(headerOf(r, "X-Forwarded-Proto"), ",")
 	switch {
 	case r.Host == "": // HTTP/1.0
 		return ""

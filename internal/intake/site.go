@@ -57,7 +57,7 @@ func (s *siteForms) themePath() string {
 func (s *siteForms) language(r *http.Request) locale.Lang {
 	switch {
 	case s == nil || s.Locale == "auto":
-		return locale.Match(r.Header.Get("Accept-Language"))
+		return locale.Match(headerOf(r, "Accept-Language"))
 	case s.Locale == string(locale.EN):
 		return locale.EN
 	}
