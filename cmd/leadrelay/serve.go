@@ -355,9 +355,9 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 		mux.Method(http.MethodGet, address, widget)
 		mux.Method(http.MethodHead, address, widget)
 	}
-	mux.Mount("/", forms)
-	mux.NotFound(forms.ServeHTTP)
-	mux.MethodNotAllowed(forms.ServeHTTP) // a method that HTTP does not define
+	forms.Route(mux)
+	mux.NotFound(forms.ServeHTTP) // a form's address that ends with a slash, too
+	mux.MethodNotAllowed(forms.ServeHTTP)
 	return mux
 }
 

@@ -81,16 +81,30 @@ type Options struct {
 	CheckMail func(l lead.Lead, reason string)
 }
 
-// New returns the handler of everything below /f. It answers any other request
-// with a problem, so a router in front can pass on whatever it has no route or
-// method for.
-func New(sites []site.Site, keep Keeper, opt Options) http.Handler {
+// Handler handles everything below /f. It answers any other request with a problem,
+// so a router in front can pass on whatever it has no route or method for.
+type Handler struct {
+	http.Handler
+	// Route adds the routes to the router in front. To mount the handler there would
+	// cost each post a second search for its route, and a map.
+	Route func(mux chi.Router)
+}
+
+// New returns the handler of the sites.
+func New(sites []site.Site, keep Keeper, opt Options) *Handler {
 	h := &handler{sites: make(map[string]*siteForms, len(sites)), keep: keep, opt: opt, stamps: newStamper(), repeats: spam.NewRepeatCounter(sampleTexts()...)}
 	for _, s := range sites {
 		h.sites[s.ID] = newSiteForms(s, opt.Address)
 	}
 	mux := chi.NewRouter()
 	mux.Use(middleware.StripSlashes) // a form's address may end with one, and a redirect would lose what was posted
+	h.route(mux)
+	mux.NotFound(h.serve(h.notFound))
+	mux.MethodNotAllowed(h.serve(h.notFound))
+	return &Handler{Handler: mux, Route: h.route}
+}
+
+func (h *handler) route(mux chi.Router) {
 	for _, path := range []string{"/f", "/f/{site}"} {
 		mux.Post(path, h.serve(h.submit))
 		mux.Get(path, h.serve(h.showForm))
@@ -103,9 +117,6 @@ func New(sites []site.Site, keep Keeper, opt Options) http.Handler {
 	mux.Head("/f/{site}/theme.css", h.serve(h.showTheme))
 	mux.Get("/f/{site}/thanks", h.serve(h.showThanks))
 	mux.Head("/f/{site}/thanks", h.serve(h.showThanks))
-	mux.NotFound(h.serve(h.notFound))
-	mux.MethodNotAllowed(h.serve(h.notFound))
-	return mux
 }
 
 type handler struct {
