@@ -97,6 +97,7 @@ func parseMultipart(body []byte, boundary string) ([]Field, error) {
 	}
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	var all []Field
+	var content bytes.Buffer // of one part after the other
 	for i := 0; ; i++ {
 		part, err := parts.NextPart()
 		switch {
@@ -107,7 +108,7 @@ func parseMultipart(body []byte, boundary string) ([]Field, error) {
 		case err != nil:
 			return nil, errMultipart // the original would quote the part's header
 		}
-		p, isField, err := readPart(part)
+		p, isField, err := readPart(part, &content)
 		switch {
 		case err != nil:
 			return nil, err
@@ -121,9 +122,9 @@ func parseMultipart(body []byte, boundary string) ([]Field, error) {
 }
 
 // readPart reads one part. A file field that the visitor left empty is not a field.
-func readPart(part *multipart.Part) (p Field, isField bool, err error) {
-	content, err := io.ReadAll(part)
-	if err != nil || isTooLong(part.Header) {
+func readPart(part *multipart.Part, content *bytes.Buffer) (p Field, isField bool, err error) {
+	content.Reset()
+	if _, err := content.ReadFrom(part); err != nil || isTooLong(part.Header) {
 		return p, false, errMultipart
 	}
 	disposition, params, err := mime.ParseMediaType(toUTF8(part.Header.Get("Content-Disposition")))
@@ -131,12 +132,12 @@ func readPart(part *multipart.Part) (p Field, isField bool, err error) {
 		return p, false, errMultipart
 	}
 	if filename, isFile := params["filename"]; isFile {
-		if filename != "" || len(content) > 0 {
+		if filename != "" || content.Len() > 0 {
 			return p, false, errFile
 		}
 		return p, false, nil
 	}
-	return Field{Name: toUTF8(params["name"]), Value: toUTF8(string(content))}, true, nil
+	return Field{Name: toUTF8(params["name"]), Value: toUTF8(content.String())}, true, nil
 }
 
 func isTooLong(header map[string][]string) bool {
