@@ -49,6 +49,16 @@ func TestARelayBelowAPath(t *testing.T) {
 	}
 }
 
+func TestAFormsAddressMayEndWithASlash(t *testing.T) {
+	d := openDoors(t, relaytest.Settings(t, "127.0.0.1:1"))
+	for _, path := range []string{"/f/", "/f/default/"} {
+		_, resp, body := d.send(publicName, question{line: "POST " + path, body: inquiry})
+		require.Equal(t, http.StatusAccepted, resp.StatusCode, string(body))
+		_, resp, _ = d.send(publicName, question{line: "PUT " + path})
+		require.Equal(t, http.StatusMethodNotAllowed, resp.StatusCode, path)
+	}
+}
+
 func TestTheConsoleGivesTheRelaysOwnAddress(t *testing.T) {
 	env := relaytest.Settings(t, "127.0.0.1:1")
 	env["LEADRELAY_URL"] = "https://leads.casas.mx"
