@@ -35,10 +35,13 @@ RACE := -race -gcflags='modernc.org/sqlite/lib=-race=false'
 # Then, without it, the tests of the whole binary, whose relay has the detector, and
 # what was left out.
 test: go deps ## Run every test, with the race detector; installs what they need.
-	GORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $$($(GO) list ./... | grep -v /internal/e2e/) ./internal/e2e/torture
+	GORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $(LONGEST) $$($(GO) list ./... | grep -v /internal/e2e/)
 	$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay
 	LEADRELAY_RACE=$(CURDIR)/bin/race/leadrelay $(GO) test $(TEST) ./internal/e2e/...
 	$(GO) test $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)
+
+# Whoever takes longest begins first.
+LONGEST := ./internal/store ./internal/e2e/torture ./internal/courier
 
 SHORTENED := ./internal/courier ./internal/fakebroker ./internal/flood ./internal/intake ./internal/store
 LEFT_OUT := TestADayOfBytes TestADayOfBytesOfNewSenders TestAFloodCostsNoMoreThanItSends \

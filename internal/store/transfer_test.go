@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -64,7 +65,7 @@ func fill(t *testing.T, s *store.Store, leads int) (last lead.RemoteID) {
 	for i := range leads {
 		keeping.Go(func() error {
 			l := storetest.Draft(t, time.Now())
-			l.Message = fmt.Sprint("¿Sigue disponible? ", i)
+			l.Message = fmt.Sprint("¿Sigue disponible? ", rand.Text())
 			sub := lead.Submission{Lead: l, Tick: lead.Milliseconds, Content: l.Content()}
 			if i%2 == 0 {
 				sub.Key = lead.KeyOf(l.Site, l.Message)
@@ -111,6 +112,7 @@ func whole(t *testing.T, s *store.Store) (all []string) {
 
 // There and back again: nothing is missing, nothing is different, and a repeat is known.
 func TestTransfer(t *testing.T) {
+	t.Parallel()
 	const leads = 1500
 	first, server, second := filepath.Join(t.TempDir(), "a.db"), postgrestest.Database(t), filepath.Join(t.TempDir(), "b.db")
 	s := openEither(t, first)
@@ -129,8 +131,10 @@ func TestTransfer(t *testing.T) {
 
 		s := openEither(t, step.to)
 		require.Equal(t, before, whole(t, s))
-		again := storetest.Draft(t, time.Now())
-		again.Message = "¿Sigue disponible? 1" // it had no key
+		waiting, _, err := s.List(t.Context(), lead.Filter{State: lead.Queued, Limit: 1})
+		require.NoError(t, err)
+		again := waiting[0]
+		again.ReceivedAt = time.Now()
 		kept, err := s.Keep(t.Context(), lead.Submission{Lead: again, Tick: lead.Milliseconds, Content: again.Content()})
 		require.NoError(t, err)
 		require.True(t, kept.Again)
@@ -144,6 +148,7 @@ func TestTransfer(t *testing.T) {
 // A transfer that is interrupted goes on where it stopped. Until it has ended no relay
 // starts on either side.
 func TestAnInterruptedTransferGoesOn(t *testing.T) {
+	t.Parallel()
 	from, to := filepath.Join(t.TempDir(), "a.db"), postgrestest.Database(t)
 	s := openEither(t, from)
 	fill(t, s, 1500)
@@ -174,6 +179,7 @@ func TestAnInterruptedTransferGoesOn(t *testing.T) {
 }
 
 func TestTransfersThatAreRefused(t *testing.T) {
+	t.Parallel()
 	full, empty, server := filepath.Join(t.TempDir(), "a.db"), filepath.Join(t.TempDir(), "b.db"), postgrestest.Database(t)
 	s := openEither(t, full)
 	fill(t, s, 3)
@@ -199,6 +205,7 @@ func TestTransfersThatAreRefused(t *testing.T) {
 
 // A row that was changed behind the transfer's back is noticed.
 func TestADifferentRowIsNoticed(t *testing.T) {
+	t.Parallel()
 	from, to := filepath.Join(t.TempDir(), "a.db"), postgrestest.Database(t)
 	s := openEither(t, from)
 	fill(t, s, 3)

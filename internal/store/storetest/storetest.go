@@ -70,7 +70,10 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"a person's change makes no illegal move":                amendedIllegally,
 		"what a statement moves by itself makes no illegal move": movedByStatements,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of them wait for a disk or a server
+			test(t, open(t))
+		})
 	}
 }
 
