@@ -102,7 +102,10 @@ var balancers = map[string]func(t *testing.T, relays ...string) front{
 // the other, and nobody notices. One that is killed costs at most what it was answering.
 func TestARollingRestartOfReplicas(t *testing.T) {
 	for name, balance := range balancers {
-		t.Run(name, func(t *testing.T) { testRollingRestart(t, balance) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits for most of its time
+			testRollingRestart(t, balance)
+		})
 	}
 }
 
