@@ -190,6 +190,10 @@ func keepOpen(db *sql.DB) error {
 
 // openDB opens a database file. The options are names and values in turn.
 func openDB(path string, options ...string) (*sql.DB, error) {
+	path, err := filepath.Abs(path) // what comes after file:// is a host otherwise
+	if err != nil {
+		return nil, err
+	}
 	query := url.Values{}
 	for i := 0; i < len(options); i += 2 {
 		query.Add(options[i], options[i+1])

@@ -21,7 +21,7 @@ func TestStories(t *testing.T) {
 }
 
 // aboutFiles are the stories about files beside the relay.
-var aboutFiles = []string{"database.txtar", "port-in-use.txtar", "print.txtar", "token.txtar"}
+var aboutFiles = []string{"backup.txtar", "database.txtar", "port-in-use.txtar", "print.txtar", "token.txtar"}
 
 // With PostgreSQL every story of a relay ends the same.
 func TestStoriesOnPostgreSQL(t *testing.T) {
