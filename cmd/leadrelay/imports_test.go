@@ -54,6 +54,7 @@ var mayImport = map[string][]string{
 	"internal/problem": {"internal/locale"},
 	"internal/server":  {"internal/locale", "internal/problem"},
 	"internal/config":  {"internal/captcha", "internal/easybroker", "internal/lead", "internal/secret", "internal/site", "internal/spam"},
+	"internal/doctor":  {"internal/config", "internal/easybroker", "internal/lead", "internal/store"},
 	"web":              {"internal/accept", "internal/bounded", "internal/locale"},
 
 	// For tests, the demo and measurements.
@@ -79,7 +80,7 @@ var mayImport = map[string][]string{
 
 	// The only place that knows everybody.
 	"cmd/leadrelay": {
-		"internal/captcha", "internal/config", "internal/console", "internal/courier", "internal/easybroker", "internal/fakebroker", "internal/fakebroker/fault",
+		"internal/captcha", "internal/config", "internal/console", "internal/courier", "internal/doctor", "internal/easybroker", "internal/fakebroker", "internal/fakebroker/fault",
 		"internal/flood", "internal/intake", "internal/lead", "internal/mx", "internal/secret", "internal/server", "internal/signals", "internal/site", "internal/store", "web",
 	},
 }
