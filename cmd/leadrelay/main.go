@@ -20,6 +20,7 @@ import (
 
 	"leadrelay/internal/config"
 	"leadrelay/internal/server"
+	"leadrelay/internal/store"
 )
 
 // The exit codes. Some are those of sysexits.h.
@@ -137,10 +138,12 @@ func (p *program) fail(err error) int {
 	}
 	p.printError(err)
 	var settings *config.Errors
+	var damaged *store.DamagedError
+	var newer *store.NewerSchemaError
 	switch {
 	case errors.Is(err, errDrift):
 		return exitDrift
-	case errors.As(err, &settings), errors.Is(err, errWeakToken), errors.Is(err, server.ErrSocket), errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
+	case errors.As(err, &settings), errors.As(err, &damaged), errors.As(err, &newer), errors.Is(err, store.ErrMoved), errors.Is(err, errWeakToken), errors.Is(err, server.ErrSocket), errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
 		return exitConfig
 	}
 	return exitFailure

@@ -81,14 +81,17 @@ func (s *Store) role(ctx context.Context) (role transferRole, err error) {
 	return role, err
 }
 
+// ErrMoved means that all of a database was moved away, so no relay may run on it.
+var ErrMoved = errors.New("its leads were moved to another database by leadrelay move; two relays would send them twice. " +
+	"If that database is thrown away, run this in this one and start again: DROP TABLE transfer")
+
 // refuseMoved returns an error if a relay must not run on the database.
 func (s *Store) refuseMoved(ctx context.Context) error {
 	switch role, err := s.role(ctx); {
 	case err != nil:
 		return err
 	case role == movedAway:
-		return errors.New("its leads were moved to another database by leadrelay move; two relays would send them twice. " +
-			"If that database is thrown away, run this in this one and start again: DROP TABLE transfer")
+		return ErrMoved
 	case role == receiving:
 		return errors.New("leadrelay move has not brought all leads here yet; run it again, and it goes on")
 	}

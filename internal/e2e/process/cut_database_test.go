@@ -79,7 +79,7 @@ func TestADatabaseThatIsCutUnderTheRelay(t *testing.T) {
 
 				if test.says != "" {
 					p = relaytest.Start(t, env, "serve")
-					p.Ended(1)
+					p.Ended(78)
 					require.Contains(t, p.Err.String(), test.says)
 					_, remedy, _ := strings.Cut(strings.TrimSpace(p.Err.String()), "run: ")
 					shell(remedy)

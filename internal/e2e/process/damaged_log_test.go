@@ -58,7 +58,7 @@ func TestKill9AndADamagedLog(t *testing.T) {
 			}
 			if test.says != "" {
 				p := relaytest.Start(t, env, "serve")
-				p.Ended(1)
+				p.Ended(78)
 				require.Contains(t, p.Err.String(), path+"-wal is damaged (it "+test.says)
 				_, remedy, _ := strings.Cut(strings.TrimSpace(p.Err.String()), "run: ")
 				require.NoError(t, exec.CommandContext(t.Context(), "sh", "-c", remedy).Run(), remedy)

@@ -237,6 +237,6 @@ func TestAMoveToAServer(t *testing.T) {
 
 	env["LEADRELAY_DATABASE"] = file
 	old := relaytest.Start(t, env, "serve")
-	old.Ended(1)
+	old.Ended(78)
 	require.Contains(t, old.Err.String(), "were moved to another database")
 }
