@@ -21,7 +21,7 @@ func Pooled(tb testing.TB, database string) string {
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, os.RemoveAll(dir)) })
 	settings := fmt.Sprintf("[databases]\n* = host=%s user=%s\n[pgbouncer]\nlisten_addr =\nunix_socket_dir = %s\nlisten_port = 5432\n"+
-		"auth_type = any\npool_mode = transaction\ndefault_pool_size = 4\nserver_reset_query = DISCARD ALL\nserver_reset_query_always = 1\nserver_login_retry = 1\n", server.dir, owner, dir)
+		"auth_type = any\npool_mode = transaction\ndefault_pool_size = 4\nserver_reset_query = DISCARD ALL\nserver_reset_query_always = 1\nserver_login_retry = 1\n", folder(database), owner, dir)
 	file := filepath.Join(dir, "pgbouncer.ini")
 	require.NoError(tb, os.WriteFile(file, []byte(settings), 0o644))
 	account, err := account(dir)
@@ -39,7 +39,7 @@ func Pooled(tb testing.TB, database string) string {
 		_, err := os.Stat(filepath.Join(dir, ".s.PGSQL.5432"))
 		return err == nil
 	}, 10*time.Second, 10*time.Millisecond, "pgbouncer does not start")
-	return strings.ReplaceAll(database, server.dir, dir)
+	return strings.ReplaceAll(database, folder(database), dir)
 }
 
 func pgbouncer() string {

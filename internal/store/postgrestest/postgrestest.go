@@ -45,16 +45,20 @@ func (m Main) Run() int {
 }
 
 var (
-	start  = sync.OnceValues(startServer)
-	server struct {
-		started bool
-		command *exec.Cmd
-		stdin   io.Closer
-		bin     string
-		dir     string
-	}
+	start     = sync.OnceValues(startShared)
+	shared    server
+	template  server // is copied: making a cluster takes longer
+	initdb    = sync.OnceValue(makeTemplate)
 	databases atomic.Int64
 )
+
+// server is a PostgreSQL server whose socket and data are in a folder.
+type server struct {
+	dir      string
+	settings []string
+	command  *exec.Cmd // nil if it was never started
+	stdin    io.Closer
+}
 
 // Database returns the address of an empty database, which goes with the test. The
 // first call starts the server.
@@ -68,11 +72,17 @@ func Database(tb testing.TB) string {
 	return address(socket, name)
 }
 
-// Socket is where the server listens.
-func Socket() string { return filepath.Join(server.dir, ".s.PGSQL.5432") }
-
 func address(dir, database string) string {
 	return fmt.Sprintf("postgres://%s@/%s?host=%s", owner, database, dir)
+}
+
+// socket is the name of a server's socket in its folder.
+const socket = ".s.PGSQL.5432"
+
+// folder returns the folder of the socket that the address names.
+func folder(address string) string {
+	_, dir, _ := strings.Cut(address, "?host=")
+	return dir
 }
 
 func execute(dir, statement string) error {
@@ -88,65 +98,132 @@ func execute(dir, statement string) error {
 // process ends, however that ends.
 const untilInputEnds = `"$@" </dev/null & cat >/dev/null; kill -INT $!; wait $!`
 
-// startServer starts a server and returns the folder of its socket.
-func startServer() (dir string, err error) {
-	if server.bin, err = binaries(); err != nil {
-		return "", err
-	}
-	if dir, err = os.MkdirTemp("", "pg"); err != nil {
-		return "", err
-	}
-	server.dir = dir
-	account, err := account(dir)
-	if err != nil {
-		return "", err
-	}
-	data := filepath.Join(dir, "data")
-	initdb := exec.Command(filepath.Join(server.bin, "initdb"), "-D", data, "-U", owner, "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync", "--no-instructions")
-	initdb.SysProcAttr, initdb.Dir = account, dir
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("initdb: %w: %s", err, out)
-	}
-	// Nothing that a test does stops the machine.
-	if err := os.WriteFile(filepath.Join(data, "postgresql.auto.conf"), []byte("fsync = off\n"), 0o600); err != nil {
-		return "", err
-	}
+// startShared starts the server of all databases, and returns the folder of its socket.
+func startShared() (dir string, err error) {
 	const access = "local all " + Guarded + " scram-sha-256\nlocal all all trust\n"
-	if err := os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(access), 0o644); err != nil {
+	if shared.dir, err = newFolder(); err != nil {
 		return "", err
 	}
-	return dir, run(dir)
+	if err := shared.create(access); err != nil {
+		return "", err
+	}
+	return shared.dir, shared.start()
 }
 
-func run(dir string) error {
-	account, err := account(dir)
+// newFolder makes a folder for a server, in a place of few letters: a socket's path must
+// be short.
+func newFolder() (string, error) { return os.MkdirTemp("", "pg") }
+
+func (s *server) data() string { return filepath.Join(s.dir, "data") }
+
+// create makes an empty cluster, with the rules of who may connect.
+func (s *server) create(access string) error {
+	if err := initdb(); err != nil {
+		return err
+	}
+	if err := s.run("/bin/cp", "-a", template.data(), s.data()); err != nil {
+		return err
+	}
+	// Nothing that a test does stops the machine.
+	if err := os.WriteFile(filepath.Join(s.data(), "postgresql.auto.conf"), []byte("fsync = off\n"), 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(s.data(), "pg_hba.conf"), []byte(access), 0o644)
+}
+
+func makeTemplate() (err error) {
+	if template.dir, err = newFolder(); err != nil {
+		return err
+	}
+	return template.run("initdb", "-D", template.data(), "-U", owner, "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync", "--no-instructions")
+}
+
+// run runs a program to its end.
+func (s *server) run(program string, args ...string) error {
+	c, err := s.program(exec.Command, program, args...)
 	if err != nil {
 		return err
 	}
-	c := exec.Command("/bin/sh", "-c", untilInputEnds, "sh", filepath.Join(server.bin, "postgres"), "-D", filepath.Join(dir, "data"), "-k", dir,
-		"-c", "listen_addresses=", "-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "unix_socket_permissions=0700")
-	c.SysProcAttr, c.Dir = account, dir
-	log, err := os.Create(filepath.Join(dir, "log"))
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", program, err, out)
+	}
+	return nil
+}
+
+// program returns a program, which is one of PostgreSQL's if it has no path, as a command
+// of the folder's user.
+func (s *server) program(command func(string, ...string) *exec.Cmd, program string, args ...string) (*exec.Cmd, error) {
+	if !filepath.IsAbs(program) {
+		bin, err := binaries()
+		if err != nil {
+			return nil, err
+		}
+		program = filepath.Join(bin, program)
+	}
+	account, err := account(s.dir)
+	c := command(program, args...)
+	c.Dir, c.SysProcAttr = s.dir, account
+	return c, err
+}
+
+// start starts the server, and returns when it takes connections.
+func (s *server) start() error {
+	args := []string{
+		"-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "unix_socket_permissions=0700",
+	}
+	for _, setting := range s.settings {
+		args = append(args, "-c", setting)
+	}
+	c, err := s.program(func(path string, args ...string) *exec.Cmd {
+		return exec.Command("/bin/sh", append([]string{"-c", untilInputEnds, "sh", path}, args...)...)
+	}, "postgres", args...)
+	if err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(s.dir, "log"))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Close() }()
 	c.Stdout, c.Stderr = log, log
-	if server.stdin, err = c.StdinPipe(); err != nil {
+	if s.stdin, err = c.StdinPipe(); err != nil {
 		return err
 	}
 	if err := c.Start(); err != nil {
 		return err
 	}
-	server.started, server.command = true, c
-	return awaitServer(dir)
+	s.command = c
+	return awaitServer(s.dir)
+}
+
+// signal sends a signal to the server, which has a child for each connection.
+func (s *server) signal(number syscall.Signal) error {
+	file, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
+	if err != nil {
+		return err
+	}
+	first, _, _ := strings.Cut(string(file), "\n")
+	pid, err := strconv.Atoi(first)
+	if err != nil {
+		return err
+	}
+	return syscall.Kill(pid, number)
+}
+
+// end ends the server, unless it has ended, and returns how that went.
+func (s *server) end() (err error) {
+	if s.command != nil {
+		err = errors.Join(s.stdin.Close(), s.command.Wait())
+		s.command = nil
+	}
+	return err
 }
 
 // Sync makes the server wait for the disk, as it does outside of tests.
 func Sync(tb testing.TB) {
 	tb.Helper()
 	for _, statement := range []string{"ALTER SYSTEM SET fsync = on", "SELECT pg_reload_conf()"} {
-		require.NoError(tb, execute(server.dir, statement))
+		require.NoError(tb, execute(shared.dir, statement))
 	}
 }
 
@@ -154,15 +231,9 @@ func Sync(tb testing.TB) {
 // and returns when another runs in its place.
 func Crash(tb testing.TB) {
 	tb.Helper()
-	file, err := os.ReadFile(filepath.Join(server.dir, "data", "postmaster.pid"))
-	require.NoError(tb, err)
-	first, _, _ := strings.Cut(string(file), "\n")
-	pid, err := strconv.Atoi(first)
-	require.NoError(tb, err)
-	require.NoError(tb, syscall.Kill(pid, syscall.SIGQUIT))
-	require.NoError(tb, server.stdin.Close())
-	_ = server.command.Wait() // it did not end well
-	require.NoError(tb, run(server.dir))
+	require.NoError(tb, shared.signal(syscall.SIGQUIT))
+	_ = shared.end() // not well
+	require.NoError(tb, shared.start())
 }
 
 func awaitServer(dir string) error {
@@ -183,12 +254,12 @@ func awaitServer(dir string) error {
 	}
 }
 
-func stop() (err error) {
-	if server.started {
-		err = errors.Join(server.stdin.Close(), server.command.Wait())
-	}
-	if server.dir != "" {
-		err = errors.Join(err, os.RemoveAll(server.dir))
+func stop() error {
+	err := shared.end()
+	for _, dir := range []string{shared.dir, template.dir} {
+		if dir != "" {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
 	}
 	return err
 }
@@ -197,7 +268,8 @@ func stop() (err error) {
 // Debian's place.
 func binaries() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(path), nil
+		path, err = filepath.EvalSymlinks(path) // the others may have no link
+		return filepath.Dir(path), err
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if err != nil || len(found) == 0 {

@@ -44,19 +44,24 @@ func NewProxy(tb testing.TB, database string) (*Proxy, string) {
 	tb.Helper()
 	dir, err := os.MkdirTemp("", "pgproxy") // a socket's path must be short
 	require.NoError(tb, err)
-	p := &Proxy{tb: tb, dir: dir, server: Socket(), conns: map[net.Conn]bool{}}
+	p := &Proxy{tb: tb, dir: dir, server: filepath.Join(folder(database), socket), conns: map[net.Conn]bool{}}
 	p.Start()
 	tb.Cleanup(func() {
 		p.Stop()
 		require.NoError(tb, os.RemoveAll(dir))
 	})
-	return p, strings.ReplaceAll(database, filepath.Dir(p.server), dir)
+	return p, strings.ReplaceAll(database, folder(database), dir)
 }
 
 // Start lets connections in again.
 func (p *Proxy) Start() {
-	listener, err := net.Listen("unix", filepath.Join(p.dir, filepath.Base(p.server)))
+	path := filepath.Join(p.dir, socket)
+	listener, err := net.Listen("unix", path)
 	require.NoError(p.tb, err)
+	for _, whose := range []string{p.dir, path} { // a standby connects, too
+		_, err = account(whose)
+		require.NoError(p.tb, err)
+	}
 	p.listener = listener
 	p.serving.Go(func() {
 		for {
