@@ -5,10 +5,13 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
@@ -18,15 +21,23 @@ import (
 // transaction reads after it has waited for a lock must be what others have
 // committed meanwhile. The server ends the transaction of a process that stands
 // still or is cut off, and gives up its locks, before those who wait for them give
-// up, and they before their visitors do.
+// up, and they before their visitors do. A warning that comes with the commit must
+// reach us (see [transaction.Commit]).
 const beginPostgres = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL idle_in_transaction_session_timeout = 1000;
-	SET LOCAL lock_timeout = 1300; SET LOCAL statement_timeout = 1500`
+	SET LOCAL lock_timeout = 1300; SET LOCAL statement_timeout = 1500; SET LOCAL client_min_messages = warning`
+
+// greetPostgres is said to a server that has taken a connection. A standby is of no
+// use: even what is read there may be old. The server learns soon that the machine at
+// the other end is gone, and gives up the locks that it held. Settings in the first
+// message would do the same, but a pooler refuses them.
+const greetPostgres = `SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000;
+	SELECT pg_is_in_recovery()`
 
 // openPool opens a pool of connections to PostgreSQL. The limit is that of a query
 // outside of a transaction. If such queries only read, they may be repeated.
-func openPool(config *pgx.ConnConfig, most int, limit time.Duration, mayRepeat bool) *sql.DB {
+func openPool(server *postgresServer, most int, limit time.Duration, mayRepeat bool) *sql.DB {
 	const idle = 5 * time.Minute
-	db := sql.OpenDB(&connector{stdlib.GetConnector(*config), limit, mayRepeat})
+	db := sql.OpenDB(&connector{stdlib.GetConnector(*server.config), server, limit, mayRepeat})
 	db.SetMaxOpenConns(most)
 	db.SetMaxIdleConns(most)
 	db.SetConnMaxIdleTime(idle)
@@ -36,9 +47,17 @@ func openPool(config *pgx.ConnConfig, most int, limit time.Duration, mayRepeat b
 // connectPatience bounds the search for a server that takes connections.
 const connectPatience = 1500 * time.Millisecond
 
+// postgresServer is the server that all pools of a store use, or several of which one
+// is the primary.
+type postgresServer struct {
+	config *pgx.ConnConfig
+	// demoted counts how often a server was no primary any more.
+	demoted atomic.Int64
+}
+
 // parsePostgres reads the address of a database. What pgx says of one that it cannot read
 // may have the password in it.
-func parsePostgres(address string) (*pgx.ConnConfig, error) {
+func parsePostgres(address string) (*postgresServer, error) {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
 		return nil, errors.New("the address of the database cannot be read: it is postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full, " +
@@ -55,12 +74,52 @@ func parsePostgres(address string) (*pgx.ConnConfig, error) {
 	}
 	dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
 	config.DialFunc = dialer.DialContext
-	return config, nil
+	server := &postgresServer{config: config}
+	server.watch()
+	return server, nil
+}
+
+// watch lets the server hear of what its connections are told.
+func (s *postgresServer) watch() {
+	asked := s.config.ValidateConnect // what the address says of its hosts
+	s.config.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		if asked != nil {
+			if err := asked(ctx, conn); err != nil {
+				return err
+			}
+		}
+		return greet(ctx, conn)
+	}
+	isFatal := s.config.OnPgError
+	s.config.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+		if err.Code == readOnly || err.Code == beginReadOnly {
+			s.demoted.Add(1)
+			return false
+		}
+		return isFatal(conn, err)
+	}
+	s.config.OnNotice = func(conn *pgconn.PgConn, n *pgconn.Notice) {
+		if n.Routine == cancelledWait || n.Code == noTransaction {
+			conn.CustomData()[warning] = n
+		}
+	}
+}
+
+func greet(ctx context.Context, conn *pgconn.PgConn) error {
+	results, err := conn.Exec(ctx, greetPostgres).ReadAll()
+	if err != nil {
+		return err
+	}
+	if rows := results[len(results)-1].Rows; len(rows) != 1 || string(rows[0][0]) != "f" {
+		return errors.New("it is a standby, and takes no writes")
+	}
+	return nil
 }
 
 // connector makes connections that wait for the server no longer than a limit.
 type connector struct {
 	driver.Connector
+	server    *postgresServer
 	limit     time.Duration
 	mayRepeat bool
 }
@@ -68,21 +127,28 @@ type connector struct {
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
+	demoted := c.server.demoted.Load()
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &connection{conn.(*stdlib.Conn), c}, nil
+	return &connection{conn.(*stdlib.Conn), c, demoted}, nil
 }
 
 type connection struct {
 	*stdlib.Conn
 	connector *connector
+	demoted   int64 // of the server, when the connection was made
 }
 
-// ResetSession finds out whether a connection that was not used for a while works.
+// ResetSession finds out whether a connection that was not used for a while works. All
+// that were made before a server turned out to be no primary are closed: what is read
+// there may be old, and some servers change their part and cut no connection.
 func (c *connection) ResetSession(ctx context.Context) error {
 	const patience = 500 * time.Millisecond
+	if c.demoted != c.connector.server.demoted.Load() {
+		return driver.ErrBadConn
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return c.Conn.ResetSession(ctx)
@@ -107,7 +173,23 @@ type transaction struct {
 	tx  pgx.Tx
 }
 
-func (t transaction) Commit() error { return t.tx.Commit(t.ctx) }
+// warning is where a connection has what the server warned of.
+const warning = "warning"
+
+// Commit returns an error, too, if the server has committed and warns that it did not
+// wait for its standbys: somebody has cancelled the wait. If a standby takes over now,
+// the transaction is lost. It is not known how it ends, as if the answer were lost.
+func (t transaction) Commit() error {
+	conn := t.tx.Conn().PgConn()
+	delete(conn.CustomData(), warning)
+	if err := t.tx.Commit(t.ctx); err != nil {
+		return err
+	}
+	if n, ok := conn.CustomData()[warning].(*pgconn.Notice); ok {
+		return fmt.Errorf("the server warns: %s (SQLSTATE %s)", n.Message, n.Code)
+	}
+	return nil
+}
 
 func (t transaction) Rollback() error { return t.tx.Rollback(t.ctx) }
 

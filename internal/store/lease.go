@@ -35,7 +35,7 @@ func (s *Store) IsShared() bool { return s.writer.dialect.isShared }
 // nothing. These statements do not wait for the writer, because a lease that comes
 // late is lost.
 func (s *Store) AcquireLease(ctx context.Context, r lead.LeaseRequest) (lead.Lease, error) {
-	seen, err := s.lease(ctx, seeLeaseSQL, r.Credential, r.Holder)
+	seen, err := scanLease(s.writer.db.QueryRowContext(ctx, seeLeaseSQL, r.Credential, r.Holder))
 	if err != nil || !seen.IsHeld && !seen.Now.IsZero() {
 		return seen, err
 	}
@@ -55,26 +55,56 @@ func (s *Store) RenewLease(ctx context.Context, r lead.LeaseRequest) (lead.Lease
 // WantCalls asks the holder for so many calls of the credential. They may be made
 // when as many are lent as the count that it returns.
 func (s *Store) WantCalls(ctx context.Context, credential string, calls int64) (count int64, err error) {
-	err = s.writer.db.QueryRowContext(ctx, `UPDATE leases SET wanted = wanted + $2 WHERE credential = $1 RETURNING wanted`, credential, calls).Scan(&count)
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, `UPDATE leases SET wanted = wanted + $2 WHERE credential = $1 RETURNING wanted`, credential, calls).Scan(&count)
+	})
 	if err != nil {
 		return 0, fmt.Errorf("want calls: %w", err)
 	}
 	return count, nil
 }
 
-// lease runs a statement that returns a lease. If it returns none, the lease is
-// zero.
+// lease runs a statement that writes a lease and returns it. If it returns none, the
+// lease is zero.
 func (s *Store) lease(ctx context.Context, statement string, args ...any) (l lead.Lease, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) (err error) {
+		l, err = scanLease(tx.QueryRowContext(ctx, statement, args...))
+		return err
+	})
+	if err != nil {
+		return lead.Lease{}, fmt.Errorf("lease: %w", err)
+	}
+	return l, nil
+}
+
+func scanLease(row *sql.Row) (l lead.Lease, err error) {
 	var now int64
-	err = s.writer.db.QueryRowContext(ctx, statement, args...).Scan(&l.IsHeld, &l.State, &now, &l.Wanted, &l.Lent)
+	err = row.Scan(&l.IsHeld, &l.State, &now, &l.Wanted, &l.Lent)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return lead.Lease{}, nil
 	case err != nil:
-		return lead.Lease{}, fmt.Errorf("lease: %w", err)
+		return lead.Lease{}, err
 	}
 	l.Now = time.UnixMilli(now)
 	return l, nil
+}
+
+// write runs f in a transaction that does not wait for the writer. A lone statement
+// would have none of a transaction's limits, so it could keep a lock for hours if the
+// process is cut off in the middle of it.
+func (s *Store) write(ctx context.Context, f func(*sql.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.writer.dialect.timeout)
+	defer cancel()
+	tx, err := s.writer.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // TakeOver takes over what the last holder of a lease left open at the sites, as a

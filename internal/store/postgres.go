@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"leadrelay/internal/lead"
 )
 
@@ -70,11 +68,11 @@ const DefaultConnections = 20
 // It waits for a database that cannot be reached until ctx ends.
 func OpenPostgres(ctx context.Context, address string, opt PostgresOptions) (*Store, error) {
 	const pause = time.Second
-	config, err := parsePostgres(address)
+	server, err := parsePostgres(address)
 	if err != nil {
 		return nil, err
 	}
-	s := newPostgres(config, cmp.Or(opt.Connections, DefaultConnections))
+	s := newPostgres(server, cmp.Or(opt.Connections, DefaultConnections))
 	s.transfer = opt.transfer
 	for {
 		err := checkPostgres(ctx, s.read)
@@ -99,13 +97,13 @@ func OpenPostgres(ctx context.Context, address string, opt PostgresOptions) (*St
 
 // newPostgres divides the connections: those who keep leads, write and hold a lease
 // have one each, and the courier and people share the others.
-func newPostgres(config *pgx.ConnConfig, connections int) *Store {
+func newPostgres(server *postgresServer, connections int) *Store {
 	const writing = 3
 	few := max(1, (connections-writing)/2)
 	s := &Store{unlock: func() error { return nil }, search: make(chan struct{}, 1)}
-	s.read = openPool(config, few, 3*time.Second, true)
-	s.people = openPool(config, max(1, connections-writing-few), time.Minute, true)
-	db := openPool(config, writing, postgresDialect.timeout, false)
+	s.read = openPool(server, few, 3*time.Second, true)
+	s.people = openPool(server, max(1, connections-writing-few), time.Minute, true)
+	db := openPool(server, writing, postgresDialect.timeout, false)
 	s.writer = &writer{dialect: postgresDialect, db: db, clock: time.Now, repeats: &sharedRepeats{}}
 	s.keeper = &writer{dialect: postgresDialect, db: db, clock: time.Now, repeats: &sharedRepeats{}}
 	return s

@@ -28,6 +28,10 @@ const (
 	noDatabase           = "3D000"
 	notAllowed           = "42501"
 
+	// What comes with a commit that was none, or that a standby may not have.
+	noTransaction = "25P01"
+	cancelledWait = "SyncRepWaitForLSN" // the place in the server, because the text has no code of its own
+
 	// The first characters of some codes.
 	badData, badRow, connectionException, shutdown = "22", "23", "08", "57P"
 )
