@@ -191,3 +191,13 @@ func (s *Store) NotTransferred(tb testing.TB) (tables, columns []string) {
 	}
 	return tables, columns
 }
+
+// ServerSetting reads a setting of a connection to PostgreSQL.
+func ServerSetting(t *testing.T, s *Store, name string) (value string) {
+	t.Helper()
+	require.NoError(t, s.read.QueryRow("SELECT current_setting($1)", name).Scan(&value))
+	return value
+}
+
+// IsAwaited reports whether a start waits until the error is over.
+func IsAwaited(err error) bool { return isAwaited(err) }

@@ -83,7 +83,7 @@ func OpenPostgres(ctx context.Context, address string, opt PostgresOptions) (*St
 			return s, nil
 		}
 		err = fmt.Errorf("PostgreSQL: %w", explained(err))
-		if opt.transfer || !isAway(err) {
+		if opt.transfer || !isAwaited(err) {
 			return nil, errors.Join(err, s.closeDatabase())
 		}
 		if opt.Away != nil {

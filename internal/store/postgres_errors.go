@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -27,13 +28,15 @@ const (
 	wrongUser            = "28000"
 	noDatabase           = "3D000"
 	notAllowed           = "42501"
+	lockNotAvailable     = "55P03"
+	cancelled            = "57014"
 
 	// What comes with a commit that was none, or that a standby may not have.
 	noTransaction = "25P01"
 	cancelledWait = "SyncRepWaitForLSN" // the place in the server, because the text has no code of its own
 
 	// The first characters of some codes.
-	badData, badRow, connectionException, shutdown = "22", "23", "08", "57P"
+	badData, badRow, connectionException, shutdown, shortOf = "22", "23", "08", "57P", "53"
 )
 
 // isPostgresTrouble: see [dialect]. Trouble is all that is not in the data.
@@ -74,8 +77,21 @@ func isAway(err error) bool {
 			return strings.HasPrefix(code, connectionException) || strings.HasPrefix(code, shutdown)
 		}
 	}
-	certificate := (*tls.CertificateVerificationError)(nil)
-	return isBroken(err) && !errors.As(err, &certificate)
+	return isBroken(err) && remedy(err) == ""
+}
+
+// isAwaited reports whether a start waits and tries again. It does not if somebody has to
+// change something first. A pooler has one code for all of its errors, and is waited for.
+func isAwaited(err error) bool {
+	if failed := (*pgconn.PgError)(nil); errors.As(err, &failed) {
+		switch code := failed.Code; code {
+		case lockNotAvailable, cancelled, serializationFailure, deadlockDetected:
+			return true
+		default:
+			return isAway(err) || strings.HasPrefix(code, shortOf)
+		}
+	}
+	return isAway(err)
 }
 
 // isBroken reports whether the connection broke, or there was none.
@@ -88,18 +104,44 @@ func isBroken(err error) bool {
 
 // explained says what to do about an error at the start.
 func explained(err error) error {
-	failed := (*pgconn.PgError)(nil)
-	if !errors.As(err, &failed) {
-		return err
+	if text := remedy(err); text != "" {
+		return fmt.Errorf("%w: %s", err, text)
 	}
-	switch failed.Code {
-	case wrongPassword, wrongUser:
-		return fmt.Errorf("%w: check the user and the password in the address", err)
-	case noDatabase:
-		return fmt.Errorf("%w: create it, or name another in the address", err)
-	case notAllowed:
-		return fmt.Errorf("%w: the user must be allowed to create tables (GRANT CREATE ON SCHEMA public), and own those that are there", err)
+	return err
+}
+
+// remedies are for errors of the server that do not mend themselves, and for one that
+// somebody may want to hurry.
+var remedies = map[string]string{
+	wrongPassword:    "check the user and the password in the address",
+	wrongUser:        "check the user and sslmode in the address, and whom the server lets in from this machine (pg_hba.conf)",
+	noDatabase:       "create it, or name another in the address",
+	notAllowed:       "the user must be allowed to create tables (GRANT CREATE ON SCHEMA public), and own those that are there",
+	lockNotAvailable: "somebody else uses the tables for long, such as pg_dump, and a new release has to change them",
+}
+
+// remedy returns what to do about an error of the server or of its TLS, or nothing.
+func remedy(err error) string {
+	if failed := (*pgconn.PgError)(nil); errors.As(err, &failed) {
+		return remedies[failed.Code]
+	}
+	_, isUnknown := errors.AsType[x509.UnknownAuthorityError](err)
+	_, isAnothers := errors.AsType[x509.HostnameError](err)
+	_, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
+	_, isNoTLS := errors.AsType[tls.RecordHeaderError](err)
+	network, isNetwork := errors.AsType[*net.OpError](err)
+	switch {
+	case strings.Contains(err.Error(), "server refused TLS connection"):
+		return "set ssl = on there, or sslmode=disable in the address if nobody can listen between here and there"
+	case isUnknown:
+		return "name the file of the authority that has signed the server's certificate: sslrootcert=/etc/leadrelay/ca.pem"
+	case isAnothers:
+		return "the server's certificate is for another name: use that in the address, or sslmode=verify-ca"
+	case isInvalid:
+		return "renew the server's certificate"
+	case isNoTLS, isNetwork && network.Op == "remote error":
+		return "the server does not take our TLS: check sslcert and sslkey in the address"
 	default:
-		return err
+		return ""
 	}
 }
