@@ -31,6 +31,9 @@ func Transfer(ctx context.Context, from, to *Store, said func(Transferred)) erro
 			return err
 		}
 	}
+	if done, err := isTransferred(ctx, from, to, said); done || err != nil {
+		return err
+	}
 	if err := to.receive(ctx); err != nil {
 		return err
 	}
@@ -57,6 +60,34 @@ func Transfer(ctx context.Context, from, to *Store, said func(Transferred)) erro
 		}
 	}
 	return to.unmark(ctx)
+}
+
+// isTransferred reports whether all that is in one store is in the other one already: a
+// transfer may be killed when it has ended and told nobody.
+func isTransferred(ctx context.Context, from, to *Store, said func(Transferred)) (bool, error) {
+	left, err := from.role(ctx)
+	if err != nil || left != movedAway {
+		return false, err
+	}
+	if role, err := to.role(ctx); err != nil || role != noRole {
+		return false, err
+	}
+	var all []Transferred
+	rows := 0
+	for _, t := range transferTables {
+		had, has, err := t.sums(ctx, from, to)
+		if err != nil || had != has {
+			return false, err
+		}
+		all, rows = append(all, Transferred{t.name, had.rows}), rows+had.rows
+	}
+	if rows == 0 { // it may be any empty database
+		return false, nil
+	}
+	for _, t := range all {
+		said(t)
+	}
+	return true, nil
 }
 
 // A database that takes part in a transfer has a table with the part that it takes.
@@ -326,11 +357,7 @@ func parameters(first, n int) string {
 
 // compare returns an error unless both databases have the same rows.
 func (t transferTable) compare(ctx context.Context, from, to *Store) error {
-	had, err := t.sum(ctx, from)
-	if err != nil {
-		return fmt.Errorf("%s: %w", t.name, err)
-	}
-	has, err := t.sum(ctx, to)
+	had, has, err := t.sums(ctx, from, to)
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.name, err)
 	}
@@ -344,6 +371,13 @@ func (t transferTable) compare(ctx context.Context, from, to *Store) error {
 type tableSum struct {
 	rows   int
 	digest [sha256.Size]byte
+}
+
+func (t transferTable) sums(ctx context.Context, from, to *Store) (had, has tableSum, err error) {
+	if had, err = t.sum(ctx, from); err == nil {
+		has, err = t.sum(ctx, to)
+	}
+	return had, has, err
 }
 
 func (t transferTable) sum(ctx context.Context, s *Store) (sum tableSum, err error) {

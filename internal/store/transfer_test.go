@@ -122,12 +122,17 @@ func TestTransfer(t *testing.T) {
 	before := whole(t, s)
 	require.NoError(t, s.Close())
 
+	reports := 0
 	for _, step := range []struct{ from, to string }{{first, server}, {server, second}} {
+		reports++
 		rows := map[string]int{}
 		require.NoError(t, transfer(t, step.from, step.to, func(done store.Transferred, _ context.CancelFunc) { rows[done.Table] = done.Rows }))
-		require.Equal(t, map[string]int{"leads": leads, "attempts": leads / 2, "repeats": leads / 2, "reconciliations": 1}, rows)
+		require.Equal(t, map[string]int{"leads": leads, "attempts": leads / 2, "repeats": leads / 2, "reconciliations": reports}, rows)
 		_, err := openAny(t, step.from)
 		require.ErrorContains(t, err, "were moved to another database", "two relays would send them twice")
+		told := map[string]int{}
+		require.NoError(t, transfer(t, step.from, step.to, func(done store.Transferred, _ context.CancelFunc) { told[done.Table] = done.Rows }))
+		require.Equal(t, rows, told, "whoever was killed at the end may ask again")
 
 		s := openEither(t, step.to)
 		require.Equal(t, before, whole(t, s))
@@ -138,7 +143,10 @@ func TestTransfer(t *testing.T) {
 		kept, err := s.Keep(t.Context(), lead.Submission{Lead: again, Tick: lead.Milliseconds, Content: again.Content()})
 		require.NoError(t, err)
 		require.True(t, kept.Again)
+		require.NoError(t, s.KeepReport(t.Context(), time.Now(), []byte(`{"listed":8}`)))
+		before = whole(t, s)
 		require.NoError(t, s.Close())
+		require.ErrorContains(t, transfer(t, step.from, step.to, quietly), "not empty")
 	}
 	s = openEither(t, second)
 	defer func() { require.NoError(t, s.Close()) }()

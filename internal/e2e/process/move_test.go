@@ -1,0 +1,132 @@
+package process
+
+import (
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the tests look into the relay's database
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/e2e/relaytest"
+	"leadrelay/internal/store/postgrestest"
+)
+
+// A move is killed at one of its statements, and goes on when it is called again. All rows
+// are there once, leads that waited go out once, and no relay starts on a database that
+// has been left, or has not all leads yet.
+func TestKill9AndAMove(t *testing.T) {
+	for name, direction := range map[string]func(file, server string) (from, to string){
+		"to a server":   func(file, server string) (string, string) { return file, server },
+		"from a server": func(file, server string) (string, string) { return server, file },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits for most of its time
+			last := testKilledMove(t, direction, 0, false)
+			for at := 2; at < last; at++ {
+				if relaytest.InFull() {
+					testKilledMove(t, direction, at, false)
+				}
+			}
+			testKilledMove(t, direction, last/2, true)
+			testKilledMove(t, direction, last&^1, false) // what it says last arrives, and it hears of nothing
+		})
+	}
+}
+
+// testKilledMove kills a move when it comes to its n-th statement. If that is in the middle,
+// no relay starts anywhere. If it is 0, the move is not killed, and its statements are
+// counted.
+func testKilledMove(t *testing.T, direction func(file, server string) (from, to string), at int, inTheMiddle bool) (statements int) {
+	t.Helper()
+	const filler = 2500 // leads; a move copies a thousand at a time
+	broker, address := relaytest.StartBroker(t)
+	server := postgrestest.Database(t)
+	proxy, proxied := postgrestest.NewProxy(t, server)
+	file := filepath.Join(t.TempDir(), "leadrelay.db")
+	env := relaytest.Settings(t, address)
+	from, to := direction(file, proxied)
+
+	env["LEADRELAY_DATABASE"] = from
+	p := relaytest.Start(t, env, "serve").Started()
+	for i := range 3 {
+		code, _, _ := relaytest.Inquire(p.Client, p.Public, fmt.Sprint("EB-", i), "Hola")
+		require.Equal(t, 202, code)
+	}
+	p.Settled()
+	p.End(os.Interrupt, 0)
+	execIn(t, file, server, from, fmt.Sprintf(`INSERT INTO leads (remote_id, site, state, property_id, body, received_at, due_at)
+		SELECT n, 'default', CASE WHEN n <= 2 THEN 'queued' ELSE 'confirmed' END, 'EB-9', '{"name":"Ana","email":"ana@ejemplo.mx","message":"Hola","source":"casas.mx"}', %d, CASE WHEN n <= 2 THEN 1 END
+		FROM (WITH RECURSIVE up(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < %d) SELECT n FROM up) AS numbers`, time.Now().UnixMilli(), filler))
+
+	env["LEADRELAY_DATABASE"] = to
+	move := relaytest.Command(t, env, "move", "--from", from)
+	var seen atomic.Int64
+	proxy.Break(func(string) postgrestest.Fault {
+		if seen.Add(1) != int64(at) {
+			return postgrestest.None
+		}
+		move.Kill()
+		<-move.Done
+		return postgrestest.Fault(at % 2 * int(postgrestest.Cut)) // what it has sent may arrive, or not
+	})
+	move.Run()
+	if at == 0 {
+		move.Ended(0)
+		require.Contains(t, move.Out.String(), fmt.Sprintf("Moved and compared: %d leads", filler+3))
+		return int(seen.Load())
+	}
+	move.Ended(-1)
+	proxy.Break(nil)
+	if inTheMiddle {
+		require.Contains(t, refuse(t, env, from), "were moved to another database")
+		require.Contains(t, refuse(t, env, to), "has not brought all leads here yet")
+	}
+
+	env["LEADRELAY_DATABASE"] = to
+	move = relaytest.Start(t, env, "move", "--from", from)
+	move.Ended(0)
+	require.Contains(t, move.Out.String(), "Moved and compared")
+	require.Contains(t, refuse(t, env, from), "were moved to another database")
+	env["LEADRELAY_DATABASE"] = to
+	p = relaytest.Start(t, env, "serve").Started()
+	p.Settled()
+	require.Len(t, allLeads(p), filler+3)
+	p.End(os.Interrupt, 0)
+	arrived := map[int64]int{}
+	for _, taken := range broker.Book() {
+		arrived[taken.RemoteID] += taken.Posts
+	}
+	require.Len(t, arrived, 3+2)
+	for id, posts := range arrived {
+		require.Equal(t, 1, posts, id)
+	}
+	return 0
+}
+
+// refuse returns why a relay does not start on a database.
+func refuse(t *testing.T, env map[string]string, database string) (why string) {
+	t.Helper()
+	env["LEADRELAY_DATABASE"] = database
+	p := relaytest.Start(t, env, "serve")
+	p.Ended(1)
+	return p.Err.String()
+}
+
+// execIn runs a statement in one of two databases.
+func execIn(t *testing.T, file, server, which, statement string) {
+	t.Helper()
+	driver, address := "sqlite", file
+	if which != file {
+		driver, address = "pgx", server
+	}
+	db, err := sql.Open(driver, address)
+	require.NoError(t, err)
+	_, err = db.Exec(statement)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+}
