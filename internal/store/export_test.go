@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -201,3 +203,30 @@ func ServerSetting(t *testing.T, s *Store, name string) (value string) {
 
 // IsAwaited reports whether a start waits until the error is over.
 func IsAwaited(err error) bool { return isAwaited(err) }
+
+// AddStep makes this a newer release, whose schema has one more step, until the test
+// ends or the step is taken away.
+func AddStep(t *testing.T, file, text string) (takeAway func()) {
+	t.Helper()
+	with := fstest.MapFS{file: {Data: []byte(text)}}
+	require.NoError(t, fs.WalkDir(embedded, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := embedded.ReadFile(path)
+		with[path] = &fstest.MapFile{Data: data}
+		return err
+	}))
+	migrations = with
+	takeAway = func() { migrations = embedded }
+	t.Cleanup(takeAway)
+	return takeAway
+}
+
+// Steps is how many steps the schema has.
+func Steps(t *testing.T, s *Store) int {
+	t.Helper()
+	files, err := fs.Glob(embedded, s.writer.dialect.migrations)
+	require.NoError(t, err)
+	return len(files)
+}

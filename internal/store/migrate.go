@@ -8,12 +8,21 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
 
 //go:embed migrations/*.sql migrations/postgres/*.sql
-var migrations embed.FS
+var embedded embed.FS
+
+var migrations fs.FS = embedded // a test has more of them
+
+// beside is the first line of a step that relays of an older schema can bear, down to the
+// one that it names: those that run go on, and may be started again. Decision 20 says what
+// such a step may do.
+var beside = regexp.MustCompile(`^-- beside: (\d+)\n`)
 
 // NewerSchemaError means that a newer leadrelay has written this database.
 type NewerSchemaError struct{ Has, Knows int }
@@ -24,14 +33,15 @@ func (e *NewerSchemaError) Error() string {
 
 // migrate brings the schema up to date. Each step has a transaction of its own, so
 // that the next start goes on where a killed process stopped. Several processes may
-// start at once: each step is done by one of them, while the others wait.
-func migrate(ctx context.Context, db *sql.DB, d *dialect) error {
+// start at once: each step is done by one of them, while the others wait. If the schema
+// is newer than ours, it must be one that we can bear, unless it has to be ours exactly.
+func migrate(ctx context.Context, db *sql.DB, d *dialect, exactly bool) error {
 	files, err := fs.Glob(migrations, d.migrations)
 	if err != nil {
 		return err
 	}
 	for more := true; more; {
-		more, err = migrateStep(ctx, db, d, files)
+		more, err = migrateStep(ctx, db, d, files, exactly)
 		if newer := (*NewerSchemaError)(nil); errors.As(err, &newer) {
 			return newer // it says all there is to say
 		}
@@ -43,39 +53,51 @@ func migrate(ctx context.Context, db *sql.DB, d *dialect) error {
 }
 
 // migrateStep takes the next step, and reports whether there was one.
-func migrateStep(ctx context.Context, db *sql.DB, d *dialect, files []string) (bool, error) {
+func migrateStep(ctx context.Context, db *sql.DB, d *dialect, files []string, exactly bool) (bool, error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	const versions = `CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)`
+	const versions = `CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL);
+		CREATE TABLE IF NOT EXISTS schema_oldest (version BIGINT NOT NULL)` // that a relay must know
 	if _, err := tx.ExecContext(ctx, d.lockSchema+versions); err != nil {
 		return false, err
 	}
-	var has int
-	if err := tx.QueryRowContext(ctx, `SELECT COALESCE(max(version), 0) FROM schema_versions`).Scan(&has); err != nil {
+	var has, oldest int
+	const versionsSQL = `SELECT (SELECT COALESCE(max(version), 0) FROM schema_versions), (SELECT COALESCE(max(version), 0) FROM schema_oldest)`
+	if err := tx.QueryRowContext(ctx, versionsSQL).Scan(&has, &oldest); err != nil {
 		return false, err
 	}
 	switch {
-	case has > len(files):
+	case has > len(files) && (exactly || oldest == 0 || oldest > len(files)):
 		return false, &NewerSchemaError{Has: has, Knows: len(files)}
-	case has == len(files):
+	case has >= len(files):
 		return false, tx.Commit()
 	}
-	file := files[has]
-	if !strings.HasPrefix(path.Base(file), fmt.Sprintf("%04d_", has+1)) {
-		return false, fmt.Errorf("expected step %d and found %s", has+1, file)
+	return true, takeStep(ctx, tx, has+1, files[has])
+}
+
+// takeStep takes a step and commits.
+func takeStep(ctx context.Context, tx *sql.Tx, number int, file string) error {
+	if !strings.HasPrefix(path.Base(file), fmt.Sprintf("%04d_", number)) {
+		return fmt.Errorf("expected step %d and found %s", number, file)
 	}
-	text, err := migrations.ReadFile(file)
+	text, err := fs.ReadFile(migrations, file)
 	if err != nil {
-		return false, err
+		return err
 	}
-	if _, err := tx.ExecContext(ctx, string(text)); err != nil {
-		return false, fmt.Errorf("%s: %w", file, err)
+	oldest := strconv.Itoa(number)
+	if found := beside.FindSubmatch(text); found != nil {
+		oldest = string(found[1])
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO schema_versions (version, applied_at) VALUES ($1, $2)`, has+1, time.Now().UnixMilli()); err != nil {
-		return false, fmt.Errorf("%s: %w", file, err)
+	for _, statement := range []string{
+		string(text), `INSERT INTO schema_oldest (version) VALUES (` + oldest + `)`,
+		fmt.Sprintf(`INSERT INTO schema_versions (version, applied_at) VALUES (%d, %d)`, number, time.Now().UnixMilli()),
+	} {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
 	}
-	return true, tx.Commit()
+	return tx.Commit()
 }

@@ -19,7 +19,9 @@ import (
 var postgresDialect = dialect{
 	isShared:   true,
 	migrations: "migrations/postgres/*.sql",
-	lockSchema: `SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(` + schemaLock + `); `,
+	// Whoever waits for a table stops all who come later. So a step waits for a moment
+	// only, and the start tries again.
+	lockSchema: `SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(` + schemaLock + `); SET LOCAL lock_timeout = 500; `,
 	claim:      fmt.Sprintf(claimSQL, "= ANY (ARRAY(", " FOR UPDATE SKIP LOCKED))"),
 	nextDue: `SELECT (SELECT due_at FROM leads WHERE site = $1 AND state = $2 AND due_at >= $3 ORDER BY due_at LIMIT 1),
 		(SELECT due_at FROM leads WHERE site = $1 AND state = $2 AND due_at IS NOT NULL ORDER BY due_at DESC LIMIT 1)`,

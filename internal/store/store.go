@@ -60,7 +60,7 @@ func openFile(ctx context.Context, database string, transfer bool) (*Store, erro
 }
 
 func (s *Store) start(ctx context.Context) (err error) {
-	if err := migrate(ctx, s.writer.db, &s.writer.dialect); err != nil {
+	if err := migrate(ctx, s.writer.db, &s.writer.dialect, s.transfer); err != nil {
 		return err
 	}
 	if !s.transfer {
