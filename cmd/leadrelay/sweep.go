@@ -23,7 +23,7 @@ func sweep(ctx context.Context, keep config.Retention, s *store.Store, log zerol
 			if ended.after == 0 {
 				continue
 			}
-			n, err := s.Erase(ctx, ended.state, time.Now().Add(-time.Duration(ended.after)))
+			n, err := erase(ctx, s, ended.state, time.Duration(ended.after))
 			if n > 0 {
 				log.Info().Str("state", string(ended.state)).Int("leads", n).Stringer("after", ended.after).Msg("leads erased")
 			}
@@ -37,4 +37,13 @@ func sweep(ctx context.Context, keep config.Retention, s *store.Store, log zerol
 			return
 		}
 	}
+}
+
+// erase erases leads that came into the state so long ago, on the clock that counts.
+func erase(ctx context.Context, s *store.Store, state lead.State, after time.Duration) (int, error) {
+	now, err := s.Now(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return s.Erase(ctx, state, now.Add(-after))
 }

@@ -25,6 +25,8 @@ type Leads interface {
 	Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.Attempt, error)
 	List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error)
 	Amend(ctx context.Context, id lead.RemoteID, f func(*lead.Lead) error) (lead.Lead, error)
+	// Now is the time by which leads are due. It may differ from this process's clock.
+	Now(ctx context.Context) (time.Time, error)
 }
 
 // Reports is the part of the store with drift reports, newest first.

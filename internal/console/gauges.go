@@ -18,6 +18,7 @@ type Counter interface {
 	Odd(ctx context.Context) (map[string]int, error)
 	Reports(ctx context.Context, n int) (reports [][]byte, left int, err error)
 	Free() (int64, error)
+	Now(ctx context.Context) (time.Time, error)
 }
 
 // Gauges are metrics of what is stuck: leads by state, the age of the oldest that
@@ -29,7 +30,8 @@ type Gauges struct {
 	now     func() time.Time
 
 	mu     sync.Mutex
-	readAt time.Time // when the counts were read
+	readAt time.Time     // when the counts were read
+	ahead  time.Duration // of the clock that the leads' times are from, then
 	counts []lead.Count
 	odd    map[string]int
 	drift  map[string]int // of the last reconciliation, by kind
@@ -72,7 +74,7 @@ func (g *Gauges) Collect(metrics chan<- prometheus.Metric) {
 	for _, c := range g.counts {
 		gauge(leadsDesc, float64(c.Leads), c.Site, string(c.State))
 		if c.State == lead.Queued || c.State == lead.Sending || c.State == lead.Doubtful {
-			gauge(ageDesc, g.now().Sub(c.Oldest).Seconds(), c.Site, string(c.State))
+			gauge(ageDesc, g.now().Add(g.ahead).Sub(c.Oldest).Seconds(), c.Site, string(c.State))
 		}
 	}
 	if g.odd != nil {
@@ -125,6 +127,11 @@ func (g *Gauges) read(ctx context.Context) (err error) {
 	if g.odd, err = g.counter.Odd(ctx); err != nil {
 		return err
 	}
+	now, err := g.counter.Now(ctx)
+	if err != nil {
+		return err
+	}
+	g.ahead = now.Sub(g.now())
 	reports, _, err := g.counter.Reports(ctx, 1)
 	if err != nil || len(reports) == 0 {
 		return err

@@ -29,7 +29,8 @@ func (c *counted) Odd(context.Context) (map[string]int, error)  { return c.odd, 
 func (c *counted) Reports(context.Context, int) ([][]byte, int, error) {
 	return c.reports, 0, c.err
 }
-func (c *counted) Free() (int64, error) { return 4096, c.err }
+func (c *counted) Free() (int64, error)                   { return 4096, c.err }
+func (c *counted) Now(context.Context) (time.Time, error) { return time.Now(), c.err }
 
 func TestWhatIsStuckIsANumber(t *testing.T) {
 	c := &counted{

@@ -16,14 +16,22 @@ func (a api) retry(w http.ResponseWriter, r *http.Request) error {
 	if err := readBody(w, r, jsonFields{"force": parseInto(&force)}); err != nil {
 		return err
 	}
-	return a.move(w, r, func(l *lead.Lead) error { return l.Retry(time.Now(), force) })
+	now, err := a.store.Now(r.Context())
+	if err != nil {
+		return problem.NewTryAgain(time.Second, err)
+	}
+	return a.move(w, r, func(l *lead.Lead) error { return l.Retry(now, force) })
 }
 
 func (a api) release(w http.ResponseWriter, r *http.Request) error {
 	if err := readBody(w, r, nil); err != nil {
 		return err
 	}
-	return a.move(w, r, func(l *lead.Lead) error { return l.Release(time.Now()) })
+	now, err := a.store.Now(r.Context())
+	if err != nil {
+		return problem.NewTryAgain(time.Second, err)
+	}
+	return a.move(w, r, func(l *lead.Lead) error { return l.Release(now) })
 }
 
 func (a api) discard(w http.ResponseWriter, r *http.Request) error {

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 	"leadrelay/internal/console"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/problem"
+	"leadrelay/internal/store"
 )
 
 // moved requires that the answer is the lead after the move.
@@ -74,6 +76,28 @@ func TestMovesFromEachState(t *testing.T) {
 			}
 		})
 	}
+}
+
+// late is a store whose clock is an hour behind this machine's.
+type late struct{ *store.Store }
+
+func (late) Now(context.Context) (time.Time, error) { return time.Now().Add(-time.Hour), nil }
+
+// A lead that a person queues is due by the store's clock, as all others are.
+func TestAMoveGoesByTheStoresClock(t *testing.T) {
+	d := newDesk(t)
+	rules := map[string]lead.Rules{"casas": lead.DefaultRules()}
+	d.Handler = console.New(late{d.store}, d.courier, rules, gate(token), http.HandlerFunc(metrics))
+	for from, verb := range map[lead.State]string{lead.Failed: "retry", lead.Quarantined: "release"} {
+		id := d.put(from)
+		s := d.moved(d.order(http.MethodPost, path(id, verb), ""))
+		require.WithinDuration(t, time.Now().Add(-time.Hour), *s.NextAttemptAt, time.Minute)
+		l, _, err := d.store.Find(t.Context(), id)
+		require.NoError(t, err)
+		require.WithinDuration(t, time.Now().Add(-time.Hour), l.QueuedAt, time.Minute)
+	}
+	d.order(http.MethodPost, "/api/v1/reconciliations", "")
+	require.WithinDuration(t, time.Now().Add(-25*time.Hour), d.courier.since[0], time.Minute)
 }
 
 func TestAWrongStateIsToldInTheOperatorsLanguage(t *testing.T) {

@@ -42,7 +42,11 @@ func (a api) reconcile(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if since.IsZero() {
-		since = time.Now().Add(-defaultWindow)
+		now, err := a.store.Now(r.Context())
+		if err != nil {
+			return problem.NewTryAgain(time.Second, err)
+		}
+		since = now.Add(-defaultWindow)
 	}
 	extendDeadlines(w)
 	drift, err := a.courier.Reconcile(r.Context(), since)

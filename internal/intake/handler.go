@@ -76,9 +76,9 @@ type Options struct {
 	// Captchas are the captchas of the sites that want one, by site id.
 	Captchas map[string]Captcha
 	// CheckMail is called for a kept lead that is spam, for the reason, if its mail
-	// domain takes no mail. The lead is delayed until its DueAt. CheckMail must not
-	// block.
-	CheckMail func(l lead.Lead, reason string)
+	// domain takes no mail. The lead is delayed until its DueAt, which the store has as
+	// dueAt, because its clock may differ. CheckMail must not block.
+	CheckMail func(l lead.Lead, dueAt time.Time, reason string)
 }
 
 // Handler handles everything below /f. It answers any other request with a problem,
@@ -170,7 +170,7 @@ func (h *handler) submit(w http.ResponseWriter, r *request) error {
 	}
 	if wasKept && noMailReason != "" && l.State == lead.Queued {
 		l.RemoteID = kept.RemoteID
-		h.opt.CheckMail(l, noMailReason)
+		h.opt.CheckMail(l, kept.DueAt, noMailReason)
 	}
 	r.log(func(c zerolog.Context) zerolog.Context {
 		if c = c.Int64("remote_id", int64(kept.RemoteID)); kept.Again {

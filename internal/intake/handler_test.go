@@ -40,7 +40,8 @@ type memoryKeeper struct {
 	leads []lead.Lead
 	ticks []lead.Tick
 	fails error
-	again bool // every lead is a repeat
+	again bool          // every lead is a repeat
+	ahead time.Duration // of its clock
 	seen  context.Context
 }
 
@@ -55,7 +56,7 @@ func (s *memoryKeeper) Keep(ctx context.Context, sub lead.Submission) (lead.Kept
 		return lead.Kept{RemoteID: 28_339_200_000, Again: true}, nil
 	}
 	s.leads, s.ticks = append(s.leads, sub.Lead), append(s.ticks, sub.Tick)
-	return lead.Kept{RemoteID: lead.RemoteID(28_339_200_000 + len(s.leads))}, nil
+	return lead.Kept{RemoteID: lead.RemoteID(28_339_200_000 + len(s.leads)), DueAt: sub.Lead.DueAt.Add(s.ahead)}, nil
 }
 
 // relay is the handler as the server runs it, with request ids and an access log.

@@ -17,6 +17,7 @@ import (
 // question is a call of CheckMail.
 type question struct {
 	lead   lead.Lead
+	dueAt  time.Time
 	reason string
 }
 
@@ -29,7 +30,7 @@ func doubting(t *testing.T, threshold int) (*relay, *[]question) {
 	isBad := func(_ context.Context, token string) (bool, error) { return token == "bad", nil }
 	d.open(intake.New([]site.Site{s}, d.keeper, intake.Options{
 		Captchas:  map[string]intake.Captcha{"costa": {Field: "token", Refuses: isBad}},
-		CheckMail: func(l lead.Lead, reason string) { *heard = append(*heard, question{l, reason}) },
+		CheckMail: func(l lead.Lead, dueAt time.Time, reason string) { *heard = append(*heard, question{l, dueAt, reason}) },
 	}))
 	return d, heard
 }
@@ -71,9 +72,19 @@ func TestOnlyALeadThatHangsByItsMailDomainIsDelayed(t *testing.T) {
 			require.Equal(t, l.ReceivedAt, l.QueuedAt, "its deadline does not wait")
 			require.Equal(t, 10*time.Second, l.DueAt.Sub(l.ReceivedAt))
 			l.RemoteID = 28_339_200_001
-			require.Equal(t, []question{{l, "captcha, no_mail"}}, *heard)
+			require.Equal(t, []question{{l, l.DueAt, "captcha, no_mail"}}, *heard)
 		})
 	}
+}
+
+// A lead is known by the time at which the store has it due, whose clock may differ.
+func TestADelayedLeadIsDueByTheStoresClock(t *testing.T) {
+	d, heard := doubting(t, 100)
+	d.keeper.ahead = time.Hour
+	require.Equal(t, 202, d.submit(asked("token", "bad")))
+	require.Len(t, *heard, 1)
+	require.Equal(t, d.one(t).DueAt, (*heard)[0].lead.DueAt)
+	require.Equal(t, d.one(t).DueAt.Add(time.Hour), (*heard)[0].dueAt)
 }
 
 // The answer does not tell the sender, and the log does not tell whose domain it was.

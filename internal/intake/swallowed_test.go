@@ -42,7 +42,7 @@ func newJudging(t *testing.T, threshold int) *judging {
 		Flood:     &d.gate,
 		Client:    func(*http.Request) netip.Addr { return netip.Addr{} },
 		Sooner:    func(site string) { d.sooner = append(d.sooner, site) },
-		CheckMail: func(l lead.Lead, _ string) { d.asked = append(d.asked, l.RemoteID) },
+		CheckMail: func(l lead.Lead, _ time.Time, _ string) { d.asked = append(d.asked, l.RemoteID) },
 	})
 	return d
 }

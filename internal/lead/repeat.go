@@ -40,6 +40,11 @@ type Kept struct {
 	Again    bool // we had it already, and this is a repeat of it
 	ByKey    bool // the repeat was recognized by the sender's id, not by the content alone
 	Sooner   bool // the repeat queued the lead, or made it due sooner
+
+	// DueAt is when the lead is due on the clock of the database, which may not be the
+	// one that the submission's times came from. It is zero if this repeat changed
+	// nothing about that.
+	DueAt time.Time
 }
 
 // Digest identifies a text without storing it: 128 bits of its SHA-256.

@@ -56,7 +56,8 @@ type lookup struct {
 	site, domain string
 	owner        string    // see ownerOf
 	reason       string    // why the lead is quarantined if its domain takes no mail
-	until        time.Time // when the lead goes out
+	until        time.Time // when the lead goes out, on this process's clock
+	dueAt        time.Time // the same on the store's
 }
 
 // New returns a checker. It looks up nothing before it runs.
@@ -69,12 +70,13 @@ func New(s Store, opt Options) *Checker {
 }
 
 // Check quarantines a kept lead for the reason if its mail domain turns out to take no
-// mail before the lead is due. Check does not block. If too many lookups wait already,
-// or too many for one owner, the lead goes out unchecked.
-func (c *Checker) Check(l lead.Lead, reason string) {
+// mail before the lead is due. The store has that time as dueAt. Check does not block.
+// If too many lookups wait already, or too many for one owner, the lead goes out
+// unchecked.
+func (c *Checker) Check(l lead.Lead, dueAt time.Time, reason string) {
 	_, domain, _ := strings.Cut(l.Email, "@")
 	domain = strings.Clone(domain) // or a whole body would wait with it
-	k := lookup{id: l.RemoteID, site: l.Site, domain: domain, owner: ownerOf(domain), reason: reason, until: l.DueAt}
+	k := lookup{id: l.RemoteID, site: l.Site, domain: domain, owner: ownerOf(domain), reason: reason, until: l.DueAt, dueAt: dueAt}
 	if !c.admit(k.owner) {
 		return
 	}
@@ -149,7 +151,7 @@ func (c *Checker) run(ctx context.Context, k lookup) {
 	answer := lookUp(lookupCtx, c.resolver, k.domain)
 	event := c.log.Info().Int64("remote_id", int64(k.id)).Str("site", k.site).Str("mail", string(answer)).Dur("took", time.Since(begun))
 	if answer == NoMail {
-		switch quarantined, err := c.store.Quarantine(ctx, k.id, k.until, k.reason); {
+		switch quarantined, err := c.store.Quarantine(ctx, k.id, k.dueAt, k.reason); {
 		case err != nil:
 			event = event.AnErr("cause", err)
 		case quarantined:

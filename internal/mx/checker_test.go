@@ -79,6 +79,9 @@ func delayed(n int, email string) lead.Lead {
 	return l
 }
 
+// check checks a lead whose store has the same clock.
+func check(a *mx.Checker, l lead.Lead, reason string) { a.Check(l, l.DueAt, reason) }
+
 // run runs a checker until the test is over.
 func run(t *testing.T, p *pile, r mx.Resolver) (a *mx.Checker, log *bytes.Buffer, stop func()) {
 	t.Helper()
@@ -103,7 +106,7 @@ func TestALeadWhoseDomainTakesNoMailIsQuarantined(t *testing.T) {
 			asked <- name
 			return absent(ctx, name)
 		}))
-		a.Check(delayed(7, "ana@robot.example"), "captcha, no_mail")
+		check(a, delayed(7, "ana@robot.example"), "captcha, no_mail")
 		synctest.Wait()
 		require.Equal(t, "robot.example.", <-asked)
 		require.Equal(t, []lead.RemoteID{7}, p.ids())
@@ -125,7 +128,7 @@ func TestALeadWhoseDomainMayTakeMailIsLeftAlone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := &pile{}
 				a, log, _ := run(t, p, r)
-				a.Check(delayed(7, "ana@casas.mx"), "captcha, no_mail")
+				check(a, delayed(7, "ana@casas.mx"), "captcha, no_mail")
 				time.Sleep(moment)
 				synctest.Wait()
 				require.Empty(t, p.ids())
@@ -140,7 +143,7 @@ func TestALeadWhoseDomainMayTakeMailIsLeftAlone(t *testing.T) {
 func TestAStoreThatFailsIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, log, _ := run(t, &pile{fails: errors.New("the disk is full")}, resolver(absent))
-		a.Check(delayed(7, "ana@robot.example"), "captcha, no_mail")
+		check(a, delayed(7, "ana@robot.example"), "captcha, no_mail")
 		synctest.Wait()
 		require.Contains(t, log.String(), `"cause":"the disk is full"`)
 		require.NotContains(t, log.String(), "quarantined")
@@ -165,7 +168,7 @@ func TestTooManyQuestionsAreNotAsked(t *testing.T) {
 			}))
 			begun := time.Now()
 			for n := range 2 * want {
-				a.Check(delayed(n+1, fmt.Sprintf("ana@robot%d.example", n)), "no_mail")
+				check(a, delayed(n+1, fmt.Sprintf("ana@robot%d.example", n)), "no_mail")
 				synctest.Wait() // those that can have begun
 			}
 			require.Zero(t, time.Since(begun), "nobody waits")
@@ -173,7 +176,7 @@ func TestTooManyQuestionsAreNotAsked(t *testing.T) {
 			require.EqualValues(t, mx.MaxRunning, most.Load())
 			require.Len(t, p.ids(), want)
 
-			a.Check(delayed(9999, "ana@robot.example"), "no_mail")
+			check(a, delayed(9999, "ana@robot.example"), "no_mail")
 			time.Sleep(moment)
 			require.Contains(t, p.ids(), lead.RemoteID(9999), "and then it goes on")
 		})
@@ -194,18 +197,18 @@ func TestASlowDomainHoldsFewHands(t *testing.T) {
 				return absent(ctx, name)
 			}))
 			for n := range 10 * (mx.MaxRunning + mx.MaxWaiting) {
-				a.Check(delayed(1000+n, "ana@"+strings.ReplaceAll(domain, "%d", strconv.Itoa(n))), "no_mail")
+				check(a, delayed(1000+n, "ana@"+strings.ReplaceAll(domain, "%d", strconv.Itoa(n))), "no_mail")
 			}
 			synctest.Wait()
 			require.EqualValues(t, mx.MaxPerOwner, hung.Load())
 			for n := range mx.MaxWaiting {
-				a.Check(delayed(n+1, fmt.Sprintf("ana@agencia%d.com.mx", n)), "no_mail")
+				check(a, delayed(n+1, fmt.Sprintf("ana@agencia%d.com.mx", n)), "no_mail")
 			}
 			synctest.Wait()
 			require.Len(t, p.ids(), mx.MaxWaiting, "all others, at once")
 			time.Sleep(mx.Timeout)
 			synctest.Wait()
-			a.Check(delayed(999, "ana@robot.com.mx"), "no_mail")
+			check(a, delayed(999, "ana@robot.com.mx"), "no_mail")
 			synctest.Wait()
 			require.EqualValues(t, mx.MaxPerOwner+1, hung.Load(), "and then one more of him")
 		})
@@ -223,7 +226,7 @@ func TestAQuestionIsCutWhenItsLeadIsDue(t *testing.T) {
 			}))
 			l := delayed(7, "ana@casas.mx")
 			time.Sleep(before)
-			a.Check(l, "no_mail")
+			check(a, l, "no_mail")
 			require.Equal(t, want, <-cut)
 		})
 	}
@@ -235,13 +238,13 @@ func TestStoppingEndsAllQuestions(t *testing.T) {
 		p := &pile{}
 		a, _, stop := run(t, p, resolver(hangs))
 		for n := range mx.MaxRunning + mx.MaxWaiting {
-			a.Check(delayed(n+1, fmt.Sprintf("ana@casas%d.mx", n)), "no_mail")
+			check(a, delayed(n+1, fmt.Sprintf("ana@casas%d.mx", n)), "no_mail")
 		}
 		synctest.Wait()
 		begun := time.Now()
 		stop()
 		require.Zero(t, time.Since(begun))
 		require.Empty(t, p.ids())
-		a.Check(delayed(9999, "ana@casas.mx"), "no_mail") // intake may still be closing
+		check(a, delayed(9999, "ana@casas.mx"), "no_mail") // intake may still be closing
 	})
 }

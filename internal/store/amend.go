@@ -28,7 +28,11 @@ func (s *Store) Amend(ctx context.Context, id lead.RemoteID, f func(*lead.Lead) 
 			return err
 		}
 		amended = l
-		return tx.rewrite(was, &l)
+		now, err := tx.now()
+		if err != nil {
+			return err
+		}
+		return tx.rewrite(was, &l, now)
 	})
 	if err != nil {
 		return lead.Lead{}, fmt.Errorf("amend lead %d: %w", id, err)
@@ -47,9 +51,9 @@ func (tx *writeTx) find(id lead.RemoteID) (lead.Lead, error) {
 }
 
 // rewrite writes everything that a person can change in a lead, which was in a
-// state before. A lead that is queued again starts its schedule from the
+// state before that time. A lead that is queued again starts its schedule from the
 // beginning.
-func (tx *writeTx) rewrite(was lead.State, l *lead.Lead) error {
+func (tx *writeTx) rewrite(was lead.State, l *lead.Lead, now time.Time) error {
 	if err := was.CheckMove(l.State); err != nil {
 		return err
 	}
@@ -62,13 +66,13 @@ func (tx *writeTx) rewrite(was lead.State, l *lead.Lead) error {
 		delivered_at = $7, confirmed_at = $8, tries = CASE WHEN $9 THEN 0 ELSE tries END, fence = fence + 1,
 		moved_at = CASE WHEN state = $1 THEN moved_at ELSE $10 END WHERE remote_id = $11`,
 		string(l.State), l.Reason, l.PropertyID, body, millis(l.DueAt), millis(l.QueuedAt),
-		millis(l.DeliveredAt), millis(l.ConfirmedAt), isRestarted, time.Now().UnixMilli(), int64(l.RemoteID))
+		millis(l.DeliveredAt), millis(l.ConfirmedAt), isRestarted, now.UnixMilli(), int64(l.RemoteID))
 	return err
 }
 
 // Quarantine sets a lead apart if a sign of spam comes late, and reports whether
 // it did. The lead must still be delayed until the given time, and no attempt may
-// ever have begun. A lead that a person or a better repeat has queued is no longer
+// ever have begun. That time is [lead.Kept.DueAt]. A lead that a person or a better repeat has queued is no longer
 // delayed, so it stays queued.
 func (s *Store) Quarantine(ctx context.Context, id lead.RemoteID, until time.Time, reason string) (bool, error) {
 	done, err := s.change(ctx, `UPDATE leads SET state = `+sqlQuarantined+`, reason = $1, due_at = NULL, fence = fence + 1

@@ -43,8 +43,8 @@ type dialect struct {
 	raiseID     func(tx *writeTx, tick lead.Tick, last int64) error
 	rowsAtOnce  int
 
-	// now is the time by which keys and words are old.
-	now func(*writeTx) (time.Time, error)
+	// now is the time on the clock that counts: the database's if processes share it.
+	now func(context.Context, querier) (time.Time, error)
 
 	// timeout bounds a transaction of the writer with all its retries, if it is
 	// not zero.

@@ -49,6 +49,9 @@ func (s *Store) Keep(ctx context.Context, sub lead.Submission) (lead.Kept, error
 	if n.keyReused {
 		return lead.Kept{}, lead.ErrKeyReused
 	}
+	if !n.kept.Again || n.kept.Sooner {
+		n.kept.DueAt = n.Lead.DueAt
+	}
 	return n.kept, nil
 }
 

@@ -29,7 +29,7 @@ var postgresDialect = dialect{
 	forUpdate:   " FOR UPDATE",
 	nextIDs:     (*writeTx).takeIDs,
 	insert:      (*writeTx).insertArrays,
-	now:         (*writeTx).databaseNow,
+	now:         databaseNow,
 	countCommit: func(*writeTx) error { return nil },
 
 	hasTransfer: `SELECT count(to_regclass('transfer'))`,
@@ -140,9 +140,9 @@ func (tx *writeTx) takeIDs(tick lead.Tick, n, _ int64) (last int64, err error) {
 	return last, err
 }
 
-func (tx *writeTx) databaseNow() (now time.Time, err error) {
+func databaseNow(ctx context.Context, q querier) (now time.Time, err error) {
 	var ms int64
-	err = tx.QueryRow(`SELECT ` + clockSQL).Scan(&ms)
+	err = q.QueryRowContext(ctx, `SELECT `+clockSQL).Scan(&ms)
 	return time.UnixMilli(ms), err
 }
 

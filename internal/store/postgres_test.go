@@ -108,6 +108,39 @@ func TestTheClockIsTheDatabases(t *testing.T) {
 	require.False(t, sent(wrong, at.Add(hour)).Again, "the same words after eleven minutes")
 }
 
+// A lead that waits for its mail domain is known by the time at which it is due, though
+// the process's clock differs. What a person moves, and what is erased, goes by the
+// database's clock, too.
+func TestAClockThatDiffersFromTheDatabases(t *testing.T) {
+	const hour = time.Hour
+	for _, ahead := range []time.Duration{hour, -hour} {
+		address := postgrestest.Database(t)
+		postgrestest.SetClock(t, address, ahead)
+		s := openPostgres(t, address)
+		now, err := s.Now(t.Context())
+		require.NoError(t, err)
+		require.WithinDuration(t, time.Now().Add(ahead), now, 5*time.Second)
+
+		sub := inquiry(t, "Hola")
+		sub.Lead.DelayUntil(sub.Lead.ReceivedAt.Add(10 * time.Second))
+		kept, err := s.Keep(t.Context(), sub)
+		require.NoError(t, err)
+		require.WithinDuration(t, now.Add(10*time.Second), kept.DueAt, 5*time.Second)
+		done, err := s.Quarantine(t.Context(), kept.RemoteID, kept.DueAt, "no_mail")
+		require.NoError(t, err)
+		require.True(t, done)
+
+		_, err = s.Amend(t.Context(), kept.RemoteID, func(l *lead.Lead) error { return l.Discard() })
+		require.NoError(t, err)
+		n, err := s.Erase(t.Context(), lead.Discarded, now.Add(-time.Second))
+		require.NoError(t, err)
+		require.Zero(t, n, "it was thrown away just now")
+		n, err = s.Erase(t.Context(), lead.Discarded, now.Add(time.Minute))
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+	}
+}
+
 // A store has no more connections than it may, however many people and couriers come.
 func TestConnectionsAreCounted(t *testing.T) {
 	for _, most := range []int{5, store.DefaultConnections} {

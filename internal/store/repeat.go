@@ -120,7 +120,7 @@ func (tx *writeTx) mergeRepeat(n *newLead, first *lead.Lead) error {
 	hasNews := first.Repeated(&n.Lead) || isCorrected
 	if first.State != was {
 		n.kept.Sooner = true
-		return tx.rewrite(was, first)
+		return tx.rewrite(was, first, n.Lead.ReceivedAt)
 	}
 	if hasNews {
 		body, err := pack(first)
@@ -162,7 +162,7 @@ func (tx *writeTx) deleteOldKeys() error {
 	if time.Since(sweep.last) < pause {
 		return nil
 	}
-	now, err := tx.w.dialect.now(tx)
+	now, err := tx.now()
 	if err != nil {
 		return err
 	}

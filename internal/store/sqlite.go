@@ -41,7 +41,7 @@ var sqliteDialect = dialect{
 	countCommit: func(tx *writeTx) error { return tx.w.files.count.raise(tx) },
 	isTrouble:   func(error) bool { return false },
 	mayRetry:    func(error, int) bool { return false },
-	now:         func(*writeTx) (time.Time, error) { return time.Now(), nil },
+	now:         func(context.Context, querier) (time.Time, error) { return time.Now(), nil },
 }
 
 // DamagedError means that the database file or its log is damaged.

@@ -116,6 +116,21 @@ func (s *Store) closeDatabase() error {
 	return errors.Join(err, s.writer.db.Close(), s.writer.files.close(), s.unlock())
 }
 
+// querier is a database or a transaction.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Now returns the time on the clock that counts. Processes that share a database go by
+// its clock, because their own may differ.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	now, err := s.writer.dialect.now(ctx, s.read)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("database's clock: %w", err)
+	}
+	return now, nil
+}
+
 // Lost returns a [LostFileError] while a file of the database is not where it
 // was opened, or is cut. It is cheap.
 func (s *Store) Lost() error { return s.writer.files.check() }

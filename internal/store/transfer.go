@@ -10,7 +10,6 @@ import (
 	"hash"
 	"slices"
 	"strings"
-	"time"
 
 	"leadrelay/internal/lead"
 )
@@ -192,8 +191,12 @@ func (s *Store) closeAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		now, err := tx.now()
+		if err != nil {
+			return err
+		}
 		for _, site := range sites {
-			if err := takeOver(tx.ctx, tx.Tx, site, time.Now(), time.Now()); err != nil {
+			if err := takeOver(tx.ctx, tx.Tx, site, now, now); err != nil {
 				return err
 			}
 		}
@@ -222,7 +225,11 @@ func (s *Store) rememberWords(ctx context.Context) error {
 	if !s.IsShared() {
 		return nil
 	}
-	since := time.Now().Add(-lead.ContentWindow)
+	now, err := s.Now(ctx)
+	if err != nil {
+		return err
+	}
+	since := now.Add(-lead.ContentWindow)
 	rows, err := s.read.QueryContext(ctx, recentSQL, lead.Milliseconds.Since(since), lead.Seconds.Since(since), since.UnixMilli(), maxRecent)
 	if err != nil {
 		return err

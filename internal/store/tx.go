@@ -72,6 +72,9 @@ func (tx *writeTx) QueryRow(statement string, args ...any) *sql.Row {
 	return tx.QueryRowContext(tx.ctx, statement, args...)
 }
 
+// now returns the time on the clock that counts.
+func (tx *writeTx) now() (time.Time, error) { return tx.w.dialect.now(tx.ctx, tx.Tx) }
+
 // exec, query and queryRow run a prepared statement, or its text if it is not.
 func (tx *writeTx) exec(name statement, args ...any) (sql.Result, error) {
 	if tx.w.prepared[name] == nil {

@@ -219,6 +219,23 @@ func (s *server) end() (err error) {
 	return err
 }
 
+// SetClock sets the clock of a database ahead of this machine's, for the sessions to
+// come.
+func SetClock(tb testing.TB, address string, ahead time.Duration) {
+	tb.Helper()
+	db, err := sql.Open("pgx", address)
+	require.NoError(tb, err)
+	for _, statement := range []string{
+		"CREATE SCHEMA wrong",
+		fmt.Sprintf("CREATE FUNCTION wrong.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '%d seconds' $$", int(ahead.Seconds())),
+		"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, wrong, pg_catalog', current_database()); END $$",
+	} {
+		_, err := db.Exec(statement)
+		require.NoError(tb, err)
+	}
+	require.NoError(tb, db.Close())
+}
+
 // Sync makes the server wait for the disk, as it does outside of tests.
 func Sync(tb testing.TB) {
 	tb.Helper()

@@ -109,7 +109,7 @@ func betterRepeat(t *testing.T, s *store.Store) {
 
 	good, err := s.Keep(t.Context(), judged(t, at.Add(2*time.Minute), "EB-1", "Hola", "good"))
 	require.NoError(t, err)
-	require.Equal(t, lead.Kept{RemoteID: first.RemoteID, Again: true, Sooner: true}, good)
+	require.Equal(t, lead.Kept{RemoteID: first.RemoteID, Again: true, Sooner: true, DueAt: at.Add(2 * time.Minute)}, good)
 	l := found(t, s, first.RemoteID)
 	require.Equal(t, at, l.ReceivedAt)
 	require.Equal(t, at.Add(2*time.Minute), l.QueuedAt, "its deadline counts from here")
@@ -156,7 +156,7 @@ func corrections(t *testing.T, s *store.Store) {
 	}
 
 	first := post("waits", typed, "good", at)
-	require.Equal(t, lead.Kept{RemoteID: first.RemoteID, Again: true, Sooner: true}, post("waits", meant, "good", at.Add(time.Second)))
+	require.Equal(t, lead.Kept{RemoteID: first.RemoteID, Again: true, Sooner: true, DueAt: at.Add(time.Second)}, post("waits", meant, "good", at.Add(time.Second)))
 	l := found(t, s, first.RemoteID)
 	require.Equal(t, meant, l.Email)
 	require.Equal(t, at.Add(time.Second), l.DueAt, "nothing is left to wait for")

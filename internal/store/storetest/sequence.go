@@ -72,6 +72,9 @@ func (m *model) post(sub lead.Submission, key, words, extra string) (first *know
 	case first.state == lead.Queued && l.State == lead.Queued && l.DueAt.Before(first.due):
 		first.due, want.Sooner = l.DueAt, true
 	}
+	if !want.Again || want.Sooner {
+		want.DueAt = l.DueAt
+	}
 	if extra != "" {
 		first.extra[extra] = true
 	}
