@@ -10,7 +10,7 @@ import (
 type handover struct {
 	Version int                      `json:"version"`
 	Breaker breaker.Snapshot         `json:"breaker"`
-	Paused  map[string]pauseSnapshot `json:"paused,omitempty"` // by site
+	Pauses  map[string]pauseSnapshot `json:"paused,omitempty"` // by site
 }
 
 // handoverVersion is raised when an older release would misread a handover.
@@ -19,10 +19,10 @@ const handoverVersion = 1
 // handOver returns how the credential stands, for the next holder and those who
 // wait. The pace is not in it: a new holder begins as if all calls were used up.
 func (w *credentialWorker) handOver() string {
-	h := handover{Version: handoverVersion, Breaker: w.breaker.Snapshot(), Paused: map[string]pauseSnapshot{}}
+	h := handover{Version: handoverVersion, Breaker: w.breaker.Snapshot(), Pauses: map[string]pauseSnapshot{}}
 	for _, site := range w.sites {
-		if p, isPaused := w.queues[site].pause.snapshot(w.clock.Read()); isPaused {
-			h.Paused[site] = p
+		if p, matters := w.queues[site].pause.snapshot(w.clock.Read()); matters {
+			h.Pauses[site] = p
 		}
 	}
 	text, err := json.Marshal(h)
@@ -41,6 +41,6 @@ func (w *credentialWorker) takeUp(state string) {
 	}
 	w.breaker.Restore(h.Breaker)
 	for _, site := range w.sites {
-		w.queues[site].pause.restore(h.Paused[site], w.clock.Read())
+		w.queues[site].pause.restore(h.Pauses[site], w.clock.Read())
 	}
 }

@@ -466,3 +466,53 @@ func TestReplicasWithDifferentClocks(t *testing.T) {
 		require.WithinDuration(t, time.Now(), attempts[0].BegunAt, 15*time.Minute)
 	})
 }
+
+// A site that is refused is on its way to a pause, whoever carries it: a hand-over fails no
+// further leads.
+func TestAHandOverRemembersRefusals(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: status(422)} }}
+		w := startReplicas(t, b, courier.Options{}, courier.Options{}, courier.Options{})
+		var ids []lead.RemoteID
+		post := func(n int) {
+			for range n {
+				ids = append(ids, w.postAbout("casas", fmt.Sprint("EB-XX", len(ids))))
+				time.Sleep(time.Second)
+			}
+		}
+		post(3)
+		w.all[0].halt()
+		time.Sleep(5 * time.Second)
+		post(2)
+		time.Sleep(5 * time.Second)
+		go w.all[1].kill()
+		time.Sleep(15 * time.Second)
+		post(4)
+		time.Sleep(5 * time.Second)
+		require.Equal(t, lead.SitePaused, w.all[2].courier.Status()[1].State)
+		require.Equal(t, map[lead.State]int{lead.Failed: 5, lead.Queued: 4}, w.states(ids))
+	})
+}
+
+// A site whose leads were taken lately is not paused, though its last ones were refused and
+// another replica carries it now.
+func TestAHandOverRemembersThatALeadWasTaken(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := &broker{about: map[string]error{}}
+		w := startReplicas(t, b, courier.Options{}, courier.Options{})
+		require.NotZero(t, w.postAbout("casas", "EB-GOOD"))
+		time.Sleep(5 * time.Second)
+		w.all[0].halt()
+		time.Sleep(5 * time.Second)
+		b.now(func(b *broker) {
+			for i := range 10 {
+				b.about[fmt.Sprint("EB-XX", i)] = status(404)
+			}
+		})
+		for i := range 10 {
+			w.postAbout("casas", fmt.Sprint("EB-XX", i))
+			time.Sleep(time.Second)
+		}
+		require.Len(t, w.all[1].courier.Status(), 1)
+	})
+}

@@ -237,32 +237,6 @@ func (p *pause) noneArrived(t trial) {
 	p.arrivals = max(0, p.arrivals-t.arrivals) // others may have come since
 }
 
-// pauseSnapshot is a pause that is handed on to another process. The refusals that led
-// to it are not.
-type pauseSnapshot struct {
-	Status  int       `json:"status"`
-	Since   time.Time `json:"since"`
-	TrialAt time.Time `json:"trial_at"`
-	Trials  int       `json:"trials"`
-}
-
-// snapshot returns the pause, if the site is paused.
-func (p *pause) snapshot(wall time.Time) (s pauseSnapshot, paused bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return pauseSnapshot{p.status, p.since, wall.Add(time.Until(p.trialAt)).Round(0), p.trials}, p.paused
-}
-
-// restore makes the pause what another process has handed on. It is zero if the site
-// is not paused.
-func (p *pause) restore(s pauseSnapshot, wall time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.refused, p.paused, p.status, p.since, p.trials, p.arrivals = nil, s.Status != 0, s.Status, s.Since, s.Trials, 0
-	p.trialAt = time.Now().Add(min(s.TrialAt.Sub(wall), longestPause))
-	p.extra = rate.NewLimiter(rate.Every(extraWait), extraTrials)
-}
-
 // state describes the site for an operator, if it is paused.
 func (p *pause) state(site string, wall time.Time) (c lead.Credential, paused bool) {
 	p.mu.Lock()
