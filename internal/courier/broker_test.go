@@ -95,9 +95,15 @@ func (b *broker) Create(ctx context.Context, a easybroker.Account, cr easybroker
 	return easybroker.Receipt{Status: 200}, how.err
 }
 
-func (b *broker) List(_ context.Context, _ easybroker.Account, q easybroker.Query) (easybroker.Page, error) {
+func (b *broker) List(ctx context.Context, _ easybroker.Account, q easybroker.Query) (easybroker.Page, error) {
 	page, took, err := b.list(q)
-	time.Sleep(took)
+	if took > 0 { // as for a post
+		select {
+		case <-time.After(took):
+		case <-ctx.Done():
+			return easybroker.Page{}, &easybroker.UnansweredError{Err: ctx.Err()}
+		}
+	}
 	return page, err
 }
 

@@ -53,10 +53,11 @@ type lease struct {
 	early   chan struct{}    // has a token if the state has changed
 
 	mu      sync.Mutex
-	asked   time.Time // when we asked for the last answer that gave us the lease; monotonic, and zero if there is none
-	askedOn time.Time // the same on the wall
-	wanted  int64     // see [lead.Lease]
-	lent    int64     // as the database has it, or will have it soon if the lease is ours
+	tenure  context.Context // ends when we stop carrying; nil before we first carry
+	asked   time.Time       // when we asked for the last answer that gave us the lease; monotonic, and zero if there is none
+	askedOn time.Time       // the same on the wall
+	wanted  int64           // see [lead.Lease]
+	lent    int64           // as the database has it, or will have it soon if the lease is ours
 
 	owing    chan struct{} // has a token if the holder owes calls
 	borrowed borrowed
@@ -163,6 +164,30 @@ func (l *lease) hold(ctx context.Context, end context.CancelFunc, state func() s
 	}
 }
 
+// bound returns a context for a call that is made by right of the lease. It ends with
+// the lease, and nothing is sent after that.
+func (l *lease) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if l == nil {
+		return ctx, func() {}
+	}
+	l.mu.Lock()
+	tenure := l.tenure
+	l.mu.Unlock()
+	if tenure == nil || !l.isHeld() { // the call is borrowed
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancel(easybroker.WithGuard(ctx, l.isHeld))
+	stop := context.AfterFunc(tenure, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// begin notes that we carry until ctx ends.
+func (l *lease) begin(ctx context.Context) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tenure = ctx
+}
+
 // renewSoon makes the state known to those who wait.
 func (l *lease) renewSoon() {
 	if l != nil {
@@ -211,6 +236,7 @@ func (w *credentialWorker) carryLeased(ctx context.Context) {
 	carry, stop := context.WithCancel(ctx)
 	defer stop()
 	context.AfterFunc(calls, stop)
+	w.lease.begin(calls)
 	var holding sync.WaitGroup
 	holding.Go(func() { w.lease.hold(calls, end, w.handOver, w.opt.Log) })
 

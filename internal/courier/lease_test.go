@@ -80,8 +80,10 @@ type replica struct {
 	away   atomic.Bool                                     // the database is, for this replica
 	answer atomic.Pointer[func(ctx context.Context) error] // how a statement about leases is answered; at once if nil
 	posts  atomic.Int64                                    // that it has made
-	reads  atomic.Int64
-	lastAt atomic.Pointer[time.Time] // when the last of them ended
+	lastAt atomic.Pointer[time.Time]                       // when the last of them ended
+
+	reads     atomic.Int64
+	readEnded atomic.Pointer[time.Time] // when the last of them did
 }
 
 var errAway = errors.New("the database is away")
@@ -140,6 +142,7 @@ func (r *replica) Create(ctx context.Context, a easybroker.Account, cr easybroke
 
 func (r *replica) List(ctx context.Context, a easybroker.Account, q easybroker.Query) (easybroker.Page, error) {
 	r.reads.Add(1)
+	defer func() { now := time.Now(); r.readEnded.Store(&now) }()
 	return r.broker.List(ctx, a, q)
 }
 
@@ -465,6 +468,41 @@ func TestReplicasWithDifferentClocks(t *testing.T) {
 		require.WithinDuration(t, time.Now(), l.DeliveredAt, 15*time.Minute)
 		require.WithinDuration(t, time.Now(), attempts[0].BegunAt, 15*time.Minute)
 	})
+}
+
+// A reading ends with the lease, whoever it is for: the next holder may have begun.
+func TestAReadingEndsWithTheLease(t *testing.T) {
+	for name, read := range map[string]func(*replicas){
+		"a look-up": func(w *replicas) { w.post("casas") },
+		"a probe": func(w *replicas) {
+			w.broker.now(func(b *broker) { b.answer = func(int, easybroker.Account) answer { return answer{err: status(401)} } })
+			w.post("casas")
+		},
+		"for a person": func(w *replicas) {
+			go func() {
+				_, _ = courier.NewAuditor(w.all[0].courier, w.store).Reconcile(w.Context(), time.Now().Add(-time.Hour))
+			}()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := &broker{listTook: 14 * time.Second}
+				w := startReplicas(t, b, courier.Options{}, courier.Options{})
+				time.Sleep(3 * time.Second)
+				read(w)
+				for w.all[0].reads.Load() == 0 {
+					time.Sleep(100 * time.Millisecond)
+				}
+				hangs := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+				w.all[0].away.Store(true)
+				w.all[0].answer.Store(&hangs)
+				cutOff := time.Now()
+				time.Sleep(time.Minute)
+				require.LessOrEqual(t, w.all[0].readEnded.Load().Sub(cutOff), 9*time.Second)
+				require.Greater(t, w.all[0].readEnded.Load().Sub(cutOff), 5*time.Second, "it was under way until the lease ended")
+			})
+		})
+	}
 }
 
 // A site that is refused is on its way to a pause, whoever carries it: a hand-over fails no

@@ -2,6 +2,7 @@ package courier
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -112,13 +113,16 @@ func (w *credentialWorker) AwaitTurn(ctx context.Context) error {
 // List implements [verify.Source]. It makes one call and notes what that says
 // about the credential.
 func (w *credentialWorker) List(ctx context.Context, q easybroker.Query) (easybroker.Page, error) {
+	ctx, release := w.lease.bound(ctx)
+	defer release()
 	ctx, cancel := context.WithTimeout(ctx, w.opt.Timeout)
 	defer cancel()
 	page, err := w.broker.List(ctx, w.account, q)
 	if err == nil {
 		return page, nil
 	}
-	if !w.lease.isHeld() { // how the credential stands is the holder's to say
+	isCut := errors.Is(ctx.Err(), context.Canceled)
+	if isCut || !w.lease.isHeld() { // how the credential stands is the holder's to say
 		return page, err
 	}
 	// If the credential works, a list that answers badly says nothing about it.
