@@ -132,6 +132,9 @@ func (c *Courier) Run(ctx context.Context) error {
 	for _, w := range c.workers {
 		workers.Go(func() error { w.run(ctx); return nil })
 	}
+	if c.opt.Leases != nil {
+		workers.Go(func() error { c.watch(ctx); return nil })
+	}
 	return workers.Wait()
 }
 

@@ -23,6 +23,9 @@ type Leases interface {
 	AcquireLease(ctx context.Context, r lead.LeaseRequest) (lead.Lease, error)
 	// RenewLease prolongs the lease, or gives it up if no length is asked for.
 	RenewLease(ctx context.Context, r lead.LeaseRequest) (lead.Lease, error)
+	// SitesDue returns those of the sites that have a queued lead which is due,
+	// whichever process has kept it.
+	SitesDue(ctx context.Context, sites []string, now time.Time) ([]string, error)
 	// WantCalls asks the holder to lend some calls.
 	WantCalls(ctx context.Context, credential string, calls int64) (count int64, err error)
 	// TakeOver makes doubtful what the last holder was sending for the sites, and

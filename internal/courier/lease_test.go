@@ -88,6 +88,13 @@ type replica struct {
 
 var errAway = errors.New("the database is away")
 
+func (r *replica) SitesDue(ctx context.Context, sites []string, now time.Time) ([]string, error) {
+	if r.dead.Load() || r.away.Load() {
+		return nil, errAway
+	}
+	return r.Store.SitesDue(ctx, sites, now)
+}
+
 // ask waits for the database.
 func (r *replica) ask(ctx context.Context) error {
 	if r.dead.Load() {
@@ -467,6 +474,31 @@ func TestReplicasWithDifferentClocks(t *testing.T) {
 		l, attempts := w.find(next)
 		require.WithinDuration(t, time.Now(), l.DeliveredAt, 15*time.Minute)
 		require.WithinDuration(t, time.Now(), attempts[0].BegunAt, 15*time.Minute)
+	})
+}
+
+// A lead that another replica keeps goes out soon, though nobody tells the one that
+// carries it.
+func TestALeadOfAnotherReplicaGoesOutSoon(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const leads = 100
+		b := &broker{page: 50}
+		w := startReplicas(t, b, courier.Options{}, courier.Options{})
+		var kept []time.Time
+		for i := range leads {
+			kept = append(kept, time.Now())
+			w.post("casas")
+			time.Sleep(time.Duration(300+i*7) * time.Millisecond)
+		}
+		sent := b.posts()
+		require.Len(t, sent, leads)
+		var all time.Duration
+		for i := range sent {
+			took := sent[i].Sub(kept[i])
+			require.Less(t, took, 250*time.Millisecond, "lead %d", i)
+			all += took
+		}
+		require.Less(t, all/leads, 150*time.Millisecond)
 	})
 }
 

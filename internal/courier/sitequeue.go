@@ -24,7 +24,7 @@ type siteQueue struct {
 	lease   time.Duration
 	horizon horizon
 	pause   pause
-	shared  bool // other processes keep leads, too, and do not tell us
+	shared  bool // other processes keep leads, too
 
 	newestNext bool // leads that have just come due go next, not those that wait longest
 	hasMore    bool // the last claim of those that wait longest got as many as it asked for
@@ -139,6 +139,13 @@ const (
 	extraTrials = 5
 	extraWait   = 10 * time.Second
 )
+
+// isPaused reports whether the site is paused.
+func (p *pause) isPaused() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.paused
+}
 
 // leadTaken notes that EasyBroker took a lead of the site. It reports whether that
 // ends a pause.

@@ -17,8 +17,8 @@ import (
 const (
 	// maxSleep is how long a worker sleeps at most.
 	maxSleep = 10 * time.Minute
-	// sharedSleep is how long it does if other processes keep leads, too. Nobody
-	// tells it of those.
+	// sharedSleep is how long it does if one of its sites is paused and other processes
+	// keep leads, too: any of them may be a trial.
 	sharedSleep = time.Second
 )
 
@@ -228,11 +228,11 @@ func (w *credentialWorker) takeSlots(ctx context.Context, allowed breaker.Step) 
 func (w *credentialWorker) begin(ctx context.Context, n int) (claims []lead.Claim, next time.Time) {
 	now := time.Now()
 	next = now.Add(maxSleep)
-	if w.lease != nil {
-		next = now.Add(sharedSleep)
-	}
 	for i := range w.sites {
 		site := w.sites[(w.firstSite+i)%len(w.sites)]
+		if w.lease != nil && w.queues[site].pause.isPaused() {
+			next = now.Add(sharedSleep)
+		}
 		got, due, err := w.queues[site].begin(context.WithoutCancel(ctx), n-len(claims))
 		for _, c := range got {
 			w.memory.AttemptBegan(c)

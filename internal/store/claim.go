@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -148,6 +149,27 @@ func (s *Store) nextDueRow(ctx context.Context, q lead.Due, args []any) *sql.Row
 	const since = " AND due_at >= $3"
 	others, args := exceptProperties(q, args)
 	return s.read.QueryRowContext(ctx, strings.Replace(s.writer.dialect.nextDue, since, since+others, 1), args...)
+}
+
+// SitesDue returns those of the sites that have a queued lead which is due. It costs a
+// step in the index for each.
+func (s *Store) SitesDue(ctx context.Context, sites []string, now time.Time) ([]string, error) {
+	if len(sites) == 0 {
+		return nil, nil
+	}
+	list, err := json.Marshal(sites)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.read.QueryContext(ctx, s.writer.dialect.sitesDue, string(list), now.UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("sites due: %w", err)
+	}
+	due, err := collect(rows, scanColumn[string])
+	if err != nil {
+		return nil, fmt.Errorf("sites due: %w", err)
+	}
+	return due, nil
 }
 
 // claimSQL claims the leads that have been due for longest. The %s around its

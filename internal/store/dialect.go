@@ -21,6 +21,7 @@ type dialect struct {
 
 	claim     string // claimSQL
 	nextDue   string // when the first and the last lead of a site and state are due, not before $3
+	sitesDue  string // the sites of a JSON list with a queued lead that is due at $2
 	counted   string // the leads, as they are best counted by site and state
 	forUpdate string // ends a query whose rows the transaction goes on to change
 

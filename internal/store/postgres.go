@@ -25,6 +25,8 @@ var postgresDialect = dialect{
 	claim:      fmt.Sprintf(claimSQL, "= ANY (ARRAY(", " FOR UPDATE SKIP LOCKED))"),
 	nextDue: `SELECT (SELECT due_at FROM leads WHERE site = $1 AND state = $2 AND due_at >= $3 ORDER BY due_at LIMIT 1),
 		(SELECT due_at FROM leads WHERE site = $1 AND state = $2 AND due_at IS NOT NULL ORDER BY due_at DESC LIMIT 1)`,
+	sitesDue: `SELECT site FROM json_array_elements_text($1::json) AS mine(site) WHERE
+		(SELECT due_at FROM leads WHERE leads.site = mine.site AND state = ` + sqlQueued + ` AND due_at IS NOT NULL ORDER BY due_at LIMIT 1) <= $2`,
 	counted:     `(SELECT site, state, remote_id FROM leads WHERE due_at IS NOT NULL UNION ALL SELECT site, state, remote_id FROM leads WHERE due_at IS NULL) AS everyone`,
 	forUpdate:   " FOR UPDATE",
 	nextIDs:     (*writeTx).takeIDs,

@@ -24,9 +24,10 @@ var sqliteDialect = dialect{
 	claim:      fmt.Sprintf(claimSQL, "IN (", ")"),
 	nextDue: `SELECT (SELECT min(due_at) FROM leads WHERE site = $1 AND state = $2 AND due_at >= $3),
 		(SELECT max(due_at) FROM leads WHERE site = $1 AND state = $2)`,
-	counted: "leads",
-	nextIDs: (*writeTx).advanceIDs,
-	insert:  (*writeTx).insertMany,
+	sitesDue: `SELECT value FROM json_each($1) WHERE (SELECT min(due_at) FROM leads WHERE site = value AND state = ` + sqlQueued + `) <= $2`,
+	counted:  "leads",
+	nextIDs:  (*writeTx).advanceIDs,
+	insert:   (*writeTx).insertMany,
 	texts: [statements]string{
 		insertOne: insertSQL(1), insertMany: insertSQL(manyLeads), advanceIDs: advanceIDsSQL, markKey: markKeySQL,
 	},

@@ -298,3 +298,29 @@ func nextDue(t *testing.T, s *store.Store) {
 	require.NoError(t, err)
 	require.Equal(t, at.Add(lease), next, "when the lease runs out")
 }
+
+func sitesDue(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now()
+	keepAt := func(name string, due time.Time) {
+		l := Draft(t, at)
+		l.Site, l.DueAt = name, due
+		_, err := s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
+		require.NoError(t, err)
+	}
+	keepAt(site, at)
+	keepAt(site, at.Add(time.Hour))
+	keepAt("lofts", at.Add(time.Minute))
+	keepAt("costa", at)
+	asked := func(at time.Time, sites ...string) []string {
+		due, err := s.SitesDue(t.Context(), sites, at)
+		require.NoError(t, err)
+		return due
+	}
+	require.Empty(t, asked(at.Add(-time.Millisecond), site, "lofts"))
+	require.ElementsMatch(t, []string{site}, asked(at, site, "lofts", "nobody's"))
+	require.ElementsMatch(t, []string{site, "lofts", "costa"}, asked(at.Add(time.Minute), site, "lofts", "costa"))
+	require.Empty(t, asked(at))
+	beginOne(t, s, at)
+	require.Empty(t, asked(at, site), "it is being sent")
+}

@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"claims take the lead that waits longest":                longestFirst,
 		"trials take the newest lead of the other properties":    trials,
 		"the time of the next due lead is known":                 nextDue,
+		"the sites with a lead that is due are known":            sitesDue,
 		"a list is newest first, filtered, and pages to the end": listed,
 		"a page has no more than there is room for":              listedByBytes,
 		"leads are counted by site and state":                    counted,
