@@ -56,7 +56,7 @@ func (d Doctor) databaseFile(ctx context.Context, path string) []Finding {
 
 func schema(about string, seen store.Seen) Finding {
 	switch {
-	case seen.Schema > seen.Knows:
+	case seen.Oldest > seen.Knows:
 		return Finding{Trouble, about, fmt.Sprintf("it has schema %d, and this leadrelay knows only %d", seen.Schema, seen.Knows), "Start the newer leadrelay, or restore a backup from before the upgrade."}
 	case seen.Schema < seen.Knows:
 		return Finding{Warning, about, fmt.Sprintf("it has schema %d, and the next start makes it %d", seen.Schema, seen.Knows), "Make a backup before: leadrelay backup FILE."}

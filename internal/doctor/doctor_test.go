@@ -172,9 +172,9 @@ func TestWhatIsBrokenIsNamed(t *testing.T) {
 		}, level: Trouble, says: "no such host", remedy: "name server"},
 		"EasyBroker fails": {spoil: func(_ *testing.T, _ *Doctor, l *lister) { l.err = &easybroker.StatusError{Status: 500} },
 			level: Trouble, says: "500", remedy: "until it does"},
-		"our clock is late": {spoil: func(_ *testing.T, _ *Doctor, l *lister) { l.ahead = time.Hour }, level: Trouble, says: "it is -1h0m0s ahead", remedy: "NTP"},
+		"our clock is late": {spoil: func(_ *testing.T, _ *Doctor, l *lister) { l.ahead = time.Hour }, level: Trouble, says: "behind https://api.easybroker.com", remedy: "NTP"},
 		"our clock is early": {spoil: func(_ *testing.T, _ *Doctor, l *lister) { l.ahead = -2 * time.Minute },
-			level: Trouble, says: "ahead of", remedy: "NTP"},
+			level: Trouble, says: "ahead of https://api.easybroker.com", remedy: "NTP"},
 
 		"the public door cannot be reached": {spoil: func(_ *testing.T, d *Doctor, _ *lister) { d.Settings.URL.Origin = "http://127.0.0.1:1" },
 			level: Trouble, says: "cannot be reached", remedy: "the proxy in front"},
@@ -215,6 +215,7 @@ func TestTheDisk(t *testing.T) {
 
 func TestASchema(t *testing.T) {
 	require.Equal(t, Fine, schema("", store.Seen{Schema: 6, Knows: 6}).Level)
-	require.Equal(t, Warning, schema("", store.Seen{Schema: 5, Knows: 6}).Level)
-	require.Equal(t, Trouble, schema("", store.Seen{Schema: 7, Knows: 6}).Level)
+	require.Equal(t, Warning, schema("", store.Seen{Schema: 5, Oldest: 5, Knows: 6}).Level)
+	require.Equal(t, Fine, schema("", store.Seen{Schema: 7, Oldest: 6, Knows: 6}).Level, "a newer release runs beside this one")
+	require.Equal(t, Trouble, schema("", store.Seen{Schema: 7, Oldest: 7, Knows: 6}).Level)
 }

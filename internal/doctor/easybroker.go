@@ -78,7 +78,11 @@ func clock(url string, begun, ended, date time.Time) Finding {
 		ahead = begun.Sub(date.Add(time.Second))
 	}
 	if ahead.Abs() > most {
-		return Finding{Trouble, about, fmt.Sprintf("it is %s ahead of %s's", ahead.Round(time.Second), url), "Set this machine's clock by NTP (timedatectl set-ntp true): leads in doubt wait while it is wrong."}
+		way := "ahead of"
+		if ahead < 0 {
+			way = "behind"
+		}
+		return Finding{Trouble, about, fmt.Sprintf("it is %s %s %s's", ahead.Abs().Round(time.Second), way, url), "Set this machine's clock by NTP (timedatectl set-ntp true): leads in doubt wait while it is wrong."}
 	}
 	return fine(about, "it agrees with "+url+"'s")
 }

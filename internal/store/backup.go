@@ -135,7 +135,7 @@ func doubtCopy(ctx context.Context, path string, now time.Time) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := migrate(ctx, db, &sqliteDialect); err != nil {
+	if err := migrate(ctx, db, &sqliteDialect, true); err != nil {
 		return err
 	}
 	tx, err := db.BeginTx(ctx, nil)
