@@ -263,6 +263,7 @@ var transferTables = []transferTable{
 	// Words, which only a server has there, have their own digest as content.
 	{"repeats", 1, []string{"digest", "content", "remote_id", "kept_at"}, "digest <> content"},
 	{"reconciliations", 1, []string{"number", "at", "body"}, "TRUE"},
+	{"pauses", 1, []string{"site", "begun_at", "ends_at", "why"}, "TRUE"},
 }
 
 // page reads the rows that follow a key, or the first if it is nil.

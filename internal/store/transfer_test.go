@@ -92,6 +92,7 @@ func fill(t *testing.T, s *store.Store, leads int) (last lead.RemoteID) {
 		require.NoError(t, s.Settle(t.Context(), c, to))
 	}
 	require.NoError(t, s.KeepReport(t.Context(), time.Now(), []byte(`{"listed":7}`)))
+	require.NoError(t, s.Pause(t.Context(), []string{"casas", "lofts"}, lead.Pause{Since: time.Now(), Until: time.Now().Add(time.Hour), Why: "mantenimiento"}))
 	return last
 }
 
@@ -107,7 +108,9 @@ func whole(t *testing.T, s *store.Store) (all []string) {
 	}
 	reports, _, err := s.Reports(t.Context(), 10)
 	require.NoError(t, err)
-	return append(all, fmt.Sprintf("%s", reports))
+	pauses, err := s.Pauses(t.Context())
+	require.NoError(t, err)
+	return append(all, fmt.Sprintf("%s %+v", reports, pauses))
 }
 
 // There and back again: nothing is missing, nothing is different, and a repeat is known.
@@ -127,7 +130,7 @@ func TestTransfer(t *testing.T) {
 		reports++
 		rows := map[string]int{}
 		require.NoError(t, transfer(t, step.from, step.to, func(done store.Transferred, _ context.CancelFunc) { rows[done.Table] = done.Rows }))
-		require.Equal(t, map[string]int{"leads": leads, "attempts": leads / 2, "repeats": leads / 2, "reconciliations": reports}, rows)
+		require.Equal(t, map[string]int{"leads": leads, "attempts": leads / 2, "repeats": leads / 2, "reconciliations": reports, "pauses": 2}, rows)
 		_, err := openAny(t, step.from)
 		require.ErrorContains(t, err, "were moved to another database", "two relays would send them twice")
 		told := map[string]int{}
@@ -232,7 +235,7 @@ func TestEveryColumnIsTransferred(t *testing.T) {
 		"SQLite": openEither(t, filepath.Join(t.TempDir(), "a.db")), "PostgreSQL": openPostgres(t, postgrestest.Database(t)),
 	} {
 		notCopied, forgotten := s.NotTransferred(t)
-		require.Subset(t, []string{"schema_versions", "schema_oldest", "remote_ids", "pulse", "leases"}, notCopied, name)
+		require.Subset(t, []string{"schema_versions", "schema_oldest", "remote_ids", "pulse", "leases", "shared_secret", "ended_sessions"}, notCopied, name)
 		require.Empty(t, forgotten, name)
 		if name == "SQLite" {
 			require.NoError(t, s.Close())

@@ -67,6 +67,11 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"leads that EasyBroker has taken since a time":      taken,
 		"drift reports are kept, newest first, the last 50": reports,
 
+		"the secret is made once":                                 secretMadeOnce,
+		"a session that has ended has ended until its end":        sessionEnded,
+		"sessions that have ended are bounded, and stay ended":    sessionsBounded,
+		"a pause stays, and a new one goes on where the last was": paused,
+
 		"a settlement makes no illegal move":                     settledIllegally,
 		"a person's change makes no illegal move":                amendedIllegally,
 		"what a statement moves by itself makes no illegal move": movedByStatements,
