@@ -183,7 +183,7 @@ func (w *credentialWorker) deferLead(c lead.Claim, v verdict, to *lead.Settlemen
 	default:
 		to.DueAt = to.At.Add(max(strangeWait, jitter(w.opt.Schedule.Wait(c.Tries), c)))
 	}
-	if to.State == lead.Queued && !v.held && w.clock.Since(c.Lead.QueuedAt) >= w.opt.Deadline {
+	if to.State == lead.Queued && !v.held && w.isOverdue(&c.Lead) {
 		to.State, to.Reason, to.DueAt = lead.Failed, lead.ReasonDeadline, time.Time{}
 	}
 }

@@ -53,6 +53,8 @@ type Options struct {
 	// Leases lets one process at a time carry a credential. It is nil if no other
 	// process uses the outbox.
 	Leases Leases
+	// Pauses has the pauses that people order. It is nil if nobody can.
+	Pauses Pauses
 
 	Log     zerolog.Logger
 	Now     func() time.Time                  // the wall clock; time.Now if nil
@@ -97,6 +99,7 @@ func (o Options) lease() time.Duration { return 2*o.Timeout + 30*time.Second }
 type Courier struct {
 	opt     Options
 	clock   *wallclock.Clock
+	paused  *handPauses
 	workers []*credentialWorker
 	bySite  map[string]*credentialWorker
 }
@@ -106,6 +109,7 @@ type Courier struct {
 func New(outbox Outbox, broker Broker, routes []Route, opt Options) *Courier {
 	opt = opt.complete()
 	c := &Courier{opt: opt, clock: wallclock.New(opt.Now), bySite: map[string]*credentialWorker{}}
+	c.paused = newHandPauses(opt.Pauses, c.clock)
 	var accounts []easybroker.Account
 	byAccount := map[easybroker.Account][]Route{}
 	for _, r := range slices.SortedFunc(slices.Values(routes), func(a, b Route) int { return strings.Compare(a.Site, b.Site) }) {
@@ -116,7 +120,7 @@ func New(outbox Outbox, broker Broker, routes []Route, opt Options) *Courier {
 	}
 	budget := new(verify.Budget)
 	for _, a := range accounts {
-		w := newCredentialWorker(outbox, broker, byAccount[a], opt, c.clock, budget)
+		w := newCredentialWorker(outbox, broker, byAccount[a], opt, c.clock, c.paused, budget)
 		c.workers = append(c.workers, w)
 		for _, site := range w.sites {
 			c.bySite[site] = w
@@ -129,6 +133,10 @@ func New(outbox Outbox, broker Broker, routes []Route, opt Options) *Courier {
 // begun with, finishes the attempts that it has begun, and returns.
 func (c *Courier) Run(ctx context.Context) error {
 	var workers errgroup.Group
+	if c.paused != nil {
+		c.awaitPauses(ctx)
+		workers.Go(func() error { c.watchPauses(ctx); return nil })
+	}
 	for _, w := range c.workers {
 		workers.Go(func() error { w.run(ctx); return nil })
 	}
@@ -146,13 +154,20 @@ func (c *Courier) Wake(site string) {
 	}
 }
 
-// Status returns the state of each credential, and the sites that are paused.
+// Now returns the time, on whose clock all processes on the database agree.
+func (c *Courier) Now() time.Time { return c.clock.Read() }
+
+// Status returns the state of each credential, and the sites that are paused, by the
+// courier or by a person.
 func (c *Courier) Status() []lead.Credential {
 	var all []lead.Credential
 	for _, w := range c.workers {
 		all = append(all, w.breaker.Status(w.sites))
 		for _, site := range w.sites {
 			if paused, ok := w.queues[site].pause.state(site, c.clock.Read()); ok {
+				all = append(all, paused)
+			}
+			if paused, ok := c.paused.state(site); ok {
 				all = append(all, paused)
 			}
 		}

@@ -205,7 +205,7 @@ func (w *credentialWorker) settleAbsent(f verify.Finding, to *lead.Settlement) {
 			meaning = reasonConflict
 		}
 		w.refuse(c, verdict{status: c.LastStatus, refusedID: true, reason: requote(c.Lead.Reason, meaning)}, to)
-	} else if w.clock.Since(c.Lead.QueuedAt) >= w.opt.Deadline {
+	} else if w.isOverdue(&c.Lead) {
 		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, lead.ReasonDeadline
 	} else if due := f.SentBy.Add(jitter(w.opt.Schedule.Wait(c.Tries-1), c)); due.After(to.At) {
 		to.DueAt = due

@@ -21,6 +21,7 @@ type siteQueue struct {
 	outbox  Outbox
 	route   Route
 	clock   *wallclock.Clock
+	paused  *handPauses
 	lease   time.Duration
 	horizon horizon
 	pause   pause
@@ -39,6 +40,9 @@ func (q *siteQueue) begin(ctx context.Context, n int) (claims []lead.Claim, next
 	next = now.Add(maxSleep)
 	if q.shared {
 		q.pause.leadArrived() // perhaps
+	}
+	if p := q.paused.last(q.route.Site); p.IsOn(wall) {
+		return nil, now.Add(min(p.Until.Sub(wall), maxSleep)), nil
 	}
 	if t, paused := q.pause.nextTrial(); paused {
 		return q.beginTrial(ctx, t)

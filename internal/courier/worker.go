@@ -33,6 +33,7 @@ type credentialWorker struct {
 	lease    *lease // nil if no other process carries the credential
 	opt      Options
 	clock    *wallclock.Clock
+	paused   *handPauses
 	breaker  *breaker.Breaker
 	memory   *verify.Memory
 	verifier *verify.Verifier
@@ -51,7 +52,9 @@ type credentialWorker struct {
 }
 
 // newCredentialWorker returns the worker of the routes, which have one account.
-func newCredentialWorker(outbox Outbox, broker Broker, routes []Route, opt Options, clock *wallclock.Clock, budget *verify.Budget) *credentialWorker {
+func newCredentialWorker(
+	outbox Outbox, broker Broker, routes []Route, opt Options, clock *wallclock.Clock, paused *handPauses, budget *verify.Budget,
+) *credentialWorker {
 	w := &credentialWorker{
 		outbox:  outbox,
 		broker:  broker,
@@ -59,6 +62,7 @@ func newCredentialWorker(outbox Outbox, broker Broker, routes []Route, opt Optio
 		lease:   newLease(routes[0].Account, opt, clock),
 		opt:     opt,
 		clock:   clock,
+		paused:  paused,
 		breaker: breaker.New(opt.Probe, clock.Read),
 		memory:  verify.NewMemory(clock),
 
@@ -76,7 +80,7 @@ func newCredentialWorker(outbox Outbox, broker Broker, routes []Route, opt Optio
 		w.sites = append(w.sites, r.Site)
 		wordings[r.Site] = r
 		w.queues[r.Site] = &siteQueue{
-			outbox: outbox, route: r, clock: clock, lease: opt.lease(), shared: opt.Leases != nil,
+			outbox: outbox, route: r, clock: clock, paused: paused, lease: opt.lease(), shared: opt.Leases != nil,
 			horizon: horizon{clock: clock, farthest: opt.Schedule.longest()*5/4 + time.Hour},
 		}
 	}
@@ -150,7 +154,11 @@ func (w *credentialWorker) expire(ctx context.Context) {
 		return // the wall clock was set, so nobody knows how long they have waited
 	}
 	for _, site := range w.sites {
-		ids, err := w.outbox.Expire(ctx, site, now.Add(-w.opt.Deadline), lead.Due{Now: now, N: batch})
+		p := w.paused.last(site)
+		if p.IsOn(now) {
+			continue
+		}
+		ids, err := w.outbox.Expire(ctx, site, now.Add(-p.Extend(w.opt.Deadline, now)), lead.Due{Now: now, N: batch})
 		if err != nil && ctx.Err() == nil {
 			w.opt.Log.Error().Str("site", site).Err(err).Msg("deadlines not checked")
 		}
@@ -159,6 +167,12 @@ func (w *credentialWorker) expire(ctx context.Context) {
 				Str("state", string(lead.Failed)).Str("reason", lead.ReasonDeadline).Msg("lead failed")
 		}
 	}
+}
+
+// isOverdue reports whether the lead has reached its deadline. The time for which a person
+// has paused its site does not count.
+func (w *credentialWorker) isOverdue(l *lead.Lead) bool {
+	return w.clock.Since(l.QueuedAt) >= w.paused.last(l.Site).Extend(w.opt.Deadline, w.clock.Read())
 }
 
 // probe reads one line of the list, to learn whether a stopped credential works
