@@ -89,7 +89,8 @@ type relay struct {
 	mail             *mx.Checker
 	public, operator *server.Door
 	drain            *server.Drain
-	shared           bool // other relays are on the same database
+	shared           bool   // other relays are on the same database
+	secret           []byte // which they have, too
 }
 
 // serve runs the relay until ctx ends. It calls opened when both doors are open. The
@@ -118,6 +119,9 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 	}
 	token, err := operatorToken(cfg)
 	if err != nil {
+		return errors.Join(err, r.closeDoors())
+	}
+	if r.secret, err = r.store.Secret(ctx); err != nil {
 		return errors.Join(err, r.closeDoors())
 	}
 	metrics := server.NewMetrics(version())
@@ -314,6 +318,7 @@ func newCourier(cfg config.Config, s *store.Store, metrics *server.Metrics, log 
 	opt.Log, opt.Seen = log, metrics.Seen
 	opt.Attempt = func(o lead.Outcome, took time.Duration) { metrics.Attempt(string(o), took) }
 	opt.Refused = func(site string, status int, about courier.About) { metrics.Refused(site, status, string(about)) }
+	opt.Pauses = s
 	if s.IsShared() {
 		opt.Leases = s
 	}
@@ -345,6 +350,8 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 		Client:    proxies.Client,
 		Captchas:  captchas(cfg.Sites),
 		CheckMail: r.mail.Check,
+		Secret:    r.secret,
+		Now:       r.courier.Now,
 	})
 	mux := door("public", server.Readyz(r.store.Ready, r.drain), r, metrics, log, proxies.WarnOfUntrusted(log), server.BelowPath(cfg.URL.Path))
 	assets := web.Assets()
@@ -407,7 +414,8 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 	mux := door("operator", ready, r, metrics, log, hosts.Only(http.HandlerFunc(console.RefuseHost)))
 	mux.Get(console.OpenAPIPath, console.OpenAPI)
 	mux.Head(console.OpenAPIPath, console.OpenAPI)
-	console.NewPages(cfg.URL.String(), sites, gate).Route(mux)
+	sessions := console.NewSessions(token, r.secret, r.store, r.courier.Now)
+	console.NewPages(cfg.URL.String(), sites, gate, sessions).Route(mux)
 	mux.Mount("/", api)
 	mux.MethodNotAllowed(api.ServeHTTP)
 	return mux

@@ -3,7 +3,6 @@ package console
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
 	"io"
 	"net/http"
 	"net/url"
@@ -27,16 +26,17 @@ type Pages struct {
 	relay    string // URL of the public door; empty if it is not set
 	sites    []Site
 	gate     *Gate
-	sessions sessions
+	sessions *Sessions
 }
 
 // NewPages returns the pages. relay is the URL of the public door, if it is set. The
 // gate checks the token.
-func NewPages(relay string, sites []Site, gate *Gate) *Pages {
-	return &Pages{relay: relay, sites: sites, gate: gate, sessions: sessions{byDigest: make(map[[sha256.Size]byte]session)}}
+func NewPages(relay string, sites []Site, gate *Gate, sessions *Sessions) *Pages {
+	return &Pages{relay: relay, sites: sites, gate: gate, sessions: sessions}
 }
 
-// Route adds the pages to the operator's door.
+// Route adds the pages to the operator's door. A form is taken from our own pages alone.
+// The browser says where it comes from, so that no replica has to remember anything.
 func (p *Pages) Route(mux chi.Router) {
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(problem.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
@@ -50,18 +50,21 @@ func (p *Pages) Route(mux chi.Router) {
 		mux.Method(method, "/login", problem.HandlerFunc(p.showLogin))
 		mux.Method(method, "/assets/*", assets)
 	}
-	mux.Method(http.MethodPost, "/login", problem.HandlerFunc(p.login))
-	mux.Method(http.MethodPost, "/logout", problem.HandlerFunc(p.logout))
+	mux.Method(http.MethodPost, "/login", problemPage(p.login))
+	mux.Method(http.MethodPost, "/logout", problemPage(p.logout))
 }
 
 // requireSession redirects a browser without a session to the login page.
 func (p *Pages) requireSession(h problem.HandlerFunc) problem.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if !p.sessions.use(r) {
+	return problemPage(func(w http.ResponseWriter, r *http.Request) error {
+		switch isGood, err := p.sessions.use(w, r); {
+		case err != nil:
+			return err
+		case !isGood:
 			return redirect(w, "/login")
 		}
 		return h(w, r)
-	}
+	})
 }
 
 func (p *Pages) home(w http.ResponseWriter, _ *http.Request) error { return redirect(w, "/sites") }
@@ -80,13 +83,17 @@ func (p *Pages) login(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("WWW-Authenticate", challenge)
 		return showLoginError(w, r, http.StatusUnauthorized, "console.login.wrong")
 	}
-	p.sessions.start(w, r)
+	if err := p.sessions.start(w, r); err != nil {
+		return err
+	}
 	return redirect(w, "/")
 }
 
 func (p *Pages) logout(w http.ResponseWriter, r *http.Request) error {
-	p.sessions.end(r)
-	setCookie(w, r, "", -1)
+	if err := p.sessions.end(r); err != nil {
+		return err // the browser keeps its session, so that the person can leave again
+	}
+	p.sessions.forget(w, r)
 	return redirect(w, "/login")
 }
 

@@ -1,6 +1,8 @@
 package console_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/console"
+	"leadrelay/internal/secret"
 	"leadrelay/web"
 )
 
@@ -22,6 +25,8 @@ type person struct {
 	door   http.Handler
 	cookie *http.Cookie
 	agent  string
+
+	behindTLS bool
 }
 
 // use opens the console now and then.
@@ -34,9 +39,30 @@ func (p *person) use(lasts time.Duration) {
 }
 
 func newPerson(t *testing.T, secretToken string, sites ...console.Site) *person {
+	return &person{t: t, door: replica(secretToken, endedSessions{}, time.Now, sites...)}
+}
+
+// replica returns the pages of one of the relays on a database.
+func replica(secretToken string, ended console.EndedSessions, now func() time.Time, sites ...console.Site) http.Handler {
 	mux := chi.NewRouter()
-	console.NewPages("", sites, gate(secretToken)).Route(mux)
-	return &person{t: t, door: mux}
+	sessions := console.NewSessions(secret.New(secretToken), []byte("of the database"), ended, now)
+	console.NewPages("", sites, gate(secretToken), sessions).Route(mux)
+	return mux
+}
+
+// endedSessions is a store with sessions that have ended.
+type endedSessions map[string]time.Time
+
+// EndSession implements [console.EndedSessions].
+func (e endedSessions) EndSession(_ context.Context, id []byte, until time.Time) error {
+	e[string(id)] = until
+	return nil
+}
+
+// SessionHasEnded implements [console.EndedSessions].
+func (e endedSessions) SessionHasEnded(_ context.Context, id []byte, _ time.Time) (bool, error) {
+	_, ok := e[string(id)]
+	return ok, nil
 }
 
 // ask sends a request and keeps the cookie of the answer, like a browser.
@@ -48,6 +74,9 @@ func (p *person) ask(method, target string, form url.Values, header ...string) *
 		r.Header.Set(header[i], header[i+1])
 	}
 	r.Header.Set("User-Agent", p.agent)
+	if p.behindTLS {
+		r.Header.Set("X-Forwarded-Proto", "https")
+	}
 	if p.cookie != nil {
 		r.AddCookie(p.cookie)
 	}
@@ -55,6 +84,9 @@ func (p *person) ask(method, target string, form url.Values, header ...string) *
 	p.door.ServeHTTP(w, r)
 	for _, c := range w.Result().Cookies() {
 		p.cookie = c
+		if c.MaxAge < 0 {
+			p.cookie = nil
+		}
 	}
 	return w
 }
@@ -78,7 +110,8 @@ func TestASessionEnds(t *testing.T) {
 		"with the day":       func(*person) { time.Sleep(30 * time.Minute) },
 		"an hour unused":     func(*person) { time.Sleep(time.Hour) },
 		"in another browser": func(p *person) { p.agent = "another" },
-		"by leaving":         func(p *person) { p.ask(http.MethodPost, "/logout", nil) },
+		"by leaving":         func(p *person) { p.ask(http.MethodPost, "/logout", nil); require.Nil(p.t, p.cookie) },
+		"for who copied it":  func(p *person) { copied := p.cookie; p.ask(http.MethodPost, "/logout", nil); p.cookie = copied },
 		"by entering anew":   func(p *person) { old := p.cookie; p.logIn(token); p.cookie = old },
 		"with another value": func(p *person) { p.cookie.Value += "x" },
 	}
@@ -139,8 +172,129 @@ func TestTheSessionsCookie(t *testing.T) {
 		require.Equal(t, "/", p.cookie.Path)
 		require.Empty(t, p.cookie.Domain)
 		require.Equal(t, isSecure, p.cookie.Secure, forwarded)
+		require.Equal(t, isSecure, strings.HasPrefix(p.cookie.Name, "__Host-"), forwarded)
 		require.NotContains(t, p.cookie.Value, token)
 	}
+}
+
+// A load balancer sends the browser to another replica, or the relay starts anew.
+func TestASessionIsGoodAtEveryReplica(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := endedSessions{}
+		ahead := func() time.Time { return time.Now().Add(2 * time.Minute) }
+		one, other := replica(token, ended, time.Now), replica(token, ended, ahead)
+		p := &person{t: t, door: one}
+		p.logIn(token)
+		for range 20 { // it is used, now here and now there
+			p.door = other
+			require.True(t, p.isIn())
+			time.Sleep(30 * time.Minute)
+			p.door = one
+			require.True(t, p.isIn(), "whose clock is behind")
+		}
+		copied := p.cookie
+		require.Equal(t, http.StatusSeeOther, p.ask(http.MethodPost, "/logout", nil, "Sec-Fetch-Site", "same-origin").Code)
+		p.door, p.cookie = other, copied
+		require.False(t, p.isIn(), "it has ended everywhere")
+		p.door = replica(token, ended, time.Now)
+		require.False(t, p.isIn(), "after a restart, too")
+	})
+}
+
+// The form is shown by one replica, and posted to another.
+func TestAFormIsGoodAtEveryReplica(t *testing.T) {
+	ended := endedSessions{}
+	p := &person{t: t, door: replica(token, ended, time.Now)}
+	require.Equal(t, http.StatusOK, p.ask(http.MethodGet, "/login", nil).Code)
+	p.door = replica(token, ended, time.Now)
+	require.Equal(t, http.StatusSeeOther, p.logIn(token, "Sec-Fetch-Site", "same-origin", "Origin", "http://example.com").Code)
+	for _, from := range []string{"cross-site", "same-site"} { // a server on another port is the same site
+		require.Equal(t, http.StatusForbidden, p.ask(http.MethodPost, "/logout", nil, "Sec-Fetch-Site", from).Code, from)
+	}
+	require.True(t, p.isIn())
+}
+
+func TestWhatIsNoSession(t *testing.T) {
+	for name, change := range map[string]func(p *person){
+		"one of another token":    func(p *person) { p.door = replica("another-token-of-the-tests", endedSessions{}, time.Now) },
+		"one where there is none": func(p *person) { p.door = replica("", endedSessions{}, time.Now) },
+		"another one's, by name": func(p *person) {
+			name := p.cookie.Name
+			other := &person{t: p.t, door: replica("another-token-of-the-tests", endedSessions{}, time.Now)}
+			other.logIn("another-token-of-the-tests")
+			require.NotEqual(p.t, name, other.cookie.Name, "two relays on one host leave each other's sessions alone")
+			p.cookie.Value = other.cookie.Value
+		},
+		"one without an end":        func(p *person) { p.cookie.Value = p.cookie.Value[:40] },
+		"nothing":                   func(p *person) { p.cookie.Value = "" },
+		"the same in other letters": func(p *person) { p.cookie.Value += "=" },
+		"one of a clock that is wrong": func(p *person) {
+			p.door = replica(token, endedSessions{}, func() time.Time { return time.Now().Add(-time.Hour) })
+		},
+		"one that came by HTTP": func(p *person) { p.behindTLS = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPerson(t, token)
+			p.logIn(token)
+			require.True(t, p.isIn())
+			change(p)
+			require.False(t, p.isIn())
+		})
+	}
+}
+
+// Every bit of a session is signed.
+func TestASessionCannotBeChanged(t *testing.T) {
+	p := newPerson(t, token)
+	p.logIn(token)
+	good := p.cookie.Value
+	for i := range good {
+		changed := []byte(good)
+		if changed[i]++; changed[i] > 'z' {
+			changed[i] = 'A'
+		}
+		p.cookie.Value = string(changed)
+		require.False(t, p.isIn(), i)
+	}
+	p.cookie.Value = good
+	require.True(t, p.isIn())
+}
+
+// A session that somebody else has put into the browser does not become the person's.
+func TestNobodyGivesAPersonHisSession(t *testing.T) {
+	p := newPerson(t, token)
+	p.logIn(token)
+	planted := *p.cookie
+	p.logIn(token)
+	require.NotEqual(t, planted.Value, p.cookie.Value)
+	p.cookie = &planted
+	require.False(t, p.isIn())
+}
+
+// brokenSessions cannot be read or written.
+type brokenSessions struct{}
+
+func (brokenSessions) EndSession(context.Context, []byte, time.Time) error {
+	return errors.New("the database is away")
+}
+
+func (brokenSessions) SessionHasEnded(context.Context, []byte, time.Time) (bool, error) {
+	return false, errors.New("the database is away")
+}
+
+// Nobody knows whether the session has ended, so it opens nothing. Who leaves is told
+// that it did not work, and can do it again.
+func TestWithoutTheDatabaseNoSessionIsGood(t *testing.T) {
+	p := &person{t: t, door: replica(token, brokenSessions{}, time.Now)}
+	require.Equal(t, http.StatusSeeOther, p.logIn(token).Code)
+	for method, path := range map[string]string{http.MethodGet: "/sites", http.MethodPost: "/logout"} {
+		w := p.ask(method, path, nil, "Accept", "text/html", "Accept-Language", "es")
+		require.Equal(t, http.StatusServiceUnavailable, w.Code)
+		require.Equal(t, "1", w.Header().Get("Retry-After"))
+		require.Contains(t, w.Body.String(), "El relay no pudo hacerlo ahora")
+		require.NotContains(t, w.Body.String(), "database")
+	}
+	require.NotNil(t, p.cookie)
 }
 
 func TestThePagesAreGuarded(t *testing.T) {

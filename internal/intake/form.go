@@ -28,7 +28,7 @@ func (h *handler) showForm(w http.ResponseWriter, r *request) error {
 		return problem.New(problem.UnknownSite, nil)
 	}
 	return r.writePage(w, http.StatusOK, func(out io.Writer) error { // it takes longer to read a long link than to fill the form in
-		wrong := r.readLink(h.stamps.stamp(time.Now()))
+		wrong := r.readLink(h.stamps.stamp())
 		return web.RenderForm(out, r.formPage(wrong))
 	})
 }

@@ -79,6 +79,11 @@ type Options struct {
 	// domain takes no mail. The lead is delayed until its DueAt, which the store has as
 	// dueAt, because its clock may differ. CheckMail must not block.
 	CheckMail func(l lead.Lead, dueAt time.Time, reason string)
+	// Secret is what all replicas share. The key is derived from it that signs the time
+	// in our forms. If it is empty, a form is known by the process that has shown it.
+	Secret []byte
+	// Now is the clock on which all replicas agree; time.Now if nil.
+	Now func() time.Time
 }
 
 // Handler handles everything below /f. It answers any other request with a problem,
@@ -92,7 +97,7 @@ type Handler struct {
 
 // New returns the handler of the sites.
 func New(sites []site.Site, keep Keeper, opt Options) *Handler {
-	h := &handler{sites: make(map[string]*siteForms, len(sites)), keep: keep, opt: opt, stamps: newStamper(), repeats: spam.NewRepeatCounter(sampleTexts()...)}
+	h := &handler{sites: make(map[string]*siteForms, len(sites)), keep: keep, opt: opt, stamps: newStamper(opt.Secret, opt.Now), repeats: spam.NewRepeatCounter(sampleTexts()...)}
 	for _, s := range sites {
 		h.sites[s.ID] = newSiteForms(s, opt.Address)
 	}

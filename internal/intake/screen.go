@@ -54,7 +54,7 @@ func (h *handler) checkSpam(r *request, l *lead.Lead) (noMailReason string) {
 	}
 	captchaRefused := h.isCaptchaRefused(r)
 	verdict := spam.Judge(spam.Submission{
-		Inquiry: l.Inquiry, Traps: r.draft.Traps, Filled: h.stamps.elapsed(r.draft.Shown, l.ReceivedAt),
+		Inquiry: l.Inquiry, Traps: r.draft.Traps, Filled: h.stamps.elapsed(r.draft.Shown),
 		Repeats: h.repeats.Count(l.Site, l.Message, spamSender(r, l), l.ReceivedAt), Busy: h.opt.Flood != nil && h.opt.Flood.Busy(r.client),
 		CaptchaRefused: captchaRefused, Hosts: r.site.hosts,
 	})

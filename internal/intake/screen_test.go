@@ -24,16 +24,22 @@ import (
 func guarded(t *testing.T, threshold int, captcha *intake.Captcha) *relay {
 	t.Helper()
 	d := newRelay(t)
-	s := site.Site{
-		ID: "costa", Source: "costa.mx", Origins: origins(t, "https://costa.mx:8443", "https://*.casas.mx"), Locale: "es",
-		Rules: lead.DefaultRules(), Tick: lead.Milliseconds, SpamThreshold: threshold,
-	}
 	opt := intake.Options{}
 	if captcha != nil {
 		opt.Captchas = map[string]intake.Captcha{"costa": *captcha}
 	}
-	d.open(intake.New([]site.Site{s}, d.keeper, opt))
+	d.guard(t, threshold, opt)
 	return d
+}
+
+// guard opens the relay anew for such a site.
+func (d *relay) guard(t *testing.T, threshold int, opt intake.Options) {
+	t.Helper()
+	s := site.Site{
+		ID: "costa", Source: "costa.mx", Origins: origins(t, "https://costa.mx:8443", "https://*.casas.mx"), Locale: "es",
+		Rules: lead.DefaultRules(), Tick: lead.Milliseconds, SpamThreshold: threshold,
+	}
+	d.open(intake.New([]site.Site{s}, d.keeper, opt))
 }
 
 // asked returns a good form with some fields changed. Names and values alternate.
@@ -141,6 +147,37 @@ func TestTheTimeThatAFormTakes(t *testing.T) {
 				time.Sleep(tt.wait)
 				require.Equal(t, 202, d.submit(form))
 				require.Equal(t, tt.want, d.one(t).State, d.one(t).Reason)
+			})
+		})
+	}
+}
+
+// A load balancer shows a form from one replica and posts it to another, or the relay
+// starts anew meanwhile. The clock of one of them is an hour off.
+func TestAFormThatAnotherReplicaHasShown(t *testing.T) {
+	secret := []byte("of the database")
+	for name, test := range map[string]struct {
+		wait   time.Duration
+		secret []byte // of the other
+		want   lead.State
+	}{
+		"in 200 ms":                    {200 * time.Millisecond, secret, lead.Quarantined},
+		"as a person":                  {8 * time.Second, secret, lead.Queued},
+		"shown by somebody else":       {200 * time.Millisecond, []byte("of another"), lead.Queued},
+		"shown by one without secrets": {200 * time.Millisecond, nil, lead.Queued},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				here, there := newRelay(t), newRelay(t)
+				shared := func() time.Time { return time.Now().Add(time.Hour) } // which is the database's
+				here.guard(t, 100, intake.Options{Secret: secret, Now: shared})
+				there.guard(t, 100, intake.Options{Secret: test.secret, Now: shared})
+				form := formOf(t, there.ask("GET", "/f/costa?property_id=EB-1", ""))
+				form.Set("email", "ana@ejemplo.mx")
+				form.Set("message", "Hola")
+				time.Sleep(test.wait)
+				require.Equal(t, 202, here.submit(form))
+				require.Equal(t, test.want, here.one(t).State, here.one(t).Reason)
 			})
 		})
 	}

@@ -75,8 +75,7 @@ func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		return
 	}
-	e := From(err)
-	e.toOperator = true
+	e := From(err).ToOperator()
 	e.Log(r.Context())
 	WriteJSON(w, e, locale.Match(r.Header.Get("Accept-Language")))
 }

@@ -104,6 +104,13 @@ func NewNoLead(cause error) *Error {
 	return e
 }
 
+// NewNoSite returns the error of a site that an operator has named and that there is not.
+func NewNoSite() *Error {
+	e := New(NotFound, nil)
+	e.Variant = "site"
+	return e
+}
+
 // NewWrongState returns the error of a lead whose state does not allow what was asked.
 func NewWrongState(asked, state string, cause error) *Error {
 	e := New(WrongState, cause)
@@ -161,6 +168,12 @@ func (e *Error) With(name, value string) *Error {
 		e.Header = http.Header{}
 	}
 	e.Header.Set(name, value)
+	return e
+}
+
+// ToOperator gives the error the texts for operators, and returns it.
+func (e *Error) ToOperator() *Error {
+	e.toOperator = true
 	return e
 }
 

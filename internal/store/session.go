@@ -50,7 +50,7 @@ var allEnded = []byte{0}
 // sessions that would not have lasted longer, which is safe: people log in again.
 func (s *Store) EndSession(ctx context.Context, id []byte, until time.Time) error {
 	err := s.writer.do(ctx, func(tx *writeTx) error {
-		now, err := tx.w.dialect.now(tx.ctx, tx)
+		now, err := tx.now()
 		if err != nil {
 			return err
 		}
