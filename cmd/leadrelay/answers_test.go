@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -111,6 +112,19 @@ var byTheOperator = []question{
 	{"POST /api/v1/replays", 413, large, "", ""},
 	{"POST /api/v1/replays", 422, `{}`, `"REQUIRED_FIELD_MISSING"`, ""},
 
+	{"GET /api/v1/sites", 200, "", `"state":"working"`, ""},
+	{"GET /api/v1/sites?site=default", 400, "", `"INVALID_PARAMETER"`, ""},
+	{"POST /api/v1/sites/default/pause", 400, `7`, "", ""},
+	{"POST /api/v1/sites/nowhere/pause", 404, pause(), "", ""},
+	{"POST /api/v1/sites/default/pause", 413, large, "", ""},
+	{"POST /api/v1/sites/default/pause", 422, `{"until":"18:00"}`, `"REQUIRED_FIELD_MISSING"`, ""},
+	{"POST /api/v1/sites/default/pause", 200, pause(), `"paused_by_hand"`, ""},
+	{"POST /api/v1/sites/default/resume", 400, `7`, "", ""},
+	{"POST /api/v1/sites/nowhere/resume", 404, "", "", ""},
+	{"POST /api/v1/sites/default/resume", 413, large, "", ""},
+	{"POST /api/v1/sites/default/resume", 422, `{"until":"18:00"}`, `"INVALID_PARAMETER"`, ""},
+	{"POST /api/v1/sites/default/resume", 200, "", `"working"`, ""},
+
 	{"PATCH /api/v1/leads/{failed}", 200, `{"name":"Luz","phone":null}`, `"Luz"`, ""},
 	{"PATCH /api/v1/leads/{failed}", 400, `[]`, "", ""},
 	{"PATCH /api/v1/leads/1", 404, `{}`, "", ""},
@@ -123,6 +137,11 @@ var byTheOperator = []question{
 	{"GET /healthz", 200, "", "ok", ""},
 	{"GET /readyz", 200, "", "ready", ""},
 	{"GET /readyz?verbose", 200, "", "", ""},
+}
+
+// pause is what pauses a site for an hour.
+func pause() string {
+	return fmt.Sprintf(`{"until":%q,"why":"mantenimiento"}`, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 }
 
 // fromElsewhere is what a browser says of a form on another site's page.
@@ -168,6 +187,9 @@ var withoutAStore = []question{
 	{"POST /api/v1/replays", 503, `{"state":"failed"}`, "", ""},
 	{"GET /api/v1/reconciliations", 503, "", "", ""},
 	{"POST /api/v1/reconciliations", 503, "", "", ""},
+	{"GET /api/v1/sites", 503, "", "", ""},
+	{"POST /api/v1/sites/default/pause", 503, pause(), "", ""},
+	{"POST /api/v1/sites/default/resume", 503, "", "", ""},
 }
 
 // notSeen are the answers that no question of a test can have.
@@ -293,8 +315,13 @@ func answersToAFlood(t *testing.T, doc *description) {
 
 func answersWithoutAStore(t *testing.T, doc *description) {
 	d := openDoors(t, relaytest.Settings(t, "127.0.0.1:1"))
+	session := "Cookie: " + d.logIn()
 	require.NoError(t, d.shut())
 	for _, q := range withoutAStore {
 		d.ask(doc, q)
+	}
+	d.ask(doc, question{"GET /sites", 503, "", "<html", session + "\nAccept: text/html"})
+	for _, q := range []question{{"GET /", 503, "", "", session}, {"POST /logout", 503, "", "", session}, {"POST /login", 503, "token=token-of-all-the-tests", "", asForm + "\n" + session}} {
+		d.askAt(operatorName, doc, q)
 	}
 }

@@ -253,6 +253,7 @@ func leadRows(s console.LeadDetail) [][2]string {
 		{"folio", web.Folio(int64(s.RemoteID))},
 		{"state", string(s.State)},
 		{"reason", oneLine(s.Reason)},
+		{"waits for", waitsFor(s)},
 		{"site", s.Site},
 	}
 	for _, f := range lead.Fields() {
@@ -265,6 +266,14 @@ func leadRows(s console.LeadDetail) [][2]string {
 		{"delivered", formatTime(s.DeliveredAt)},
 		{"confirmed", formatTime(s.ConfirmedAt)},
 	}...)
+}
+
+// waitsFor says why the lead waits, if that is not about the lead itself.
+func waitsFor(s console.LeadDetail) string {
+	if s.WaitsFor == nil {
+		return ""
+	}
+	return "its site: " + describeStanding(*s.WaitsFor)
 }
 
 func rowName(f lead.Field) string {

@@ -34,6 +34,32 @@ func parseTime(flag, s string, now time.Time) (time.Time, error) {
 		flag, now.Format("MST"))
 }
 
+// parseEnd parses the value of a flag that says when something ends: a time of the day,
+// which is the next one, how long it lasts, or what [parseTime] takes.
+func parseEnd(flag, s string, now time.Time) (time.Time, error) {
+	if lasts, ok := parseAgo(s); ok {
+		return now.Add(lasts), nil
+	}
+	if clock, err := time.Parse("15:04", s); err == nil {
+		at := func(days int) time.Time {
+			return time.Date(now.Year(), now.Month(), now.Day()+days, clock.Hour(), clock.Minute(), 0, 0, now.Location())
+		}
+		if today := at(0); today.After(now) {
+			return today, nil
+		}
+		return at(1), nil
+	}
+	t, err := parseTime(flag, s, now)
+	switch {
+	case err != nil:
+		return time.Time{}, fmt.Errorf("%s wants a time of the day (%s), such as 18:00, how long, such as 2h or 3d, or a time, such as 2026-11-28T18:00 or 2026-11-28T18:00:00-06:00",
+			flag, now.Format("MST"))
+	case !t.After(now):
+		return time.Time{}, fmt.Errorf("%s wants a time to come, and %s is over", flag, formatTime(&t))
+	}
+	return t, nil
+}
+
 // parseAgo parses a duration, also in days.
 func parseAgo(s string) (ago time.Duration, ok bool) {
 	if days, isDays := strings.CutSuffix(s, "d"); isDays {

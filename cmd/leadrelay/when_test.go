@@ -46,3 +46,36 @@ func TestTimesAsPeopleWriteThem(t *testing.T) {
 		})
 	}
 }
+
+func TestEndsAsPeopleWriteThem(t *testing.T) {
+	tests := map[string]struct{ zone, written, want string }{
+		"a time of today":                  {"America/Mexico_City", "18:00", "2026-11-28T18:00:00-06:00"},
+		"a time that is over today":        {"America/Mexico_City", "9:30", "2026-11-29T09:30:00-06:00"},
+		"this very minute":                 {"UTC", "12:00", "2026-11-29T12:00:00Z"},
+		"midnight":                         {"UTC", "00:00", "2026-11-29T00:00:00Z"},
+		"hours":                            {"UTC", "2h", "2026-11-28T14:00:00Z"},
+		"days":                             {"UTC", "3d", "2026-12-01T12:00:00Z"},
+		"a date":                           {"America/Mexico_City", "2026-11-30", "2026-11-30T00:00:00-06:00"},
+		"a date with a time":               {"America/Mexico_City", "2026-11-28 18:00", "2026-11-28T18:00:00-06:00"},
+		"a time with its zone":             {"UTC", "2026-11-28T18:00:00-06:00", "2026-11-28T18:00:00-06:00"},
+		"a time that was":                  {"UTC", "2026-11-28T11:59", ""},
+		"a time that there is not":         {"UTC", "25:00", ""},
+		"a word":                           {"UTC", "mañana", ""},
+		"nothing":                          {"UTC", "", ""},
+		"a time as if it were over":        {"UTC", "-2h", ""},
+		"a time of the day of an American": {"UTC", "6pm", ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			zone, err := time.LoadLocation(tt.zone)
+			require.NoError(t, err)
+			got, err := parseEnd("--until", tt.written, time.Date(2026, 11, 28, 12, 0, 0, 0, zone))
+			if tt.want == "" {
+				require.ErrorContains(t, err, "--until wants a time")
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, tt.want, got.Format(time.RFC3339Nano))
+		})
+	}
+}

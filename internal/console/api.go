@@ -39,6 +39,7 @@ type Reports interface {
 type Store interface {
 	Leads
 	Reports
+	Counts(ctx context.Context) ([]lead.Count, error)
 }
 
 // Courier is what the console uses of the courier.
@@ -47,6 +48,14 @@ type Courier interface {
 	Reconcile(ctx context.Context, since time.Time) (lead.Drift, error)
 	Replay(ctx context.Context, f lead.Filter, dryRun bool) (all []lead.Replayed, left int, err error)
 	Status() []lead.Credential
+	Pauses
+}
+
+// Pauses is the part of the courier with the pauses that people order.
+type Pauses interface {
+	Pause(ctx context.Context, sites []string, p lead.Pause) error
+	Resume(ctx context.Context, sites []string) error
+	Now() time.Time // all replicas agree on it
 }
 
 // New returns the operator API and the metrics. The gate checks the token of each
@@ -87,6 +96,7 @@ func (a api) route(mux chi.Router) {
 		mux.Method(method, leads, problem.HandlerFunc(a.list))
 		mux.Method(method, one, withoutQuery(a.show))
 		mux.Method(method, "/api/v1/reconciliations", withoutQuery(a.reports))
+		mux.Method(method, "/api/v1/sites", withoutQuery(a.listSites))
 	}
 	mux.Method(http.MethodPatch, one, withoutQuery(a.edit))
 	mux.Method(http.MethodPost, one+"/retry", withoutQuery(a.retry))
@@ -94,6 +104,8 @@ func (a api) route(mux chi.Router) {
 	mux.Method(http.MethodPost, one+"/discard", withoutQuery(a.discard))
 	mux.Method(http.MethodPost, "/api/v1/replays", withoutQuery(a.replay))
 	mux.Method(http.MethodPost, "/api/v1/reconciliations", withoutQuery(a.reconcile))
+	mux.Method(http.MethodPost, "/api/v1/sites/{site}/pause", withoutQuery(a.pause))
+	mux.Method(http.MethodPost, "/api/v1/sites/{site}/resume", withoutQuery(a.resume))
 }
 
 // wrongMethod returns the problem of a wrong method. It names those that the path
@@ -179,7 +191,7 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return storeProblem(ctx, err)
 	}
-	return writeJSON(w, detail(l, attempts))
+	return writeJSON(w, a.detail(l, attempts))
 }
 
 // remoteID returns the id in the path. If it is not an id, there is no such lead.

@@ -46,7 +46,7 @@ func newDesk(t *testing.T) *desk {
 
 // reopen opens the console anew, without any guesses.
 func (d *desk) reopen() {
-	rules := map[string]lead.Rules{"casas": lead.DefaultRules()}
+	rules := map[string]lead.Rules{"casas": lead.DefaultRules(), "lofts": lead.DefaultRules()}
 	d.Handler = console.New(d.store, d.courier, rules, gate(token), http.HandlerFunc(metrics))
 }
 

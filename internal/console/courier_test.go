@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"leadrelay/internal/lead"
@@ -73,4 +74,29 @@ func (r *rider) replay(ctx context.Context, l lead.Lead, dryRun bool) lead.Repla
 		}
 	}
 	return one
+}
+
+func (*rider) Now() time.Time { return noon }
+
+func (r *rider) Pause(ctx context.Context, sites []string, p lead.Pause) error {
+	p.Since = r.Now()
+	return errors.Join(r.store.Pause(ctx, sites, p), r.heedPauses(ctx))
+}
+
+func (r *rider) Resume(ctx context.Context, sites []string) error {
+	return errors.Join(r.store.Resume(ctx, sites, r.Now()), r.heedPauses(ctx))
+}
+
+func (r *rider) heedPauses(ctx context.Context) error {
+	if r.broken {
+		return errRider
+	}
+	all, err := r.store.Pauses(ctx)
+	r.keys = slices.DeleteFunc(r.keys, func(c lead.Credential) bool { return c.State == lead.SitePausedByHand })
+	for _, p := range all {
+		if p.IsOn(r.Now()) {
+			r.keys = append(r.keys, lead.Credential{Sites: []string{p.Site}, State: lead.SitePausedByHand, Reason: p.Why, Since: p.Since, Until: p.Until})
+		}
+	}
+	return err
 }

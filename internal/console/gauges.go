@@ -50,14 +50,15 @@ var (
 		"Leads that a person should look at though they are delivered: missing from EasyBroker's list, or there twice.", []string{"reason"}, nil)
 	credentialDesc = prometheus.NewDesc("leadrelay_credential_state",
 		"1 for the state in which a credential is: working, resting, down (the breaker is open) or held (EasyBroker refuses it).", []string{"sites", "state"}, nil)
-	pausedDesc = prometheus.NewDesc("leadrelay_site_paused", "1 for a site whose leads EasyBroker refuses one after the other, whatever their property.", []string{"site"}, nil)
-	driftDesc  = prometheus.NewDesc("leadrelay_drift", "What the last reconciliation found, by kind; absent before the first.", []string{"kind"}, nil)
-	freeDesc   = prometheus.NewDesc("leadrelay_disk_free_bytes", "Free space where the database lies.", nil, nil)
+	pausedDesc     = prometheus.NewDesc("leadrelay_site_paused", "1 for a site whose leads EasyBroker refuses one after the other, whatever their property.", []string{"site"}, nil)
+	handPausedDesc = prometheus.NewDesc("leadrelay_site_paused_by_hand", "1 for a site that a person has paused.", []string{"site"}, nil)
+	driftDesc      = prometheus.NewDesc("leadrelay_drift", "What the last reconciliation found, by kind; absent before the first.", []string{"kind"}, nil)
+	freeDesc       = prometheus.NewDesc("leadrelay_disk_free_bytes", "Free space where the database lies.", nil, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (*Gauges) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{leadsDesc, ageDesc, oddDesc, credentialDesc, pausedDesc, driftDesc, freeDesc} {
+	for _, d := range []*prometheus.Desc{leadsDesc, ageDesc, oddDesc, credentialDesc, pausedDesc, handPausedDesc, driftDesc, freeDesc} {
 		descs <- d
 	}
 }
@@ -94,8 +95,12 @@ func (g *Gauges) Collect(metrics chan<- prometheus.Metric) {
 func (g *Gauges) collectCredentials(gauge func(*prometheus.Desc, float64, ...string)) {
 	for _, c := range g.status() {
 		sites := strings.Join(c.Sites, ",")
-		if c.State == lead.SitePaused {
+		switch c.State {
+		case lead.SitePaused:
 			gauge(pausedDesc, 1, sites)
+			continue
+		case lead.SitePausedByHand:
+			gauge(handPausedDesc, 1, sites)
 			continue
 		}
 		for _, state := range []string{lead.CredentialWorking, lead.CredentialResting, lead.CredentialDown, lead.CredentialHeld} {

@@ -45,6 +45,7 @@ func TestWhatIsStuckIsANumber(t *testing.T) {
 		return []lead.Credential{
 			{Sites: []string{"casas", "lofts"}, State: lead.CredentialHeld, Reason: "status 401"},
 			{Sites: []string{"lofts"}, State: lead.SitePaused},
+			{Sites: []string{"casas"}, State: lead.SitePausedByHand, Reason: "mantenimiento"},
 		}
 	})
 	require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(`
@@ -65,6 +66,9 @@ leadrelay_credential_state{sites="casas,lofts",state="working"} 0
 # HELP leadrelay_site_paused 1 for a site whose leads EasyBroker refuses one after the other, whatever their property.
 # TYPE leadrelay_site_paused gauge
 leadrelay_site_paused{site="lofts"} 1
+# HELP leadrelay_site_paused_by_hand 1 for a site that a person has paused.
+# TYPE leadrelay_site_paused_by_hand gauge
+leadrelay_site_paused_by_hand{site="casas"} 1
 # HELP leadrelay_drift What the last reconciliation found, by kind; absent before the first.
 # TYPE leadrelay_drift gauge
 leadrelay_drift{kind="differing"} 0
@@ -75,7 +79,7 @@ leadrelay_drift{kind="unreadable"} 1
 # HELP leadrelay_disk_free_bytes Free space where the database lies.
 # TYPE leadrelay_disk_free_bytes gauge
 leadrelay_disk_free_bytes 4096
-`), "leadrelay_leads", "leadrelay_leads_odd", "leadrelay_credential_state", "leadrelay_site_paused", "leadrelay_drift", "leadrelay_disk_free_bytes"))
+`), "leadrelay_leads", "leadrelay_leads_odd", "leadrelay_credential_state", "leadrelay_site_paused", "leadrelay_site_paused_by_hand", "leadrelay_drift", "leadrelay_disk_free_bytes"))
 	require.InDelta(t, 3600, oldest(t, g), 5)
 	require.Equal(t, 1, c.asked, "a million leads are not counted for each look")
 }

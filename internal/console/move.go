@@ -71,7 +71,7 @@ func (a api) move(w http.ResponseWriter, r *http.Request, f func(*lead.Lead) err
 	if err != nil {
 		return problem.NewTryAgain(time.Second, err)
 	}
-	return writeJSON(w, detail(l, attempts))
+	return writeJSON(w, a.detail(l, attempts))
 }
 
 // moveProblem returns the problem of a lead that could not be changed.

@@ -20,7 +20,7 @@ func TestEachAlertIsAboutWhatIsMeasured(t *testing.T) {
 	stuck := console.NewGauges(
 		&counted{counts: []lead.Count{{Site: "casas", State: lead.Queued, Leads: 1, Oldest: time.Now()}}},
 		func() []lead.Credential {
-			return []lead.Credential{{Sites: []string{"casas"}, State: lead.CredentialHeld}, {Sites: []string{"casas"}, State: lead.SitePaused}}
+			return []lead.Credential{{Sites: []string{"casas"}, State: lead.CredentialHeld}, {Sites: []string{"casas"}, State: lead.SitePaused}, {Sites: []string{"casas"}, State: lead.SitePausedByHand}}
 		})
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(stuck)
@@ -51,8 +51,12 @@ func TestEachAlertIsAboutWhatIsMeasured(t *testing.T) {
 	require.Len(t, file.Groups, 1)
 	about := 0
 	for _, r := range file.Groups[0].Rules {
-		m := regexp.MustCompile(`^(\w+)(?:\{(\w+)="(\w+)"\})? (?:==|<|>) [0-9e]+$`).FindStringSubmatch(r.Expr)
+		m := regexp.MustCompile(`^(\w+)(?:\{(\w+)="(\w+)"\})? (?:==|<|>) [0-9e]+(?: unless on \((\w+)\) (\w+) == 1)?$`).FindStringSubmatch(r.Expr)
 		require.NotNil(t, m, r.Expr)
+		if m[5] != "" { // both have the label
+			require.Contains(t, measured, m[1]+" "+m[4], r.Alert)
+			require.Contains(t, measured, m[5]+" "+m[4], r.Alert)
+		}
 		if m[1] == "up" { // which is Prometheus's own
 			continue
 		}

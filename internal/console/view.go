@@ -34,8 +34,9 @@ type Lead struct {
 // came with it, and its attempts, oldest first.
 type LeadDetail struct {
 	Lead
-	Context  map[string]string `json:"context"` // where it came from; may be empty
-	Extra    []lead.Pair       `json:"extra"`   // the form's other fields, in its order
+	WaitsFor *Standing         `json:"waits_for"` // why it waits, if that is not about the lead itself
+	Context  map[string]string `json:"context"`   // where it came from; may be empty
+	Extra    []lead.Pair       `json:"extra"`     // the form's other fields, in its order
 	Attempts []Attempt         `json:"attempts"`
 	LeftOut  int               `json:"left_out"` // how many more attempts there were between the first and the newest
 }
@@ -86,8 +87,11 @@ func (l *Lead) pointer(f lead.Field) **string {
 	return new(*string)
 }
 
-func detail(l lead.Lead, attempts []lead.Attempt) LeadDetail {
+func (a api) detail(l lead.Lead, attempts []lead.Attempt) LeadDetail {
 	d := LeadDetail{Lead: view(l), Context: l.Context, Extra: l.Extra, Attempts: viewAttempts(attempts)}
+	if now := standing(a.courier.Status(), l.Site); now.keepsWaiting(l.State) {
+		d.WaitsFor = &now
+	}
 	if d.Context == nil {
 		d.Context = map[string]string{}
 	}

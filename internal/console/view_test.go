@@ -89,7 +89,7 @@ func TestALeadInEachState(t *testing.T) {
 				d.settle(claims[0], *tt.lookedUp)
 			}
 			members := leadJSON(id, tt.state, tt.reason, tt.next, tt.delivered, tt.confirmed)
-			requireJSON(t, `{`+members+`,"context":{},"extra":[],"attempts":[`+tt.attempts+`],"left_out":0}`, d.get("/api/v1/leads/"+id.String()).Body.String())
+			requireJSON(t, `{`+members+`,"waits_for":null,"context":{},"extra":[],"attempts":[`+tt.attempts+`],"left_out":0}`, d.get("/api/v1/leads/"+id.String()).Body.String())
 			requireJSON(t, `{"leads":[{`+members+`}],"next_cursor":null}`, d.get("/api/v1/leads").Body.String())
 		})
 	}
@@ -113,7 +113,7 @@ func TestALeadOfManyAttempts(t *testing.T) {
 func TestALeadBeforeItsFirstAttempt(t *testing.T) {
 	d := newDesk(t)
 	id := d.keep(0, lead.Inquiry{})
-	requireJSON(t, `{`+leadJSON(id, "queued", "null", atNoon, "null", "null")+`,"context":{},"extra":[],"attempts":[],"left_out":0}`, d.get("/api/v1/leads/"+id.String()).Body.String())
+	requireJSON(t, `{`+leadJSON(id, "queued", "null", atNoon, "null", "null")+`,"waits_for":null,"context":{},"extra":[],"attempts":[],"left_out":0}`, d.get("/api/v1/leads/"+id.String()).Body.String())
 }
 
 // Context and extra fields are shown with a single lead, not in lists.
@@ -124,7 +124,7 @@ func TestWhatCameWithALead(t *testing.T) {
 		Extra:   []lead.Pair{{Name: "¿Crédito?", Value: "Infonavit"}, {Name: "a", Value: "1"}},
 	})
 	members := leadJSON(id, "queued", "null", atNoon, "null", "null")
-	requireJSON(t, `{`+members+`,"context":{"page_url":"https://casas.mx/1","utm_source":"feria"},`+
+	requireJSON(t, `{`+members+`,"waits_for":null,"context":{"page_url":"https://casas.mx/1","utm_source":"feria"},`+
 		`"extra":[{"name":"¿Crédito?","value":"Infonavit"},{"name":"a","value":"1"}],"attempts":[],"left_out":0}`, d.get("/api/v1/leads/"+id.String()).Body.String())
 	requireJSON(t, `{"leads":[{`+members+`}],"next_cursor":null}`, d.get("/api/v1/leads").Body.String())
 }
