@@ -158,6 +158,26 @@ var byAPerson = []question{
 	{"POST /logout", 303, "", "", asForm},
 }
 
+// pausingByForm are the questions of a person with a session who pauses a site.
+func pausingByForm(session string) []question {
+	const pause, resume, nowhere = "/sites/default/pause", "/sites/default/resume", "/sites/nowhere"
+	own, elsewhere := asForm+"\n"+session, fromElsewhere+"\n"+session
+	return []question{
+		{"GET " + pause, 303, "", "", ""},
+		{"GET " + pause, 200, "", "<select", session},
+		{"GET " + nowhere + "/pause", 404, "", `"not_found"`, session},
+		{"GET " + nowhere + "/pause", 404, "", "<html", session + "\nAccept: text/html"},
+		{"POST " + pause, 422, "lasts=1m&why=x", "<html", own},
+		{"POST " + pause, 403, "", "", elsewhere},
+		{"POST " + nowhere + "/pause", 404, "", "", session + "\nContent-Type: application/x-www-form-urlencoded"},
+		{"POST " + pause, 422, "lasts=2h0m0s", "<html", own},
+		{"POST " + pause, 303, "lasts=2h0m0s&why=x", "", own},
+		{"POST " + resume, 403, "", "", elsewhere},
+		{"POST " + nowhere + "/resume", 404, "", "", session + "\nContent-Type: application/x-www-form-urlencoded"},
+		{"POST " + resume, 303, "", "", own},
+	}
+}
+
 // moves are the questions to an address that moves a lead: one that may be
 // moved, and one that may not.
 func moves(verb, from, stuck string) []question {
@@ -249,6 +269,9 @@ func usualAnswers(t *testing.T) *description {
 		d.ask(d.doc, q)
 	}
 	d.ask(d.doc, question{"GET /sites?relay=https://leads.casas.mx&property_id=EB-1", 200, "", "https://leads.casas.mx/widget.js", "Cookie: " + d.logIn()})
+	for _, q := range pausingByForm("Cookie: " + d.logIn()) {
+		d.ask(d.doc, q)
+	}
 	d.drain.Begin()
 	d.ask(d.doc, question{"GET /readyz", 503, "", "stopping", ""})
 	d.askWithoutAToken()
@@ -321,6 +344,9 @@ func answersWithoutAStore(t *testing.T, doc *description) {
 		d.ask(doc, q)
 	}
 	d.ask(doc, question{"GET /sites", 503, "", "<html", session + "\nAccept: text/html"})
+	for _, path := range []string{"GET /sites/default/pause", "POST /sites/default/pause", "POST /sites/default/resume"} {
+		d.ask(doc, question{path, 503, "", "<html", asForm + "\n" + session})
+	}
 	for _, q := range []question{{"GET /", 503, "", "", session}, {"POST /logout", 503, "", "", session}, {"POST /login", 503, "token=token-of-all-the-tests", "", asForm + "\n" + session}} {
 		d.askAt(operatorName, doc, q)
 	}

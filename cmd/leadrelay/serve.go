@@ -415,7 +415,7 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 	mux.Get(console.OpenAPIPath, console.OpenAPI)
 	mux.Head(console.OpenAPIPath, console.OpenAPI)
 	sessions := console.NewSessions(token, r.secret, r.store, r.courier.Now)
-	console.NewPages(cfg.URL.String(), sites, gate, sessions).Route(mux)
+	console.NewPages(cfg.URL.String(), sites, gate, sessions, r.store, r.courier).Route(mux)
 	mux.Mount("/", api)
 	mux.MethodNotAllowed(api.ServeHTTP)
 	return mux

@@ -39,7 +39,7 @@ type Reports interface {
 type Store interface {
 	Leads
 	Reports
-	Counts(ctx context.Context) ([]lead.Count, error)
+	counter
 }
 
 // Courier is what the console uses of the courier.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"leadrelay/internal/lead"
 	"leadrelay/internal/locale"
 	"leadrelay/internal/problem"
 	"leadrelay/web"
@@ -27,12 +28,20 @@ type Pages struct {
 	sites    []Site
 	gate     *Gate
 	sessions *Sessions
+	store    counter
+	courier  SiteCourier
+}
+
+// SiteCourier is the part of the courier with how sites stand.
+type SiteCourier interface {
+	Status() []lead.Credential
+	Pauses
 }
 
 // NewPages returns the pages. relay is the URL of the public door, if it is set. The
 // gate checks the token.
-func NewPages(relay string, sites []Site, gate *Gate, sessions *Sessions) *Pages {
-	return &Pages{relay: relay, sites: sites, gate: gate, sessions: sessions}
+func NewPages(relay string, sites []Site, gate *Gate, sessions *Sessions, store counter, courier SiteCourier) *Pages {
+	return &Pages{relay: relay, sites: sites, gate: gate, sessions: sessions, store: store, courier: courier}
 }
 
 // Route adds the pages to the operator's door. A form is taken from our own pages alone.
@@ -47,10 +56,13 @@ func (p *Pages) Route(mux chi.Router) {
 	for _, method := range readMethods {
 		mux.Method(method, "/", p.requireSession(p.home))
 		mux.Method(method, "/sites", p.requireSession(p.showSites))
+		mux.Method(method, "/sites/{site}/pause", p.requireSession(p.showPause))
 		mux.Method(method, "/login", problem.HandlerFunc(p.showLogin))
 		mux.Method(method, "/assets/*", assets)
 	}
 	mux.Method(http.MethodPost, "/login", problemPage(p.login))
+	mux.Method(http.MethodPost, "/sites/{site}/pause", p.requireSession(p.pause))
+	mux.Method(http.MethodPost, "/sites/{site}/resume", p.requireSession(p.resume))
 	mux.Method(http.MethodPost, "/logout", problemPage(p.logout))
 }
 
@@ -109,8 +121,14 @@ func (p *Pages) showSites(w http.ResponseWriter, r *http.Request) error {
 		page.Relay, page.PropertyID = cmp.Or(p.relay, sampleRelay), "EB-AB1234"
 	}
 	isAddress := isWebAddress(page.Relay)
-	for _, s := range p.sites {
+	lang := locale.Match(r.Header.Get("Accept-Language"))
+	statuses, err := siteStatuses(r.Context(), p.store, p.courier, p.siteIDs())
+	if err != nil {
+		return err
+	}
+	for i, s := range p.sites {
 		view := web.SiteView{ID: s.ID, Source: s.Source, Origins: s.Origins}
+		view.Paused, view.Waiting = describe(lang, statuses[i])
 		if isAddress {
 			s.Snippet.Relay, s.Snippet.PropertyID = page.Relay, page.PropertyID
 			view.Form, view.Tag, view.PinnedTag = s.Snippet.FormURL(), s.Snippet.Tag(), s.Snippet.PinnedTag()

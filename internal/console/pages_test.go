@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/console"
+	"leadrelay/internal/lead"
 	"leadrelay/internal/secret"
 	"leadrelay/web"
 )
@@ -46,7 +47,7 @@ func newPerson(t *testing.T, secretToken string, sites ...console.Site) *person 
 func replica(secretToken string, ended console.EndedSessions, now func() time.Time, sites ...console.Site) http.Handler {
 	mux := chi.NewRouter()
 	sessions := console.NewSessions(secret.New(secretToken), []byte("of the database"), ended, now)
-	console.NewPages("", sites, gate(secretToken), sessions).Route(mux)
+	console.NewPages("", sites, gate(secretToken), sessions, &counted{}, &rider{}).Route(mux)
 	return mux
 }
 
@@ -260,6 +261,23 @@ func TestASessionCannotBeChanged(t *testing.T) {
 	require.True(t, p.isIn())
 }
 
+// Whatever a browser sends, nothing but what we gave it is a session.
+func FuzzWhatIsNoSession(f *testing.F) {
+	for _, value := range []string{"", "x", strings.Repeat("A", 86), strings.Repeat("_", 86)} {
+		f.Add(value)
+	}
+	door := replica(token, endedSessions{}, time.Now)
+	f.Fuzz(func(t *testing.T, value string) {
+		p := &person{t: t, door: door}
+		p.logIn(token)
+		if value == p.cookie.Value {
+			return
+		}
+		p.cookie.Value = value
+		require.False(t, p.isIn())
+	})
+}
+
 // A session that somebody else has put into the browser does not become the person's.
 func TestNobodyGivesAPersonHisSession(t *testing.T) {
 	p := newPerson(t, token)
@@ -335,4 +353,42 @@ func TestTheSitesAndTheirTags(t *testing.T) {
 			require.NotContains(t, w.Body.String(), tt.lacks)
 		})
 	}
+}
+
+// A person pauses a site and goes on, without a script.
+func TestASiteIsPausedOnAPage(t *testing.T) {
+	d := newDesk(t)
+	d.keep(0, lead.Inquiry{})
+	d.courier.keys = []lead.Credential{key(lead.CredentialWorking)}
+	mux := chi.NewRouter()
+	sessions := console.NewSessions(secret.New(token), []byte("of the database"), d.store, time.Now)
+	console.NewPages("", []console.Site{{ID: "casas"}, {ID: "lofts"}}, gate(token), sessions, d.store, d.courier).Route(mux)
+	p := &person{t: t, door: mux}
+	require.Equal(t, http.StatusSeeOther, p.ask(http.MethodPost, "/sites/casas/pause", url.Values{"why": {"x"}, "lasts": {"2h0m0s"}}).Code)
+	require.Len(t, d.courier.keys, 1, "nobody is logged in")
+	p.logIn(token)
+	page := func(path, language string, holds ...string) {
+		w := p.ask(http.MethodGet, path, nil, "Accept-Language", language)
+		require.Equal(t, http.StatusOK, w.Code)
+		for _, text := range holds {
+			require.Contains(t, w.Body.String(), text)
+		}
+	}
+	page("/sites", "en", `<a href="/sites/casas/pause">Pause…</a>`, "Leads that wait: 1, since 2026-11-24 12:00 UTC.")
+	page("/sites/casas/pause", "es", "Pausar el sitio casas", `<option value="2h0m0s" selected>2 h</option>`, "Sus mensajes se reciben", "la misma clave: lofts")
+
+	w := p.ask(http.MethodPost, "/sites/casas/pause", url.Values{"lasts": {"8h0m0s"}}, "Accept-Language", "es")
+	require.Equal(t, http.StatusUnprocessableEntity, w.Code)
+	require.Contains(t, w.Body.String(), "Di por qué")
+	require.Contains(t, w.Body.String(), `<option value="8h0m0s" selected>8 h</option>`, "what was chosen stays")
+	require.Equal(t, http.StatusNotFound, p.ask(http.MethodGet, "/sites/villas/pause", nil, "Accept", "text/html").Code)
+	require.Equal(t, http.StatusUnprocessableEntity, p.ask(http.MethodPost, "/sites/casas/pause", url.Values{"lasts": {"9000h"}, "why": {"x"}}).Code)
+
+	require.Equal(t, http.StatusSeeOther, p.ask(http.MethodPost, "/sites/casas/pause", url.Values{"lasts": {"8h0m0s"}, "why": {"<b>EasyBroker</b>"}}).Code)
+	page("/sites", "es", "En pausa por una persona hasta 2026-11-24 20:00 UTC: &lt;b&gt;EasyBroker&lt;/b&gt;", `<a href="/sites/casas/pause">Reanudar`, `<a href="/sites/lofts/pause">Pausar…`)
+	page("/sites/casas/pause", "en", "Resume the site casas", `action="/sites/casas/resume"`, "until 2026-11-24 20:00 UTC")
+	require.Equal(t, http.StatusSeeOther, p.ask(http.MethodPost, "/sites/lofts/pause", url.Values{"lasts": {"1h0m0s"}, "why": {"x"}, "credential": {"true"}}).Code)
+	require.Len(t, d.courier.keys, 3)
+	require.Equal(t, http.StatusSeeOther, p.ask(http.MethodPost, "/sites/casas/resume", url.Values{"credential": {"true"}}).Code)
+	require.Len(t, d.courier.keys, 1)
 }

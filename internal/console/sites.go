@@ -68,24 +68,40 @@ func (a api) listSites(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a api) answerSites(w http.ResponseWriter, r *http.Request, sites []string) error {
-	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
-	defer cancel()
-	counts, err := a.store.Counts(ctx)
+	all, err := siteStatuses(r.Context(), a.store, a.courier, sites)
 	if err != nil {
-		return storeProblem(ctx, err)
+		return err
 	}
-	status, list := a.courier.Status(), SiteList{Sites: []SiteStatus{}}
-	for _, site := range sites {
-		one := SiteStatus{Site: site, Standing: standing(status, site)}
+	return writeJSON(w, SiteList{Sites: all})
+}
+
+// siteStatuses returns how the sites stand, and what waits there.
+func siteStatuses(ctx context.Context, store counter, courier stander, sites []string) ([]SiteStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	counts, err := store.Counts(ctx)
+	if err != nil {
+		return nil, storeProblem(ctx, err)
+	}
+	status, all := courier.Status(), make([]SiteStatus, len(sites))
+	for i, site := range sites {
+		all[i] = SiteStatus{Site: site, Standing: standing(status, site)}
 		for _, c := range counts {
 			if c.Site == site && c.State == lead.Queued {
-				one.Waiting, one.WaitingSince = c.Leads, timeOrNull(c.Oldest)
+				all[i].Waiting, all[i].WaitingSince = c.Leads, timeOrNull(c.Oldest)
 			}
 		}
-		list.Sites = append(list.Sites, one)
 	}
-	return writeJSON(w, list)
+	return all, nil
 }
+
+// counter is the part of the store that counts leads.
+type counter interface {
+	Counts(ctx context.Context) ([]lead.Count, error)
+}
+
+// stander is the part of the courier that says how sites stand.
+type stander interface{ Status() []lead.Credential }
 
 // pause pauses a site, or all that share its credential.
 func (a api) pause(w http.ResponseWriter, r *http.Request) error {
@@ -157,11 +173,17 @@ func (a api) sitesOf(r *http.Request, all bool) ([]string, error) {
 		return nil, problem.NewNoSite()
 	}
 	if all {
-		for _, c := range a.courier.Status() {
-			if slices.Contains(c.Sites, site) && c.State != lead.SitePaused && c.State != lead.SitePausedByHand {
-				return slices.Sorted(slices.Values(c.Sites)), nil
-			}
-		}
+		return sharers(a.courier.Status(), site), nil
 	}
 	return []string{site}, nil
+}
+
+// sharers returns the sites that share the site's credential, and the site itself.
+func sharers(all []lead.Credential, site string) []string {
+	for _, c := range all {
+		if slices.Contains(c.Sites, site) && c.State != lead.SitePaused && c.State != lead.SitePausedByHand {
+			return slices.Sorted(slices.Values(c.Sites))
+		}
+	}
+	return []string{site}
 }

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"leadrelay/internal/courier/wallclock"
 	"leadrelay/internal/lead"
 )
@@ -20,9 +22,10 @@ type Pauses interface {
 // handPauses are the pauses that people have ordered, as the store had them a moment
 // ago. A nil one knows of none.
 type handPauses struct {
-	store Pauses
-	clock *wallclock.Clock
-	wake  *wakeup // its watcher
+	store  Pauses
+	clock  *wallclock.Clock
+	wake   *wakeup // its watcher
+	unread rate.Sometimes
 
 	refreshing sync.Mutex
 
@@ -34,7 +37,7 @@ func newHandPauses(store Pauses, clock *wallclock.Clock) *handPauses {
 	if store == nil {
 		return nil
 	}
-	return &handPauses{store: store, clock: clock, wake: newWakeup(), bySite: map[string]lead.Pause{}}
+	return &handPauses{store: store, clock: clock, wake: newWakeup(), unread: rate.Sometimes{Interval: time.Minute}, bySite: map[string]lead.Pause{}}
 }
 
 // last returns the site's last pause, which may be over. It is zero if there was none.
@@ -104,7 +107,7 @@ func (c *Courier) heedPauses(ctx context.Context) {
 func (c *Courier) readPauses(ctx context.Context) bool {
 	err := c.paused.refresh(ctx)
 	if err != nil && ctx.Err() == nil {
-		c.opt.Log.Error().Err(err).Msg("pauses not read")
+		c.paused.unread.Do(func() { c.opt.Log.Error().Err(err).Msg("pauses not read") })
 	}
 	return err == nil
 }

@@ -1,0 +1,139 @@
+package console
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"leadrelay/internal/lead"
+	"leadrelay/internal/locale"
+	"leadrelay/internal/problem"
+	"leadrelay/web"
+)
+
+// pauseLengths are how long a pause may be on the page. It shows no times to choose
+// from, because it does not know the browser's zone.
+var pauseLengths = []time.Duration{
+	30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 24 * time.Hour, 3 * 24 * time.Hour, 7 * 24 * time.Hour,
+}
+
+// usualPause is chosen until the person chooses another.
+const usualPause = 2 * time.Hour
+
+func (p *Pages) siteIDs() []string {
+	ids := make([]string, len(p.sites))
+	for i, s := range p.sites {
+		ids[i] = s.ID
+	}
+	return ids
+}
+
+// describe says until when and why a person has paused the site, and how many leads
+// wait there.
+func describe(lang locale.Lang, s SiteStatus) (paused, waiting string) {
+	if s.State == lead.SitePausedByHand {
+		paused = locale.Text(lang, "console.paused_by_hand", pageTime(s.Until), *s.Reason)
+	}
+	if s.Waiting > 0 {
+		waiting = locale.Text(lang, "console.waiting", s.Waiting, pageTime(s.WaitingSince))
+	}
+	return paused, waiting
+}
+
+func pageTime(t *time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+// pausePage returns the page of the site in the path.
+func (p *Pages) pausePage(r *http.Request) (page web.PausePage, err error) {
+	site := chi.URLParam(r, "site")
+	if !slices.Contains(p.siteIDs(), site) {
+		return page, problem.NewNoSite()
+	}
+	all, err := siteStatuses(r.Context(), p.store, p.courier, []string{site})
+	if err != nil {
+		return page, err
+	}
+	page.Site, page.Lang = site, locale.Match(r.Header.Get("Accept-Language"))
+	page.Now, page.Waiting = describe(page.Lang, all[0])
+	if page.Now != "" {
+		page.Why = *all[0].Reason
+	}
+	page.Shared = strings.Join(slices.DeleteFunc(sharers(p.courier.Status(), site), func(s string) bool { return s == site }), ", ")
+	chosen := r.PostFormValue("lasts")
+	if chosen == "" {
+		chosen = usualPause.String()
+	}
+	for _, d := range pauseLengths {
+		page.Lengths = append(page.Lengths, web.Choice{Value: d.String(), Label: lengthText(page.Lang, d), IsChosen: d.String() == chosen})
+	}
+	return page, nil
+}
+
+func lengthText(lang locale.Lang, d time.Duration) string {
+	switch {
+	case d < time.Hour:
+		return locale.Text(lang, "console.pause.minutes", int(d/time.Minute))
+	case d <= 24*time.Hour:
+		return locale.Text(lang, "console.pause.hours", int(d/time.Hour))
+	}
+	return locale.Text(lang, "console.pause.days", int(d/(24*time.Hour)))
+}
+
+// showPause shows what a pause does, and asks for its length and its reason.
+func (p *Pages) showPause(w http.ResponseWriter, r *http.Request) error {
+	page, err := p.pausePage(r)
+	if err != nil {
+		return err
+	}
+	return writePausePage(w, r, http.StatusOK, page)
+}
+
+func writePausePage(w http.ResponseWriter, r *http.Request, status int, page web.PausePage) error {
+	return writePage(w, r, status, func(b io.Writer, _ locale.Lang) error { return web.RenderPause(b, page) })
+}
+
+func (p *Pages) pause(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	page, err := p.pausePage(r)
+	if err != nil {
+		return err
+	}
+	length, err := time.ParseDuration(r.PostFormValue("lasts"))
+	if err != nil || !slices.Contains(pauseLengths, length) { // no browser sends that
+		return writePausePage(w, r, http.StatusUnprocessableEntity, page)
+	}
+	now := p.courier.Now()
+	order := lead.Pause{Until: now.Add(length), Why: lead.Line(r.PostFormValue("why"))}
+	if wrong := checkPause(&order, now); len(wrong) > 0 {
+		page.Error, page.Why = wrongField(page.Lang, wrong[0]).Message, order.Why
+		return writePausePage(w, r, http.StatusUnprocessableEntity, page)
+	}
+	if err := p.courier.Pause(r.Context(), p.chosenSites(r), order); err != nil {
+		return problem.NewTryAgain(time.Second, err)
+	}
+	return redirect(w, "/sites")
+}
+
+func (p *Pages) resume(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if _, err := p.pausePage(r); err != nil {
+		return err
+	}
+	if err := p.courier.Resume(r.Context(), p.chosenSites(r)); err != nil {
+		return problem.NewTryAgain(time.Second, err)
+	}
+	return redirect(w, "/sites")
+}
+
+// chosenSites returns the site in the path, and those that share its key if the form says
+// so.
+func (p *Pages) chosenSites(r *http.Request) []string {
+	site := chi.URLParam(r, "site")
+	if r.PostFormValue("credential") == "true" {
+		return sharers(p.courier.Status(), site)
+	}
+	return []string{site}
+}
