@@ -98,6 +98,10 @@ var byTheOperator = []question{
 	{"GET /api/v1/leads/1", 404, "", "", ""},
 	{"GET /api/v1/leads/{delivered}?attempts=1", 400, "", `"INVALID_PARAMETER"`, ""},
 
+	{"GET /api/v1/stats", 200, "", `"received":`, ""},
+	{"GET /api/v1/stats?site=default&by=hour&after=2026-11-01T00:00:00Z&before=2026-11-02T00:00:00Z", 200, "", `"buckets":[],"now":{`, ""},
+	{"GET /api/v1/stats?by=week", 400, "", `"INVALID_PARAMETER"`, ""},
+
 	{"POST /api/v1/reconciliations", 200, "", `"only_here":[{`, ""},
 	{"POST /api/v1/reconciliations", 200, `{"since":"2026-01-01T00:00:00Z"}`, "", ""},
 	{"POST /api/v1/reconciliations", 400, `7`, "", ""},
@@ -201,6 +205,7 @@ var withoutAStore = []question{
 	{"GET /api/v1/leads", 503, "", "", ""},
 	{"GET /api/v1/leads/1", 503, "", "", ""},
 	{"PATCH /api/v1/leads/1", 503, `{}`, "", ""},
+	{"GET /api/v1/stats", 503, "", "", ""},
 	{"POST /api/v1/leads/1/retry", 503, "", "", ""},
 	{"POST /api/v1/leads/1/release", 503, "", "", ""},
 	{"POST /api/v1/leads/1/discard", 503, "", "", ""},

@@ -8,6 +8,29 @@ import (
 	"leadrelay/internal/store"
 )
 
+type recountCmd struct{}
+
+// Run counts all leads anew. A relay that has the file open stops it; on a server those
+// that run wait meanwhile.
+func (recountCmd) Run(p *program) error {
+	cfg, err := p.operatorConfig()
+	if err != nil {
+		return err
+	}
+	s, err := store.OpenToTransfer(p.ctx, string(cfg.Database))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	done := p.progress().start("counting")
+	err = s.Recount(p.ctx)
+	done()
+	if err == nil {
+		p.printf("Counted. Leads that were erased stay counted as they were.\n")
+	}
+	return err
+}
+
 type moveDatabaseCmd struct {
 	From string `required:"" help:"The database to move from: the path of a SQLite file, or postgres://…"`
 	To   string `help:"The one to move to, which is empty. Without it, that of the settings, so that a password is in no list of processes."`

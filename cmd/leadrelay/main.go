@@ -79,6 +79,7 @@ type verbs struct {
 	Doctor      doctorCmd       `cmd:"" help:"Look at settings, database, doors, keys and clock of a relay, and say how to mend what is wrong. Exits with 1 if there is trouble."`
 	Backup      backupCmd       `cmd:"" help:"Copy the SQLite database into a new file, while the relay runs or not, and check the copy."`
 	Restore     restoreCmd      `cmd:"" help:"Make a database of a backup: what was due is looked up in EasyBroker before it is sent."`
+	Recount     recountCmd      `cmd:"" help:"Count all leads anew for the stats. On SQLite while no relay runs; on PostgreSQL relays wait for it."`
 	Healthcheck healthcheckCmd  `cmd:"" help:"Ask a running relay whether it lives; for images without curl."`
 	Version     versionCmd      `cmd:"" help:"Print the version."`
 }

@@ -11,7 +11,8 @@ import (
 	"leadrelay/internal/store"
 )
 
-// sweep erases leads past their retention, at the start and every minute.
+// sweep erases leads past their retention, and tidies the stats, at the start and every
+// minute.
 func sweep(ctx context.Context, keep config.Retention, s *store.Store, log zerolog.Logger) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
@@ -30,6 +31,9 @@ func sweep(ctx context.Context, keep config.Retention, s *store.Store, log zerol
 			if err != nil && ctx.Err() == nil {
 				log.Error().Err(err).Msg("leads not erased")
 			}
+		}
+		if err := s.FoldStats(ctx); err != nil && ctx.Err() == nil {
+			log.Error().Err(err).Msg("stats not tidied")
 		}
 		select {
 		case <-tick.C:

@@ -35,11 +35,18 @@ type Reports interface {
 	Reports(ctx context.Context, n int) (reports [][]byte, left int, err error)
 }
 
+// Stats is the part of the store that counts leads.
+type Stats interface {
+	Stats(ctx context.Context, q lead.StatsQuery) ([]lead.Bucket, error)
+	Overview(ctx context.Context, now time.Time, site string) (lead.Now, error)
+}
+
 // Store is what the console uses of the store.
 type Store interface {
 	Leads
 	Reports
 	counter
+	Stats
 }
 
 // Courier is what the console uses of the courier.
@@ -97,6 +104,7 @@ func (a api) route(mux chi.Router) {
 		mux.Method(method, one, withoutQuery(a.show))
 		mux.Method(method, "/api/v1/reconciliations", withoutQuery(a.reports))
 		mux.Method(method, "/api/v1/sites", withoutQuery(a.listSites))
+		mux.Method(method, "/api/v1/stats", problem.HandlerFunc(a.stats))
 	}
 	mux.Method(http.MethodPatch, one, withoutQuery(a.edit))
 	mux.Method(http.MethodPost, one+"/retry", withoutQuery(a.retry))

@@ -25,25 +25,35 @@ var errQuery = errors.New("the query has a broken escape or a semicolon")
 // An unknown parameter is an error, because ignoring it could list more than what was
 // meant.
 func parseFilter(r *http.Request) (lead.Filter, error) {
+	f := lead.Filter{Limit: defaultLimit}
+	err := parseQuery(r, slices.Sorted(maps.Keys(parameters)), func(name, value string) bool { return setParameter(&f, name, value) })
+	if err != nil {
+		return lead.Filter{}, err
+	}
+	return f, nil
+}
+
+// parseQuery sets the parameters of the query, each of which has one of the names. The
+// error names everything that is wrong.
+func parseQuery(r *http.Request, names []string, set func(name, value string) (ok bool)) error {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return lead.Filter{}, problem.New(problem.BadQuery, errQuery) // err would quote it
+		return problem.New(problem.BadQuery, errQuery) // err would quote it
 	}
-	f := lead.Filter{Limit: defaultLimit}
 	e := problem.New(problem.BadQuery, nil)
 	lang := locale.Match(r.Header.Get("Accept-Language"))
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		values := query[name]
-		if _, ok := parameters[name]; !ok {
-			e.Fields = append(e.Fields, unknownField(lang, name, slices.Sorted(maps.Keys(parameters))))
-		} else if len(values) > 1 || !setParameter(&f, name, values[0]) {
+		if !slices.Contains(names, name) {
+			e.Fields = append(e.Fields, unknownField(lang, name, names))
+		} else if len(values) > 1 || !set(name, values[0]) {
 			e.Fields = append(e.Fields, wrongField(lang, lead.FieldError{Field: lead.Field(name), Code: codeInvalid}))
 		}
 	}
 	if len(e.Fields) > 0 {
-		return lead.Filter{}, e
+		return e
 	}
-	return f, nil
+	return nil
 }
 
 // withoutQuery refuses any query, because ignoring one could do more than what was

@@ -23,6 +23,7 @@ type dialect struct {
 	nextDue   string // when the first and the last lead of a site and state are due, not before $3
 	sitesDue  string // the sites of a JSON list with a queued lead that is due at $2
 	counted   string // the leads, as they are best counted by site and state
+	stats     string // the table of stats, with what was not put into it yet
 	forUpdate string // ends a query whose rows the transaction goes on to change
 
 	// texts are the statements that only this database needs.

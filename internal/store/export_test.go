@@ -168,7 +168,7 @@ func (s *Store) NotTransferred(tb testing.TB) (tables, columns []string) {
 	tb.Helper()
 	query := `SELECT name FROM sqlite_master WHERE type = 'table'`
 	if s.IsShared() {
-		query = `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'`
+		query = `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`
 	}
 	rows, err := s.read.QueryContext(tb.Context(), query)
 	require.NoError(tb, err)

@@ -86,6 +86,9 @@ func (tx *writeTx) keepAll(batch []*job) error {
 	if err := tx.insertFresh(); err != nil {
 		return err
 	}
+	if err := tx.countArrived(); err != nil {
+		return err
+	}
 	if err := tx.w.repeats.save(tx); err != nil {
 		return fmt.Errorf("repeats: %w", err)
 	}
@@ -164,6 +167,7 @@ func (tx *writeTx) insertMany(leads []*newLead) (left []*newLead, err error) {
 	tx.args = tx.args[:0]
 	for _, l := range leads[:n] {
 		tx.args = l.appendTo(tx.args)
+		tx.noteArrived(&l.Lead)
 	}
 	_, err = tx.exec(name, tx.args...)
 	return leads[n:], err

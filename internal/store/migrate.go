@@ -101,3 +101,22 @@ func takeStep(ctx context.Context, tx *sql.Tx, number int, file string) error {
 	}
 	return tx.Commit()
 }
+
+// stepAfter returns the first step whose number is higher, and its file, which is empty
+// if there is none. Numbers may be left out, so that a step of both databases has the
+// same in each.
+func stepAfter(has int, files []string) (number int, file string, err error) {
+	for _, file := range files {
+		name, _, _ := strings.Cut(path.Base(file), "_")
+		if number, err = strconv.Atoi(name); err != nil {
+			return 0, "", fmt.Errorf("%s has no number: %w", file, err)
+		}
+		if number > has {
+			return number, file, nil
+		}
+	}
+	if has > number {
+		return 0, "", &NewerSchemaError{Has: has, Knows: number}
+	}
+	return 0, "", nil
+}

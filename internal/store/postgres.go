@@ -28,6 +28,7 @@ var postgresDialect = dialect{
 	sitesDue: `SELECT site FROM json_array_elements_text($1::json) AS mine(site) WHERE
 		(SELECT due_at FROM leads WHERE leads.site = mine.site AND state = ` + sqlQueued + ` AND due_at IS NOT NULL ORDER BY due_at LIMIT 1) <= $2`,
 	counted:     `(SELECT site, state, remote_id FROM leads WHERE due_at IS NOT NULL UNION ALL SELECT site, state, remote_id FROM leads WHERE due_at IS NULL) AS everyone`,
+	stats:       `(SELECT hour, site, what, step, leads FROM stats UNION ALL SELECT hour, site, what, step, leads FROM stat_changes) AS all_stats`,
 	forUpdate:   " FOR UPDATE",
 	nextIDs:     (*writeTx).takeIDs,
 	insert:      (*writeTx).insertArrays,
@@ -53,6 +54,7 @@ var postgresDialect = dialect{
 const (
 	schemaLock = "7310301850001"
 	keepLock   = "7310301850002" // is held by the transaction that keeps leads
+	foldLock   = "7310301850003" // is held by the transaction that puts changes into the stats
 )
 
 // PostgresOptions says how a PostgreSQL database is opened.

@@ -26,10 +26,11 @@ var sqliteDialect = dialect{
 		(SELECT max(due_at) FROM leads WHERE site = $1 AND state = $2)`,
 	sitesDue: `SELECT value FROM json_each($1) WHERE (SELECT min(due_at) FROM leads WHERE site = value AND state = ` + sqlQueued + `) <= $2`,
 	counted:  "leads",
+	stats:    "stats",
 	nextIDs:  (*writeTx).advanceIDs,
 	insert:   (*writeTx).insertMany,
 	texts: [statements]string{
-		insertOne: insertSQL(1), insertMany: insertSQL(manyLeads), advanceIDs: advanceIDsSQL, markKey: markKeySQL,
+		insertOne: insertSQL(1), insertMany: insertSQL(manyLeads), advanceIDs: advanceIDsSQL, markKey: markKeySQL, countArrived: countArrivedSQL,
 	},
 	hasTransfer: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'transfer'`,
 	lastID:      func(tick lead.Tick) string { return `SELECT last FROM remote_ids WHERE tick = '` + string(tick) + `'` },

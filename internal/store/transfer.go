@@ -42,6 +42,9 @@ func Transfer(ctx context.Context, from, to *Store, said func(Transferred)) erro
 	if err := from.closeAll(ctx); err != nil {
 		return err
 	}
+	if err := from.FoldStats(ctx); err != nil {
+		return err
+	}
 	for _, t := range transferTables {
 		if err := t.copy(ctx, from, to, said); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
@@ -49,6 +52,9 @@ func Transfer(ctx context.Context, from, to *Store, said func(Transferred)) erro
 	}
 	if err := transferIDs(ctx, from, to); err != nil {
 		return fmt.Errorf("remote ids: %w", err)
+	}
+	if err := to.Recount(ctx); err != nil {
+		return err
 	}
 	if err := to.rememberWords(ctx); err != nil {
 		return fmt.Errorf("words of the last minutes: %w", err)
@@ -264,6 +270,8 @@ var transferTables = []transferTable{
 	{"repeats", 1, []string{"digest", "content", "remote_id", "kept_at"}, "digest <> content"},
 	{"reconciliations", 1, []string{"number", "at", "body"}, "TRUE"},
 	{"pauses", 1, []string{"site", "begun_at", "ends_at", "why"}, "TRUE"},
+	// The other leads are counted anew.
+	{"stats", 5, []string{"hour", "site", "what", "step", "gone", "leads"}, "gone = 1"},
 }
 
 // page reads the rows that follow a key, or the first if it is nil.

@@ -19,6 +19,7 @@ const (
 	beginAttempt
 	endAttempt
 	settleLead
+	countArrived
 
 	statements // is how many there are
 )
@@ -48,13 +49,15 @@ type writeTx struct {
 	fresh []*newLead // leads that are not inserted yet
 	args  []any      // of the statement that inserts them
 
+	arrived []arrived // leads that are inserted and not counted yet
+
 	ahead time.Duration // how far this process's clock is ahead of the database's
 }
 
 // begin returns the writer's transaction. There is one at a time, so its buffers
 // are used again.
 func (w *writer) begin(ctx context.Context, sqlTx *sql.Tx) *writeTx {
-	w.tx = writeTx{Tx: sqlTx, ctx: ctx, w: w, fresh: w.tx.fresh[:0], args: w.tx.args[:0]}
+	w.tx = writeTx{Tx: sqlTx, ctx: ctx, w: w, fresh: w.tx.fresh[:0], args: w.tx.args[:0], arrived: w.tx.arrived[:0]}
 	w.repeats.begin()
 	return &w.tx
 }

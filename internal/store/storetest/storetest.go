@@ -72,6 +72,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"sessions that have ended are bounded, and stay ended":    sessionsBounded,
 		"a pause stays, and a new one goes on where the last was": paused,
 
+		"stats are what a count of all leads is":                 statsAreExact,
+		"a day of stats begins at midnight":                      statsByDay,
+		"what waits now is counted":                              waitsNow,
 		"a settlement makes no illegal move":                     settledIllegally,
 		"a person's change makes no illegal move":                amendedIllegally,
 		"what a statement moves by itself makes no illegal move": movedByStatements,
