@@ -40,18 +40,6 @@ type Bucket struct {
 	Took Histogram
 }
 
-// Add adds the counts of another bucket.
-func (b *Bucket) Add(other Bucket) {
-	b.Received += other.Received
-	b.Confirmed += other.Confirmed
-	b.Failed += other.Failed
-	b.Quarantined += other.Quarantined
-	b.Discarded += other.Discarded
-	for _, step := range other.Took {
-		b.Took.Add(step.AtLeast, step.Leads)
-	}
-}
-
 // Now counts leads for somebody who looks at them now.
 type Now struct {
 	ReceivedToday  int // quarantined ones, too
