@@ -106,6 +106,11 @@ func (a api) route(mux chi.Router) {
 		mux.Method(method, "/api/v1/sites", withoutQuery(a.listSites))
 		mux.Method(method, "/api/v1/stats", problem.HandlerFunc(a.stats))
 	}
+	all := newExports(a.store)
+	for _, method := range readMethods {
+		mux.Method(method, leads+".csv", problem.HandlerFunc(all.csv))
+		mux.Method(method, leads+".ndjson", problem.HandlerFunc(all.ndjson))
+	}
 	mux.Method(http.MethodPatch, one, withoutQuery(a.edit))
 	mux.Method(http.MethodPost, one+"/retry", withoutQuery(a.retry))
 	mux.Method(http.MethodPost, one+"/release", withoutQuery(a.release))
