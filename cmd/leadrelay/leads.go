@@ -25,6 +25,7 @@ type leadsCmd struct {
 	Release leadsReleaseCmd `cmd:"" help:"Send leads that looked like spam and are none."`
 	Discard leadsDiscardCmd `cmd:"" help:"Throw leads away that failed or look like spam; a retry brings them back."`
 	Edit    leadsEditCmd    `cmd:"" help:"Correct a lead that waits for a person; a retry sends it."`
+	Export  leadsExportCmd  `cmd:"" help:"Export leads as a table for a spreadsheet, or as JSON."`
 	Replay  leadsReplayCmd  `cmd:"" help:"Send many leads again that EasyBroker's list does not have."`
 }
 
@@ -100,6 +101,9 @@ func (c leadsListCmd) Run(p *program) error {
 	}
 	op, err := p.operator()
 	if err != nil {
+		return err
+	}
+	if err := op.checkSite(p.ctx, c.Site); err != nil {
 		return err
 	}
 	query := url.Values{}

@@ -86,7 +86,7 @@ type verbs struct {
 
 // run is the part of main that tests can call. It returns the exit code.
 func run(ctx context.Context, args []string, env map[string]string, stdout, stderr io.Writer) int {
-	p := &program{ctx: ctx, env: env, stdout: stdout, stderr: stderr}
+	p := &program{ctx: ctx, env: env, stdout: onScreen(stdout), stderr: stderr}
 	var left *int // set if kong has answered: --help
 	parser, err := kong.New(&verbs{}, kong.Name("leadrelay"), kong.Writers(stdout, stderr), kong.Exit(func(code int) { left = &code }),
 		kong.Vars{"states": states()},

@@ -10,11 +10,13 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"leadrelay/internal/console"
+	"leadrelay/internal/lead"
 )
 
 // operator calls the operator's door of a running relay.
@@ -56,6 +58,30 @@ func (o operator) list(ctx context.Context, query url.Values, limit int, do func
 	}
 }
 
+// checkSite returns an error that names the sites if there is none of this name, nor a
+// lead of one. An empty name is all of them.
+func (o operator) checkSite(ctx context.Context, site string) error {
+	var ready console.Readiness
+	if site == "" || o.get(ctx, "/readyz?verbose", &ready) != nil {
+		return nil
+	}
+	var sites []string
+	for _, c := range ready.Credentials {
+		sites = append(sites, c.Sites...)
+	}
+	if slices.Contains(sites, site) {
+		return nil
+	}
+	var stats console.StatsAnswer
+	const longest = 3659 * 24 * time.Hour
+	query := url.Values{"site": {site}, "after": {time.Now().Add(-longest).Format(time.RFC3339)}}
+	if err := o.get(ctx, "/api/v1/stats?"+query.Encode(), &stats); err != nil || len(stats.Buckets) > 0 {
+		return err
+	}
+	slices.Sort(sites)
+	return fmt.Errorf("there is no site %s, nor a lead of one; there is %s", lead.Line(site), strings.Join(slices.Compact(sites), ", "))
+}
+
 // callKind is how long a call may take, and what we print meanwhile.
 type callKind struct {
 	timeout time.Duration
@@ -77,19 +103,7 @@ func (o operator) call(ctx context.Context, method, path string, body, into any,
 	defer o.progress.start(w.message)()
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	var sent bytes.Buffer
-	if body != nil {
-		if err := json.NewEncoder(&sent).Encode(body); err != nil {
-			return err
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, method, o.root+path, &sent)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+o.token)
-	req.Header.Set("Accept-Language", "en")
-	resp, err := (&http.Client{Transport: &http.Transport{}}).Do(req)
+	resp, err := o.send(ctx, method, path, body)
 	if err != nil {
 		return o.callError(err, w)
 	}
@@ -105,6 +119,23 @@ func (o operator) call(ctx context.Context, method, path string, body, into any,
 		return o.callError(err, w)
 	}
 	return nil
+}
+
+// send sends a request, with the body unless it is nil.
+func (o operator) send(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	var sent bytes.Buffer
+	if body != nil {
+		if err := json.NewEncoder(&sent).Encode(body); err != nil {
+			return nil, err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, o.root+path, &sent)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+o.token)
+	req.Header.Set("Accept-Language", "en")
+	return (&http.Client{Transport: &http.Transport{}}).Do(req)
 }
 
 // callError returns why there is no answer.

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
@@ -33,6 +32,11 @@ func (p *program) progress() progress {
 // start prints what is being done and how long it has taken so far, until the function
 // that it returns is called.
 func (g progress) start(what string) (done func()) {
+	return g.startCounting(what, nil)
+}
+
+// startCounting does the same, and also prints how much there is so far.
+func (g progress) startCounting(what string, much func() string) (done func()) {
 	if g.out == nil {
 		return func() {}
 	}
@@ -43,7 +47,11 @@ func (g progress) start(what string) (done func()) {
 	told := false
 	stop := repeatUntilDone(every, func(took time.Duration) {
 		told = true
-		_, _ = fmt.Fprintf(g.out, form, what, took)
+		so := took.String()
+		if much != nil {
+			so = much() + " in " + so
+		}
+		_, _ = fmt.Fprintf(g.out, form, what, so)
 	})
 	return func() {
 		if stop(); told {
@@ -78,7 +86,7 @@ func repeatUntilDone(every time.Duration, say func(took time.Duration)) (done fu
 
 // terminalWidth returns how many columns w has if it is a terminal.
 func terminalWidth(w io.Writer) (columns int, isTerminal bool) {
-	f, ok := w.(*os.File)
+	f, ok := w.(interface{ Fd() uintptr }) // a file, or a screen
 	if !ok {
 		return 0, false
 	}

@@ -169,6 +169,20 @@ func Text(s string) string {
 	return strings.TrimSpace(norm.NFC.String(s))
 }
 
+// Visible returns the text without the characters that [Text] removes, and changes
+// nothing else in it.
+func Visible(s string) string {
+	if !strings.ContainsFunc(s, isUnwanted) && utf8.ValidString(s) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if isUnwanted(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
 // isPlain reports whether s consists of printable ASCII, Latin letters and the
 // bytes of also. If also is empty, s must not have two spaces in a row either. Most
 // texts are plain and need no cleaning.
