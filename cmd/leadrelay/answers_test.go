@@ -210,6 +210,7 @@ var withoutAStore = []question{
 	{"GET /api/v1/leads/1", 503, "", "", ""},
 	{"PATCH /api/v1/leads/1", 503, `{}`, "", ""},
 	{"GET /api/v1/stats", 503, "", "", ""},
+	{"GET /api/v1/events", 503, "", "", ""},
 	{"GET /api/v1/leads.csv", 503, "", "", ""},
 	{"GET /api/v1/leads.ndjson", 503, "", "", ""},
 	{"POST /api/v1/leads/1/retry", 503, "", "", ""},
@@ -283,7 +284,9 @@ func usualAnswers(t *testing.T) *description {
 	for _, q := range pausingByForm("Cookie: " + d.logIn()) {
 		d.ask(d.doc, q)
 	}
+	d.ask(d.doc, question{"GET /api/v1/events?limit=1", 400, "", `"INVALID_PARAMETER"`, ""})
 	d.drain.Begin()
+	d.ask(d.doc, question{"GET /api/v1/events?site=default", 200, "", "retry: ", ""})
 	d.ask(d.doc, question{"GET /readyz", 503, "", "stopping", ""})
 	d.askWithoutAToken()
 	return d.doc

@@ -121,8 +121,9 @@ func (o operator) call(ctx context.Context, method, path string, body, into any,
 	return nil
 }
 
-// send sends a request, with the body unless it is nil.
-func (o operator) send(ctx context.Context, method, path string, body any) (*http.Response, error) {
+// send sends a request, with the body unless it is nil. The headers are names and values
+// in turn; those without a value are left out.
+func (o operator) send(ctx context.Context, method, path string, body any, headers ...string) (*http.Response, error) {
 	var sent bytes.Buffer
 	if body != nil {
 		if err := json.NewEncoder(&sent).Encode(body); err != nil {
@@ -135,6 +136,11 @@ func (o operator) send(ctx context.Context, method, path string, body any) (*htt
 	}
 	req.Header.Set("Authorization", "Bearer "+o.token)
 	req.Header.Set("Accept-Language", "en")
+	for pair := range slices.Chunk(headers, 2) {
+		if pair[1] != "" {
+			req.Header.Set(pair[0], pair[1])
+		}
+	}
 	return (&http.Client{Transport: &http.Transport{}}).Do(req)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -11,7 +12,7 @@ import (
 	"leadrelay/internal/store"
 )
 
-// sweep erases leads past their retention, and tidies the stats, at the start and every
+// sweep erases leads past their retention, and tidies stats and changes, at the start and every
 // minute.
 func sweep(ctx context.Context, keep config.Retention, s *store.Store, log zerolog.Logger) {
 	tick := time.NewTicker(time.Minute)
@@ -32,8 +33,8 @@ func sweep(ctx context.Context, keep config.Retention, s *store.Store, log zerol
 				log.Error().Err(err).Msg("leads not erased")
 			}
 		}
-		if err := s.FoldStats(ctx); err != nil && ctx.Err() == nil {
-			log.Error().Err(err).Msg("stats not tidied")
+		if err := errors.Join(s.FoldStats(ctx), s.DeleteOldChanges(ctx)); err != nil && ctx.Err() == nil {
+			log.Error().Err(err).Msg("stats and changes not tidied")
 		}
 		select {
 		case <-tick.C:

@@ -19,11 +19,16 @@ type dialect struct {
 	// lockSchema begins the transaction of each step of the schema.
 	lockSchema string
 
-	claim     string // claimSQL
-	nextDue   string // when the first and the last lead of a site and state are due, not before $3
-	sitesDue  string // the sites of a JSON list with a queued lead that is due at $2
-	counted   string // the leads, as they are best counted by site and state
-	stats     string // the table of stats, with what was not put into it yet
+	claim    string // claimSQL
+	nextDue  string // when the first and the last lead of a site and state are due, not before $3
+	sitesDue string // the sites of a JSON list with a queued lead that is due at $2
+	counted  string // the leads, as they are best counted by site and state
+	stats    string // the table of stats, with what was not put into it yet
+	// What events need: the last change that can be read, whether there is the change $1,
+	// $2, the changes after it, at most $3, whether there are more than $1, and how to
+	// delete all but the $1 newest, at most $2.
+	lastChange, hasChange, changes, hasOldChange, deleteChanges string
+
 	forUpdate string // ends a query whose rows the transaction goes on to change
 
 	// texts are the statements that only this database needs.

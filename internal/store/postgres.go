@@ -27,8 +27,15 @@ var postgresDialect = dialect{
 		(SELECT due_at FROM leads WHERE site = $1 AND state = $2 AND due_at IS NOT NULL ORDER BY due_at DESC LIMIT 1)`,
 	sitesDue: `SELECT site FROM json_array_elements_text($1::json) AS mine(site) WHERE
 		(SELECT due_at FROM leads WHERE leads.site = mine.site AND state = ` + sqlQueued + ` AND due_at IS NOT NULL ORDER BY due_at LIMIT 1) <= $2`,
-	counted:     `(SELECT site, state, remote_id FROM leads WHERE due_at IS NOT NULL UNION ALL SELECT site, state, remote_id FROM leads WHERE due_at IS NULL) AS everyone`,
-	stats:       `(SELECT hour, site, what, step, leads FROM stats UNION ALL SELECT hour, site, what, step, leads FROM stat_changes) AS all_stats`,
+	counted:    `(SELECT site, state, remote_id FROM leads WHERE due_at IS NOT NULL UNION ALL SELECT site, state, remote_id FROM leads WHERE due_at IS NULL) AS everyone`,
+	stats:      `(SELECT hour, site, what, step, leads FROM stats UNION ALL SELECT hour, site, what, step, leads FROM stat_changes) AS all_stats`,
+	lastChange: `SELECT tx::text::bigint, number FROM lead_changes WHERE ` + settledChange + ` ORDER BY tx DESC, number DESC LIMIT 1`,
+	hasChange:  `SELECT EXISTS (SELECT 1 FROM lead_changes WHERE tx = $1::text::xid8 AND number = $2)`,
+	changes: `SELECT tx::text::bigint, number, remote_id, site, state FROM lead_changes
+		WHERE (tx, number) > ($1::text::xid8, $2) AND ` + settledChange + ` ORDER BY tx, number LIMIT $3`,
+	hasOldChange: `SELECT count(*) >= $1 FROM lead_changes`,
+	deleteChanges: `DELETE FROM lead_changes WHERE (tx, number) IN (SELECT tx, number FROM lead_changes ORDER BY tx, number
+		LIMIT LEAST($2, GREATEST(0, (SELECT count(*) FROM lead_changes) - $1)))`,
 	forUpdate:   " FOR UPDATE",
 	nextIDs:     (*writeTx).takeIDs,
 	insert:      (*writeTx).insertArrays,
@@ -49,6 +56,10 @@ var postgresDialect = dialect{
 	isTrouble: isPostgresTrouble,
 	mayRetry:  mayRetryPostgres,
 }
+
+// settledChange is the condition for a change whose transaction is older than all that
+// still run. What comes later has a later transaction.
+const settledChange = `tx < pg_snapshot_xmin(pg_current_snapshot())`
 
 // The locks of a database that processes wait for. The numbers are arbitrary.
 const (

@@ -27,8 +27,17 @@ var sqliteDialect = dialect{
 	sitesDue: `SELECT value FROM json_each($1) WHERE (SELECT min(due_at) FROM leads WHERE site = value AND state = ` + sqlQueued + `) <= $2`,
 	counted:  "leads",
 	stats:    "stats",
-	nextIDs:  (*writeTx).advanceIDs,
-	insert:   (*writeTx).insertMany,
+
+	lastChange: `SELECT 0, number FROM lead_changes ORDER BY number DESC LIMIT 1`,
+	hasChange:  `SELECT EXISTS (SELECT 1 FROM lead_changes WHERE $1 = 0 AND number = $2)`,
+	changes: `SELECT 0, number, remote_id, site, state FROM lead_changes
+		WHERE $1 = 0 AND number > $2 ORDER BY number LIMIT $3`,
+	hasOldChange: `SELECT COALESCE(max(number) - min(number) >= $1, FALSE) FROM lead_changes`,
+	deleteChanges: `DELETE FROM lead_changes WHERE number <= (SELECT max(number) FROM lead_changes) - $1
+		AND number IN (SELECT number FROM lead_changes ORDER BY number LIMIT $2)`,
+
+	nextIDs: (*writeTx).advanceIDs,
+	insert:  (*writeTx).insertMany,
 	texts: [statements]string{
 		insertOne: insertSQL(1), insertMany: insertSQL(manyLeads), advanceIDs: advanceIDsSQL, markKey: markKeySQL, countArrived: countArrivedSQL,
 	},

@@ -16,7 +16,7 @@ import (
 )
 
 // withoutStats makes a SQLite database one of before there were stats.
-const withoutStats = `DROP TRIGGER leads_changed; DROP TRIGGER leads_erased; DROP VIEW lead_stats;
+const withoutStats = `DROP TRIGGER leads_moved; DROP TABLE lead_changes; DROP TRIGGER leads_changed; DROP TRIGGER leads_erased; DROP VIEW lead_stats;
 	DROP TABLE stats; DROP TABLE stat_kinds; DROP TABLE stat_steps; DELETE FROM schema_versions WHERE version >= 7; `
 
 // The leads of a former version are counted at the first start of this one.

@@ -74,6 +74,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 
 		"stats are what a count of all leads is":                 statsAreExact,
 		"a day of stats begins at midnight":                      statsByDay,
+		"who watches is told of each change":                     watched,
 		"what waits now is counted":                              waitsNow,
 		"a settlement makes no illegal move":                     settledIllegally,
 		"a person's change makes no illegal move":                amendedIllegally,
