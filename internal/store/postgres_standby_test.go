@@ -167,3 +167,57 @@ func TestIDsAfterAFailOverThatLostCommits(t *testing.T) {
 	requireLeads(t, s, 10)
 	require.Greater(t, slices.Min(keepSome("new ", lost)), slices.Max(given))
 }
+
+// A dump is a backup: what comes out of it is what went in, and ids go on above all that
+// were given after it was taken.
+func TestADump(t *testing.T) {
+	t.Parallel()
+	address, restored := postgrestest.Database(t), postgrestest.Database(t)
+	s := openPostgres(t, address)
+	fill(t, s, 20)
+	before := whole(t, s)
+	postgrestest.Dump(t, address, restored)
+	sub := inquiry(t, "later")
+	later, err := keepInTime(t, s, sub)
+	require.NoError(t, err)
+
+	s = openPostgres(t, restored)
+	require.Equal(t, before, whole(t, s))
+	again, err := keepInTime(t, s, sub)
+	require.NoError(t, err)
+	require.False(t, again.Again)
+	require.Greater(t, again.RemoteID, later.RemoteID)
+}
+
+// Some managed servers become standbys and cut no connection. When one of them refuses a
+// write, no connection from before is used any more: what is read there may be old.
+func TestAServerThatIsNoPrimaryAnyMore(t *testing.T) {
+	t.Parallel()
+	address := postgrestest.Database(t)
+	s, db := openPostgres(t, address), session(t, address)
+	requireWorking(t, s, "1")
+	connections := func() (pids []string) {
+		rows, err := db.Query(`SELECT pid FROM pg_stat_activity WHERE application_name = 'leadrelay' AND datname = current_database()`)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, rows.Close()) }()
+		for rows.Next() {
+			var pid string
+			require.NoError(t, rows.Scan(&pid))
+			pids = append(pids, pid)
+		}
+		require.NoError(t, rows.Err())
+		return pids
+	}
+	before := connections()
+	require.Greater(t, len(before), 3)
+	execute(t, address, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'a standby' USING ERRCODE = '25006'; END $$`,
+		`CREATE TRIGGER refuse BEFORE INSERT ON leads FOR EACH STATEMENT EXECUTE FUNCTION refuse()`)
+	_, err := keepInTime(t, s, inquiry(t, "2"))
+	require.Error(t, err)
+	execute(t, address, `DROP TRIGGER refuse ON leads`)
+	requireWorking(t, s, "2")
+	requireWorking(t, s, "3") // all connections were asked for by now
+	require.Eventually(t, func() bool {
+		return !slices.ContainsFunc(connections(), func(pid string) bool { return slices.Contains(before, pid) })
+	}, patience, 10*time.Millisecond)
+}

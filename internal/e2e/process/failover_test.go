@@ -51,7 +51,7 @@ func (f failOver) run(t *testing.T) {
 	broker, brokerAddress := relaytest.StartBroker(t)
 	broker.Misbehave(relaytest.Lagging())
 	env := relaytest.Settings(t, brokerAddress)
-	env["LEADRELAY_DATABASE"] = postgrestest.Addresses(primary.Address(), standby.Address())
+	env["LEADRELAY_DATABASE"] = postgrestest.Addresses(primary.Address(), standby.Address()) + "&target_session_attrs=read-write"
 	relays := []*relaytest.Process{relaytest.Start(t, env, "serve").Started(), relaytest.Start(t, env, "serve").Started()}
 
 	ctx, stop := context.WithCancel(t.Context())

@@ -70,7 +70,15 @@ func Addresses(addresses ...string) string {
 	for i, a := range addresses {
 		hosts[i] = folder(a)
 	}
-	return address(strings.Join(hosts, ","), "postgres") + "&target_session_attrs=read-write"
+	return address(strings.Join(hosts, ","), "postgres")
+}
+
+// Dump copies a database into an empty one, by pg_dump and pg_restore.
+func Dump(tb testing.TB, from, to string) {
+	tb.Helper()
+	file := filepath.Join(shared.dir, fmt.Sprint(databases.Add(1), ".dump"))
+	require.NoError(tb, shared.run("pg_dump", "--format=custom", "--file="+file, from))
+	require.NoError(tb, shared.run("pg_restore", "--no-owner", "--exit-on-error", "--dbname="+to, file))
 }
 
 // Kill ends the server as kill -9 does. Its children find out by themselves.
