@@ -33,6 +33,22 @@ const beginPostgres = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCA
 const greetPostgres = `SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000;
 	SELECT pg_is_in_recovery()`
 
+// endStuckSQL ends transactions of replicas that stand still in the middle of a statement:
+// the server has got its first part, and waits for the rest. The time limits of
+// [beginPostgres] are for what is between two statements, and for one that runs.
+// Our transactions are shorter than that.
+const endStuckSQL = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+	WHERE datname = current_database() AND usename = current_user AND application_name = current_setting('application_name')
+	AND state = 'active' AND wait_event = 'ClientRead' AND xact_start < clock_timestamp() - interval '2 seconds'`
+
+// unblockPostgres: see [dialect].
+func unblockPostgres(ctx context.Context, db *sql.DB, err error) {
+	if failed := (*pgconn.PgError)(nil); !errors.As(err, &failed) || failed.Code != lockNotAvailable {
+		return
+	}
+	_, _ = db.ExecContext(ctx, endStuckSQL) // the next who waits in vain tries again
+}
+
 // openPool opens a pool of connections to PostgreSQL. The limit is that of a query
 // outside of a transaction. If such queries only read, they may be repeated.
 func openPool(server *postgresServer, most int, limit time.Duration, mayRepeat bool) *sql.DB {

@@ -62,6 +62,8 @@ type dialect struct {
 	// mayRetry reports whether nothing can have been committed when a transaction
 	// failed for the n-th time, and it may succeed if it is run again.
 	mayRetry func(err error, n int) bool
+	// unblock sees to it that a transaction that failed may succeed the next time.
+	unblock func(ctx context.Context, db *sql.DB, err error)
 }
 
 // context returns the context of a transaction. It belongs to no request: a visitor

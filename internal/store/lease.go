@@ -102,6 +102,7 @@ func (s *Store) write(ctx context.Context, f func(*sql.Tx) error) error {
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	if err := f(tx); err != nil {
+		s.writer.dialect.unblock(ctx, s.writer.db, err)
 		return err
 	}
 	return tx.Commit()

@@ -55,6 +55,7 @@ var postgresDialect = dialect{
 	timeout:   1600 * time.Millisecond,
 	isTrouble: isPostgresTrouble,
 	mayRetry:  mayRetryPostgres,
+	unblock:   unblockPostgres,
 }
 
 // settledChange is the condition for a change whose transaction is older than all that

@@ -71,3 +71,32 @@ func TestAReplicaThatIsGoneKeepsNoLock(t *testing.T) {
 		})
 	}
 }
+
+// A replica that stands still in the middle of a statement keeps its locks, as far as the
+// server is concerned, for as long as its connection is there. The others end that.
+func TestAReplicaThatStandsStillInAStatement(t *testing.T) {
+	for name, pooled := range map[string]bool{"directly": false, "behind a pooler": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address := postgrestest.Database(t)
+			if pooled {
+				address = postgrestest.Pooled(t, address)
+			}
+			proxy, broken := postgrestest.NewProxy(t, address)
+			stuck, other := openPostgres(t, broken), openPostgres(t, address)
+			proxy.BreakOnce("INSERT INTO leads", postgrestest.Stall)
+			_, err := keepInTime(t, stuck, inquiry(t, "Hola"))
+			require.Error(t, err)
+			begun := time.Now()
+			kept := lead.Kept{}
+			for err != nil {
+				require.Less(t, time.Since(begun), 5*time.Second)
+				kept, err = keepInTime(t, other, inquiry(t, "Hola"))
+			}
+			require.False(t, kept.Again)
+			requireLeads(t, other, 1)
+			_, err = keepInTime(t, stuck, inquiry(t, "again"))
+			require.NoError(t, err)
+		})
+	}
+}

@@ -53,6 +53,7 @@ var sqliteDialect = dialect{
 	isTrouble:   func(error) bool { return false },
 	mayRetry:    func(error, int) bool { return false },
 	now:         func(context.Context, querier) (time.Time, error) { return time.Now(), nil },
+	unblock:     func(context.Context, *sql.DB, error) {}, // nobody else has locks
 }
 
 // DamagedError means that the database file or its log is damaged.

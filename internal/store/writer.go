@@ -278,7 +278,11 @@ func (w *writer) write(batch []*job) error {
 	pause := 5 * time.Millisecond
 	for try := 1; ; try++ {
 		err := w.writeOnce(ctx, batch)
-		if err == nil || !w.dialect.mayRetry(err, try) || !sleep(ctx, pause) {
+		if err == nil {
+			return nil
+		}
+		if !w.dialect.mayRetry(err, try) || !sleep(ctx, pause) {
+			w.dialect.unblock(ctx, w.db, err)
 			return err
 		}
 		pause *= 2

@@ -23,6 +23,7 @@ const (
 	Cut             // the connection is cut instead
 	CutAnswer       // the connection is cut when the server has answered, and the answer is lost
 	Swallow         // neither side hears of the other any more
+	Stall           // it arrives, and nothing after it: the sender stands still in the middle of a statement
 )
 
 // Proxy stands between a store and the server, and breaks what it is told to.
@@ -161,8 +162,11 @@ func (p *Proxy) serve(client net.Conn) {
 			return
 		case CutAnswer:
 			answers.set(Cut)
-		case Swallow:
+		case Swallow, Stall:
 			answers.set(Swallow)
+			if fault == Stall {
+				_, _ = server.Write(message)
+			}
 			_, _ = io.Copy(io.Discard, client)
 			<-ended // the server does not hear that the client has given up
 			return
