@@ -26,12 +26,10 @@ import (
 const beginPostgres = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL idle_in_transaction_session_timeout = 1000;
 	SET LOCAL lock_timeout = 1300; SET LOCAL statement_timeout = 1500; SET LOCAL client_min_messages = warning`
 
-// greetPostgres is said to a server that has taken a connection. A standby is of no
-// use: even what is read there may be old. The server learns soon that the machine at
-// the other end is gone, and gives up the locks that it held. Settings in the first
-// message would do the same, but a pooler refuses them.
-const greetPostgres = `SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000;
-	SELECT pg_is_in_recovery()`
+// greetPostgres is said to a server on another machine: it learns soon that ours is gone,
+// and gives up the locks that we held. Settings in the first message would do the same,
+// but a pooler refuses them.
+const greetPostgres = `SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000`
 
 // endStuckSQL ends transactions of replicas that stand still in the middle of a statement:
 // the server has got its first part, and waits for the rest. The time limits of
@@ -121,15 +119,17 @@ func (s *postgresServer) watch() {
 	}
 }
 
+// greet returns an error if the server is a standby, as it has told us: even what is read
+// there may be old.
 func greet(ctx context.Context, conn *pgconn.PgConn) error {
-	results, err := conn.Exec(ctx, greetPostgres).ReadAll()
-	if err != nil {
-		return err
-	}
-	if rows := results[len(results)-1].Rows; len(rows) != 1 || string(rows[0][0]) != "f" {
+	if conn.ParameterStatus("in_hot_standby") == "on" {
 		return errors.New("it is a standby, and takes no writes")
 	}
-	return nil
+	if conn.Conn().RemoteAddr().Network() == "unix" {
+		return nil
+	}
+	_, err := conn.Exec(ctx, greetPostgres).ReadAll()
+	return err
 }
 
 // connector makes connections that wait for the server no longer than a limit.
