@@ -57,7 +57,7 @@ TEST := -vet=off -shuffle=on -timeout 30m
 
 torture: deps bin/caddy ## Every fault at every instant, in full; takes a while.
 	LEADRELAY_TORTURE=full LEADRELAY_SEEDS=10000 LEADRELAY_KILL_ROUNDS=300 $(GO) test -count=1 -p 1 -timeout 3h -v \
-		-run 'TestFaultMatrix|TestWorlds|TestADayWithoutEasyBroker|TestFlapping|TestSimulation|TestEightFaults|TestKill9|TestGoodVisitorsUnderSiege|TestACrowdKeeps|TestTheMemoryIsBounded|AProxy|TestAPlausibleFlood|TestRubbishCosts|TestAFloodFromMany|TestSearchesKeep|TestAHundredThousand|TestAFailOver' \
+		-run 'TestFaultMatrix|TestHandOvers|TestWorlds|TestADayWithoutEasyBroker|TestFlapping|TestSimulation|TestEightFaults|TestKill9|TestGoodVisitorsUnderSiege|TestACrowdKeeps|TestTheMemoryIsBounded|AProxy|TestAPlausibleFlood|TestRubbishCosts|TestAFloodFromMany|TestSearchesKeep|TestAHundredThousand|TestAFailOver' \
 		./internal/e2e/torture ./internal/e2e/process ./internal/store ./cmd/leadrelay
 
 # Of the Caddyfile's two halves, a distribution's Caddy may need the old one.

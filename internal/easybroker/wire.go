@@ -165,6 +165,17 @@ func WithGuard(ctx context.Context, may func() bool) context.Context {
 	return context.WithValue(ctx, guardKey{}, may)
 }
 
+// MaySend reports whether the context's guard allows a write, if it has one.
+func MaySend(ctx context.Context) bool {
+	may := guardOf(ctx)
+	return may == nil || may()
+}
+
+func guardOf(ctx context.Context) func() bool {
+	may, _ := ctx.Value(guardKey{}).(func() bool)
+	return may
+}
+
 // usedConns are the connections that one call was given. net/http gives them
 // before RoundTrip returns, so after that there are no more.
 type usedConns struct {
@@ -182,7 +193,7 @@ type usedConn struct {
 
 // watch returns a context for the call's request.
 func (u *usedConns) watch(ctx context.Context) context.Context {
-	u.may, _ = ctx.Value(guardKey{}).(func() bool)
+	u.may = guardOf(ctx)
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: u.gotConn, GotFirstResponseByte: u.gotAnswer})
 }
 

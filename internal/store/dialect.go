@@ -50,6 +50,8 @@ type dialect struct {
 	raiseID     func(tx *writeTx, tick lead.Tick, last int64) error
 	rowsAtOnce  int
 
+	// clock is the SQL of the time in Unix milliseconds.
+	clock func() string
 	// now is the time on the clock that counts: the database's if processes share it.
 	now func(context.Context, querier) (time.Time, error)
 

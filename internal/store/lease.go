@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"leadrelay/internal/lead"
@@ -12,19 +13,21 @@ import (
 
 // Decision 21 has the arithmetic of a lease. All times are the database's, and they
 // are read after the process has asked. So a lease ends there no sooner than its
-// holder believes, who counts from before it asked.
+// holder believes, who counts from before it asked. A file has no table of leases, unless
+// a test adds one: in virtual time several couriers share a file instead of a server.
 
 const (
-	leaseRow = `, state, ` + clockSQL + `, wanted, lent`
+	theTime  = `{now}` // stands for what the dialect says
+	leaseRow = `, state, ` + theTime + `, wanted, lent`
 
-	seeLeaseSQL = `SELECT holder = $2 OR until <= ` + clockSQL + leaseRow + ` FROM leases WHERE credential = $1`
+	seeLeaseSQL = `SELECT holder = $2 OR until <= ` + theTime + leaseRow + ` FROM leases WHERE credential = $1`
 
-	acquireLeaseSQL = `INSERT INTO leases AS held (credential, holder, until, state) VALUES ($1, $2, ` + clockSQL + ` + $3, '')
+	acquireLeaseSQL = `INSERT INTO leases AS held (credential, holder, until, state) VALUES ($1, $2, ` + theTime + ` + $3, '')
 		ON CONFLICT (credential) DO UPDATE SET holder = excluded.holder, until = excluded.until
-			WHERE held.holder = excluded.holder OR held.until <= ` + clockSQL + `
+			WHERE held.holder = excluded.holder OR held.until <= ` + theTime + `
 		RETURNING TRUE` + leaseRow
 
-	renewLeaseSQL = `UPDATE leases SET until = ` + clockSQL + ` + $3, state = $4, lent = $5 WHERE credential = $1 AND holder = $2
+	renewLeaseSQL = `UPDATE leases SET until = ` + theTime + ` + $3, state = $4, lent = $5 WHERE credential = $1 AND holder = $2
 		RETURNING TRUE` + leaseRow
 )
 
@@ -35,7 +38,7 @@ func (s *Store) IsShared() bool { return s.writer.dialect.isShared }
 // nothing. These statements do not wait for the writer, because a lease that comes
 // late is lost.
 func (s *Store) AcquireLease(ctx context.Context, r lead.LeaseRequest) (lead.Lease, error) {
-	seen, err := scanLease(s.writer.db.QueryRowContext(ctx, seeLeaseSQL, r.Credential, r.Holder))
+	seen, err := scanLease(s.writer.db.QueryRowContext(ctx, s.timely(seeLeaseSQL), r.Credential, r.Holder))
 	if err != nil || !seen.IsHeld && !seen.Now.IsZero() {
 		return seen, err
 	}
@@ -68,13 +71,18 @@ func (s *Store) WantCalls(ctx context.Context, credential string, calls int64) (
 // lease is zero.
 func (s *Store) lease(ctx context.Context, statement string, args ...any) (l lead.Lease, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) (err error) {
-		l, err = scanLease(tx.QueryRowContext(ctx, statement, args...))
+		l, err = scanLease(tx.QueryRowContext(ctx, s.timely(statement), args...))
 		return err
 	})
 	if err != nil {
 		return lead.Lease{}, fmt.Errorf("lease: %w", err)
 	}
 	return l, nil
+}
+
+// timely returns the statement with the database's time.
+func (s *Store) timely(statement string) string {
+	return strings.ReplaceAll(statement, theTime, s.writer.dialect.clock())
 }
 
 func scanLease(row *sql.Row) (l lead.Lease, err error) {
@@ -94,7 +102,7 @@ func scanLease(row *sql.Row) (l lead.Lease, err error) {
 // would have none of a transaction's limits, so it could keep a lock for hours if the
 // process is cut off in the middle of it.
 func (s *Store) write(ctx context.Context, f func(*sql.Tx) error) error {
-	ctx, cancel := context.WithTimeout(ctx, s.writer.dialect.timeout)
+	ctx, cancel := s.writer.dialect.wait(ctx)
 	defer cancel()
 	tx, err := s.writer.db.BeginTx(ctx, nil)
 	if err != nil {

@@ -39,6 +39,7 @@ var postgresDialect = dialect{
 	forUpdate:   " FOR UPDATE",
 	nextIDs:     (*writeTx).takeIDs,
 	insert:      (*writeTx).insertArrays,
+	clock:       func() string { return clockSQL },
 	now:         databaseNow,
 	countCommit: func(*writeTx) error { return nil },
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -52,6 +53,7 @@ var sqliteDialect = dialect{
 	countCommit: func(tx *writeTx) error { return tx.w.files.count.raise(tx) },
 	isTrouble:   func(error) bool { return false },
 	mayRetry:    func(error, int) bool { return false },
+	clock:       func() string { return strconv.FormatInt(time.Now().UnixMilli(), 10) },
 	now:         func(context.Context, querier) (time.Time, error) { return time.Now(), nil },
 	unblock:     func(context.Context, *sql.DB, error) {}, // nobody else has locks
 }

@@ -20,6 +20,7 @@ import (
 	"leadrelay/internal/courier/couriertest"
 	"leadrelay/internal/fakebroker"
 	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -36,27 +37,27 @@ type bed struct {
 	server   *http.Server
 	wire     *wire
 	database string
+	shared   *store.Store // several relays have one, which lives longer than they do
+	hosts    []*host      // one, unless relays share a database
 	opt      courier.Options
 	cell     cell
 	routes   []courier.Route // of its lives in turn, the last one for all others; a partner's when empty
 	dateSkew time.Duration   // of the Date that EasyBroker's answers carry
 
-	over   chan struct{} // closed when the process shall not be started again
-	buried chan struct{} // closed when it is gone
+	over   chan struct{} // closed when no process shall be started again
 	served chan error
 
 	mu        sync.Mutex
-	process   *life // nil while it is dead
 	hit       map[int]bool
-	posting   int           // the lead that comes in
-	highest   int           // the highest one with an intent
-	thaw      time.Time     // the process is frozen until then
-	space     time.Time     // the disk is full until then
-	up        time.Time     // connections are refused until then
-	ahead     time.Duration // of the relay's wall clock
-	lives     int
+	posting   int       // the lead that comes in
+	highest   int       // the highest one with an intent
+	space     time.Time // the disk is full until then
+	up        time.Time // connections are refused until then
+	lives     int       // of all hosts
 	outage    outage
 	callTimes []time.Time
+	arrivals  []time.Time                 // of calls at EasyBroker
+	senders   map[int]*life               // of each lead, the last
 	tooMany   int                         // calls that were answered with 429
 	posted    map[lead.RemoteID]time.Time // acknowledged, and when
 }
@@ -64,6 +65,14 @@ type bed struct {
 // newBed starts a relay at noon of a day on which remote ids are what they
 // will be.
 func newBed(t *testing.T, c cell, opt courier.Options, faults fakebroker.Faults) *bed {
+	t.Helper()
+	b := makeBed(t, c, opt, faults)
+	b.startHosts(0)
+	return b
+}
+
+// makeBed makes one that has no relay yet.
+func makeBed(t *testing.T, c cell, opt courier.Options, faults fakebroker.Faults) *bed {
 	t.Helper()
 	if noon := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC); time.Now().Before(noon) {
 		time.Sleep(time.Until(noon))
@@ -73,16 +82,24 @@ func newBed(t *testing.T, c cell, opt courier.Options, faults fakebroker.Faults)
 		broker: fakebroker.New(fakebroker.Options{
 			PartnerKeys: []string{account.Key.Reveal()}, AccountKeys: []string{plainAccount().Key.Reveal()}, Faults: faults,
 		}),
-		over: make(chan struct{}), buried: make(chan struct{}), served: make(chan error, 1),
-		hit: map[int]bool{}, posted: map[lead.RemoteID]time.Time{},
+		over: make(chan struct{}), served: make(chan error, 1),
+		hit: map[int]bool{}, senders: map[int]*life{}, posted: map[lead.RemoteID]time.Time{},
 	}
-	b.opt.Now = b.wall
 	b.behind = b.broker.Handler()
-	b.server = &http.Server{Handler: http.HandlerFunc(b.serve), ReadHeaderTimeout: time.Minute}
+	b.server = &http.Server{Handler: http.HandlerFunc(b.serve), ReadHeaderTimeout: time.Minute, IdleTimeout: time.Minute}
 	go func() { b.served <- b.server.Serve(b.wire) }()
-	go b.keepAlive()
 	t.Cleanup(b.close)
 	return b
+}
+
+// startHosts starts a relay on a host for each of the clocks, which are so far ahead.
+func (b *bed) startHosts(clocks ...time.Duration) {
+	for _, ahead := range clocks {
+		b.hosts = append(b.hosts, &host{bed: b, ahead: ahead, buried: make(chan struct{})})
+	}
+	for _, h := range b.hosts {
+		go h.keepAlive()
+	}
 }
 
 // bedFolder is on a disk in the long form, which fills more than a small memory has.
@@ -96,37 +113,15 @@ func bedFolder(t *testing.T) string {
 
 func (b *bed) close() {
 	close(b.over)
-	<-b.buried
+	for _, h := range b.hosts {
+		<-h.buried
+	}
+	if b.shared != nil {
+		require.NoError(b, b.shared.Close())
+	}
 	b.broker.Close()
 	_ = b.server.Close()
 	require.ErrorIs(b, <-b.served, http.ErrServerClosed)
-}
-
-// keepAlive starts the process again whenever it was killed, now and then
-// before its leases have run out and now and then after.
-func (b *bed) keepAlive() {
-	defer close(b.buried)
-	for {
-		l, err := b.startLife()
-		if err != nil {
-			b.Errorf("the relay does not start: %v", err)
-			return
-		}
-		b.setProcess(l)
-		select {
-		case <-l.killed:
-		case <-b.over:
-		}
-		b.setProcess(nil)
-		if err := l.end(); err != nil {
-			b.Errorf("the relay does not end: %v", err)
-		}
-		select {
-		case <-time.After([]time.Duration{5 * time.Second, 3 * time.Minute}[b.lives%2]):
-		case <-b.over:
-			return
-		}
-	}
 }
 
 // route is that of the life which begins.
@@ -139,20 +134,27 @@ func (b *bed) route() courier.Route {
 	return b.routes[min(b.lives, len(b.routes)-1)]
 }
 
-func (b *bed) setProcess(l *life) {
+// lived counts a life.
+func (b *bed) lived() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.process = l
-	if l != nil {
-		b.lives++
-	}
+	b.lives++
 }
 
-// alive returns the process, or nil while it is dead.
-func (b *bed) alive() *life {
+func (b *bed) livesSoFar() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.process
+	return b.lives
+}
+
+// alive returns a process that lives, or nil if there is none.
+func (b *bed) alive() *life {
+	for _, h := range b.hosts {
+		if l := h.alive(); l != nil {
+			return l
+		}
+	}
+	return nil
 }
 
 // post keeps lead n as the door does. A visitor who is not thanked tries again
@@ -171,9 +173,9 @@ func (b *bed) tryPost(n int) lead.RemoteID {
 	l, err := lead.New(lead.Inquiry{
 		Site: site, PropertyID: fmt.Sprintf("EB-TT%04d", n%b.cell.properties()), Name: "Ana", Email: "ana@ejemplo.mx", Phone: "55 1234 5678",
 		Message: fmt.Sprintf("lead %d", n),
-	}, "casas.mx", lead.DefaultRules(), b.wall())
+	}, "casas.mx", lead.DefaultRules(), b.clock())
 	require.NoError(b, err)
-	p := b.alive()
+	p := b.door(n)
 	if p == nil || p.mayWrite() != nil {
 		return 0
 	}
@@ -187,6 +189,28 @@ func (b *bed) tryPost(n int) lead.RemoteID {
 	defer b.mu.Unlock()
 	b.posted[kept.RemoteID] = time.Now()
 	return kept.RemoteID
+}
+
+// door returns the process that lead n is posted to. With several, a balancer passes over
+// those that do not answer.
+func (b *bed) door(n int) *life {
+	if b.shared == nil {
+		return b.alive()
+	}
+	for i := range b.hosts {
+		if h := b.hosts[(n+i)%len(b.hosts)]; h.frozenFor() <= 0 && !h.isCutOff() && h.alive() != nil {
+			return h.alive()
+		}
+	}
+	return nil
+}
+
+// clock is the time by which a lead is kept: the database's, if several relays share it.
+func (b *bed) clock() time.Time {
+	if b.shared != nil {
+		return time.Now().Round(0)
+	}
+	return b.hosts[0].wall()
 }
 
 func (b *bed) comesIn(n int) {
@@ -245,6 +269,7 @@ func (b *bed) serve(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
+	b.arrived()
 	if b.down().answer(b, w, r) {
 		return
 	}
@@ -260,7 +285,7 @@ func (b *bed) serve(w http.ResponseWriter, r *http.Request) {
 	if f == nil || f.answer == nil {
 		b.behind.ServeHTTP(w, r)
 		time.Sleep(latency / 2)
-		if l := b.alive(); f != nil && l != nil {
+		if l := b.sender(n); f != nil && l != nil {
 			f.befall(l, n)
 		}
 		return
@@ -295,6 +320,31 @@ func (u unheard) Header() http.Header         { return u.header }
 func (u unheard) Write(p []byte) (int, error) { return len(p), nil }
 func (u unheard) WriteHeader(int)             {}
 
+// arrived notes that a call has reached EasyBroker.
+func (b *bed) arrived() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.arrivals = append(b.arrivals, time.Now())
+}
+
+// sends notes who sends a lead.
+func (b *bed) sends(n int, l *life) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.senders[n] = l
+}
+
+// sender returns the process that has sent a lead, if it lives.
+func (b *bed) sender(n int) *life {
+	b.mu.Lock()
+	l := b.senders[n]
+	b.mu.Unlock()
+	if l == nil || l.host.alive() != l {
+		return nil
+	}
+	return l
+}
+
 // called notes a call to EasyBroker.
 func (b *bed) called() {
 	b.mu.Lock()
@@ -306,33 +356,6 @@ func (b *bed) calls() []time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.callTimes)
-}
-
-// freeze stops the process for a while, as SIGSTOP does.
-func (b *bed) freeze(d time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.thaw = time.Now().Add(d)
-}
-
-func (b *bed) frozenFor() time.Duration {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return time.Until(b.thaw)
-}
-
-// setClock sets the relay's wall clock an hour ahead, and the next time back.
-func (b *bed) setClock() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.ahead = time.Hour - b.ahead
-}
-
-// wall is the time on the relay's wall clock.
-func (b *bed) wall() time.Time {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return time.Now().Round(0).Add(b.ahead)
 }
 
 // fillDisk refuses every write for a while.
@@ -404,10 +427,11 @@ func (b *bed) count(states ...lead.State) (n int) {
 func (b *bed) breakDown(o outage) {
 	b.mu.Lock()
 	b.outage = o
-	l := b.process
 	b.mu.Unlock()
-	if o == refused && l != nil {
-		l.cut()
+	for _, h := range b.hosts {
+		if l := h.alive(); o == refused && l != nil {
+			l.cut()
+		}
 	}
 }
 

@@ -83,10 +83,10 @@ func faults() []fault {
 	everywhere := []instant{beforeIntent, intended, leaving, left, kept, answered, settling}
 	all := []fault{
 		{name: "kill -9", at: everywhere, not: same, befall: func(l *life, _ int) { l.kill() }},
-		{name: "kill -9, clock set", at: everywhere, not: same, befall: func(l *life, _ int) { l.kill(); l.bed.setClock() }},
-		{name: "frozen for 45 s", at: append(everywhere, sending), not: same, befall: func(l *life, _ int) { l.bed.freeze(45 * time.Second) }},
-		{name: "frozen for 10 m", at: append(everywhere, sending), not: same, befall: func(l *life, _ int) { l.bed.freeze(10 * time.Minute) }},
-		{name: "clock set", at: everywhere, not: same, befall: func(l *life, _ int) { l.bed.setClock() }},
+		{name: "kill -9, clock set", at: everywhere, not: same, befall: func(l *life, _ int) { l.kill(); l.host.setClock() }},
+		{name: "frozen for 45 s", at: append(everywhere, sending), not: same, befall: func(l *life, _ int) { l.host.freeze(45 * time.Second) }},
+		{name: "frozen for 10 m", at: append(everywhere, sending), not: same, befall: func(l *life, _ int) { l.host.freeze(10 * time.Minute) }},
+		{name: "clock set", at: everywhere, not: same, befall: func(l *life, _ int) { l.host.setClock() }},
 		{name: "disk full", at: everywhere, not: same, befall: fillDisk},
 		{name: "refused", at: []instant{sending}, not: "only a dial is refused", befall: refuse},
 		{name: "reset", at: []instant{leaving, left, arrived, kept}, not: line, line: resetLine, answer: reset},

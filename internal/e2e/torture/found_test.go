@@ -33,7 +33,7 @@ func TestABreakerThatOpensWithTheLastLeadIsProbed(t *testing.T) {
 // settle delay counts from then.
 func TestARequestThatLeavesLateIsNotSentAgainEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		still := fault{befall: func(l *life, _ int) { l.bed.freeze(45 * time.Second) }}
+		still := fault{befall: func(l *life, _ int) { l.host.freeze(45 * time.Second) }}
 		b := newBed(t, cell{fault: &still, at: leaving, everyNth: 1}, courier.Options{}, fakebroker.Faults{ListLag: fakebroker.Duration(justBeforeSettling)})
 		b.post(1)
 		b.rest(time.Hour)
@@ -45,9 +45,9 @@ func TestARequestThatLeavesLateIsNotSentAgainEarly(t *testing.T) {
 // started again with the right time.
 func TestAnAttemptFromTheFutureIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		died := fault{befall: func(l *life, _ int) { l.kill(); l.bed.setClock() }}
+		died := fault{befall: func(l *life, _ int) { l.kill(); l.host.setClock() }}
 		b := newBed(t, cell{fault: &died, at: kept, everyNth: 1}, courier.Options{}, fakebroker.Faults{ListLag: fakebroker.Duration(time.Minute)})
-		b.setClock()
+		b.hosts[0].setClock()
 		b.post(1)
 		b.rest(3 * time.Hour)
 		b.score(nil).mustHold(b)

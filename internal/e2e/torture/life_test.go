@@ -36,6 +36,7 @@ func plainAccount() easybroker.Account {
 // does after it was killed has any effect.
 type life struct {
 	bed    *bed
+	host   *host
 	store  *store.Store
 	client *easybroker.Client
 
@@ -44,25 +45,35 @@ type life struct {
 	stop    context.CancelFunc
 	ran     chan error
 	killed  chan struct{}
+	stopped chan struct{} // as SIGTERM does
 
 	mu    sync.Mutex
 	dead  bool
 	lines map[*line]bool
 }
 
-func (b *bed) startLife() (*life, error) {
-	s, err := store.Open(context.Background(), b.database)
-	if err != nil {
-		return nil, err
+func (h *host) startLife() (*life, error) {
+	b := h.bed
+	s := b.shared
+	if s == nil {
+		var err error
+		if s, err = store.Open(context.Background(), b.database); err != nil {
+			return nil, err
+		}
 	}
-	l := &life{bed: b, store: s, ran: make(chan error, 1), killed: make(chan struct{}), lines: map[*line]bool{}}
+	l := &life{
+		bed: b, host: h, store: s, ran: make(chan error, 1), killed: make(chan struct{}), stopped: make(chan struct{}), lines: map[*line]bool{},
+	}
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	l.client = easybroker.New(easybroker.Options{
 		Timeout: b.opt.Timeout,
 		Dial:    func(ctx context.Context, _, _ string) (net.Conn, error) { return l.dial(ctx) },
 	})
 	opt := b.opt
-	opt.Log = zerolog.Nop()
+	opt.Log, opt.Now = zerolog.Nop(), h.wall
+	if b.shared != nil {
+		opt.Leases = leases{l}
+	}
 	l.courier = courier.New(outbox{l}, broker{l}, []courier.Route{b.route()}, opt)
 	go func() { l.ran <- l.courier.Run(l.ctx) }()
 	return l, nil
@@ -88,12 +99,26 @@ func (l *life) end() error {
 	l.stop()
 	err := <-l.ran
 	l.client.CloseIdle()
+	if l.bed.shared != nil {
+		return err
+	}
 	return errors.Join(err, l.store.Close())
+}
+
+// leave tells the process to stop: it ends its calls and hands over.
+func (l *life) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-l.stopped:
+	default:
+		close(l.stopped)
+	}
 }
 
 // alive waits while the process is frozen, and then says whether it lives.
 func (l *life) alive() error {
-	for wait := l.bed.frozenFor(); wait > 0; wait = l.bed.frozenFor() {
+	for wait := l.host.frozenFor(); wait > 0; wait = l.host.frozenFor() {
 		time.Sleep(wait)
 	}
 	l.mu.Lock()
@@ -118,7 +143,7 @@ func (l *life) mayWrite() error {
 	if err := l.alive(); err != nil {
 		return err
 	}
-	if l.bed.diskIsFull() {
+	if l.bed.diskIsFull() || l.host.isCutOff() {
 		return errDisk
 	}
 	return nil
@@ -225,6 +250,7 @@ func (b broker) Create(ctx context.Context, a easybroker.Account, cr easybroker.
 	if err := b.life.at(sending, n); err != nil {
 		return easybroker.Receipt{}, err
 	}
+	b.life.bed.sends(n, b.life)
 	b.life.bed.called()
 	ctx, done := b.life.within(ctx)
 	defer done()

@@ -1,6 +1,7 @@
 package torture_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -49,6 +50,8 @@ func simTroubles() []simTrouble {
 var (
 	errSimReset   = errors.New("reset")
 	errSimRefused = errors.New("connection refused")
+
+	errSimLeaseLost = errors.New("the lease is lost")
 )
 
 // simBook is what EasyBroker has, and what it has answered.
@@ -87,8 +90,12 @@ type simBroker struct {
 // Create implements [courier.Broker].
 func (b *simBroker) Create(ctx context.Context, a easybroker.Account, cr easybroker.ContactRequest) (easybroker.Receipt, error) {
 	w := b.world
+	w.freezeSender(b.life)
 	if err := w.pass(b.life, "post", cr.RemoteID); err != nil {
 		return easybroker.Receipt{}, err
+	}
+	if !w.maySend(ctx) {
+		return easybroker.Receipt{}, &easybroker.NotSentError{Err: errSimLeaseLost}
 	}
 	// A process that stood still for too long sees that its time is over, and
 	// yet what it had already written to a socket may leave.
@@ -258,8 +265,8 @@ func (b *simBroker) List(ctx context.Context, a easybroker.Account, q easybroker
 	if err := w.pass(b.life, kind, int64(q.Page)); err != nil {
 		return easybroker.Page{}, err
 	}
-	if err := ctx.Err(); err != nil {
-		return easybroker.Page{}, &easybroker.NotSentError{Err: err}
+	if err := ctx.Err(); err != nil || !w.maySend(ctx) {
+		return easybroker.Page{}, &easybroker.NotSentError{Err: cmp.Or(err, errSimLeaseLost)}
 	}
 	page, s, err := b.look(kind, a, q)
 	if err != nil {
@@ -382,13 +389,14 @@ func (w *simWorld) rest(life *simLife, a easybroker.Account, s simSent) {
 // list.
 func (w *simWorld) pace(life *simLife, a easybroker.Account) {
 	rate := w.plan.tune.Rate / max(1, w.sabotage.hurry)
-	most := max(1, rate) + float64(w.plan.tune.Concurrency) + 1
+	most := max(1, rate) + float64((w.plan.tune.Concurrency+1)*w.plan.replicas)
 	p := life.paces[a.Key.Reveal()]
 	now := time.Now()
 	if p == nil {
 		p = &simPace{left: most, at: now}
 		life.paces[a.Key.Reveal()] = p
 	}
+	w.watch.calledBy(life, w.account(a))
 	w.watch.probed(w.account(a))
 	p.left, p.at = min(most, p.left+rate*now.Sub(p.at).Seconds())-1, now
 	if p.left < 0 {

@@ -30,7 +30,11 @@ func (v *simWatch) reached(id lead.RemoteID) {
 // standing is how the courier says that a credential stands. It notes the sites
 // that are paused, too.
 func (v *simWatch) standing(account int) (c lead.Credential) {
-	for _, one := range v.world.life.courier.Status() {
+	life := v.world.carrier(account)
+	if life == nil {
+		return c
+	}
+	for _, one := range life.courier.Status() {
 		switch {
 		case one.State == lead.SitePaused:
 			v.paused[one.Sites[0]] = time.Now()
@@ -60,10 +64,11 @@ func (v *simWatch) postsTroubled(account int, since time.Time) bool {
 // is stopped has its next probe due, always.
 func (v *simWatch) probed(account int) {
 	w := v.world
-	if w.life == nil {
+	life := w.carrier(account)
+	if life == nil {
 		return
 	}
-	p := w.life.paces[w.plan.accounts[account].Key.Reveal()]
+	p := life.paces[w.plan.accounts[account].Key.Reveal()]
 	if p == nil {
 		return
 	}

@@ -20,6 +20,8 @@ import (
 // seed too, but later: see simWorld.roll.
 type simPlan struct {
 	seed     uint64
+	replicas int
+	aheads   []time.Duration // of the clock of each replica, if there are several
 	tune     courier.Options
 	accounts []simAccount
 	sites    []simSite
@@ -82,7 +84,7 @@ type simEvent struct {
 // newSimPlan makes a plan of a seed: the same one, always.
 func newSimPlan(seed uint64) simPlan {
 	r := rand.New(rand.NewPCG(seed, 0))
-	p := simPlan{seed: seed, length: simLength(r)}
+	p := simPlan{seed: seed, replicas: 1, length: simLength(r)}
 	for range 3 + r.IntN(4) {
 		p.hot = append(p.hot, simBetween(r, 0, p.length))
 	}
@@ -255,11 +257,11 @@ func (p *simPlan) restarts(r *rand.Rand) {
 	for range r.IntN(5) {
 		at, down := p.amid(r), simLogBetween(r, time.Second, 5*time.Hour)
 		if r.IntN(3) == 0 {
-			p.at(at, "stop", (*simWorld).stop)
+			p.at(at, "stop", func(w *simWorld) { w.stop(0) })
 		} else {
-			p.at(at, "crash", (*simWorld).crash)
+			p.at(at, "crash", func(w *simWorld) { w.crash(0) })
 		}
-		p.at(at+down, "start", (*simWorld).boot)
+		p.at(at+down, "start", func(w *simWorld) { w.boot(0) })
 	}
 }
 
@@ -285,11 +287,11 @@ func (p *simPlan) clocks(r *rand.Rand) {
 func (p *simPlan) stalls(r *rand.Rand) {
 	for range r.IntN(3) {
 		long := simLogBetween(r, 20*time.Second, 20*time.Minute)
-		p.at(p.amid(r), "freeze", func(w *simWorld) { w.freeze(long) })
+		p.at(p.amid(r), "freeze", func(w *simWorld) { w.freeze(0, long) })
 	}
 	for range r.IntN(3) {
 		long, fraction := simLogBetween(r, time.Second, 30*time.Minute), simPick(r, 0.2, 0.5, 1)
-		p.at(p.amid(r), "disk", func(w *simWorld) { w.breakDisk(long, fraction) })
+		p.at(p.amid(r), "disk", func(w *simWorld) { w.breakDisk(0, long, fraction) })
 	}
 }
 

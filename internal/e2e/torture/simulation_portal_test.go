@@ -36,8 +36,8 @@ func (v *simWatch) refusalsOf(site string) *simRefusals {
 		v.refusals = map[string]*simRefusals{}
 	}
 	s := v.refusals[site]
-	if s == nil || s.life != v.world.life {
-		s = &simRefusals{life: v.world.life, refused: map[int]map[lead.RemoteID]string{}}
+	if life := v.world.carrier(v.accountOf(site)); s == nil || s.life != life {
+		s = &simRefusals{life: life, refused: map[int]map[lead.RemoteID]string{}}
 		v.refusals[site] = s
 	}
 	return s

@@ -20,6 +20,8 @@ type simSabotage struct {
 	loses  bool          // leads are acknowledged, and not kept
 	blind  bool          // intents do not say what will be sent
 	mute   bool          // the courier is not told of leads
+	late   bool          // a replica sends though its lease is over
+	greedy bool          // a replica takes leases that others have
 	rare   time.Duration // that many probe intervals stand between two probes
 	begin  func([]lead.Claim) []lead.Claim
 	settle func(lead.Settlement) lead.Settlement

@@ -74,8 +74,16 @@ func simulateOne(t *testing.T, seed uint64) {
 // simulate runs a seed in a bubble of its own.
 func simulate(t *testing.T, seed uint64, sabotage simSabotage, tracing bool) (violations []simViolation, story []string) {
 	t.Helper()
+	return simulatePlan(t, newSimPlan(seed), sabotage, tracing)
+}
+
+func simulatePlan(t *testing.T, plan simPlan, sabotage simSabotage, tracing bool) (violations []simViolation, story []string) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSimWorld(couriertest.Folder(t), newSimPlan(seed), sabotage, tracing)
+		w := newSimWorld(couriertest.Folder(t), plan, sabotage, tracing)
+		if w.isShared() {
+			makeShared(t, w.path)
+		}
 		violations = w.run()
 		// What happens at the same instant has no order of its own.
 		slices.SortStableFunc(w.trace, func(a, b simLine) int {

@@ -205,7 +205,10 @@ func (v *simWatch) failed(l *simLead) {
 // age is how old a lead may well seem to be. A process cannot know by how much
 // the clock was set before it began.
 func (v *simWatch) age(l *simLead) time.Duration {
-	return time.Since(l.keptAt) + max(0, v.world.life.offset-l.keptWrong)
+	if v.world.isShared() { // the database's clock is right
+		return time.Since(l.keptAt)
+	}
+	return time.Since(l.keptAt) + max(0, v.world.lives[0].offset-l.keptWrong)
 }
 
 // ambiguous reports whether somebody else has written the same to an account
@@ -287,8 +290,8 @@ func (v *simWatch) effects(l *simLead) (n int) {
 // when the attempt seems to be yet to come, since that cannot be.
 func (v *simWatch) unknowable(l *simLead) bool {
 	const skew = 15 * time.Minute // what the courier allows for
-	return slices.ContainsFunc(v.world.broker.entries, func(e simEntry) bool {
-		return e.RemoteID == int64(l.id) && e.life != v.world.life && e.begunAt.Sub(e.sentAt).Abs() > skew &&
+	return !v.world.isShared() && slices.ContainsFunc(v.world.broker.entries, func(e simEntry) bool {
+		return e.RemoteID == int64(l.id) && e.life != v.world.lives[0] && e.begunAt.Sub(e.sentAt).Abs() > skew &&
 			v.setAt.After(e.sentAt) && !e.begunAt.After(v.world.wall())
 	})
 }
@@ -302,6 +305,9 @@ func (v *simWatch) swallowed(l *simLead) bool {
 func (v *simWatch) disturbed() { v.disturbedUntil(time.Now()) }
 
 func (v *simWatch) disturbedUntil(t time.Time) {
+	if v.world.isShared() {
+		t = t.Add(simHandOver)
+	}
 	if t.After(v.calm) {
 		v.calm = t
 	}
@@ -332,7 +338,7 @@ func (v *simWatch) punctual(l *simLead) {
 	if l.due.After(since) {
 		since = l.due
 	}
-	if l.due.IsZero() || v.world.life == nil || v.troubled(l) {
+	if l.due.IsZero() || v.world.carrier(v.accountOf(l.lead.Site)) == nil || v.troubled(l) {
 		return
 	}
 	switch late := time.Since(since); {

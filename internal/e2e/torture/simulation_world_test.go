@@ -34,11 +34,16 @@ type simWorld struct {
 	// what the store knows.
 	mu     durableMutex
 	store  *store.Store
-	life   *simLife // nil while the process is down
+	lives  []*simLife // of each replica; nil while the process is down
 	boots  int
 	broker simBook
 	watch  simWatch
 	lifted bool // no trouble any more
+
+	// Of several replicas one carries an account, and all keep its pace together.
+	carriers map[int]*simLife
+	paces    map[string]*simPace
+	freezeIn time.Duration // how long the next process stands still that sends a lead
 
 	tracing bool
 	trace   []simLine
@@ -46,6 +51,7 @@ type simWorld struct {
 
 // simLife is one run of the process.
 type simLife struct {
+	replica        int
 	courier        *courier.Courier
 	cancel         context.CancelFunc
 	done           chan error
@@ -74,13 +80,15 @@ func newSimWorld(folder string, plan simPlan, sabotage simSabotage, tracing bool
 	noon := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	time.Sleep(time.Until(noon))
 	w := &simWorld{mu: newDurableMutex(), plan: plan, sabotage: sabotage, path: filepath.Join(folder, "leads.db"), start: time.Now(), tracing: tracing}
+	w.lives, w.carriers, w.paces = make([]*simLife, plan.replicas), map[int]*simLife{}, map[string]*simPace{}
 	w.watch = simWatch{world: w, leads: map[lead.RemoteID]*simLead{}, posts: map[int]int{}, paused: map[string]time.Time{}}
 	return w
 }
 
 // run lives through the plan and returns what went against the promises.
 func (w *simWorld) run() []simViolation {
-	w.boot()
+	w.openShared()
+	w.bootAll()
 	for _, e := range w.plan.events {
 		if !w.wait(w.start.Add(e.at)) {
 			break
@@ -89,7 +97,10 @@ func (w *simWorld) run() []simViolation {
 		e.do(w)
 	}
 	w.finish()
-	w.crash()
+	for replica := range w.lives {
+		w.crash(replica)
+	}
+	w.closeShared()
 	return w.watch.violations
 }
 
@@ -130,8 +141,12 @@ func (w *simWorld) finish() {
 		w.lifted = true
 		w.watch.disturbed()
 	})
-	w.boot()
-	w.locked(func() { w.life.frozenUntil, w.life.brokenUntil = time.Time{}, time.Time{} })
+	w.bootAll()
+	w.locked(func() {
+		for _, life := range w.lives {
+			life.frozenUntil, life.brokenUntil = time.Time{}, time.Time{}
+		}
+	})
 	for end := time.Now().Add(patience); time.Now().Before(end) && !w.rests(); {
 		if !w.wait(time.Now().Add(time.Hour)) {
 			return
@@ -146,36 +161,50 @@ func (w *simWorld) rests() bool {
 	return w.watch.rests()
 }
 
+func (w *simWorld) bootAll() {
+	for replica := range w.lives {
+		w.boot(replica)
+	}
+}
+
 // boot starts the process, if it is down.
-func (w *simWorld) boot() {
+func (w *simWorld) boot(replica int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.life != nil {
+	if w.lives[replica] != nil {
 		return
 	}
-	var err error
-	if w.store, err = store.Open(context.Background(), w.path); err != nil {
-		w.watch.violate("store", 0, "it does not open: %v", err)
-		return
+	if !w.isShared() {
+		var err error
+		if w.store, err = store.Open(context.Background(), w.path); err != nil {
+			w.watch.violate("store", 0, "it does not open: %v", err)
+			return
+		}
+		w.watch.resumed()
 	}
-	w.watch.resumed()
 	w.watch.compare()
 	w.boots++
 	life := &simLife{
-		done: make(chan error, 1), dead: make(chan struct{}), offset: time.Duration(w.offset.Load()), paces: map[string]*simPace{},
+		replica: replica, done: make(chan error, 1), dead: make(chan struct{}), offset: time.Duration(w.offset.Load()), paces: w.paces,
 	}
-	life.courier = courier.New(&simOutbox{w, life}, &simBroker{w, life}, w.routes(), w.options())
+	if !w.isShared() {
+		life.paces = map[string]*simPace{}
+	}
+	life.courier = courier.New(&simOutbox{w, life}, &simBroker{w, life}, w.routes(), w.options(life))
 	ctx, cancel := context.WithCancel(context.Background())
 	life.cancel = cancel
 	go func() { life.done <- life.courier.Run(ctx) }()
-	w.life = life
+	w.lives[replica] = life
 	w.watch.disturbed()
 }
 
-func (w *simWorld) options() courier.Options {
+func (w *simWorld) options(life *simLife) courier.Options {
 	opt := w.plan.tune
 	opt.Log, opt.Now = zerolog.Nop(), w.wall
 	opt.Probe *= max(1, w.sabotage.rare)
+	if w.isShared() {
+		opt.Leases, opt.Now = &simLeases{w, life}, func() time.Time { return time.Now().Add(w.plan.aheads[life.replica]) }
+	}
 	return opt
 }
 
@@ -197,15 +226,15 @@ func (w *simWorld) routes() []courier.Route {
 }
 
 // stop ends the process as SIGTERM does.
-func (w *simWorld) stop() { w.down(false) }
+func (w *simWorld) stop(replica int) { w.down(replica, false) }
 
 // crash ends the process as kill -9 does: what it was about to do is not done,
 // and what has left it has left.
-func (w *simWorld) crash() { w.down(true) }
+func (w *simWorld) crash(replica int) { w.down(replica, true) }
 
-func (w *simWorld) down(crash bool) {
+func (w *simWorld) down(replica int, crash bool) {
 	w.mu.Lock()
-	life := w.life
+	life := w.lives[replica]
 	w.mu.Unlock()
 	if life == nil {
 		return
@@ -218,17 +247,23 @@ func (w *simWorld) down(crash bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.watch.compare()
+	w.lives[replica] = nil
+	if w.isShared() {
+		w.lost(life)
+		return
+	}
 	if err := w.store.Close(); err != nil {
 		w.watch.violate("store", 0, "it does not close: %v", err)
 	}
-	w.life, w.store = nil, nil
+	w.store = nil
 }
 
 // submit does what the door does. A visitor who gets no answer has no promise.
 func (w *simWorld) submit(q lead.Inquiry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.life == nil || time.Now().Before(w.life.frozenUntil) {
+	life := w.door()
+	if life == nil {
 		return
 	}
 	l, err := lead.New(q, "casas.mx", lead.DefaultRules(), w.wall())
@@ -236,15 +271,15 @@ func (w *simWorld) submit(q lead.Inquiry) {
 		w.watch.violate("store", 0, "the plan makes a lead that is none: %v", err)
 		return
 	}
-	before, after := w.life.diskFails(w.roll("keep", 0))
+	before, after := life.diskFails(w.roll("keep", 0))
 	if before {
 		return
 	}
-	w.keep(l, !after)
+	w.keep(life, l, !after)
 }
 
 // keep needs the lock.
-func (w *simWorld) keep(l lead.Lead, acknowledged bool) {
+func (w *simWorld) keep(life *simLife, l lead.Lead, acknowledged bool) {
 	if w.sabotage.loses {
 		w.watch.kept(lead.RemoteID(len(w.watch.leads)+1), l, acknowledged)
 		return
@@ -256,7 +291,7 @@ func (w *simWorld) keep(l lead.Lead, acknowledged bool) {
 	}
 	w.watch.kept(kept.RemoteID, l, acknowledged)
 	if acknowledged && !w.sabotage.mute {
-		w.life.courier.Wake(l.Site)
+		life.courier.Wake(l.Site)
 	}
 }
 
@@ -273,24 +308,24 @@ func (w *simWorld) setClock(wrong time.Duration) {
 func (w *simWorld) wall() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
 
 // freeze lets the process stand still, as SIGSTOP does.
-func (w *simWorld) freeze(long time.Duration) {
+func (w *simWorld) freeze(replica int, long time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.life != nil {
-		w.life.frozenUntil = time.Now().Add(long)
+	if life := w.lives[replica]; life != nil {
+		life.frozenUntil = time.Now().Add(long)
 		w.notes(0, "frozen for %s", long)
-		w.watch.disturbedUntil(w.life.frozenUntil)
+		w.watch.disturbedUntil(life.frozenUntil)
 	}
 }
 
 // breakDisk lets a fraction of the writes fail for a while.
-func (w *simWorld) breakDisk(long time.Duration, fraction float64) {
+func (w *simWorld) breakDisk(replica int, long time.Duration, fraction float64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.life != nil {
-		w.life.brokenUntil, w.life.brokenFraction = time.Now().Add(long), fraction
+	if life := w.lives[replica]; life != nil {
+		life.brokenUntil, life.brokenFraction = time.Now().Add(long), fraction
 		w.notes(0, "the disk fails for %s", long)
-		w.watch.disturbedUntil(w.life.brokenUntil)
+		w.watch.disturbedUntil(life.brokenUntil)
 	}
 }
 
@@ -309,6 +344,9 @@ func (l *simLife) diskFails(r *rand.Rand) (before, after bool) {
 // one for each call, so that what the bubble wakes together does not stay so:
 // the order in which goroutines run within an instant is not the seed's.
 func (w *simWorld) pass(life *simLife, kind string, key int64) error {
+	if w.isShared() {
+		kind += fmt.Sprint(" at ", life.replica)
+	}
 	for {
 		w.mu.Lock()
 		frozen := time.Until(life.frozenUntil)

@@ -104,7 +104,7 @@ func (l *line) Read(p []byte) (int, error) {
 // Close implements [net.Conn]. A process that is frozen closes nothing: what
 // it was just writing leaves first.
 func (l *line) Close() error {
-	if wait := l.life.bed.frozenFor(); wait > 0 {
+	if wait := l.life.host.frozenFor(); wait > 0 {
 		time.AfterFunc(wait+time.Millisecond, func() { _ = l.Conn.Close() })
 		return nil
 	}
