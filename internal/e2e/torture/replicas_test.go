@@ -160,10 +160,11 @@ func isReplicaCellLeftOut(n, replicas int) bool {
 func strike(t *testing.T, f fault, i instant, replicas int) score {
 	t.Helper()
 	lag := cmp.Or(f.lag, justBeforeSettling)
-	if i == leaving {
+	if i == leaving || i == left {
 		// A process that stands still between the question whether it still has the lease
-		// and the write sends when it wakes, if EasyBroker has the connection by then. Others
-		// find that in the list, unless that lags behind for as long as it may.
+		// and the write sends when it wakes, if EasyBroker has the connection by then; so may
+		// its next call, which is just there, too. Others find that in the list, unless that
+		// lags behind for nearly as long as it may (decision 21).
 		lag = time.Minute
 	}
 	b := newReplicas(t, cell{fault: &f, at: i}, fakebroker.Faults{ListLag: fakebroker.Duration(lag)}, clocksOf(replicas)...)
