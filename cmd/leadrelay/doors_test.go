@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/config"
+	"leadrelay/internal/courier"
 	"leadrelay/internal/e2e/relaytest"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/secret"
@@ -54,6 +55,7 @@ func openDoors(t *testing.T, env map[string]string) *doors {
 	t.Cleanup(func() { require.NoError(t, d.shut()) })
 	metrics, log := server.NewMetrics("test"), zerolog.Nop()
 	d.courier = newCourier(cfg, d.store, metrics, log)
+	d.auditor = courier.NewAuditor(d.courier, d.store)
 	d.handlers = map[string]chi.Routes{
 		publicName:   publicDoor(cfg, d.relay, metrics, log).(chi.Routes),
 		operatorName: operatorDoor(cfg, d.relay, secret.New(env["LEADRELAY_OPERATOR_TOKEN"]), metrics, log).(chi.Routes),

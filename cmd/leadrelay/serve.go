@@ -86,6 +86,7 @@ func warnOfSocket(socket net.Listener, setting string, log zerolog.Logger) {
 type relay struct {
 	store            *store.Store
 	courier          *courier.Courier
+	auditor          *courier.Auditor
 	mail             *mx.Checker
 	public, operator *server.Door
 	drain            *server.Drain
@@ -126,6 +127,7 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 	}
 	metrics := server.NewMetrics(version())
 	r.courier = newCourier(cfg, r.store, metrics, log)
+	r.auditor = courier.NewAuditor(r.courier, r.store)
 	r.mail = mx.New(r.store, mx.Options{Log: log})
 	metrics.Register(console.NewGauges(r.store, r.courier.Status))
 
@@ -139,6 +141,7 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 	watching.Go(func() { warnOfStrays(ctx, cfg, r.store, log) })
 	watching.Go(func() { watchFiles(ctx, r.store, log) })
 	watching.Go(func() { sweep(ctx, cfg.Retention, r.store, log) })
+	watching.Go(func() { newJobRunner(r.store, r.auditor, log).run(ctx) })
 	err = r.run(ctx, cfg.Drain, servePublic, serveOperator)
 	log.Info().Err(err).Msg("stopped")
 	return err
@@ -408,7 +411,7 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 	}
 	gate := console.NewGate(token, server.Proxies(cfg.TrustedProxies).Client, log)
 	metrics.Register(gate.Logins())
-	api := console.New(r.store, courier.NewAuditor(r.courier, r.store), rules, gate, metrics.Handler())
+	api := console.New(r.store, r.auditor, rules, gate, metrics.Handler())
 	ready := console.Readyz(server.Readyz(r.store.Ready, r.drain), r.store.Ready, r.drain.Begun, r.courier.Status)
 	hosts := server.NewHosts(cfg.OperatorAddr, cfg.OperatorURL.Host())
 	mux := door("operator", ready, r, metrics, log, hosts.Only(http.HandlerFunc(console.RefuseHost)))

@@ -45,6 +45,7 @@ type Stats interface {
 type Store interface {
 	Leads
 	Reports
+	Jobs
 	counter
 	Stats
 }
@@ -103,6 +104,7 @@ func (a api) route(mux chi.Router) {
 		mux.Method(method, leads, problem.HandlerFunc(a.list))
 		mux.Method(method, one, withoutQuery(a.show))
 		mux.Method(method, "/api/v1/reconciliations", withoutQuery(a.reports))
+		mux.Method(method, "/api/v1/jobs", withoutQuery(a.jobs))
 		mux.Method(method, "/api/v1/sites", withoutQuery(a.listSites))
 		mux.Method(method, "/api/v1/stats", problem.HandlerFunc(a.stats))
 	}
@@ -117,6 +119,8 @@ func (a api) route(mux chi.Router) {
 	mux.Method(http.MethodPost, one+"/discard", withoutQuery(a.discard))
 	mux.Method(http.MethodPost, "/api/v1/replays", withoutQuery(a.replay))
 	mux.Method(http.MethodPost, "/api/v1/reconciliations", withoutQuery(a.reconcile))
+	mux.Method(http.MethodPost, "/api/v1/jobs", withoutQuery(a.orderJob))
+	mux.Method(http.MethodPost, "/api/v1/jobs/{id}/abort", withoutQuery(a.abortJob))
 	mux.Method(http.MethodPost, "/api/v1/sites/{site}/pause", withoutQuery(a.pause))
 	mux.Method(http.MethodPost, "/api/v1/sites/{site}/resume", withoutQuery(a.resume))
 }

@@ -55,7 +55,19 @@ func (a api) replay(w http.ResponseWriter, r *http.Request) error {
 // and does not mean all leads. Without a state and without ids, it selects failed
 // leads.
 func parseReplay(w http.ResponseWriter, r *http.Request) (f lead.Filter, dryRun bool, err error) {
-	known := jsonFields{"dry_run": parseInto(&dryRun), "remote_ids": func(value json.RawMessage) lead.Code { return parseIDs(value, &f.RemoteIDs) }}
+	f, err = parseSelection(w, r, jsonFields{"dry_run": parseInto(&dryRun)})
+	if err != nil {
+		return f, false, err
+	}
+	if f.State == "" && len(f.RemoteIDs) == 0 {
+		f.State = lead.Failed
+	}
+	return f, dryRun, nil
+}
+
+// parseSelection parses which leads are meant, beside the other fields of the body.
+func parseSelection(w http.ResponseWriter, r *http.Request, known jsonFields) (f lead.Filter, err error) {
+	known["remote_ids"] = func(value json.RawMessage) lead.Code { return parseIDs(value, &f.RemoteIDs) }
 	isNarrowed := false
 	for _, name := range []string{"site", "state", "property_id", "q", "after", "before"} {
 		known[name] = func(value json.RawMessage) lead.Code {
@@ -68,15 +80,12 @@ func parseReplay(w http.ResponseWriter, r *http.Request) (f lead.Filter, dryRun 
 		}
 	}
 	if err := readBody(w, r, known); err != nil {
-		return f, false, err
+		return f, err
 	}
 	if !isNarrowed && len(f.RemoteIDs) == 0 {
-		return f, false, invalid(r, &lead.InvalidError{Fields: []lead.FieldError{{Field: "state", Code: lead.Missing}}})
+		return f, invalid(r, &lead.InvalidError{Fields: []lead.FieldError{{Field: "state", Code: lead.Missing}}})
 	}
-	if f.State == "" && len(f.RemoteIDs) == 0 {
-		f.State = lead.Failed
-	}
-	return f, dryRun, nil
+	return f, nil
 }
 
 func parseIDs(value json.RawMessage, to *[]lead.RemoteID) lead.Code {

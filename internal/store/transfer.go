@@ -272,6 +272,10 @@ var transferTables = []transferTable{
 	{"pauses", 1, []string{"site", "begun_at", "ends_at", "why"}, "TRUE"},
 	// The other leads are counted anew.
 	{"stats", 5, []string{"hour", "site", "what", "step", "gone", "leads"}, "gone = 1"},
+	{"jobs", 1, []string{
+		"id", "do_what", "filter", "state", "matched", "left_out", "done", "moved", "changed", "ordered_at", "ended_at", "holder", "lease_until",
+	}, "TRUE"},
+	{"job_leads", 1, []string{"job", "ids"}, "TRUE"},
 }
 
 // page reads the rows that follow a key, or the first if it is nil.

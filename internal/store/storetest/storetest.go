@@ -70,6 +70,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"the secret is made once":                                 secretMadeOnce,
 		"a session that has ended has ended until its end":        sessionEnded,
 		"sessions that have ended are bounded, and stay ended":    sessionsBounded,
+		"a job goes on where it was, and moves nothing twice":     jobGoesOn,
+		"a job that is aborted moves nothing more":                jobAborted,
 		"a pause stays, and a new one goes on where the last was": paused,
 
 		"stats are what a count of all leads is":                 statsAreExact,
