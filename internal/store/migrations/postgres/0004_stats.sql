@@ -64,8 +64,12 @@ CREATE TABLE stat_changes (
 CREATE FUNCTION count_leads() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO stat_changes SELECT s.hour, l.site, s.what, s.step, 0, count(*)
-            FROM new_leads AS l, stats_of(l.state, l.received_at, l.delivered_at, l.confirmed_at) AS s
+        -- Most of them are alike, and are counted as one.
+        INSERT INTO stat_changes SELECT s.hour, l.site, s.what, s.step, 0, sum(l.n)
+            FROM (SELECT site, state, delivered_at, confirmed_at,
+                    CASE WHEN COALESCE(delivered_at, confirmed_at) IS NULL THEN received_at - received_at % 3600000 ELSE received_at END AS received_at,
+                    count(*) AS n FROM new_leads GROUP BY 1, 2, 3, 4, 5) AS l,
+                stats_of(l.state, l.received_at, l.delivered_at, l.confirmed_at) AS s
             GROUP BY 1, 2, 3, 4;
     ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO stat_changes SELECT hour, site, what, step, 0, sum(n)
