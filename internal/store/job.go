@@ -190,7 +190,7 @@ func (tx *writeTx) moveForJob(j lead.Job, id lead.RemoteID, now time.Time) (l le
 	if j.Filter.State != "" && was != j.Filter.State || j.Move(now)(&l) != nil {
 		return l, false, nil
 	}
-	return l, true, tx.rewrite(was, &l)
+	return l, true, tx.rewrite(was, &l, now)
 }
 
 // NoteJob writes down that a job is through with some leads, which were moved otherwise.
