@@ -208,17 +208,21 @@
       const { submitter } = event, other = submitter?.getAttribute("formaction") && submitter.formAction;
       if (event.defaultPrevented || (other && !isRelays(other))) return; // the page has its own way
       event.preventDefault();
-      if (!this.isBusy && this.tell("submit")) this.send(submitter, other || this.url);
+      if (this.isBusy) this.isPressedAgain = true;
+      else if (this.tell("submit")) this.send(submitter, other || this.url);
     }
 
     // Who is faster than the other file waits for it, though not for long: then the form posts
-    // itself, as it does where that file does not come at all.
+    // itself, as it does where that file does not come at all. A second press meanwhile is the
+    // answer to what the first may be asked.
     async send(submitter, to) {
       this.setBusy(true);
+      this.isPressedAgain = false;
       const inquiry = this.inquiry ?? (await Promise.race([this.open(), sleep(5e3)]));
       this.setBusy(false);
-      if (inquiry) inquiry.press(submitter, to);
-      else this.leave(to, [[submitter?.name, submitter?.value], ["propertyId", !this.own && this.property]]);
+      if (!inquiry) return this.leave(to, [[submitter?.name, submitter?.value], ["propertyId", !this.own && this.property]]);
+      inquiry.press(submitter, to);
+      if (this.isPressedAgain && !this.isBusy && this.tell("submit")) inquiry.press(submitter, to);
     }
 
     setBusy(isBusy) {

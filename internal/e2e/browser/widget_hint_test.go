@@ -3,6 +3,7 @@ package browser
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -112,6 +113,23 @@ func TestTheSecondPressIsWhereTheFirstWas(t *testing.T) {
 	relaytest.Eventually(t, "who does not press again sees the question", func() bool {
 		return ask(h.browser, chromedp.Evaluate[bool](`document.querySelector(".lr-notice p")?.getBoundingClientRect().bottom <= innerHeight + 1`))
 	})
+}
+
+// Nor is the second press lost where the file that asks is still on its way.
+func TestTwoPressesBeforeTheSecondFileAreTwo(t *testing.T) {
+	t.Parallel()
+	h := openHost(t)
+	arrives := make(chan struct{})
+	h.way.answerSecond(func(http.ResponseWriter, *http.Request) bool { <-arrives; return false })
+	h.show(h.tag(`data-property-id="EB-2PF"`), heard)
+	h.fill("email", "ana@gmial.com")
+	h.run(`const send = document.querySelector(".lr-button"); send.click(); send.click()`)
+	require.Empty(t, h.way.posted())
+	close(arrives)
+	require.Equal(t, "ana@gmial.com", *h.thanked("EB-2PF").Email)
+	require.Equal(t, []string{"ready", "submit", "submit", "success"}, firstWords(h.heard()), "as when it was there")
+	require.Len(t, h.way.posted(), 1)
+	h.quiet()
 }
 
 // Who was asked and leaves has sent it.
