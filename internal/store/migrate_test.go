@@ -1,10 +1,10 @@
 package store_test
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,9 +36,11 @@ func TestANewerReleaseBesideAnOlder(t *testing.T) {
 	older := openPostgres(t, address)
 	both := []*store.Store{older}
 	takeAway := store.AddStep(t, nextStep(t, older), fmt.Sprintf("-- beside: %d\n%s", store.Steps(t, older), column))
-	siege(t, older, func(context.Context) {
+	siege(t, older, func(kept *atomic.Int64) {
 		both = append(both, openPostgres(t, address))
 		execute(t, address, `SELECT next FROM leads`)
+		before := kept.Load()
+		require.Eventually(t, func() bool { return kept.Load() > before+50 }, 30*time.Second, time.Millisecond, "the older one goes on")
 	})
 	takeAway()
 	both = append(both, openPostgres(t, address)) // the older one again

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,8 +84,8 @@ func TestAServerThatCrashes(t *testing.T) {
 	for name, address := range map[string]string{"alone": postgrestest.Database(t), "behind a pooler": postgrestest.Pooled(t, postgrestest.Database(t))} {
 		t.Run(name, func(t *testing.T) {
 			s := openPostgres(t, address)
-			siege(t, s, func(context.Context) {
-				time.Sleep(300 * time.Millisecond)
+			siege(t, s, func(kept *atomic.Int64) {
+				require.Eventually(t, func() bool { return kept.Load() > 100 }, 10*time.Second, time.Millisecond)
 				postgrestest.Crash(t)
 			})
 			requireWorking(t, s, "Hola")
@@ -117,6 +118,7 @@ func hostOf(address string) string {
 }
 
 func TestOpeningWaitsForTheDatabase(t *testing.T) {
+	t.Parallel()
 	p, address := postgrestest.NewProxy(t, postgrestest.Database(t))
 	p.Stop()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -140,6 +142,7 @@ func TestOpeningWaitsForTheDatabase(t *testing.T) {
 // What does not mend itself is an error at once, which says what to do, and has no
 // password in it.
 func TestOpeningFails(t *testing.T) {
+	t.Parallel()
 	const password = "s3cret/p%40ss" // the second form is the one in an address
 	old := `CREATE FUNCTION public.current_setting(text) RETURNS text LANGUAGE sql AS $$ SELECT CASE $1 WHEN 'server_version' THEN '14.9' ELSE '140009' END $$`
 	guarded := func(address, password string) string {

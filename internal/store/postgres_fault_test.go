@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -156,11 +157,12 @@ func TestAnIntentWhoseEndIsUnknown(t *testing.T) {
 }
 
 // siege sends inquiries from many visitors, who send them again until they are
-// acknowledged, while something goes wrong.
-func siege(t *testing.T, s *store.Store, wrong func(ctx context.Context)) {
+// acknowledged, for as long as something goes wrong.
+func siege(t *testing.T, s *store.Store, wrong func(kept *atomic.Int64)) {
 	t.Helper()
-	const visitors, length = 8, 3 * time.Second
-	ctx, stop := context.WithTimeout(t.Context(), length)
+	const visitors = 8
+	var count atomic.Int64
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var all sync.WaitGroup
 	ids := make([][]lead.RemoteID, visitors)
@@ -173,10 +175,12 @@ func siege(t *testing.T, s *store.Store, wrong func(ctx context.Context)) {
 					time.Sleep(10 * time.Millisecond)
 				}
 				ids[i] = append(ids[i], kept.RemoteID)
+				count.Add(1)
 			}
 		})
 	}
-	wrong(ctx)
+	wrong(&count)
+	stop()
 	all.Wait()
 	acknowledged := slices.Concat(ids...)
 	slices.Sort(acknowledged)
@@ -208,10 +212,9 @@ func TestConnectionsThatAreTerminated(t *testing.T) {
 		_, err := db.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
 		assert.NoError(t, err)
 	}
-	siege(t, s, func(ctx context.Context) {
-		for ctx.Err() == nil {
+	siege(t, s, func(*atomic.Int64) {
+		for begun := time.Now(); time.Since(begun) < 3*time.Second; time.Sleep(20 * time.Millisecond) {
 			terminate()
-			time.Sleep(20 * time.Millisecond)
 		}
 	})
 	requireWorking(t, s, "1")

@@ -25,12 +25,14 @@ func openPostgres(tb testing.TB, address string) *store.Store {
 }
 
 func TestPostgres(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) *store.Store { return openPostgres(t, postgrestest.Database(t)) })
 }
 
 // A pooler lends another session for each transaction, takes no setting at the
 // start of one, and keeps no prepared statement.
 func TestPgbouncer(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) *store.Store {
 		return openPostgres(t, postgrestest.Pooled(t, postgrestest.Database(t)))
 	})
@@ -84,6 +86,7 @@ func TestTwoProcessesShareADatabase(t *testing.T) {
 // The clocks of two processes may differ. The database's counts, for repeats and for
 // what is written.
 func TestTheClockIsTheDatabases(t *testing.T) {
+	t.Parallel()
 	const hour = time.Hour
 	address := postgrestest.Database(t)
 	right, wrong := openPostgres(t, address), openPostgres(t, address)
@@ -172,6 +175,7 @@ func TestConnectionsAreCounted(t *testing.T) {
 
 // A server may be set so that it forgets what it has committed.
 func TestRisks(t *testing.T) {
+	t.Parallel()
 	address := postgrestest.Database(t)
 	s := openPostgres(t, address)
 	risks, err := s.Risks(t.Context())

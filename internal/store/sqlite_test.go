@@ -39,7 +39,10 @@ func openTemp(t *testing.T) *store.Store {
 	return s
 }
 
-func TestSQLite(t *testing.T) { storetest.Run(t, openTemp) }
+func TestSQLite(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, openTemp)
+}
 
 func TestSQLiteAfterADeath(t *testing.T) {
 	storetest.RunRestarts(t, func(t *testing.T) (*store.Store, func() *store.Store) {

@@ -31,13 +31,13 @@ const owner = "leadrelay"
 // Guarded is a role that must say its password. A test creates it.
 const Guarded = "guarded"
 
-// Main runs the tests of a package, and then stops the server if one was started.
+// Main runs the tests of a package, and then stops what was started for them.
 type Main struct{ *testing.M }
 
 // Run implements [goleak.TestingM].
 func (m Main) Run() int {
 	code := m.M.Run()
-	if err := stop(); err != nil {
+	if err := errors.Join(stopPoolers(), stop()); err != nil {
 		fmt.Fprintln(os.Stderr, "postgrestest:", err)
 		code = cmp.Or(code, 1)
 	}
@@ -67,7 +67,7 @@ func Database(tb testing.TB) string {
 	socket, err := start()
 	require.NoError(tb, err, "deploy/test-deps.sh installs PostgreSQL")
 	name := fmt.Sprintf("test%d", databases.Add(1))
-	require.NoError(tb, execute(socket, "CREATE DATABASE "+name))
+	require.NoError(tb, execute(socket, "CREATE DATABASE "+name+" STRATEGY FILE_COPY"))
 	tb.Cleanup(func() { require.NoError(tb, execute(socket, "DROP DATABASE "+name+" WITH (FORCE)")) })
 	return address(socket, name)
 }
