@@ -60,16 +60,16 @@ func (w *credentialWorker) attempt(ctx context.Context, c call) (settle func(con
 // and the verdict says nothing new about the credential.
 func (w *credentialWorker) send(ctx context.Context, c call) verdict {
 	abort := func(reason string) verdict {
-		return verdict{outcome: lead.OutcomeDeferred, aboutCredential: true, unsent: true, detail: reason}
+		return verdict{outcome: lead.OutcomeDeferred, aboutCredential: true, unsent: true, detail: reason, why: reason}
 	}
 	if time.Since(c.begun) > w.opt.lease()-w.opt.Timeout { // the lease may be gone before an answer comes
-		return abort("the process stood still before sending")
+		return abort(lead.ReasonStoodStill)
 	}
 	if step, _ := w.breaker.Next(time.Now()); step < breaker.Single { // because of how another call has ended meanwhile
-		return abort("the credential was stopped before sending")
+		return abort(lead.ReasonStopped)
 	}
 	if !w.lease.isHeld() {
-		return abort("the lease was lost before sending")
+		return abort(lead.ReasonLeaseLost)
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.opt.Timeout)
 	defer cancel()
@@ -83,8 +83,8 @@ func (w *credentialWorker) send(ctx context.Context, c call) verdict {
 // says about the credential and the site.
 func (w *credentialWorker) settlementFor(c lead.Claim, v verdict, began time.Time) lead.Settlement {
 	now := w.clock.Read()
-	to := lead.Settlement{State: lead.Queued, Reason: v.detail, At: now, Tries: c.Tries + 1}
-	to.Attempt = &lead.Attempt{Number: c.Number, EndedAt: now, Outcome: v.outcome, Status: v.status, Detail: v.detail}
+	to := lead.Settlement{State: lead.Queued, Reason: v.why, At: now, Tries: c.Tries + 1}
+	to.Attempt = &lead.Attempt{Number: c.Number, EndedAt: now, Outcome: v.outcome, Status: v.status, Detail: v.why}
 	switch {
 	case v.unsent, v.cut:
 	case v.aboutCredential, v.outcome == lead.OutcomeUnsure && !v.refusedID: // a refusal is about the lead, whatever it means
@@ -106,7 +106,7 @@ func (w *credentialWorker) settlementFor(c lead.Claim, v verdict, began time.Tim
 		w.refuse(c, v, &to)
 	case lead.OutcomeUnsure:
 		if v.refusedID {
-			to.Reason = quote(v.detail, v.reason)
+			to.Reason = lead.Quote(v.why, v.reason)
 		}
 		to.State, to.DueAt = lead.Doubtful, nextLookUp(now, now, now.Add(w.opt.MaxListLag), true)
 	case lead.OutcomeDeferred:
@@ -118,7 +118,7 @@ func (w *credentialWorker) settlementFor(c lead.Claim, v verdict, began time.Tim
 // noteFailure tells the breaker about a failure. The id is zero if the call was
 // for the list.
 func (w *credentialWorker) noteFailure(v verdict, id lead.RemoteID) {
-	changed := w.breaker.Failed(breaker.Failure{Credential: v.aboutCredential, Held: v.held, RetryAfter: v.retryAfter, Detail: v.detail}, id)
+	changed := w.breaker.Failed(breaker.Failure{Credential: v.aboutCredential, Held: v.held, RetryAfter: v.retryAfter, Detail: v.why}, id)
 	if due, stopped := w.breaker.ProbeDue(); stopped {
 		w.sendWake.at(due) // nothing else may be due by then
 	}
@@ -145,7 +145,7 @@ func settingBehind(status int) string {
 // refuse fails the lead. If EasyBroker refuses all of the site's leads, the
 // lead waits instead, with the others.
 func (w *credentialWorker) refuse(c lead.Claim, v verdict, to *lead.Settlement) {
-	to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, cmp.Or(v.reason, v.detail)
+	to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, cmp.Or(v.reason, v.why)
 	waits, wait, begun := w.queues[c.Lead.Site].pause.leadRefused(&c.Lead, v.status, to.At)
 	if waits {
 		to.State, to.DueAt = lead.Queued, to.At.Add(wait)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"leadrelay/internal/courier/verify"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
 )
@@ -13,7 +14,8 @@ import (
 type verdict struct {
 	outcome lead.Outcome
 	status  int    // 0 without an answer
-	detail  string // what happened; no personal data
+	detail  string // what happened, for the log; no personal data
+	why     string // the reason for a person, one of those in package lead
 	reason  string // EasyBroker's own words, for the operator
 
 	// aboutCredential is set if the end is not about this lead but about the key, the
@@ -49,15 +51,15 @@ func judge(receipt easybroker.Receipt, err error) verdict {
 	)
 	switch {
 	case err == nil:
-		return verdict{outcome: lead.OutcomeDelivered, status: receipt.Status, detail: "accepted"}
+		return verdict{outcome: lead.OutcomeDelivered, status: receipt.Status, detail: lead.ReasonAccepted, why: lead.ReasonAccepted}
 	case errors.As(err, &notSent):
-		return verdict{outcome: lead.OutcomeDeferred, detail: notSent.Error(), aboutCredential: true}
+		return verdict{outcome: lead.OutcomeDeferred, detail: notSent.Error(), why: verify.Why(err), aboutCredential: true}
 	case errors.As(err, &unreadable):
-		return verdict{outcome: lead.OutcomeUnsure, status: unreadable.Status, detail: unreadable.Error()}
+		return verdict{outcome: lead.OutcomeUnsure, status: unreadable.Status, detail: unreadable.Error(), why: verify.Why(err)}
 	case errors.As(err, &status):
 		return judgeStatus(status)
 	default: // bytes left, and no answer says what became of them
-		return verdict{outcome: lead.OutcomeUnsure, detail: err.Error()}
+		return verdict{outcome: lead.OutcomeUnsure, detail: err.Error(), why: verify.Why(err)}
 	}
 }
 
@@ -68,12 +70,13 @@ func judgeStatus(e *easybroker.StatusError) verdict {
 	if e.Status == http.StatusConflict || e.NamesRemoteID && (v.outcome == lead.OutcomeRefused || v.strange) {
 		v.outcome, v.strange, v.refusedID = lead.OutcomeUnsure, false, true
 		v.detail += ": it refuses the folio"
+		v.why = lead.WithStatus(lead.ReasonFolioRefused, e.Status)
 	}
 	return v
 }
 
 func judgeCode(e *easybroker.StatusError) verdict {
-	v := verdict{status: e.Status, detail: e.Error(), reason: e.Reason, retryAfter: e.RetryAfter}
+	v := verdict{status: e.Status, detail: e.Error(), why: verify.Why(e), reason: e.Reason, retryAfter: e.RetryAfter}
 	switch e.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		v.outcome, v.aboutCredential, v.held = lead.OutcomeDeferred, true, true
@@ -105,7 +108,7 @@ func judgeClass(v verdict, status int) verdict {
 	case status >= 300 && status < 400: // nobody knows who answered
 		v.outcome, v.aboutCredential, v.held = lead.OutcomeUnsure, true, true
 	case status >= 400 && status < 500:
-		v.outcome, v.strange = lead.OutcomeDeferred, true
+		v.outcome, v.strange, v.why = lead.OutcomeDeferred, true, lead.WithStatus(lead.ReasonStrange, status)
 	default:
 		v.outcome = lead.OutcomeUnsure
 	}

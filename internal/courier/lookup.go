@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"leadrelay/internal/courier/breaker"
@@ -141,7 +140,7 @@ func (w *credentialWorker) settlementAfter(f verify.Finding) lead.Settlement {
 	switch {
 	case f.Result == verify.Unread:
 		if isDoubtful {
-			to.Reason = requote(c.Lead.Reason, "look-up failed: "+f.Err.Error())
+			to.Reason = lead.Requote(c.Lead.Reason, lead.LookUpFailed(verify.Why(f.Err)))
 		}
 	case f.Found > 0:
 		w.settleFound(f, &to)
@@ -149,7 +148,7 @@ func (w *credentialWorker) settlementAfter(f verify.Finding) lead.Settlement {
 		to.DueAt = time.Time{}
 	case f.Result == verify.Unproven:
 		if isDoubtful {
-			to.Reason = requote(c.Lead.Reason, "not in EasyBroker's list yet")
+			to.Reason = lead.Requote(c.Lead.Reason, lead.ReasonNotListedYet)
 		}
 	case isDoubtful:
 		w.settleAbsent(f, &to)
@@ -164,13 +163,13 @@ func (w *credentialWorker) settleFound(f verify.Finding, to *lead.Settlement) {
 	c := f.Claim
 	switch {
 	case f.Result == verify.Foreign:
-		to.Reason = verify.ReasonForeignID
+		to.Reason = lead.ReasonForeignID
 		if to.State == lead.Doubtful {
 			to.State, to.DueAt = lead.Failed, time.Time{}
 		}
 		return
 	case f.Result == verify.Ambiguous && c.Lead.State == lead.Doubtful:
-		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, "several contact requests in EasyBroker look like this lead"
+		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, lead.ReasonSeveral
 		return
 	case f.Found > 1:
 		to.State, to.DueAt, to.Reason = lead.Confirmed, time.Time{}, lead.ReasonTwice
@@ -193,18 +192,18 @@ func (w *credentialWorker) settleFound(f verify.Finding, to *lead.Settlement) {
 // may be of another kind and pass, so such a lead has that hour, too.
 func (w *credentialWorker) settleAbsent(f verify.Finding, to *lead.Settlement) {
 	c := f.Claim
-	to.State, to.DueAt, to.Reason = lead.Queued, to.At, "not in EasyBroker's list"
+	to.State, to.DueAt, to.Reason = lead.Queued, to.At, lead.ReasonNotListed
 	if f.BeyondProof {
-		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, reasonBeyondProof
+		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, lead.ReasonBeyondProof
 		return
 	}
 	isSure := c.MaybeTaken == 1 && c.LastStatus != http.StatusConflict
 	if verify.RemoteIDRefused(c) && (isSure || w.clock.Since(c.FirstAttempt) > longDoubt) {
-		meaning := reasonNumber
+		meaning := lead.ReasonNumber
 		if w.account.API != easybroker.Partner {
-			meaning = reasonConflict
+			meaning = lead.ReasonConflict
 		}
-		w.refuse(c, verdict{status: c.LastStatus, refusedID: true, reason: requote(c.Lead.Reason, meaning)}, to)
+		w.refuse(c, verdict{status: c.LastStatus, refusedID: true, reason: lead.Requote(c.Lead.Reason, meaning)}, to)
 	} else if w.isOverdue(&c.Lead) {
 		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, lead.ReasonDeadline
 	} else if due := f.SentBy.Add(jitter(w.opt.Schedule.Wait(c.Tries-1), c)); due.After(to.At) {
@@ -236,41 +235,5 @@ func (w *credentialWorker) logLookUp(f verify.Finding, to lead.Settlement) {
 		event = w.opt.Log.Error()
 	}
 	withNext(event, to.DueAt).Int64("remote_id", int64(c.Lead.RemoteID)).Str("site", c.Lead.Site).Int("found", f.Found).
-		Bool("whole", f.Complete).AnErr("cause", f.Err).Str("state", string(to.State)).Str("reason", lead.Line(unquoted(to.Reason))).Msg("look-up")
-}
-
-// Reasons why a look-up fails a lead, for the operator.
-const (
-	// reasonNumber is for a refused remote_id that EasyBroker's list does not have.
-	reasonNumber = "EasyBroker refuses its folio, and its list does not have it: the number may be too high for EasyBroker " +
-		"(see EASYBROKER_REMOTE_ID), or stand for a contact request that is not listed"
-	// reasonConflict is the same for an account, which knows no remote_id.
-	reasonConflict = "EasyBroker says that it has this inquiry already, and its list does not have it"
-	// reasonBeyondProof is for a general inquiry that cannot be found by its stamps.
-	// A replay reads all of the list once. We would have to do that over and over.
-	reasonBeyondProof = "perhaps in EasyBroker, and without a property not to be found by its stamps; replay it"
-)
-
-// quotation stands in a reason between our words and EasyBroker's. Those are for
-// the operator alone, because they may quote the visitor.
-const quotation = ". It says: "
-
-// quote adds EasyBroker's words to ours.
-func quote(ours, theirs string) string {
-	if theirs == "" {
-		return ours
-	}
-	return ours + quotation + theirs
-}
-
-// requote replaces our words in a reason and keeps EasyBroker's.
-func requote(reason, ours string) string {
-	_, theirs, _ := strings.Cut(reason, quotation)
-	return quote(ours, theirs)
-}
-
-// unquoted returns a reason without EasyBroker's words, for the log.
-func unquoted(reason string) string {
-	ours, _, _ := strings.Cut(reason, quotation)
-	return ours
+		Bool("whole", f.Complete).AnErr("cause", f.Err).Str("state", string(to.State)).Str("reason", lead.Line(lead.Unquoted(to.Reason))).Msg("look-up")
 }

@@ -158,7 +158,7 @@ func TestASiteOfWhichALeadWasTakenLatelyIsNotPaused(t *testing.T) {
 		time.Sleep(time.Second)
 		require.True(t, w.isPaused())
 		require.Equal(t, map[lead.State]int{lead.Queued: 1}, w.states([]lead.RemoteID{id}))
-		require.Equal(t, "EasyBroker answers 404 to lead after lead, whatever the property", w.courier.Status()[1].Reason)
+		require.Equal(t, "EasyBroker refuses lead after lead, whatever the property (404)", w.courier.Status()[1].Reason)
 	})
 }
 

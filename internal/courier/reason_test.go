@@ -20,7 +20,7 @@ func TestAHeldCredentialNamesItsSetting(t *testing.T) {
 	for code, want := range map[int]struct{ reason, level, check string }{
 		401: {"EasyBroker refuses the key (401)", "error", key},
 		403: {"EasyBroker refuses the key (403)", "error", key},
-		302: {"easybroker: status 302", "error", url},
+		302: {"EasyBroker redirects to another address (302)", "error", url},
 		429: {"EasyBroker asks for a pause (429)", "warn", ""},
 	} {
 		t.Run(want.reason, func(t *testing.T) {

@@ -50,7 +50,7 @@ func TestAFirstAttemptWhoseRemoteIDIsRefusedIsLookedUp(t *testing.T) {
 					w.await(id, lead.Doubtful, time.Second)
 					l, attempts := w.find(id)
 					require.Equal(t, "remote_id ya existe", l.Reason[len(l.Reason)-len("remote_id ya existe"):])
-					require.Equal(t, fmt.Sprintf("easybroker: status %d: it refuses the folio", code), attempts[0].Detail)
+					require.Equal(t, fmt.Sprintf("EasyBroker refuses the folio (%d)", code), attempts[0].Detail)
 					mayPass := code == http.StatusConflict && !test.keep && test.other == "" // a conflict of another kind
 					if time.Sleep(10 * time.Minute); mayPass {
 						require.Greater(t, len(b.posts()), 1)
@@ -76,7 +76,7 @@ func TestARefusedRemoteIDWaitsForAListThatCanBeRead(t *testing.T) {
 		time.Sleep(3 * time.Hour)
 		l, _ := w.find(id)
 		require.Equal(t, lead.Doubtful, l.State)
-		require.Contains(t, l.Reason, "look-up failed: easybroker: status 500. It says: remote_id ya existe")
+		require.Contains(t, l.Reason, "look-up failed: EasyBroker answers with an error (500). It says: remote_id ya existe")
 		b.now(func(b *broker) { b.listErr = nil })
 		w.await(id, lead.Confirmed, 15*time.Minute)
 	})

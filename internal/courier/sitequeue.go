@@ -2,7 +2,6 @@ package courier
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -253,7 +252,7 @@ func (p *pause) state(site string, wall time.Time) (c lead.Credential, paused bo
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return lead.Credential{
-		Sites: []string{site}, State: lead.SitePaused, Reason: fmt.Sprintf("EasyBroker answers %d to lead after lead, whatever the property", p.status),
+		Sites: []string{site}, State: lead.SitePaused, Reason: lead.WithStatus(lead.ReasonPaused, p.status),
 		Since: p.since, Until: wall.Add(time.Until(p.trialAt)).Round(0),
 	}, p.paused
 }

@@ -45,7 +45,7 @@ func (tx *writeTx) endAttempt(id lead.RemoteID, a *lead.Attempt) error {
 // closeAttempt closes an attempt of the lead that is still open, because its
 // courier is gone.
 func (tx *writeTx) closeAttempt(c *lead.Claim, now time.Time) error {
-	_, err := tx.Exec(`UPDATE attempts SET ended_at = $1, outcome = 'unsure', detail = 'interrupted'
+	_, err := tx.Exec(`UPDATE attempts SET ended_at = $1, outcome = 'unsure', detail = '`+lead.ReasonInterrupted+`'
 		WHERE remote_id = $2 AND ended_at IS NULL`, now.UnixMilli(), int64(c.Lead.RemoteID))
 	return err
 }

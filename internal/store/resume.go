@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"leadrelay/internal/lead"
 )
 
 // resume takes over the work that a dead process left open. Thanks to the lock on
@@ -85,7 +87,7 @@ const (
 		UNION ALL SELECT received_at FROM leads WHERE remote_id = (SELECT max(remote_id) FROM leads)
 		UNION ALL SELECT begun_at FROM attempts WHERE remote_id IN
 			(SELECT remote_id FROM leads WHERE site = $1 AND state = ` + sqlSending + `)) AS writes`
-	closeAttemptsSQL = `UPDATE attempts SET ended_at = CASE WHEN begun_at > $1 THEN begun_at ELSE $1 END, outcome = 'unsure', detail = 'interrupted'
+	closeAttemptsSQL = `UPDATE attempts SET ended_at = CASE WHEN begun_at > $1 THEN begun_at ELSE $1 END, outcome = 'unsure', detail = '` + lead.ReasonInterrupted + `'
 		WHERE ended_at IS NULL AND remote_id IN ` + cutOff
 	doubtSendingSQL = `UPDATE leads SET state = ` + sqlDoubtful + `, fence = fence + 1, due_at = $1, turn_at = NULL
 		WHERE site = $2 AND state = ` + sqlSending

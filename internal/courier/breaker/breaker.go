@@ -4,7 +4,6 @@
 package breaker
 
 import (
-	"fmt"
 	"sync"
 	"time"
 
@@ -211,7 +210,7 @@ func (b *Breaker) Status(sites []string) lead.Credential {
 	c := lead.Credential{Sites: sites, State: b.state, Reason: b.reason, Since: b.since}
 	if b.isStopped() && !b.readableAt.IsZero() {
 		c.State, c.Since = lead.CredentialResting, b.readableAt
-		c.Reason = "its list can be read again, and the next lead goes first; before it was " + b.state + ": " + b.reason
+		c.Reason = lead.ReadableAgain(b.state, b.reason)
 	}
 	if left := time.Until(b.cooldown); left > 0 {
 		c.Until = b.wall().Add(left).Round(0)
@@ -224,5 +223,5 @@ type StoppedError struct{ State, Reason string }
 
 // Error implements error.
 func (e *StoppedError) Error() string {
-	return fmt.Sprintf("the credential is %s: %s", e.State, e.Reason)
+	return lead.CredentialIs(e.State, e.Reason)
 }

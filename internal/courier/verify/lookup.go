@@ -196,12 +196,6 @@ func RemoteIDRefused(c lead.Claim) bool {
 	return c.Lead.State == lead.Doubtful && c.LastStatus/100 == 4 && c.LastStatus != http.StatusRequestTimeout
 }
 
-// ReasonForeignID is why a person must see to a lead whose remote_id EasyBroker
-// has from somebody else. To send it again would not help, because a lead keeps
-// its number.
-const ReasonForeignID = "EasyBroker has another contact request under this folio: the number was given twice, by a backup that was restored " +
-	"or by a second relay with the same key. This inquiry is not there, and must be answered by hand"
-
 // logUnread logs that the list could not be read: once a minute at most, and not
 // for each lead.
 func (v *Verifier) logUnread(err error) {

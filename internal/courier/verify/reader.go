@@ -11,6 +11,7 @@ import (
 	"leadrelay/internal/courier/breaker"
 	"leadrelay/internal/courier/wallclock"
 	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
 )
 
 const (
@@ -25,9 +26,9 @@ const (
 )
 
 var (
-	errTooManyPages = errors.New("the list has too many pages")
-	errTooLarge     = errors.New("the list is too large to be held in memory")
-	errMoving       = errors.New("the list changes while it is read, or contradicts itself")
+	errTooManyPages = errors.New(lead.ReasonListTooLong)
+	errTooLarge     = errors.New(lead.ReasonListTooLarge)
+	errMoving       = errors.New(lead.ReasonListMoves)
 )
 
 // reader reads the list of one credential, page by page.

@@ -59,7 +59,7 @@ func (a *Auditor) compare(ctx context.Context, v *Verifier, since time.Time) (le
 		return lead.Drift{}, ctx.Err()
 	}
 	if err != nil {
-		return lead.Drift{Unreadable: []lead.Unreadable{{Sites: v.Sites, Why: err.Error()}}}, nil
+		return lead.Drift{Unreadable: []lead.Unreadable{{Sites: v.Sites, Why: Why(err)}}}, nil
 	}
 	c := &comparison{listing: newListing(v, a.ledger, items), began: began, drift: lead.Drift{Listed: len(items), Until: q.Before}}
 	if err := c.expected(ctx, since); err != nil {

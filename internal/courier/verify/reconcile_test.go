@@ -225,7 +225,7 @@ func TestAReconciliationNamesWhatDiffers(t *testing.T) {
 			o.archive.fails["k2"] = &easybroker.StatusError{Status: 500, Reason: "canary"}
 			o.ago(time.Hour, "lofts", lead.Delivered, "Hola")
 			l := o.ago(time.Hour, "casas", lead.Delivered, "Hola")
-			return lead.Drift{Ours: 1, OnlyHere: []lead.Drifted{drifted(l)}, Unreadable: []lead.Unreadable{{Sites: []string{"lofts"}, Why: "easybroker: status 500"}}}
+			return lead.Drift{Ours: 1, OnlyHere: []lead.Drifted{drifted(l)}, Unreadable: []lead.Unreadable{{Sites: []string{"lofts"}, Why: "EasyBroker answers with an error (500)"}}}
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

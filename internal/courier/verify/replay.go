@@ -145,7 +145,7 @@ func (a *Auditor) replayCredential(ctx context.Context, v *Verifier, byProperty 
 
 func block(candidates []candidate, err error) {
 	for _, c := range candidates {
-		c.Why = "EasyBroker's list cannot be read: " + err.Error()
+		c.Why = "EasyBroker's list cannot be read: " + Why(err)
 	}
 }
 
@@ -166,7 +166,7 @@ func (a *Auditor) replayOne(ctx context.Context, l *listing, c candidate, began 
 	case err != nil:
 		return err
 	case len(items) > 0 && !s.isAnySame(items):
-		c.Why = ReasonForeignID
+		c.Why = lead.ReasonForeignID
 	case len(items) > 0:
 		c.Verdict = lead.Present
 		return a.confirm(ctx, c, dryRun)
