@@ -26,7 +26,7 @@ func (r Route) Request(l lead.Lead) easybroker.ContactRequest {
 		PropertyID: l.PropertyID,
 		Name:       l.Name,
 		Email:      l.Email,
-		Phone:      dialable(l.Phone, r.Account.Country),
+		Phone:      Dialable(l.Phone, r.Account.Country),
 		Message:    r.Template.Fill(&l.Inquiry),
 		RemoteID:   int64(l.RemoteID),
 	}
@@ -42,7 +42,7 @@ func (r Route) Request(l lead.Lead) easybroker.ContactRequest {
 func (r Route) fingerprint(l *lead.Lead) lead.Fingerprint {
 	reach := l.Email
 	if reach == "" {
-		reach = verify.PhoneKey(dialable(l.Phone, r.Account.Country))
+		reach = verify.PhoneKey(Dialable(l.Phone, r.Account.Country))
 	}
 	if reach == "" { // an account takes a name alone
 		reach = l.Name
@@ -61,9 +61,9 @@ func (r Route) CompleteFingerprints(c *lead.Claim) {
 	}
 }
 
-// dialable returns the phone as E.164 if it is a number of the country or names
+// Dialable returns the phone as E.164 if it is a number of the country or names
 // another one. Otherwise it returns the phone as typed: a person can still read it.
-func dialable(typed, country string) string {
+func Dialable(typed, country string) string {
 	if typed == "" {
 		return ""
 	}

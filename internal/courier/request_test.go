@@ -38,10 +38,10 @@ func TestPhonesBecomeDialableWhereTheyCan(t *testing.T) {
 		"+":                   "+",
 		"0000000000000000000": "0000000000000000000",
 	} {
-		require.Equal(t, want, dialable(typed, "MX"), typed)
+		require.Equal(t, want, Dialable(typed, "MX"), typed)
 	}
-	require.Equal(t, "+5491123456789", dialable("011 15 2345-6789", "AR"))
-	require.Equal(t, "55 1234 5678", dialable("55 1234 5678", "XX"), "an unknown country")
+	require.Equal(t, "+5491123456789", Dialable("011 15 2345-6789", "AR"))
+	require.Equal(t, "55 1234 5678", Dialable("55 1234 5678", "XX"), "an unknown country")
 }
 
 func TestSourceIsLeftOutOnRequest(t *testing.T) {

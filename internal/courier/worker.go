@@ -46,6 +46,7 @@ type credentialWorker struct {
 	slots      *slots
 	calls      chan call // attempts that have begun, in their order
 	sendWake   *wakeup
+	nudged     chan struct{} // a person has found that the credential works
 	lookUpWake *wakeup
 
 	lookUpHorizon horizon // lookUpLoop's
@@ -71,6 +72,7 @@ func newCredentialWorker(
 		pacer:      newPacer(opt.Rate),
 		slots:      newSlots(opt.Concurrency),
 		sendWake:   newWakeup(),
+		nudged:     make(chan struct{}, 1),
 		lookUpWake: newWakeup(),
 
 		lookUpHorizon: horizon{clock: clock, farthest: longestLookUpWait + time.Hour},
@@ -130,7 +132,7 @@ func (w *credentialWorker) sendLoop(ctx, calls context.Context) {
 		}
 		switch step, until := w.breaker.Next(time.Now()); step {
 		case breaker.Wait: // a lead that comes in meanwhile changes nothing
-			sleep(ctx, time.Until(until))
+			w.pause(ctx, time.Until(until))
 			if w.breaker.IsDown() {
 				w.expire(ctx)
 			}

@@ -142,14 +142,15 @@ func (b *Breaker) Worked(began time.Time) (wasStopped bool) {
 	return wasStopped
 }
 
-// ProbeWorked notes that a probe could read the list.
+// ProbeWorked notes that a probe could read the list. A person may make one before it is
+// due, so it ends the cooldown.
 func (b *Breaker) ProbeWorked() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.provenTo.IsZero() && b.readableAt.IsZero() { // if a lead were waiting, it would have gone between the two probes
 		b.readableAt = b.wall()
 	}
-	b.provenTo, b.single = time.Now().Add(b.probe), true
+	b.provenTo, b.single, b.cooldown = time.Now().Add(b.probe), true, time.Time{}
 }
 
 // Failure is the end of a call that says something about the credential, or may.
