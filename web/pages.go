@@ -4,6 +4,7 @@ import (
 	"html/template"
 	"io"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 
@@ -97,7 +98,7 @@ func byLanguage(l locale.Lang, es, en string) string {
 	return es
 }
 
-var functions = template.FuncMap{"asset": AssetURL, "folio": Folio, "t": locale.Text}
+var functions = template.FuncMap{"asset": AssetURL, "dateType": dateType, "folio": Folio, "t": locale.Text}
 
 var (
 	formPage     = parsePage("pages/base.html", "pages/form.html")
@@ -131,6 +132,17 @@ func Folio(id int64) string {
 	}
 	return string(grouped)
 }
+
+// dateType returns the type of an input that can show the value: a day, or a time as it
+// stands in the address.
+func dateType(value string) string {
+	if value == "" || isDay.MatchString(value) {
+		return "date"
+	}
+	return "text"
+}
+
+var isDay = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`)
 
 // formView is a FormPage with values that are derived for the template.
 type formView struct {

@@ -320,7 +320,7 @@ func retriableProblem(l locale.Lang) ProblemPage {
 }
 
 func sampleSites(l locale.Lang) SitesPage {
-	return SitesPage{Lang: l, Relay: "https://leads.casas.mx", PropertyID: "EB-AB1234", Sites: []SiteView{
+	return SitesPage{Frame: frame(l, "/sites"), Relay: "https://leads.casas.mx", PropertyID: "EB-AB1234", Sites: []SiteView{
 		{ID: "casas", Source: "casas.mx", Origins: []string{"https://casas.mx", "https://*.casas.mx"}, Form: "https://leads.casas.mx/f/casas", Tag: "<script defer></script>", PinnedTag: "<script defer integrity></script>"},
 		{ID: "lofts", Source: "lofts.mx", Form: "https://leads.casas.mx/f/lofts", Tag: "<script defer></script>", PinnedTag: "<script defer integrity></script>",
 			Paused: locale.Text(l, "console.paused_by_hand", "2026-11-28 18:00 UTC", "<mantenimiento>"), Waiting: locale.Text(l, "console.waiting", 1, "2026-11-28 12:00 UTC")},
@@ -328,13 +328,13 @@ func sampleSites(l locale.Lang) SitesPage {
 }
 
 func samplePause(l locale.Lang) PausePage {
-	return PausePage{Lang: l, Site: "casas", Lengths: []Choice{{"30m", "30 min", false}, {"2h", "2 h", true}}, Shared: "lofts", Error: locale.Text(l, "parameter.REQUIRED_FIELD_MISSING.why")}
+	return PausePage{Frame: frame(l, "/sites"), Site: "casas", Lengths: []Choice{{"30m", "30 min", false}, {"2h", "2 h", true}}, Shared: "lofts", Error: locale.Text(l, "parameter.REQUIRED_FIELD_MISSING.why")}
 }
 
 func samplePaused(l locale.Lang) PausePage {
 	const until, why = "2026-11-28 18:00 UTC", "<mantenimiento>"
 	return PausePage{
-		Lang: l, Site: "casas", Now: locale.Text(l, "console.paused_by_hand", until, why), Waiting: locale.Text(l, "console.waiting", 214, "2026-11-28 12:00 UTC"),
+		Frame: frame(l, "/sites"), Site: "casas", Now: locale.Text(l, "console.paused_by_hand", until, why), Waiting: locale.Text(l, "console.waiting", 214, "2026-11-28 12:00 UTC"),
 		Lengths: []Choice{{"2h", "2 h", true}}, Why: why,
 	}
 }

@@ -171,6 +171,19 @@ const fromElsewhere = asForm + "\nSec-Fetch-Site: cross-site"
 // byAPerson are the questions of a browser, which has no session yet.
 var byAPerson = []question{
 	{"GET /sites", 303, "", "", ""},
+	{"GET /leads", 303, "", "", ""},
+	{"GET /leads/1", 303, "", "", ""},
+	{"GET /leads/1/edit", 303, "", "", ""},
+	{"GET /quarantine", 303, "", "", ""},
+	{"GET /reports", 303, "", "", ""},
+	{"POST /leads/confirm", 303, "do=retry", "", asForm},
+	{"POST /language", 303, "language=en", "", asForm},
+	{"POST /leads/confirm", 403, "", "", fromElsewhere},
+	{"POST /leads/move", 403, "", "", fromElsewhere},
+	{"POST /leads/1/edit", 403, "", "", fromElsewhere},
+	{"POST /reports", 403, "", "", fromElsewhere},
+	{"POST /probe", 403, "", "", fromElsewhere},
+	{"POST /language", 403, "", "", fromElsewhere},
 	{"GET /login", 200, "", "<html", ""},
 	{"POST /login", 401, "token=token", "<html", asForm},
 	{"POST /login", 403, "token=token-of-all-the-tests", "", fromElsewhere},
@@ -186,8 +199,7 @@ func pausingByForm(session string) []question {
 	return []question{
 		{"GET " + pause, 303, "", "", ""},
 		{"GET " + pause, 200, "", "<select", session},
-		{"GET " + nowhere + "/pause", 404, "", `"not_found"`, session},
-		{"GET " + nowhere + "/pause", 404, "", "<html", session + "\nAccept: text/html"},
+		{"GET " + nowhere + "/pause", 404, "", "<html", session},
 		{"POST " + pause, 422, "lasts=1m&why=x", "<html", own},
 		{"POST " + pause, 403, "", "", elsewhere},
 		{"POST " + nowhere + "/pause", 404, "", "", session + "\nContent-Type: application/x-www-form-urlencoded"},
@@ -196,6 +208,54 @@ func pausingByForm(session string) []question {
 		{"POST " + resume, 403, "", "", elsewhere},
 		{"POST " + nowhere + "/resume", 404, "", "", session + "\nContent-Type: application/x-www-form-urlencoded"},
 		{"POST " + resume, 303, "", "", own},
+	}
+}
+
+// inTheConsole are the questions of a person with a session, about a lead that waits for
+// a person and one that does not.
+func inTheConsole(cookie string) []question {
+	look := "Cookie: " + cookie
+	post := look + "\n" + asForm
+	return []question{
+		{"GET /leads?state=failed&site=&q=", 200, "", "<html", look},
+		{"GET /leads?state=lost", 400, "", "<html", look},
+		{"GET /leads/{failed}", 200, "", "<html", look},
+		{"GET /leads/1", 404, "", "<html", look},
+		{"GET /leads/{failed}/edit", 200, "", "<html", look},
+		{"GET /leads/1/edit", 404, "", "<html", look},
+		{"GET /leads/{delivered}/edit", 409, "", "<html", look},
+		{"POST /leads/{failed}/edit", 303, "name=Luz", "", post},
+		{"POST /leads/{failed}/edit", 422, "email=luz", "<html", post},
+		{"POST /leads/1/edit", 404, "name=Luz", "<html", post},
+		{"POST /leads/{delivered}/edit", 409, "name=Luz", "<html", post},
+		{"GET /quarantine", 200, "", "<html", look},
+		{"GET /quarantine?page=2", 400, "", "<html", look},
+		{"POST /leads/confirm", 200, "do=discard&id={failed}", "<html", post},
+		{"POST /leads/confirm", 400, "do=erase", "<html", post},
+		{"POST /leads/move", 303, "do=release&id={failed}", "", post},
+		{"POST /leads/move", 400, "do=retry", "<html", post},
+		{"GET /reports", 200, "", "<html", look},
+		{"POST /reports", 303, "days=1", "", post},
+		{"POST /probe", 303, "site=default", "", post},
+		{"POST /probe", 400, "site=nowhere", "<html", post},
+		{"GET /sites?relay=https://leads.casas.mx&property_id=EB-1", 200, "", "https://leads.casas.mx/widget.js", look},
+	}
+}
+
+// inTheConsoleWithoutAStore are such questions to a relay whose database is gone.
+func inTheConsoleWithoutAStore(cookie string) []question {
+	look := "Cookie: " + cookie
+	post := look + "\n" + asForm
+	return []question{
+		{"GET /leads", 503, "", "<html", look},
+		{"GET /leads/1", 503, "", "<html", look},
+		{"GET /leads/1/edit", 503, "", "<html", look},
+		{"POST /leads/1/edit", 503, "name=Luz", "<html", post},
+		{"GET /quarantine", 503, "", "<html", look},
+		{"POST /leads/confirm", 503, "do=retry&id=1", "<html", post},
+		{"POST /leads/move", 503, "do=retry&id=1", "<html", post},
+		{"GET /reports", 503, "", "<html", look},
+		{"POST /reports", 503, "", "<html", post},
 	}
 }
 
@@ -281,6 +341,11 @@ func usualAnswers(t *testing.T) *description {
 		d.ask(d.doc, q)
 	}
 	relaytest.Eventually(t, "nothing waits", d.settled) // a list that grows cannot be read in full
+	session := d.logIn()
+	d.askAt(operatorName, d.doc, question{"GET /", 200, "", "<html", "Cookie: " + session})
+	for _, q := range inTheConsole(session) {
+		d.ask(d.doc, q)
+	}
 	for _, q := range slices.Concat(byTheOperator, moves("release", "{quarantined}", "{failed}"),
 		moves("discard", "{failed}", "{delivered}"), moves("retry", "{failed}", "{delivered}")) {
 		d.ask(d.doc, q)
@@ -296,7 +361,6 @@ func usualAnswers(t *testing.T) *description {
 	for _, q := range byAPerson {
 		d.ask(d.doc, q)
 	}
-	d.ask(d.doc, question{"GET /sites?relay=https://leads.casas.mx&property_id=EB-1", 200, "", "https://leads.casas.mx/widget.js", "Cookie: " + d.logIn()})
 	for _, q := range pausingByForm("Cookie: " + d.logIn()) {
 		d.ask(d.doc, q)
 	}
@@ -368,12 +432,14 @@ func answersToAFlood(t *testing.T, doc *description) {
 
 func answersWithoutAStore(t *testing.T, doc *description) {
 	d := openDoors(t, relaytest.Settings(t, "127.0.0.1:1"))
-	session := "Cookie: " + d.logIn()
+	cookie := d.logIn()
+	session := "Cookie: " + cookie
 	require.NoError(t, d.shut())
-	for _, q := range withoutAStore {
+	d.askAt(operatorName, doc, question{"GET /", 503, "", "<html", session})
+	for _, q := range slices.Concat(withoutAStore, inTheConsoleWithoutAStore(cookie)) {
 		d.ask(doc, q)
 	}
-	d.ask(doc, question{"GET /sites", 503, "", "<html", session + "\nAccept: text/html"})
+	d.ask(doc, question{"GET /sites", 503, "", "<html", session})
 	for _, path := range []string{"GET /sites/default/pause", "POST /sites/default/pause", "POST /sites/default/resume"} {
 		d.ask(doc, question{path, 503, "", "<html", asForm + "\n" + session})
 	}

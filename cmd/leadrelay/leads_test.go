@@ -30,6 +30,10 @@ func TestLeadsAreListedOverManyPages(t *testing.T) {
 	}
 	var asked []string
 	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/api/v1/leads" { // such as the sites that there are
+			http.NotFound(w, r)
+			return
+		}
 		below, limit := int64(len(leads)+1), 0
 		if cursor := r.FormValue("cursor"); cursor != "" {
 			below, _ = strconv.ParseInt(cursor, 10, 64)

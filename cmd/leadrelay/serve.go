@@ -407,7 +407,10 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 	sites := make([]console.Site, len(cfg.Sites))
 	for i, s := range cfg.Sites {
 		rules[s.ID] = s.Rules
-		sites[i] = console.Site{ID: s.ID, Source: s.Source, Origins: s.Origins.List(), Snippet: snippetOf(s)}
+		sites[i] = console.Site{
+			ID: s.ID, Source: s.Source, Origins: s.Origins.List(), Snippet: snippetOf(s), Rules: s.Rules, Threshold: s.SpamThreshold,
+			Dial: func(typed string) string { return courier.Dialable(typed, s.EasyBroker.Country) },
+		}
 	}
 	gate := console.NewGate(token, server.Proxies(cfg.TrustedProxies).Client, log)
 	metrics.Register(gate.Logins())
@@ -421,7 +424,7 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 	mux.Method(http.MethodGet, console.EventsPath, events)
 	mux.Method(http.MethodHead, console.EventsPath, events)
 	sessions := console.NewSessions(token, r.secret, r.store, r.courier.Now)
-	console.NewPages(cfg.URL.String(), sites, gate, sessions, r.store, r.courier).Route(mux)
+	console.NewPages(cfg.URL.String(), sites, r.store, r.auditor, gate, sessions).Route(mux)
 	mux.Mount("/", api)
 	mux.MethodNotAllowed(api.ServeHTTP)
 	return mux

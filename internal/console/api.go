@@ -64,12 +64,15 @@ type Pauses interface {
 	Pause(ctx context.Context, sites []string, p lead.Pause) error
 	Resume(ctx context.Context, sites []string) error
 	Now() time.Time // all replicas agree on it
+	// Probe reads a line of EasyBroker's list now, and returns why it could not, or
+	// nothing if the credential of the site works.
+	Probe(ctx context.Context, site string) (reason string)
 }
 
 // New returns the operator API and the metrics. The gate checks the token of each
 // request. The rules are those of each site, by its id, for leads that a person edits.
 func New(store Store, courier Courier, rules map[string]lead.Rules, gate *Gate, metrics http.Handler) http.Handler {
-	a := api{store, courier, rules, make(chan struct{}, maxPages), make(chan struct{}, maxSearches)}
+	a := newAPI(store, courier, rules)
 	mux := chi.NewRouter()
 	mux.Use(gate.guard)
 	a.route(mux)
@@ -96,6 +99,10 @@ type api struct {
 
 	// Each has a token for each list that is being read and written.
 	pages, searches chan struct{}
+}
+
+func newAPI(store Store, courier Courier, rules map[string]lead.Rules) api {
+	return api{store, courier, rules, make(chan struct{}, maxPages), make(chan struct{}, maxSearches)}
 }
 
 func (a api) route(mux chi.Router) {
@@ -171,21 +178,11 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
-	defer cancel()
-	slots := a.pages
-	if f.Text != "" {
-		slots = a.searches
-	}
-	free, err := acquire(ctx, slots)
+	leads, more, free, err := a.find(r.Context(), f)
 	if err != nil {
 		return err
 	}
 	defer free()
-	leads, more, err := a.store.List(ctx, f)
-	if err != nil {
-		return storeProblem(ctx, err)
-	}
 	next := json.RawMessage("null")
 	if more {
 		next = json.RawMessage(`"` + leads[len(leads)-1].RemoteID.String() + `"`)
@@ -194,19 +191,46 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// find lists leads. The caller calls free when it needs them no more.
+func (a api) find(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, free func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	slots := a.pages
+	if f.Text != "" {
+		slots = a.searches
+	}
+	if free, err = acquire(ctx, slots); err != nil {
+		return nil, false, nil, err
+	}
+	if leads, more, err = a.store.List(ctx, f); err != nil {
+		free()
+		return nil, false, nil, storeProblem(ctx, err)
+	}
+	return leads, more, free, nil
+}
+
+// findOne returns a lead with its attempts.
+func (a api) findOne(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.Attempt, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	l, attempts, err := a.store.Find(ctx, id)
+	if errors.Is(err, lead.ErrNotFound) {
+		return l, nil, problem.NewNoLead(err)
+	}
+	if err != nil {
+		return l, nil, storeProblem(ctx, err)
+	}
+	return l, attempts, nil
+}
+
 func (a api) show(w http.ResponseWriter, r *http.Request) error {
 	id, err := remoteID(r)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
-	defer cancel()
-	l, attempts, err := a.store.Find(ctx, id)
-	if errors.Is(err, lead.ErrNotFound) {
-		return problem.NewNoLead(err)
-	}
+	l, attempts, err := a.findOne(r.Context(), id)
 	if err != nil {
-		return storeProblem(ctx, err)
+		return err
 	}
 	return writeJSON(w, a.detail(l, attempts))
 }

@@ -25,9 +25,16 @@ type rider struct {
 	keys   []lead.Credential
 	fails  error // of every replay
 	broken bool
+	probed []string // sites
+	refuse string   // why a probe fails
 }
 
 func (r *rider) Wake(site string) { r.woken = append(r.woken, site) }
+
+func (r *rider) Probe(_ context.Context, site string) string {
+	r.probed = append(r.probed, site)
+	return r.refuse
+}
 
 func (r *rider) Status() []lead.Credential { return r.keys }
 

@@ -3,9 +3,11 @@ package console
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -15,33 +17,50 @@ import (
 	"leadrelay/web"
 )
 
-// Site is what the console shows of a site.
+// Site is what the console knows of a site.
 type Site struct {
 	ID, Source string
 	Origins    []string
 	Snippet    web.Snippet // without the relay's address and the property
+	Rules      lead.Rules  // for leads that a person edits
+	Threshold  int         // the score from which on an inquiry is quarantined; 0 for never
+	// Dial returns a phone that a visitor typed as E.164, or as it is.
+	Dial func(typed string) string
+}
+
+// Holdings is what the pages use of the store.
+type Holdings interface {
+	Store
+	Counter
+	// OddLeads returns the newest leads that have arrived and need a person's attention all
+	// the same.
+	OddLeads(ctx context.Context, n int) ([]lead.Lead, error)
+	// QuarantineReasons counts the leads in quarantine since a time, by their reason.
+	QuarantineReasons(ctx context.Context, since time.Time) (map[string]int, error)
 }
 
 // Pages are the console for people. A browser that has sent the token gets a session.
 type Pages struct {
+	api
 	relay    string // URL of the public door; empty if it is not set
 	sites    []Site
+	holdings Holdings
 	gate     *Gate
 	sessions *Sessions
-	store    counter
-	courier  SiteCourier
-}
-
-// SiteCourier is the part of the courier with how sites stand.
-type SiteCourier interface {
-	Status() []lead.Credential
-	Pauses
+	counts   counts
 }
 
 // NewPages returns the pages. relay is the URL of the public door, if it is set. The
 // gate checks the token.
-func NewPages(relay string, sites []Site, gate *Gate, sessions *Sessions, store counter, courier SiteCourier) *Pages {
-	return &Pages{relay: relay, sites: sites, gate: gate, sessions: sessions, store: store, courier: courier}
+func NewPages(relay string, sites []Site, holdings Holdings, courier Courier, gate *Gate, sessions *Sessions) *Pages {
+	rules := make(map[string]lead.Rules, len(sites))
+	for _, s := range sites {
+		rules[s.ID] = s.Rules
+	}
+	return &Pages{
+		api: newAPI(holdings, courier, rules), relay: relay, sites: sites, holdings: holdings, gate: gate,
+		sessions: sessions, counts: counts{counter: holdings},
+	}
 }
 
 // Route adds the pages to the operator's door. A form is taken from our own pages alone.
@@ -52,23 +71,55 @@ func (p *Pages) Route(mux chi.Router) {
 		return problem.New(problem.OriginNotAllowed, nil)
 	}))
 	mux = mux.With(guard.Handler)
-	assets := web.ConsoleAssets()
 	for _, method := range readMethods {
-		mux.Method(method, "/", p.requireSession(p.home))
-		mux.Method(method, "/sites", p.requireSession(p.showSites))
-		mux.Method(method, "/sites/{site}/pause", p.requireSession(p.showPause))
+		for path, show := range map[string]pageFunc{
+			"/": p.showOverview, "/leads": p.showLeads, "/leads/{remote_id}": p.showLead, "/leads/{remote_id}/edit": p.showEdit,
+			"/quarantine": p.showQuarantine, "/reports": p.showReports, "/sites": p.showSites, "/sites/{site}/pause": p.showPause,
+		} {
+			mux.Method(method, path, p.requireSession(show))
+		}
 		mux.Method(method, "/login", problem.HandlerFunc(p.showLogin))
-		mux.Method(method, "/assets/*", assets)
+		mux.Method(method, "/assets/*", web.ConsoleAssets())
 	}
-	mux.Method(http.MethodPost, "/login", problemPage(p.login))
-	mux.Method(http.MethodPost, "/sites/{site}/pause", p.requireSession(p.pause))
-	mux.Method(http.MethodPost, "/sites/{site}/resume", p.requireSession(p.resume))
-	mux.Method(http.MethodPost, "/logout", problemPage(p.logout))
+	for path, do := range map[string]pageFunc{
+		"/leads/confirm": p.confirmMove, "/leads/move": p.moveMany, "/leads/{remote_id}/edit": p.saveEdit,
+		"/reports": p.runReport, "/probe": p.probe, "/sites/{site}/pause": p.pause, "/sites/{site}/resume": p.resume,
+	} {
+		mux.Method(http.MethodPost, path, p.requireSession(do))
+	}
+	mux.Method(http.MethodPost, "/login", p.page(p.login))
+	mux.Method(http.MethodPost, "/logout", p.page(p.logout))
+	mux.Method(http.MethodPost, "/language", problem.HandlerFunc(p.setLanguage))
+}
+
+// pageFunc is a handler for people that returns its error instead of writing it.
+type pageFunc func(w http.ResponseWriter, r *http.Request) error
+
+// page answers the handler's error as a page, and logs it.
+func (p *Pages) page(h pageFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { p.serve(h, w, r) }
+}
+
+func (p *Pages) serve(h pageFunc, w http.ResponseWriter, r *http.Request) {
+	err := h(w, r)
+	if err == nil {
+		return
+	}
+	e := problem.From(err).ToOperator()
+	e.Log(r.Context())
+	e.WriteHeaders(w.Header())
+	frame := p.frame(r, "")
+	doc := e.Document(w.Header(), frame.Lang)
+	_ = writePage(w, r, e.Status, func(b io.Writer, _ locale.Lang) error {
+		return web.RenderMessage(b, web.MessagePage{
+			Frame: frame, Title: doc.Title, Detail: doc.Detail, Next: doc.Next, Status: e.Status, RequestID: doc.RequestID,
+		})
+	})
 }
 
 // requireSession redirects a browser without a session to the login page.
-func (p *Pages) requireSession(h problem.HandlerFunc) problem.HandlerFunc {
-	return problemPage(func(w http.ResponseWriter, r *http.Request) error {
+func (p *Pages) requireSession(h pageFunc) http.HandlerFunc {
+	return p.page(func(w http.ResponseWriter, r *http.Request) error {
 		switch isGood, err := p.sessions.use(w, r); {
 		case err != nil:
 			return err
@@ -78,8 +129,6 @@ func (p *Pages) requireSession(h problem.HandlerFunc) problem.HandlerFunc {
 		return h(w, r)
 	})
 }
-
-func (p *Pages) home(w http.ResponseWriter, _ *http.Request) error { return redirect(w, "/sites") }
 
 func (p *Pages) showLogin(w http.ResponseWriter, r *http.Request) error {
 	return writePage(w, r, http.StatusOK, func(b io.Writer, l locale.Lang) error { return web.RenderLogin(b, web.LoginPage{Lang: l}) })
@@ -116,19 +165,18 @@ const sampleRelay = "https://leads.example"
 // the operator enters it here.
 func (p *Pages) showSites(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	page := web.SitesPage{Relay: query.Get("relay"), PropertyID: query.Get("property_id")}
+	page := web.SitesPage{Frame: p.frame(r, "/sites"), Relay: query.Get("relay"), PropertyID: query.Get("property_id")}
 	if !query.Has("relay") {
 		page.Relay, page.PropertyID = cmp.Or(p.relay, sampleRelay), "EB-AB1234"
 	}
-	isAddress := isWebAddress(page.Relay)
-	lang := locale.Match(r.Header.Get("Accept-Language"))
-	statuses, err := siteStatuses(r.Context(), p.store, p.courier, p.siteIDs())
+	isAddress, trouble := isWebAddress(page.Relay), p.troubleBySite(r)
+	statuses, err := siteStatuses(r.Context(), p.store, p.courier, p.ids())
 	if err != nil {
 		return err
 	}
 	for i, s := range p.sites {
-		view := web.SiteView{ID: s.ID, Source: s.Source, Origins: s.Origins}
-		view.Paused, view.Waiting = describe(lang, statuses[i])
+		view := web.SiteView{ID: s.ID, Source: s.Source, Origins: s.Origins, Trouble: trouble[s.ID]}
+		view.Paused, view.Waiting = describe(page.Lang, statuses[i])
 		if isAddress {
 			s.Snippet.Relay, s.Snippet.PropertyID = page.Relay, page.PropertyID
 			view.Form, view.Tag, view.PinnedTag = s.Snippet.FormURL(), s.Snippet.Tag(), s.Snippet.PinnedTag()
@@ -136,7 +184,6 @@ func (p *Pages) showSites(w http.ResponseWriter, r *http.Request) error {
 		page.Sites = append(page.Sites, view)
 	}
 	return writePage(w, r, http.StatusOK, func(b io.Writer, l locale.Lang) error {
-		page.Lang = l
 		switch {
 		case !isAddress:
 			page.Error = locale.Text(l, "console.relay.wrong")
@@ -169,10 +216,10 @@ func redirect(w http.ResponseWriter, path string) error {
 // pagePolicy allows our pages their own files and forms, and nothing else.
 const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// writePage renders a page in the browser's language. It writes nothing if rendering
+// writePage renders a page in the person's language. It writes nothing if rendering
 // fails.
 func writePage(w http.ResponseWriter, r *http.Request, status int, render func(io.Writer, locale.Lang) error) error {
-	lang := locale.Match(r.Header.Get("Accept-Language"))
+	lang := language(r)
 	var page bytes.Buffer
 	if err := render(&page, lang); err != nil {
 		return err
@@ -181,7 +228,7 @@ func writePage(w http.ResponseWriter, r *http.Request, status int, render func(i
 	problem.Guard(h)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", string(lang))
-	h.Set("Vary", "Accept-Language")
+	h.Set("Vary", "Accept-Language, Cookie")
 	h.Set("Content-Security-Policy", pagePolicy)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Referrer-Policy", "no-referrer")

@@ -24,7 +24,8 @@ import (
 type person struct {
 	t      *testing.T
 	door   http.Handler
-	cookie *http.Cookie
+	cookie *http.Cookie // of the session
+	chosen *http.Cookie // the language
 	agent  string
 
 	behindTLS bool
@@ -40,14 +41,28 @@ func (p *person) use(lasts time.Duration) {
 }
 
 func newPerson(t *testing.T, secretToken string, sites ...console.Site) *person {
-	return &person{t: t, door: replica(secretToken, endedSessions{}, time.Now, sites...)}
+	return newPersonAt(t, nothing{}, secretToken, sites...)
+}
+
+// newPersonAt opens the console of a store.
+func newPersonAt(t *testing.T, holdings console.Holdings, secretToken string, sites ...console.Site) *person {
+	return &person{t: t, door: replicaAt(holdings, &rider{}, secretToken, endedSessions{}, time.Now, sites...)}
 }
 
 // replica returns the pages of one of the relays on a database.
 func replica(secretToken string, ended console.EndedSessions, now func() time.Time, sites ...console.Site) http.Handler {
+	return replicaAt(nothing{}, &rider{}, secretToken, ended, now, sites...)
+}
+
+// nothing is a store without a lead.
+type nothing struct{ console.Holdings }
+
+func (nothing) Counts(context.Context) ([]lead.Count, error) { return nil, nil }
+
+func replicaAt(holdings console.Holdings, courier console.Courier, secretToken string, ended console.EndedSessions, now func() time.Time, sites ...console.Site) http.Handler {
 	mux := chi.NewRouter()
 	sessions := console.NewSessions(secret.New(secretToken), []byte("of the database"), ended, now)
-	console.NewPages("", sites, gate(secretToken), sessions, &counted{}, &rider{}).Route(mux)
+	console.NewPages("", sites, holdings, courier, gate(secretToken), sessions).Route(mux)
 	return mux
 }
 
@@ -81,9 +96,16 @@ func (p *person) ask(method, target string, form url.Values, header ...string) *
 	if p.cookie != nil {
 		r.AddCookie(p.cookie)
 	}
+	if p.chosen != nil {
+		r.AddCookie(p.chosen)
+	}
 	w := httptest.NewRecorder()
 	p.door.ServeHTTP(w, r)
 	for _, c := range w.Result().Cookies() {
+		if c.Name == "leadrelay_language" {
+			p.chosen = c
+			continue
+		}
 		p.cookie = c
 		if c.MaxAge < 0 {
 			p.cookie = nil
@@ -360,10 +382,7 @@ func TestASiteIsPausedOnAPage(t *testing.T) {
 	d := newDesk(t)
 	d.keep(0, lead.Inquiry{})
 	d.courier.keys = []lead.Credential{key(lead.CredentialWorking)}
-	mux := chi.NewRouter()
-	sessions := console.NewSessions(secret.New(token), []byte("of the database"), d.store, time.Now)
-	console.NewPages("", []console.Site{{ID: "casas"}, {ID: "lofts"}}, gate(token), sessions, d.store, d.courier).Route(mux)
-	p := &person{t: t, door: mux}
+	p := &person{t: t, door: replicaAt(d.store, d.courier, token, d.store, time.Now, console.Site{ID: "casas"}, console.Site{ID: "lofts"})}
 	require.Equal(t, http.StatusSeeOther, p.ask(http.MethodPost, "/sites/casas/pause", url.Values{"why": {"x"}, "lasts": {"2h0m0s"}}).Code)
 	require.Len(t, d.courier.keys, 1, "nobody is logged in")
 	p.logIn(token)

@@ -24,7 +24,7 @@ var pauseLengths = []time.Duration{
 // usualPause is chosen until the person chooses another.
 const usualPause = 2 * time.Hour
 
-func (p *Pages) siteIDs() []string {
+func (p *Pages) ids() []string {
 	ids := make([]string, len(p.sites))
 	for i, s := range p.sites {
 		ids[i] = s.ID
@@ -49,14 +49,14 @@ func pageTime(t *time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC
 // pausePage returns the page of the site in the path.
 func (p *Pages) pausePage(r *http.Request) (page web.PausePage, err error) {
 	site := chi.URLParam(r, "site")
-	if !slices.Contains(p.siteIDs(), site) {
+	if !slices.Contains(p.ids(), site) {
 		return page, problem.NewNoSite()
 	}
 	all, err := siteStatuses(r.Context(), p.store, p.courier, []string{site})
 	if err != nil {
 		return page, err
 	}
-	page.Site, page.Lang = site, locale.Match(r.Header.Get("Accept-Language"))
+	page.Site, page.Frame = site, p.frame(r, "/sites")
 	page.Now, page.Waiting = describe(page.Lang, all[0])
 	if page.Now != "" {
 		page.Why = *all[0].Reason

@@ -20,17 +20,11 @@ const (
 // reports lists the last drift reports, newest first, and how many were left out
 // because the list would be too large.
 func (a api) reports(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
-	defer cancel()
-	free, err := acquire(ctx, a.pages)
+	kept, left, free, err := a.findReports(r.Context())
 	if err != nil {
 		return err
 	}
 	defer free()
-	kept, left, err := a.store.Reports(ctx, maxReports)
-	if err != nil {
-		return storeProblem(ctx, err)
-	}
 	writeList(w, "reconciliations", len(kept), func(i int) any { return json.RawMessage(kept[i]) }, "left_out", left)
 	return nil
 }
@@ -49,18 +43,43 @@ func (a api) reconcile(w http.ResponseWriter, r *http.Request) error {
 		since = now.Add(-defaultWindow)
 	}
 	extendDeadlines(w)
-	drift, err := a.courier.Reconcile(r.Context(), since)
-	if err != nil {
-		return problem.NewTryAgain(time.Second, err)
-	}
-	body, err := json.Marshal(withEmptyLists(drift))
+	body, err := a.compare(r.Context(), since)
 	if err != nil {
 		return err
 	}
-	if err := a.store.KeepReport(r.Context(), drift.ReadAt, body); err != nil {
-		return problem.NewTryAgain(time.Second, err)
-	}
 	return writeJSON(w, json.RawMessage(body))
+}
+
+// compare compares our leads with EasyBroker's lists, and returns the report that it has
+// kept.
+func (a api) compare(ctx context.Context, since time.Time) ([]byte, error) {
+	drift, err := a.courier.Reconcile(ctx, since)
+	if err != nil {
+		return nil, problem.NewTryAgain(time.Second, err)
+	}
+	body, err := json.Marshal(withEmptyLists(drift))
+	if err != nil {
+		return nil, err
+	}
+	if err := a.store.KeepReport(ctx, drift.ReadAt, body); err != nil {
+		return nil, problem.NewTryAgain(time.Second, err)
+	}
+	return body, nil
+}
+
+// findReports returns the last reports, newest first, and how many were left out. The
+// caller calls free when it needs them no more.
+func (a api) findReports(ctx context.Context) (reports [][]byte, left int, free func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	if free, err = acquire(ctx, a.pages); err != nil {
+		return nil, 0, nil, err
+	}
+	if reports, left, err = a.store.Reports(ctx, maxReports); err != nil {
+		free()
+		return nil, 0, nil, storeProblem(ctx, err)
+	}
+	return reports, left, free, nil
 }
 
 // withEmptyLists replaces nil lists of a report by empty ones, so that they are not

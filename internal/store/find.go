@@ -53,22 +53,51 @@ func (s *Store) Odd(ctx context.Context) (map[string]int, error) {
 	if err != nil {
 		return nil, fmt.Errorf("count odd leads: %w", err)
 	}
+	return countByReason(rows)
+}
+
+// OddLeads returns the newest leads that [Store.Odd] counts, at most n of them.
+func (s *Store) OddLeads(ctx context.Context, n int) ([]lead.Lead, error) {
+	rows, err := s.people.QueryContext(ctx, `SELECT `+leadColumns+` FROM leads WHERE reason IN ('missing', 'twice') ORDER BY remote_id DESC LIMIT $1`, n)
+	if err != nil {
+		return nil, fmt.Errorf("list odd leads: %w", err)
+	}
+	leads, err := collect(rows, scanLead)
+	if err != nil {
+		return nil, fmt.Errorf("list odd leads: %w", err)
+	}
+	return leads, nil
+}
+
+// QuarantineReasons counts the leads that are in quarantine and were received since a
+// time, by their reason.
+func (s *Store) QuarantineReasons(ctx context.Context, since time.Time) (map[string]int, error) {
+	rows, err := s.people.QueryContext(ctx, `SELECT reason, count(*) FROM leads
+		WHERE state = `+sqlQuarantined+` AND received_at >= $1 GROUP BY reason`, since.UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("count reasons: %w", err)
+	}
+	return countByReason(rows)
+}
+
+// countByReason reads rows with a reason and a number.
+func countByReason(rows *sql.Rows) (map[string]int, error) {
 	type count struct {
 		reason string
 		leads  int
 	}
-	odd := map[string]int{}
+	byReason := map[string]int{}
 	scan := func(row scanner) (c count, err error) {
 		err = row.Scan(&c.reason, &c.leads)
 		return c, err
 	}
 	for c, err := range each(rows, scan) {
 		if err != nil {
-			return nil, fmt.Errorf("count odd leads: %w", err)
+			return nil, fmt.Errorf("count reasons: %w", err)
 		}
-		odd[c.reason] = c.leads
+		byReason[c.reason] = c.leads
 	}
-	return odd, nil
+	return byReason, nil
 }
 
 const takenSQL = `SELECT remote_id FROM leads

@@ -22,7 +22,8 @@ func TestTheOperatorsConsole(t *testing.T) {
 		v.look("login")
 		v.do(chromedp.KeyEvent("not the token"+kb.Enter), visible("#token-error"))
 		v.look("login, refused")
-		v.do(chromedp.KeyEvent("token-of-all-the-tests"+kb.Enter), visible("#relay"))
+		v.do(chromedp.KeyEvent("token-of-all-the-tests"+kb.Enter), visible(".truth"))
+		v.open(door+"/sites", "#relay")
 		v.look("sites")
 		v.open(door+"/sites?relay=leads", "#relay-error")
 		v.look("sites, for no address")
@@ -39,7 +40,7 @@ func TestTheOperatorsConsole(t *testing.T) {
 		v.look("sites, with the hash")
 		require.NotContains(t, ask(v.browser, chromedp.Location()), "token")
 
-		v.do(chromedp.Click(chromedp.CSS(".bar button")), visible("#token"))
+		v.do(chromedp.Click(chromedp.CSS("form[action='/logout'] button")), visible("#token"))
 		v.open(door+"/sites", "#token")
 	}
 	v.quiet(http.StatusUnauthorized)
@@ -50,7 +51,7 @@ func TestTheConsolesTagPutsAFormOnAPage(t *testing.T) {
 	t.Parallel()
 	h := openHost(t)
 	operator := openTab(t, h.ctx)
-	operator.do(chromedp.Navigate("http://"+h.process.Operator), chromedp.SendKeys(chromedp.CSS("#token"), "token-of-all-the-tests"+kb.Enter), visible("#relay"),
+	operator.do(chromedp.Navigate("http://"+h.process.Operator), chromedp.SendKeys(chromedp.CSS("#token"), "token-of-all-the-tests"+kb.Enter), visible(".truth"),
 		chromedp.Navigate("http://"+h.process.Operator+"/sites?property_id=EB-CO1&relay="+h.relay), visible("#tag-default"))
 	tag := ask(operator, chromedp.Value(chromedp.CSS("#tag-default")))
 	pinned := ask(operator, chromedp.Value(chromedp.CSS("details textarea")))

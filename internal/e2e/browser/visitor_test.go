@@ -93,7 +93,7 @@ const (
 		for (const e of document.body.querySelectorAll("*")) {
 			const box = e.getBoundingClientRect();
 			if (box.left < 0 || box.right > innerWidth) wrong.push("beyond the edge: " + e.outerHTML);
-			if (!e.matches("button, .card > a, input:not([type=hidden]), textarea")) continue;
+			if (!e.matches("button, .card > a, input:not([type=hidden], [type=checkbox]), label:has([type=checkbox]), textarea, select, .main, .plain")) continue;
 			if (box.height < 44 || box.width < 44) wrong.push("hard to hit: " + e.outerHTML);
 			if (parseFloat(getComputedStyle(e).fontSize) < 16) wrong.push("a phone zooms into it: " + e.outerHTML);
 		}
@@ -104,15 +104,32 @@ const (
 // look wants the page to be good for everybody, light and dark, at each width.
 func (v visitor) look(state string) {
 	v.t.Helper()
-	require.Equal(v.t, v.lang, ask(v.browser, chromedp.Evaluate[string](`document.documentElement.lang`)), state)
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int64{280, 320, 1280} {
-			v.see(width, scheme)
-			what := fmt.Sprintf("%s in %s, %s, %d px", state, v.lang, scheme, width)
-			require.Empty(v.t, ask(v.browser, chromedp.Evaluate[[]string](measure)), what)
-			require.Empty(v.t, ask(v.browser, chromedp.Evaluate[[]string](askAxe, chromedp.EvalAwaitPromise)), what)
+			v.lookAt(state, width, scheme)
 		}
 	}
+}
+
+// glance does so narrow and wide, the one light and the other dark. In the other language
+// it is the other way round.
+func (v visitor) glance(state string) {
+	v.t.Helper()
+	schemes := []string{"light", "dark"}
+	if v.lang == "en" {
+		schemes = []string{"dark", "light"}
+	}
+	v.lookAt(state, 280, schemes[0])
+	v.lookAt(state, 1280, schemes[1])
+}
+
+func (v visitor) lookAt(state string, width int64, scheme string) {
+	v.t.Helper()
+	v.see(width, scheme)
+	what := fmt.Sprintf("%s in %s, %s, %d px", state, v.lang, scheme, width)
+	require.Equal(v.t, v.lang, ask(v.browser, chromedp.Evaluate[string](`document.documentElement.lang`)), what)
+	require.Empty(v.t, ask(v.browser, chromedp.Evaluate[[]string](measure)), what)
+	require.Empty(v.t, ask(v.browser, chromedp.Evaluate[[]string](askAxe, chromedp.EvalAwaitPromise)), what)
 }
 
 // order is where the Tab key leads from where the focus is, until the page ends.

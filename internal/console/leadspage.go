@@ -1,0 +1,142 @@
+package console
+
+import (
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"leadrelay/internal/lead"
+	"leadrelay/internal/locale"
+	"leadrelay/internal/problem"
+	"leadrelay/web"
+)
+
+// rowsAtOnce is how many leads a page lists. So it stays small whatever visitors wrote.
+const rowsAtOnce = 25
+
+func (p *Pages) showLeads(w http.ResponseWriter, r *http.Request) error {
+	return p.showList(w, r, web.LeadsPage{Frame: p.frame(r, "/leads"), Path: "/leads"})
+}
+
+// showQuarantine lists what looks like spam, with the reasons.
+func (p *Pages) showQuarantine(w http.ResponseWriter, r *http.Request) error {
+	page := web.LeadsPage{Frame: p.frame(r, "/quarantine"), Path: "/quarantine", Quarantine: &web.QuarantineView{}}
+	for _, s := range p.sites {
+		page.Quarantine.Thresholds = append(page.Quarantine.Thresholds, web.Threshold{Site: s.ID, Score: s.Threshold})
+	}
+	const window = 30 * 24 * time.Hour
+	if reasons, err := p.holdings.QuarantineReasons(r.Context(), time.Now().Add(-window)); err == nil {
+		page.Quarantine.Reasons = wordsFor(r).tally(reasons)
+	}
+	return p.showList(w, r, page)
+}
+
+// tally counts each sign once for each lead that has it, the most frequent first.
+func (w words) tally(byReason map[string]int) []web.ReasonCount {
+	bySign := map[string]int{}
+	for reason, n := range byReason {
+		for sign := range strings.SplitSeq(reason, ", ") {
+			bySign[w.reason(sign)] += n
+		}
+	}
+	all := make([]web.ReasonCount, 0, len(bySign))
+	for _, text := range slices.Sorted(maps.Keys(bySign)) {
+		all = append(all, web.ReasonCount{Text: text, Leads: bySign[text]})
+	}
+	sort.SliceStable(all, func(i, j int) bool { return all[i].Leads > all[j].Leads })
+	return all[:min(len(all), 30)]
+}
+
+// showList lists the leads that the address asks for.
+func (p *Pages) showList(w http.ResponseWriter, r *http.Request, page web.LeadsPage) error {
+	query := r.URL.Query()
+	query.Del("done")
+	page.Filter = web.Filter{
+		Site: query.Get("site"), State: query.Get("state"), PropertyID: query.Get("property_id"), Text: query.Get("q"), After: query.Get("after"), Before: query.Get("before"),
+	}
+	page.Sites, page.States, page.Self = p.siteIDs(page.Filter.Site), stateNames(), page.Back
+	f, err := listFilter(query)
+	if page.Quarantine != nil {
+		page.Filter.State, f.State = "", lead.Quarantined
+	}
+	status := http.StatusOK
+	if err != nil {
+		status, page.Wrong = http.StatusBadRequest, locale.Text(page.Lang, "leads.wrong")
+	} else if err := p.fillList(r, f, query, &page); err != nil {
+		var e *problem.Error
+		if !errors.As(err, &e) || e.Code != problem.TooSlow {
+			return err
+		}
+		status, page.Wrong = e.Status, locale.Text(page.Lang, "leads.slow")
+	}
+	return writePage(w, r, status, func(b io.Writer, _ locale.Lang) error { return web.RenderLeads(b, page) })
+}
+
+func (p *Pages) fillList(r *http.Request, f lead.Filter, query url.Values, page *web.LeadsPage) error {
+	leads, more, free, err := p.find(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	defer free()
+	page.Rows = wordsFor(r).rows(leads)
+	address := func(cursor string) string {
+		query.Del("cursor")
+		if cursor != "" {
+			query.Set("cursor", cursor)
+		}
+		u := url.URL{Path: page.Path, RawQuery: query.Encode()}
+		return u.String()
+	}
+	if query.Get("cursor") != "" {
+		page.First = address("")
+	}
+	if more {
+		page.Next = address(leads[len(leads)-1].RemoteID.String())
+	}
+	return nil
+}
+
+var errFilter = errors.New("a parameter of the list is unknown or wrong")
+
+// listFilter parses the query of a page as the API does, but also takes a day for a time.
+func listFilter(query url.Values) (lead.Filter, error) {
+	f := lead.Filter{Limit: rowsAtOnce}
+	for name, values := range query {
+		value := values[0]
+		if day, err := time.ParseInLocation(time.DateOnly, value, time.Local); err == nil && (name == "after" || name == "before") {
+			value = day.Format(time.RFC3339)
+		}
+		if len(values) > 1 || name == "limit" || !setParameter(&f, name, value) {
+			return lead.Filter{}, errFilter
+		}
+	}
+	return f, nil
+}
+
+// siteIDs returns the ids of all sites, and one more if it is not among them: leads of a
+// site that was removed from the settings can still be listed.
+func (p *Pages) siteIDs(more string) []string {
+	ids := make([]string, 0, len(p.sites)+1)
+	for _, s := range p.sites {
+		ids = append(ids, s.ID)
+	}
+	if more != "" && !slices.Contains(ids, more) {
+		ids = append(ids, more)
+	}
+	return ids
+}
+
+func stateNames() []string {
+	states := lead.States()
+	names := make([]string, len(states))
+	for i, s := range states {
+		names[i] = string(s)
+	}
+	return names
+}

@@ -1,0 +1,220 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"leadrelay/internal/lead"
+	"leadrelay/internal/problem"
+	"leadrelay/web"
+)
+
+const (
+	longDoubt = time.Hour // a doubt that lasts longer needs a person
+	lowDisk   = 500 << 20 // bytes
+)
+
+// trouble returns all that needs a person, what is worst first.
+func (p *Pages) trouble(ctx context.Context, w words) []web.Trouble {
+	all := p.diskTrouble(w)
+	for _, c := range p.courier.Status() {
+		if isStopped(c) {
+			all = append(all, p.stopped(ctx, w, c, "/"))
+		}
+	}
+	all = append(all, p.failedTrouble(ctx, w)...)
+	all = append(all, p.doubtTrouble(ctx, w)...)
+	all = append(all, p.oddTrouble(ctx, w)...)
+	return append(all, p.driftTrouble(ctx, w)...)
+}
+
+// troubleBySite returns what keeps the leads of each site waiting.
+func (p *Pages) troubleBySite(r *http.Request) map[string][]web.Trouble {
+	w, all := wordsFor(r), map[string][]web.Trouble{}
+	for _, c := range p.courier.Status() {
+		if !isStopped(c) || c.State == lead.SitePausedByHand { // the page says that by itself
+			continue
+		}
+		for _, site := range c.Sites {
+			all[site] = append(all[site], p.stopped(r.Context(), w, c, "/sites"))
+		}
+	}
+	return all
+}
+
+// stopped tells of a credential that is held or down, or of a site that is paused. What a
+// person can do about it by hand is among its actions.
+func (p *Pages) stopped(ctx context.Context, w words, c lead.Credential, back string) web.Trouble {
+	waiting := 0
+	for _, site := range c.Sites {
+		waiting += p.counts.of(ctx, site, lead.Queued, lead.Sending, lead.Doubtful).Leads
+	}
+	t := web.Trouble{
+		Mark: markBad, Title: w.text("trouble."+c.State, cut(strings.Join(c.Sites, ", ")), w.reason(c.Reason)),
+		Since: w.when(c.Since), Begun: w.text("trouble.since"), Ago: w.since(c.Since), Waiting: w.count("trouble.waiting", waiting), Remedy: w.remedyFor(c),
+	}
+	if waiting == 0 {
+		t.Waiting = w.text("trouble.waiting.none")
+	}
+	switch c.State {
+	case lead.CredentialDown:
+		t.Mark = markDoubt
+	case lead.SitePausedByHand:
+		t.Mark, t.Title = markDoubt, w.text("trouble."+c.State, cut(strings.Join(c.Sites, ", ")), w.when(c.Until).Text, c.Reason)
+		t.Links = append(t.Links, web.Link{Text: w.text("console.resume.link"), URL: web.SafeURL("/sites/" + c.Sites[0] + "/pause")})
+	}
+	if len(c.Sites) > 0 && c.State != lead.SitePaused && c.State != lead.SitePausedByHand {
+		t.Actions = append(t.Actions, web.Action{Label: w.text("do.probe"), Path: "/probe", Hidden: []web.Pair{{Name: "site", Value: c.Sites[0]}, {Name: "back", Value: back}}, Main: true})
+	}
+	return t
+}
+
+// remedyFor says what to do about a credential or a site that does not work.
+func (w words) remedyFor(c lead.Credential) string {
+	if e := lead.Explain(c.Reason); c.State == lead.CredentialHeld && e.Key == "redirected" {
+		return w.text("remedy.redirected")
+	}
+	return w.text("remedy." + c.State)
+}
+
+// failedTrouble tells of leads that were refused for good, or ran out of time.
+func (p *Pages) failedTrouble(ctx context.Context, w words) []web.Trouble {
+	var all []web.Trouble
+	for _, c := range p.counts.list(ctx) {
+		if c.State != lead.Failed || c.Leads == 0 {
+			continue
+		}
+		all = append(all, web.Trouble{
+			Mark: markBad, Title: w.siteCount("trouble.failed", c), Since: w.when(c.Oldest), Begun: w.text("trouble.oldest"), Ago: w.since(c.Oldest),
+			Waiting: w.text("trouble.kept"), Remedy: w.text("remedy.failed"),
+			Links: []web.Link{{Text: w.text("trouble.look"), URL: web.SafeURL(addressOf(lead.Failed, c.Site))}},
+			Actions: []web.Action{{
+				Label: w.text("do.retry_all"), Path: "/leads/confirm",
+				Hidden: []web.Pair{{Name: "do", Value: "retry"}, {Name: "state", Value: string(lead.Failed)}, {Name: "site", Value: c.Site}, {Name: "back", Value: "/"}},
+			}},
+		})
+	}
+	return all
+}
+
+// siteCount returns the text for one lead of a site or for many.
+func (w words) siteCount(key string, c lead.Count) string {
+	if c.Leads == 1 {
+		return w.text(key+".one", c.Site)
+	}
+	return w.text(key+".many", c.Leads, c.Site)
+}
+
+// doubtTrouble tells of doubts that last.
+func (p *Pages) doubtTrouble(ctx context.Context, w words) []web.Trouble {
+	c := p.counts.of(ctx, "", lead.Doubtful)
+	if c.Leads == 0 || w.now.Sub(c.Oldest) < longDoubt {
+		return nil
+	}
+	return []web.Trouble{{
+		Mark: markDoubt, Title: w.count("trouble.doubtful", c.Leads), Since: w.when(c.Oldest), Begun: w.text("trouble.oldest"), Ago: w.since(c.Oldest),
+		Waiting: w.text("trouble.doubtful.safe"), Remedy: w.text("remedy.doubtful"),
+		Links: []web.Link{{Text: w.text("trouble.look"), URL: web.SafeURL(addressOf(lead.Doubtful, ""))}},
+	}}
+}
+
+// oddTrouble tells of leads that EasyBroker took and does not list, or lists twice.
+func (p *Pages) oddTrouble(ctx context.Context, w words) []web.Trouble {
+	const most, shown = 200, 10
+	leads, err := p.holdings.OddLeads(ctx, most)
+	if err != nil {
+		return nil
+	}
+	byReason := map[string][]lead.Lead{}
+	for _, l := range leads {
+		byReason[l.Reason] = append(byReason[l.Reason], l)
+	}
+	var all []web.Trouble
+	for _, reason := range []string{lead.ReasonMissing, lead.ReasonTwice} {
+		odd := byReason[reason]
+		if len(odd) == 0 {
+			continue
+		}
+		t := web.Trouble{
+			Mark: markDoubt, Title: w.count("trouble."+reason, len(odd)), Since: w.when(odd[len(odd)-1].ReceivedAt),
+			Begun: w.text("trouble.oldest"), Ago: w.since(odd[len(odd)-1].ReceivedAt),
+			Waiting: w.text("trouble.kept"), Remedy: w.text("remedy." + reason),
+		}
+		for _, l := range odd[:min(len(odd), shown)] {
+			t.Links = append(t.Links, web.Link{Text: w.row(l).Who, URL: web.SafeURL("/leads/" + l.RemoteID.String())})
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// driftTrouble tells what the last reconciliation found.
+func (p *Pages) driftTrouble(ctx context.Context, w words) []web.Trouble {
+	reports, _, err := p.holdings.Reports(ctx, 1)
+	if err != nil || len(reports) == 0 {
+		return nil
+	}
+	var d lead.Drift
+	if json.Unmarshal(reports[0], &d) != nil || !d.Found() && len(d.Unreadable) == 0 {
+		return nil
+	}
+	return []web.Trouble{{
+		Mark: markDoubt, Title: w.text("trouble.drift", w.found(d)), Since: w.when(d.ReadAt), Begun: w.text("trouble.since"), Ago: w.since(d.ReadAt),
+		Waiting: w.text("trouble.kept"), Remedy: w.text("remedy.drift"),
+		Links: []web.Link{{Text: w.text("trouble.report"), URL: web.SafeURL("/reports")}},
+	}}
+}
+
+// diskTrouble tells of a disk that is nearly full.
+func (p *Pages) diskTrouble(w words) []web.Trouble {
+	free, err := p.holdings.Free()
+	if err != nil || free >= lowDisk {
+		return nil
+	}
+	return []web.Trouble{{
+		Mark: markBad, Title: w.text("trouble.disk", free>>20), Waiting: w.text("trouble.disk.safe"), Remedy: w.text("remedy.disk"),
+	}}
+}
+
+func addressOf(state lead.State, site string) string {
+	address := "/leads?state=" + string(state)
+	if site != "" {
+		address = "/leads?site=" + site + "&state=" + string(state) // an id has letters, digits and hyphens
+	}
+	return address
+}
+
+// probe asks EasyBroker now whether the credential of a site works.
+func (p *Pages) probe(w http.ResponseWriter, r *http.Request) error {
+	if err := checkBody(w, r); err != nil {
+		return err
+	}
+	site := r.PostFormValue("site")
+	if p.siteOf(site) == nil {
+		return problem.New(problem.Unreadable, errForm)
+	}
+	extendDeadlines(w)
+	done := "probe.works"
+	if reason := p.courier.Probe(r.Context(), site); reason != "" {
+		e := lead.Explain(reason)
+		if e.Cause != "" {
+			e.Key = e.Cause
+		}
+		done = fmt.Sprintf("probe.%s.%d", e.Key, e.Status)
+	}
+	return redirect(w, withNotice(returnTo(r), done))
+}
+
+// siteOf returns a site of the settings, or nil.
+func (p *Pages) siteOf(id string) *Site {
+	for i := range p.sites {
+		if p.sites[i].ID == id {
+			return &p.sites[i]
+		}
+	}
+	return nil
+}
