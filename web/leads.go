@@ -82,7 +82,6 @@ type LeadPage struct {
 	Story             []Moment
 	Facts             []Pair // its other fields
 	Extra             []Pair // what else came with it
-	LeftOut           string // that not all of it was kept; optional
 	Notes             []string
 	CanEdit, CanForce bool
 }

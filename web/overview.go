@@ -1,6 +1,9 @@
 package web
 
-import "io"
+import (
+	"html/template"
+	"io"
+)
 
 // OverviewPage is the operator's first page: the truth in five numbers, then whatever
 // needs a person, then the newest leads.
@@ -8,7 +11,10 @@ type OverviewPage struct {
 	Frame
 	Numbers []Number
 	Trouble []Trouble
-	Rows    []LeadRow
+	// MoreTrouble is how much more there is.
+	MoreTrouble int
+	Rows        []LeadRow
+	Charts      template.HTML // made by [RenderCharts]
 }
 
 // Choose reports whether the rows can be chosen.

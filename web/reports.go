@@ -14,7 +14,6 @@ type ReportLine struct {
 	At      When
 	URL     string
 	Found   string // in a few words
-	IsFine  bool
 	IsShown bool
 }
 

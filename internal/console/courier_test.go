@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"leadrelay/internal/lead"
@@ -15,6 +16,7 @@ var errRider = errors.New("the rider is ill")
 // rider is a courier that sends nothing. It records its calls, and queues what it
 // replays.
 type rider struct {
+	mu     sync.Mutex // of woken
 	store  *store.Store
 	woken  []string      // sites
 	since  []time.Time   // of every reconciliation
@@ -29,7 +31,11 @@ type rider struct {
 	refuse string   // why a probe fails
 }
 
-func (r *rider) Wake(site string) { r.woken = append(r.woken, site) }
+func (r *rider) Wake(site string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.woken = append(r.woken, site)
+}
 
 func (r *rider) Probe(_ context.Context, site string) string {
 	r.probed = append(r.probed, site)

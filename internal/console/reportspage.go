@@ -34,7 +34,7 @@ func (p *Pages) showReports(w http.ResponseWriter, r *http.Request) error {
 			page.Shown = t.report(d)
 		}
 		page.Older = append(page.Older, web.ReportLine{
-			At: t.when(d.ReadAt), URL: "/reports?at=" + url.QueryEscape(at), Found: t.found(d), IsFine: !d.Found(), IsShown: isShown,
+			At: t.when(d.ReadAt), URL: "/reports?at=" + url.QueryEscape(at), Found: t.found(d), IsShown: isShown,
 		})
 	}
 	return writePage(w, r, http.StatusOK, func(b io.Writer, _ locale.Lang) error { return web.RenderReports(b, page) })
@@ -101,6 +101,16 @@ func (w words) report(d lead.Drift) *web.ReportView {
 	return v
 }
 
+// sendAgain asks whether leads that EasyBroker took, and does not have, are to be sent once
+// more.
+func sendAgain(w words, leads []lead.Drifted) web.Action {
+	again := web.Action{Label: w.text("do.again"), Path: "/leads/confirm", Hidden: []web.Pair{{Name: "do", Value: "retry"}, {Name: "back", Value: "/reports"}}}
+	for _, l := range leads {
+		again.Hidden = append(again.Hidden, web.Pair{Name: "id", Value: l.RemoteID.String()})
+	}
+	return again
+}
+
 // finding returns what was found of one kind, and what can be done about it.
 func (w words) finding(d lead.Drift, kind lead.DriftKind) web.FindingView {
 	const shown = 40
@@ -116,6 +126,9 @@ func (w words) finding(d lead.Drift, kind lead.DriftKind) web.FindingView {
 			view.Detail += " · " + w.text("field.label."+string(field))
 		}
 		f.Leads = append(f.Leads, view)
+	}
+	if kind == lead.OnlyHere {
+		f.Actions = []web.Action{sendAgain(w, all[:len(f.Leads)])}
 	}
 	return f
 }

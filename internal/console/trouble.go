@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,15 +22,35 @@ const (
 // trouble returns all that needs a person, what is worst first.
 func (p *Pages) trouble(ctx context.Context, w words) []web.Trouble {
 	all := p.diskTrouble(w)
-	for _, c := range p.courier.Status() {
-		if isStopped(c) {
-			all = append(all, p.stopped(ctx, w, c, "/"))
-		}
+	for _, c := range together(p.courier.Status()) {
+		all = append(all, p.stopped(ctx, w, c, "/"))
 	}
 	all = append(all, p.failedTrouble(ctx, w)...)
 	all = append(all, p.doubtTrouble(ctx, w)...)
 	all = append(all, p.oddTrouble(ctx, w)...)
 	return append(all, p.driftTrouble(ctx, w)...)
+}
+
+// together returns the credentials and sites that are stopped. All that are down for the
+// same reason are one, because it is EasyBroker that is down.
+func together(status []lead.Credential) []lead.Credential {
+	var all []lead.Credential
+	for _, c := range status {
+		same := func(other lead.Credential) bool {
+			return c.State == lead.CredentialDown && other.State == c.State && other.Reason == c.Reason
+		}
+		switch i := slices.IndexFunc(all, same); {
+		case !isStopped(c):
+		case i < 0:
+			all = append(all, c)
+		default:
+			all[i].Sites = slices.Concat(all[i].Sites, c.Sites)
+			if c.Since.Before(all[i].Since) {
+				all[i].Since = c.Since
+			}
+		}
+	}
+	return all
 }
 
 // troubleBySite returns what keeps the leads of each site waiting.

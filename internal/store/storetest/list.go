@@ -123,6 +123,28 @@ func counted(t *testing.T, s *store.Store) {
 	odd, err := s.Odd(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{lead.ReasonMissing: 1}, odd)
+	leads, err := s.OddLeads(t.Context(), 10)
+	require.NoError(t, err)
+	require.Len(t, leads, 1)
+	require.Equal(t, lead.Delivered, leads[0].State)
+	none, err := s.OddLeads(t.Context(), 0)
+	require.NoError(t, err)
+	require.Empty(t, none)
+	require.NoError(t, quarantineOne(t, s, at))
+	for since, want := range map[time.Time]map[string]int{at: {"honeypot, links": 1}, at.Add(time.Second): {}} {
+		reasons, err := s.QuarantineReasons(t.Context(), since)
+		require.NoError(t, err)
+		require.Equal(t, want, reasons)
+	}
+}
+
+func quarantineOne(t *testing.T, s *store.Store, at time.Time) error {
+	t.Helper()
+	l, err := lead.New(lead.Inquiry{Site: site, PropertyID: "EB-1", Email: "ana@ejemplo.mx", Message: "Hola"}, "casas.mx", lead.DefaultRules(), at)
+	require.NoError(t, err)
+	l.Quarantine("honeypot, links")
+	_, err = s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
+	return err
 }
 
 func notFound(t *testing.T, s *store.Store) {
