@@ -35,6 +35,10 @@ const (
 	ReasonLeaseLost   = "the lease was lost before sending"
 	ReasonInterrupted = "interrupted"
 
+	// ReasonRestored is for a lead that was due in a backup, and for the attempt that may
+	// have been made since.
+	ReasonRestored = "restored from a backup: it may have been sent since"
+
 	// Of a lead that is looked for in EasyBroker's list.
 	ReasonNotListedYet = "not in EasyBroker's list yet"
 	ReasonNotListed    = "not in EasyBroker's list"
@@ -91,7 +95,7 @@ var reasonKeys = map[string]string{
 	ReasonStrange: "strange", ReasonGateway: "gateway",
 
 	ReasonUnanswered: "unanswered", ReasonBroken: "broken", ReasonUnreachable: "unreachable", ReasonUnknownName: "unknown_name",
-	ReasonInsecure: "insecure", ReasonStoodStill: "stood_still", ReasonStopped: "stopped", ReasonLeaseLost: "lease_lost", ReasonInterrupted: "interrupted",
+	ReasonInsecure: "insecure", ReasonStoodStill: "stood_still", ReasonStopped: "stopped", ReasonLeaseLost: "lease_lost", ReasonInterrupted: "interrupted", ReasonRestored: "restored",
 
 	ReasonNotListedYet: "not_listed_yet", ReasonNotListed: "not_listed", ReasonSeveral: "several", ReasonForeignID: "foreign_id",
 	ReasonNumber: "number", ReasonConflict: "conflict", ReasonBeyondProof: "beyond_proof",

@@ -173,10 +173,10 @@ const (
 	// supposeAttemptsSQL writes down an attempt that may have been made since: at any
 	// time after the lead came in.
 	supposeAttemptsSQL = `INSERT INTO attempts (remote_id, number, begun_at, ended_at, outcome, detail)
-		SELECT remote_id, attempt + 1, min(received_at, $1), $1, 'unsure', 'may have been sent after the backup was made'
+		SELECT remote_id, attempt + 1, min(received_at, $1), $1, 'unsure', '` + lead.ReasonRestored + `'
 		FROM leads WHERE state = ` + sqlQueued
 	doubtQueuedSQL = `UPDATE leads SET state = ` + sqlDoubtful + `, attempt = attempt + 1, fence = fence + 1, due_at = $1, turn_at = NULL,
-		reason = 'restored from a backup: it may have arrived since' WHERE state = ` + sqlQueued
+		reason = '` + lead.ReasonRestored + `' WHERE state = ` + sqlQueued
 )
 
 // syncFolder makes the names in a folder durable.
