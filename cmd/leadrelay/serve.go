@@ -142,6 +142,7 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 	watching.Go(func() { watchFiles(ctx, r.store, log) })
 	watching.Go(func() { sweep(ctx, cfg.Retention, r.store, log) })
 	watching.Go(func() { newJobRunner(r.store, r.auditor, log).run(ctx) })
+	watching.Go(func() { index(ctx, r.store, log) })
 	err = r.run(ctx, cfg.Drain, servePublic, serveOperator)
 	log.Info().Err(err).Msg("stopped")
 	return err

@@ -30,6 +30,7 @@ type dialect struct {
 	lastChange, hasChange, changes, hasOldChange, deleteChanges string
 
 	forUpdate string // ends a query whose rows the transaction goes on to change
+	oneOf     string // is one of several numbers, which are in the parameter %s with commas between them
 
 	// texts are the statements that only this database needs.
 	texts [statements]string

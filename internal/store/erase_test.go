@@ -155,7 +155,7 @@ func TestWhatAFormerVersionDiscardedStaysForNow(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, s.Ready(t.Context()), "it lives")
 		require.NoError(t, s.Close())
-		exec(t, path, withoutStats+`DROP INDEX leads_ended; ALTER TABLE leads DROP COLUMN moved_at; DROP TABLE shared_secret; DROP TABLE ended_sessions; DROP TABLE pauses; DROP TABLE jobs; DROP TABLE job_leads; DELETE FROM schema_versions WHERE version >= 6; UPDATE pulse SET beat_at = `+
+		exec(t, path, back6+`DROP INDEX leads_ended; ALTER TABLE leads DROP COLUMN moved_at; DELETE FROM schema_versions WHERE version >= 6; UPDATE pulse SET beat_at = `+
 			strconv.FormatInt(time.Now().UnixMilli(), 10))
 		s = open(t, path)
 		defer func() { require.NoError(t, s.Close()) }()

@@ -121,14 +121,22 @@ func (s *Store) Taken(ctx context.Context, site string, since time.Time) ([]lead
 }
 
 // List returns the leads that match, newest first, and whether there are more. A
-// page ends at the limit or at 1 MiB, and has at least one lead if any matches. A
-// search for a text reads all leads, so there is one such search at a time.
+// page ends at the limit or at 1 MiB, and has at least one lead if any matches. There
+// is one search for a text at a time.
 func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error) {
-	p := page{limit: f.Limit}
+	if f.Text != "" {
+		select {
+		case s.search <- struct{}{}:
+			defer func() { <-s.search }()
+		case <-ctx.Done():
+			return nil, false, fmt.Errorf("list leads: wait for another search: %w", ctx.Err())
+		}
+	}
 	if len(f.RemoteIDs) == 0 {
-		err = s.list(ctx, f, 0, &p)
+		p, err := s.find(ctx, f)
 		return p.leads, p.more, err
 	}
+	p := page{limit: f.Limit}
 	ids := slices.Compact(slices.Sorted(slices.Values(f.RemoteIDs)))
 	for _, id := range slices.Backward(ids) {
 		one := f
@@ -162,33 +170,38 @@ func sizeOf(l *lead.Lead) int {
 	return base + texts + len(l.Reason) + pair*(len(l.Context)+len(l.Extra))
 }
 
-const listSQL = `SELECT ` + leadColumns + ` FROM leads
-	WHERE ($1 = '' OR site = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR property_id = $3)
-	AND received_at >= $4 AND received_at < $5 AND remote_id < $6 AND remote_id >= $7
+const listSQL = `SELECT ` + leadColumns + ` FROM leads WHERE ` + matches + ` AND remote_id < $6 AND remote_id >= $7
 	ORDER BY remote_id DESC LIMIT $8`
 
-// list adds the leads that match to the page, down to the id from.
+// matches is a condition on a lead, by [matching].
+const matches = `($1 = '' OR site = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR property_id = $3) AND received_at >= $4 AND received_at < $5`
+
+func matching(f lead.Filter) []any {
+	return []any{f.Site, string(f.State), f.PropertyID, millisOr(f.After, 0), millisOr(f.Before, maxMillis)}
+}
+
+// list adds the leads that match to the page, down to the id from. It reads all of them
+// if it looks for a text.
 func (s *Store) list(ctx context.Context, f lead.Filter, from lead.RemoteID, p *page) error {
 	limit := int64(f.Limit) + 1
 	if f.Text != "" {
-		limit = maxMillis // we look for the text here, because SQL knows neither accents nor JSON
-		select {
-		case s.search <- struct{}{}:
-			defer func() { <-s.search }()
-		case <-ctx.Done():
-			return fmt.Errorf("list leads: wait for another search: %w", ctx.Err())
-		}
+		limit = maxMillis // SQL knows neither accents nor JSON
 	}
-	rows, err := s.people.QueryContext(ctx, listSQL, f.Site, string(f.State), f.PropertyID,
-		millisOr(f.After, 0), millisOr(f.Before, maxMillis), cmp.Or(int64(f.Below), maxMillis), int64(from), limit)
+	return s.addRows(ctx, f, p, listSQL, append(matching(f), cmp.Or(int64(f.Below), maxMillis), int64(from), limit)...)
+}
+
+// addRows adds the leads of a query to the page, if they mention the text.
+func (s *Store) addRows(ctx context.Context, f lead.Filter, p *page, query string, args ...any) error {
+	rows, err := s.people.QueryContext(ctx, query, args...)
 	if err != nil {
 		return fmt.Errorf("list leads: %w", err)
 	}
+	terms := lead.Terms(f.Text)
 	for l, err := range each(rows, scanLead) {
 		if err != nil {
 			return fmt.Errorf("list leads: %w", err)
 		}
-		if !l.Mentions(f.Text) {
+		if !l.HasAll(terms) {
 			continue
 		}
 		if p.add(l); p.more {

@@ -13,7 +13,7 @@ import (
 // Seen is what can be known of a database without changing it.
 type Seen struct {
 	Schema  int      // the number of its schema; 0 if it has none yet
-	Oldest  int      // that a program must know to use the database; 0 if it has none yet
+	Oldest  int      // that a program must know to use the database; 0 if it knows all
 	Knows   int      // the number of the schema that this program makes
 	Version string   // of a PostgreSQL server
 	Risks   []string // see [Store.Risks]
@@ -68,13 +68,9 @@ func (seen *Seen) schema(ctx context.Context, db *sql.DB, isThere string) error 
 	if err := db.QueryRowContext(ctx, isThere).Scan(&n); err != nil || n == 0 {
 		return err
 	}
-	if err := db.QueryRowContext(ctx, `SELECT COALESCE(max(version), 0) FROM schema_versions`).Scan(&seen.Schema); err != nil {
-		return err
+	if err := db.QueryRowContext(ctx, schemaSQL, seen.Knows).Scan(&seen.Schema, &seen.Oldest); err == nil {
+		return nil
 	}
-	seen.Oldest = seen.Schema // a former release says nothing of it
-	err := db.QueryRowContext(ctx, `SELECT COALESCE(max(version), 0) FROM schema_oldest`).Scan(&n)
-	if err == nil && n > 0 {
-		seen.Oldest = n
-	}
-	return nil
+	seen.Oldest = 0 // a former release has no such table
+	return db.QueryRowContext(ctx, `SELECT COALESCE(max(version), 0) FROM schema_versions`).Scan(&seen.Schema)
 }

@@ -60,23 +60,27 @@ func migrateStep(ctx context.Context, db *sql.DB, d *dialect, files []string, ex
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	const versions = `CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL);
-		CREATE TABLE IF NOT EXISTS schema_oldest (version BIGINT NOT NULL)` // that a relay must know
+		CREATE TABLE IF NOT EXISTS schema_oldest (version BIGINT PRIMARY KEY, oldest BIGINT NOT NULL)` // that a relay must know to bear it
 	if _, err := tx.ExecContext(ctx, d.lockSchema+versions); err != nil {
 		return false, err
 	}
 	var has, oldest int
-	const versionsSQL = `SELECT (SELECT COALESCE(max(version), 0) FROM schema_versions), (SELECT COALESCE(max(version), 0) FROM schema_oldest)`
-	if err := tx.QueryRowContext(ctx, versionsSQL).Scan(&has, &oldest); err != nil {
+	if err := tx.QueryRowContext(ctx, schemaSQL, len(files)).Scan(&has, &oldest); err != nil {
 		return false, err
 	}
 	switch {
-	case has > len(files) && (exactly || oldest == 0 || oldest > len(files)):
+	case has > len(files) && (exactly || oldest > len(files)):
 		return false, &NewerSchemaError{Has: has, Knows: len(files)}
 	case has >= len(files):
 		return false, tx.Commit()
 	}
 	return true, takeStep(ctx, tx, has+1, files[has])
 }
+
+// schemaSQL returns the newest step that the database has, and the oldest that a relay
+// must know which knows no more than $1. A step that says nothing of it must be known.
+const schemaSQL = `SELECT COALESCE(max(v.version), 0), COALESCE(max(CASE WHEN v.version > $1 THEN COALESCE(o.oldest, v.version) END), 0)
+	FROM schema_versions AS v LEFT JOIN schema_oldest AS o ON o.version = v.version`
 
 // takeStep takes a step and commits.
 func takeStep(ctx context.Context, tx *sql.Tx, number int, file string) error {
@@ -92,7 +96,7 @@ func takeStep(ctx context.Context, tx *sql.Tx, number int, file string) error {
 		oldest = string(found[1])
 	}
 	for _, statement := range []string{
-		string(text), `INSERT INTO schema_oldest (version) VALUES (` + oldest + `)`,
+		string(text), fmt.Sprintf(`INSERT INTO schema_oldest (version, oldest) VALUES (%d, %s)`, number, oldest),
 		fmt.Sprintf(`INSERT INTO schema_versions (version, applied_at) VALUES (%d, %d)`, number, time.Now().UnixMilli()),
 	} {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
@@ -100,23 +104,4 @@ func takeStep(ctx context.Context, tx *sql.Tx, number int, file string) error {
 		}
 	}
 	return tx.Commit()
-}
-
-// stepAfter returns the first step whose number is higher, and its file, which is empty
-// if there is none. Numbers may be left out, so that a step of both databases has the
-// same in each.
-func stepAfter(has int, files []string) (number int, file string, err error) {
-	for _, file := range files {
-		name, _, _ := strings.Cut(path.Base(file), "_")
-		if number, err = strconv.Atoi(name); err != nil {
-			return 0, "", fmt.Errorf("%s has no number: %w", file, err)
-		}
-		if number > has {
-			return number, file, nil
-		}
-	}
-	if has > number {
-		return 0, "", &NewerSchemaError{Has: has, Knows: number}
-	}
-	return 0, "", nil
 }

@@ -37,6 +37,7 @@ var postgresDialect = dialect{
 	deleteChanges: `DELETE FROM lead_changes WHERE (tx, number) IN (SELECT tx, number FROM lead_changes ORDER BY tx, number
 		LIMIT LEAST($2, GREATEST(0, (SELECT count(*) FROM lead_changes) - $1)))`,
 	forUpdate:   " FOR UPDATE",
+	oneOf:       `= ANY (('{' || %s::text || '}')::bigint[])`,
 	nextIDs:     (*writeTx).takeIDs,
 	insert:      (*writeTx).insertArrays,
 	clock:       func() string { return clockSQL },

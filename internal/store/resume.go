@@ -69,8 +69,8 @@ func takeOver(ctx context.Context, tx *sql.Tx, site string, ended, now time.Time
 
 // allSites returns the sites that have leads. It takes one step in the index for
 // each site, however many leads there are.
-func allSites(ctx context.Context, tx *sql.Tx) ([]string, error) {
-	rows, err := tx.QueryContext(ctx, `WITH RECURSIVE found(site) AS (SELECT min(site) FROM leads
+func allSites(ctx context.Context, db queryer) ([]string, error) {
+	rows, err := db.QueryContext(ctx, `WITH RECURSIVE found(site) AS (SELECT min(site) FROM leads
 		UNION ALL SELECT (SELECT min(site) FROM leads WHERE site > found.site) FROM found WHERE site IS NOT NULL)
 		SELECT site FROM found WHERE site IS NOT NULL`)
 	if err != nil {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"iter"
@@ -25,6 +26,11 @@ const (
 const leadColumns = `remote_id, site, state, property_id, body, received_at, COALESCE(queued_at, received_at), due_at, reason, delivered_at, confirmed_at`
 
 type scanner interface{ Scan(dest ...any) error }
+
+// queryer is a database or a transaction.
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
 
 // each reads the rows of a query one by one and closes them. An error is the
 // last thing that it yields.

@@ -28,6 +28,7 @@ var sqliteDialect = dialect{
 	sitesDue: `SELECT value FROM json_each($1) WHERE (SELECT min(due_at) FROM leads WHERE site = value AND state = ` + sqlQueued + `) <= $2`,
 	counted:  "leads",
 	stats:    "stats",
+	oneOf:    `IN (SELECT value FROM json_each('[' || %s || ']'))`,
 
 	lastChange: `SELECT 0, number FROM lead_changes ORDER BY number DESC LIMIT 1`,
 	hasChange:  `SELECT EXISTS (SELECT 1 FROM lead_changes WHERE $1 = 0 AND number = $2)`,
@@ -135,7 +136,7 @@ func openWriter(ctx context.Context, path string) (*sql.DB, error) {
 	// FULL: in WAL mode NORMAL may lose acknowledged commits in a power cut. The
 	// pragmas are part of the address so that every connection has them.
 	db, err := openDB(path, "mode", "rw", "_txlock", "immediate", "_pragma", "journal_mode(WAL)", "_pragma", "synchronous(FULL)",
-		"_pragma", "foreign_keys(1)", "_pragma", busyTimeout, "_pragma", "journal_size_limit(67108864)")
+		"_pragma", "foreign_keys(1)", "_pragma", "secure_delete(1)", "_pragma", busyTimeout, "_pragma", "journal_size_limit(67108864)")
 	if err != nil {
 		return nil, err
 	}

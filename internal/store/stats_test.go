@@ -15,9 +15,11 @@ import (
 	"leadrelay/internal/store/storetest"
 )
 
-// withoutStats makes a SQLite database one of before there were stats.
-const withoutStats = `DROP TRIGGER leads_moved; DROP TABLE lead_changes; DROP TRIGGER leads_changed; DROP TRIGGER leads_erased; DROP VIEW lead_stats;
-	DROP TABLE stats; DROP TABLE stat_kinds; DROP TABLE stat_steps; DELETE FROM schema_versions WHERE version >= 7; `
+// back6 takes a SQLite database back to step 6 of its schema.
+const back6 = `DROP TRIGGER search_changed; DROP TRIGGER search_gone; DROP TABLE search_blocks; DROP TABLE search_pages; DROP TABLE search_stale;
+	DROP TRIGGER leads_moved; DROP TABLE lead_changes; DROP TRIGGER leads_changed; DROP TRIGGER leads_erased; DROP VIEW lead_stats;
+	DROP TABLE stats; DROP TABLE stat_kinds; DROP TABLE stat_steps; DROP TABLE shared_secret; DROP TABLE ended_sessions;
+	DROP TABLE pauses; DROP TABLE jobs; DROP TABLE job_leads; DELETE FROM schema_versions WHERE version >= 7; DELETE FROM schema_oldest; `
 
 // The leads of a former version are counted at the first start of this one.
 func TestTheLeadsOfAFormerVersionAreCounted(t *testing.T) {
@@ -28,7 +30,7 @@ func TestTheLeadsOfAFormerVersionAreCounted(t *testing.T) {
 	s = open(t, path)
 	want := storetest.Count(storetest.All(t, s))
 	require.NoError(t, s.Close())
-	exec(t, path, withoutStats)
+	exec(t, path, back6)
 
 	s = open(t, path)
 	defer func() { require.NoError(t, s.Close()) }()

@@ -19,7 +19,8 @@ type Store struct {
 	keeper *writer       // who keeps leads; it is the same if one process writes
 	read   *sql.DB       // for the courier, which must not wait behind people
 	people *sql.DB       // for the console and the metrics
-	search chan struct{} // a token for searching all leads for a text
+	search chan struct{} // a token for searching leads for a text
+	index  indexer       // belongs to who calls Index
 
 	nextDueStmt *sql.Stmt
 

@@ -90,7 +90,9 @@ func isTransferred(ctx context.Context, from, to *Store, said func(Transferred))
 		return false, nil
 	}
 	for _, t := range all {
-		said(t)
+		if t.Rows > 0 {
+			said(t)
+		}
 	}
 	return true, nil
 }
@@ -352,18 +354,19 @@ func (t transferTable) last(ctx context.Context, s *Store) ([]any, error) {
 // insert inserts the rows, as many with a statement as the database likes.
 func (t transferTable) insert(tx *writeTx, rows [][]any) error {
 	for some := range slices.Chunk(rows, tx.w.dialect.rowsAtOnce) {
-		marks := make([]string, len(some))
-		var args []any
-		for i, row := range some {
-			marks[i] = "(" + parameters(1+len(args), len(row)) + ")"
-			args = append(args, row...)
-		}
-		_, err := tx.Exec(fmt.Sprintf(`INSERT INTO %s (%s) VALUES %s`, t.name, strings.Join(t.columns, ", "), strings.Join(marks, ", ")), args...)
-		if err != nil {
+		if _, err := tx.Exec(t.insertSQL(len(some)), slices.Concat(some...)...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (t transferTable) insertSQL(rows int) string {
+	marks := make([]string, rows)
+	for i := range marks {
+		marks[i] = "(" + parameters(1+i*len(t.columns), len(t.columns)) + ")"
+	}
+	return fmt.Sprintf(`INSERT INTO %s (%s) VALUES %s`, t.name, strings.Join(t.columns, ", "), strings.Join(marks, ", "))
 }
 
 // parameters returns n parameters, separated by commas.

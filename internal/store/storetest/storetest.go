@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"the sites with a lead that is due are known":            sitesDue,
 		"a list is newest first, filtered, and pages to the end": listed,
 		"a page has no more than there is room for":              listedByBytes,
+		"a search finds what a look at each lead finds":          searched,
 		"leads are counted by site and state":                    counted,
 		"an unknown lead is not found":                           notFound,
 		"a store that takes writes is ready":                     ready,
