@@ -1,6 +1,6 @@
 -- The search index. A block has the keys of the leads with ids from first to last:
 -- no text, but which of them may mention one. Leads above all blocks are not
--- indexed yet and are read one by one. Decision 25 says why it is made this way.
+-- indexed yet and are read one by one. Decision 23 says why it is made this way.
 CREATE TABLE search_blocks (
     number    INTEGER PRIMARY KEY,
     first     BIGINT NOT NULL UNIQUE,
