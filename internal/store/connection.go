@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,16 +16,26 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// beginPostgres begins a transaction with its settings, in one round trip. The
-// settings belong to the transaction, because a pooler such as pgbouncer lends a
-// session for no longer, and refuses such settings at the start of one. What a
-// transaction reads after it has waited for a lock must be what others have
-// committed meanwhile. The server ends the transaction of a process that stands
-// still or is cut off, and gives up its locks, before those who wait for them give
-// up, and they before their visitors do. A warning that comes with the commit must
-// reach us (see [transaction.Commit]).
-const beginPostgres = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL idle_in_transaction_session_timeout = 1000;
-	SET LOCAL lock_timeout = 1300; SET LOCAL statement_timeout = 1500; SET LOCAL client_min_messages = warning`
+// beginPostgres begins a transaction, and limits makes its limits a part of it, in the
+// same round trip: a pooler such as pgbouncer lends a session for no longer, and refuses
+// such settings at the start of one. What a transaction reads after it has waited for a
+// lock must be what others have committed meanwhile. The server ends the transaction of
+// a process that stands still or is cut off, and gives up its locks, before those who
+// wait for them give up, and they before their visitors do. A warning that comes with the
+// commit must reach us (see [transaction.Commit]).
+const (
+	beginPostgres = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`
+
+	limits = `; SET LOCAL idle_in_transaction_session_timeout = 1000; SET LOCAL lock_timeout = 1300; SET LOCAL statement_timeout = 1500;
+	SET LOCAL client_min_messages = warning`
+)
+
+// ownSession makes the limits those of a session that is ours until it ends, where
+// statements are prepared, too. The server plans each of them once, perhaps while the
+// tables are empty and it would rather read all of one. So it must prefer an index, which
+// they all have.
+const ownSession = `SET idle_in_transaction_session_timeout = 1000; SET lock_timeout = 1300; SET statement_timeout = 1500; SET client_min_messages = warning;
+	SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET jit = off`
 
 // greetPostgres is said to a server on another machine: it learns soon that ours is gone,
 // and gives up the locks that we held. Settings in the first message would do the same,
@@ -32,8 +43,7 @@ const beginPostgres = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCA
 const greetPostgres = `SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000`
 
 // endStuckSQL ends transactions of replicas that stand still in the middle of a statement:
-// the server has got its first part, and waits for the rest. The time limits of
-// [beginPostgres] are for what is between two statements, and for one that runs.
+// the server has got its first part, and waits for the rest. The limits are for what is between two statements, and for one that runs.
 // Our transactions are shorter than that.
 const endStuckSQL = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 	WHERE datname = current_database() AND usename = current_user AND application_name = current_setting('application_name')
@@ -48,10 +58,10 @@ func unblockPostgres(ctx context.Context, db *sql.DB, err error) {
 }
 
 // openPool opens a pool of connections to PostgreSQL. The limit is that of a query
-// outside of a transaction. If such queries only read, they may be repeated.
-func openPool(server *postgresServer, most int, limit time.Duration, mayRepeat bool) *sql.DB {
+// outside of a transaction. If all of them only read, a query may be repeated.
+func openPool(server *postgresServer, most int, limit time.Duration, onlyReads bool) *sql.DB {
 	const idle = 5 * time.Minute
-	db := sql.OpenDB(&connector{stdlib.GetConnector(*server.config), server, limit, mayRepeat})
+	db := sql.OpenDB(&connector{Connector: stdlib.GetConnector(*server.config), server: server, limit: limit, onlyReads: onlyReads})
 	db.SetMaxOpenConns(most)
 	db.SetMaxIdleConns(most)
 	db.SetConnMaxIdleTime(idle)
@@ -80,8 +90,8 @@ func parsePostgres(address string) (*postgresServer, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "leadrelay"
 	}
-	// No statement is prepared: a pooler forgets it, and the server keeps a plan that
-	// was good for an empty table.
+	// No statement is prepared, unless a connection says so: the readers' have many
+	// shapes, and the plan for one is bad for another.
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	if config.ConnectTimeout == 0 { // for each of the hosts
 		config.ConnectTimeout = connectPatience / time.Duration(1+len(config.Fallbacks))
@@ -137,24 +147,60 @@ type connector struct {
 	driver.Connector
 	server    *postgresServer
 	limit     time.Duration
-	mayRepeat bool
+	onlyReads bool
+	isPooled  atomic.Bool // a session has turned out not to be ours
 }
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
 	demoted := c.server.demoted.Load()
-	conn, err := c.Connector.Connect(ctx)
+	inner, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &connection{conn.(*stdlib.Conn), c, demoted}, nil
+	conn := &connection{Conn: inner.(*stdlib.Conn), connector: c, demoted: demoted, mode: pgx.QueryExecModeCacheDescribe, begin: beginPostgres + limits}
+	if c.onlyReads || c.isPooled.Load() {
+		return conn, nil
+	}
+	if err := conn.own(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
 type connection struct {
 	*stdlib.Conn
 	connector *connector
 	demoted   int64 // of the server, when the connection was made
+	mode      pgx.QueryExecMode
+	begin     string // a transaction
+}
+
+// own makes the session ours if nobody else can get it. A pooler names each client a
+// number of its own in place of the server process's.
+func (c *connection) own(ctx context.Context) error {
+	conn := c.Conn.Conn()
+	var process uint32
+	if err := conn.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&process); err != nil || process != conn.PgConn().PID() {
+		return err
+	}
+	c.mode, c.begin = pgx.QueryExecModeCacheStatement, beginPostgres
+	_, err := conn.Exec(ctx, ownSession)
+	return err
+}
+
+// disown closes the connection if an error shows that its session is another's, too.
+func (c *connection) disown(err error) {
+	if failed := (*pgconn.PgError)(nil); errors.As(err, &failed) && (failed.Code == noStatement || failed.Code == otherStatement) {
+		c.connector.isPooled.Store(true)
+		_ = c.Close()
+	}
+}
+
+// withMode returns the arguments of a statement, and says before them how it is sent.
+func (c *connection) withMode(args []driver.NamedValue) []driver.NamedValue {
+	return slices.Insert(args, 0, driver.NamedValue{Value: c.mode})
 }
 
 // ResetSession finds out whether a connection that was not used for a while works. All
@@ -177,7 +223,7 @@ func (c *connection) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx
 	if conn.IsClosed() {
 		return nil, driver.ErrBadConn
 	}
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginPostgres})
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: c.begin})
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -209,16 +255,23 @@ func (t transaction) Commit() error {
 
 func (t transaction) Rollback() error { return t.tx.Rollback(t.ctx) }
 
+func (c *connection) ExecContext(ctx context.Context, statement string, args []driver.NamedValue) (driver.Result, error) {
+	result, err := c.Conn.ExecContext(ctx, statement, c.withMode(args))
+	c.disown(err)
+	return result, err
+}
+
 // QueryContext queries once more on another connection if this one turns out to be
 // broken, and that does no harm.
 func (c *connection) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	limited, cancel := context.WithTimeout(ctx, c.connector.limit)
-	rows, err := c.Conn.QueryContext(limited, query, args)
+	rows, err := c.Conn.QueryContext(limited, query, c.withMode(args))
 	if err == nil {
 		return limitedRows{rows, cancel}, nil
 	}
 	defer cancel()
-	if c.connector.mayRepeat && limited.Err() == nil && c.Conn.Conn().IsClosed() {
+	c.disown(err)
+	if c.connector.onlyReads && limited.Err() == nil && c.Conn.Conn().IsClosed() {
 		return nil, driver.ErrBadConn
 	}
 	return nil, err

@@ -32,8 +32,10 @@ const (
 	cancelled            = "57014"
 
 	// What comes with a commit that was none, or that a standby may not have.
-	noTransaction = "25P01"
-	cancelledWait = "SyncRepWaitForLSN" // the place in the server, because the text has no code of its own
+	noTransaction  = "25P01"
+	cancelledWait  = "SyncRepWaitForLSN" // the place in the server, because the text has no code of its own
+	noStatement    = "26000"             // was prepared in this session
+	otherStatement = "42P05"             // has the name of one that is prepared
 
 	// The first characters of some codes.
 	badData, badRow, connectionException, shutdown, shortOf = "22", "23", "08", "57P", "53"
@@ -59,6 +61,8 @@ func mayRetryPostgres(err error, n int) bool {
 		return pgconn.SafeToRetry(err) || !isCommit && isBroken(err)
 	case failed.Code == serializationFailure, failed.Code == deadlockDetected:
 		return true
+	case failed.Code == noStatement, failed.Code == otherStatement: // the session is another
+		return !isCommit
 	case failed.Code == uniqueViolation:
 		return !isCommit && n < races
 	default:

@@ -19,6 +19,7 @@ type repeat struct {
 	id      lead.RemoteID
 	at      int64 // Unix milliseconds
 	isNew   bool  // it is not in the database yet
+	takes   bool  // the place of a row that no longer counts
 }
 
 func (r repeat) isWithin(window time.Duration, now time.Time) bool {
@@ -76,7 +77,7 @@ func (s *sharedRepeats) find(content lead.Digest, now time.Time) (lead.RemoteID,
 
 func (s *sharedRepeats) add(content lead.Digest, id lead.RemoteID, at time.Time) {
 	if !content.IsZero() {
-		s.known[content] = repeat{content, id, at.UnixMilli(), true}
+		s.put(content, repeat{content: content, id: id, at: at.UnixMilli()})
 	}
 }
 
@@ -85,8 +86,14 @@ func (s *sharedRepeats) markKey(_ *writeTx, n *newLead, window time.Duration) (i
 	if r, ok := s.known[n.Key]; ok && r.isWithin(window, at) {
 		return false, nil
 	}
-	s.known[n.Key] = repeat{n.Content, n.kept.RemoteID, at.UnixMilli(), true}
+	s.put(n.Key, repeat{content: n.Content, id: n.kept.RemoteID, at: at.UnixMilli()})
 	return true, nil
+}
+
+func (s *sharedRepeats) put(digest lead.Digest, r repeat) {
+	was, known := s.known[digest]
+	r.isNew, r.takes = true, known && (was.takes || !was.isNew)
+	s.known[digest] = r
 }
 
 func (s *sharedRepeats) holder(_ *writeTx, key lead.Digest) (lead.RemoteID, lead.Digest, error) {
@@ -94,21 +101,31 @@ func (s *sharedRepeats) holder(_ *writeTx, key lead.Digest) (lead.RemoteID, lead
 	return r.id, r.content, nil
 }
 
-const saveRepeatsSQL = `INSERT INTO repeats (digest, content, remote_id, kept_at) SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[])
+// Most rows are new, and the lock of those who keep leads makes sure that nobody else
+// has written one meanwhile: to look for it again would cost a fifth more.
+const (
+	saveRepeatsSQL = `INSERT INTO repeats (digest, content, remote_id, kept_at) SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[])`
+
+	replaceRepeatsSQL = saveRepeatsSQL + `
 	ON CONFLICT (digest) DO UPDATE SET content = excluded.content, remote_id = excluded.remote_id, kept_at = excluded.kept_at`
+)
 
 func (s *sharedRepeats) save(tx *writeTx) error {
-	var digests, contents [][]byte
-	var ids, kept []int64
-	for digest, r := range s.known {
-		if r.isNew {
-			digests, contents = append(digests, digest[:]), append(contents, r.content[:])
-			ids, kept = append(ids, int64(r.id)), append(kept, r.at)
+	for statement, takes := range map[string]bool{saveRepeatsSQL: false, replaceRepeatsSQL: true} {
+		var digests, contents [][]byte
+		var ids, kept []int64
+		for digest, r := range s.known {
+			if r.isNew && r.takes == takes {
+				digests, contents = append(digests, digest[:]), append(contents, r.content[:])
+				ids, kept = append(ids, int64(r.id)), append(kept, r.at)
+			}
+		}
+		if digests == nil {
+			continue
+		}
+		if _, err := tx.Exec(statement, digests, contents, ids, kept); err != nil {
+			return err
 		}
 	}
-	if digests == nil {
-		return nil
-	}
-	_, err := tx.Exec(saveRepeatsSQL, digests, contents, ids, kept)
-	return err
+	return nil
 }
