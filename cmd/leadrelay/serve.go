@@ -143,6 +143,9 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 	watching.Go(func() { sweep(ctx, cfg.Retention, r.store, log) })
 	watching.Go(func() { newJobRunner(r.store, r.auditor, log).run(ctx) })
 	watching.Go(func() { index(ctx, r.store, log) })
+	if r.shared {
+		watching.Go(func() { watchVacuum(ctx, r.store.HeldBack, log) })
+	}
 	err = r.run(ctx, cfg.Drain, servePublic, serveOperator)
 	log.Info().Err(err).Msg("stopped")
 	return err
@@ -416,7 +419,7 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 	gate := console.NewGate(token, server.Proxies(cfg.TrustedProxies).Client, log)
 	metrics.Register(gate.Logins())
 	api := console.New(r.store, r.auditor, rules, gate, metrics.Handler())
-	ready := console.Readyz(server.Readyz(r.store.Ready, r.drain), r.store.Ready, r.drain.Begun, r.courier.Status)
+	ready := console.Readyz(server.Readyz(r.store.Ready, r.drain), r.store.Ready, r.store.HeldBackFor, r.drain.Begun, r.courier.Status)
 	hosts := server.NewHosts(cfg.OperatorAddr, cfg.OperatorURL.Host())
 	mux := door("operator", ready, r, metrics, log, hosts.Only(http.HandlerFunc(console.RefuseHost)))
 	mux.Get(console.OpenAPIPath, console.OpenAPI)

@@ -16,12 +16,19 @@ type Readiness struct {
 	Store       string            `json:"store"` // ok, or why it cannot be written
 	Draining    bool              `json:"draining"`
 	Credentials []lead.Credential `json:"credentials"` // the relay is ready even if EasyBroker is down
+
+	// VacuumHeldBack is for how many seconds another program's transaction has kept
+	// PostgreSQL from cleaning up.
+	VacuumHeldBack int `json:"vacuum_held_back_seconds,omitempty"`
 }
 
 // Readyz is the operator's probe. With ?verbose in the query it answers a [Readiness]
 // as JSON, otherwise it calls brief. It needs no token, so it shows neither keys nor
 // anything of a visitor. It does not belong on the public door.
-func Readyz(brief http.Handler, ready func(context.Context) error, draining func() bool, credentials func() []lead.Credential) http.HandlerFunc {
+func Readyz(
+	brief http.Handler, ready func(context.Context) error, heldBack func(context.Context) (time.Duration, error), draining func() bool,
+	credentials func() []lead.Credential,
+) http.HandlerFunc {
 	const timeout = 2 * time.Second
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !r.URL.Query().Has("verbose") {
@@ -34,6 +41,9 @@ func Readyz(brief http.Handler, ready func(context.Context) error, draining func
 		err := ready(ctx)
 		if err != nil {
 			all.Store = err.Error()
+		}
+		if held, err := heldBack(ctx); err == nil { // else nobody knows, and all is as ready as it was
+			all.VacuumHeldBack = int(held.Seconds())
 		}
 		all.Ready = err == nil && !all.Draining
 		writeReadiness(w, all)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -133,6 +134,7 @@ func TestTheOperatorsProbe(t *testing.T) {
 		status int
 		body   string
 	}{
+		"cleaning up is held back":                {"/readyz?verbose&held", nil, false, nil, 200, `{"ready":true,"store":"ok","draining":false,"credentials":[],"vacuum_held_back_seconds":754}` + "\n"},
 		"the brief one":                           {"/readyz", nil, false, keys, 418, "brief"},
 		"the brief one with another word":         {"/readyz?v=1", nil, false, keys, 418, "brief"},
 		"all is well":                             {"/readyz?verbose", nil, false, nil, 200, `{"ready":true,"store":"ok","draining":false,"credentials":[]}` + "\n"},
@@ -147,7 +149,12 @@ func TestTheOperatorsProbe(t *testing.T) {
 	})
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			probe := console.Readyz(brief, func(context.Context) error { return tt.fails }, func() bool { return tt.drains },
+			probe := console.Readyz(brief, func(context.Context) error { return tt.fails }, func(context.Context) (time.Duration, error) {
+				if strings.Contains(tt.target, "held") {
+					return 754 * time.Second, nil
+				}
+				return 0, tt.fails
+			}, func() bool { return tt.drains },
 				func() []lead.Credential { return tt.keys })
 			w := httptest.NewRecorder()
 			probe(w, httptest.NewRequest(http.MethodGet, tt.target, nil))

@@ -127,17 +127,23 @@ func (s *Store) nextLookup(ctx context.Context, sites []string, q lead.Due) (nex
 // out the leads that fell due before q.Since. If a lead is due later than q.MaxAhead
 // allows, the clock was set back after it was written: it becomes due now.
 func (s *Store) nextDue(ctx context.Context, site string, state lead.State, q lead.Due) (time.Time, error) {
-	args := []any{site, string(state), millisOr(q.Since, 0)}
-	var first, last sql.NullInt64
-	err := s.nextDueRow(ctx, q, args).Scan(&first, &last)
-	if err != nil || q.MaxAhead == 0 || !last.Valid || fromMillis(last).Before(q.Now.Add(q.MaxAhead)) {
+	horizon := maxMillis
+	if q.MaxAhead != 0 {
+		horizon = q.Now.Add(q.MaxAhead).UnixMilli()
+	}
+	since, looked := s.floors.look(site, state, q)
+	var first, beyond sql.NullInt64
+	err := s.nextDueRow(ctx, q, []any{site, string(state), millisOr(since, 0), horizon}).Scan(&first, &beyond)
+	looked(fromMillis(first))
+	if err != nil || !beyond.Valid {
 		return fromMillis(first), err
 	}
 	err = s.writer.do(ctx, func(tx *writeTx) error {
 		_, err := tx.Exec(`UPDATE leads SET due_at = $1 WHERE site = $2 AND state = $3 AND due_at >= $4`,
-			q.Now.UnixMilli(), site, string(state), q.Now.Add(q.MaxAhead).UnixMilli())
+			q.Now.UnixMilli(), site, string(state), horizon)
 		return err
 	})
+	s.floors.lower(site, state, q.Now)
 	return q.Now, err
 }
 
@@ -186,7 +192,8 @@ const claimSQL = `UPDATE leads SET fence = fence + 1, turn_at = due_at, due_at =
 // claim claims leads of the site in the state, those first that have been due for
 // longest.
 func (tx *writeTx) claim(site string, state lead.State, q lead.Due) ([]lead.Claim, error) {
-	rows, err := tx.claimRows(q, []any{q.Now.Add(q.Lease).UnixMilli(), site, string(state), millisOr(q.Since, 0), q.Now.UnixMilli(), q.N})
+	since, looked := tx.w.floors.look(site, state, q)
+	rows, err := tx.claimRows(q, []any{q.Now.Add(q.Lease).UnixMilli(), site, string(state), millisOr(since, 0), q.Now.UnixMilli(), q.N})
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +209,11 @@ func (tx *writeTx) claim(site string, state lead.State, q lead.Due) ([]lead.Clai
 	slices.SortFunc(claims, func(a, b lead.Claim) int {
 		return cmp.Or(a.WasDueAt.Compare(b.WasDueAt), cmp.Compare(a.Lead.RemoteID, b.Lead.RemoteID))
 	})
+	if len(claims) > 0 {
+		looked(claims[0].WasDueAt)
+	} else {
+		looked(time.Time{})
+	}
 	return claims, nil
 }
 

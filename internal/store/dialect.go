@@ -20,7 +20,7 @@ type dialect struct {
 	lockSchema string
 
 	claim    string // claimSQL
-	nextDue  string // when the first and the last lead of a site and state are due, not before $3
+	nextDue  string // when the first lead of a site and state is due, not before $3, and the last, not before $4
 	sitesDue string // the sites of a JSON list with a queued lead that is due at $2
 	counted  string // the leads, as they are best counted by site and state
 	stats    string // the table of stats, with what was not put into it yet

@@ -24,7 +24,7 @@ var postgresDialect = dialect{
 	lockSchema: `SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(` + schemaLock + `); SET LOCAL lock_timeout = 500; `,
 	claim:      fmt.Sprintf(claimSQL, "= ANY (ARRAY(", " FOR UPDATE SKIP LOCKED))"),
 	nextDue: `SELECT (SELECT due_at FROM leads WHERE site = $1 AND state = $2 AND due_at >= $3 ORDER BY due_at LIMIT 1),
-		(SELECT due_at FROM leads WHERE site = $1 AND state = $2 AND due_at IS NOT NULL ORDER BY due_at DESC LIMIT 1)`,
+		(SELECT due_at FROM leads WHERE site = $1 AND state = $2 AND due_at >= $4 ORDER BY due_at LIMIT 1)`,
 	sitesDue: `SELECT site FROM json_array_elements_text($1::json) AS mine(site) WHERE
 		(SELECT due_at FROM leads WHERE leads.site = mine.site AND state = ` + sqlQueued + ` AND due_at IS NOT NULL ORDER BY due_at LIMIT 1) <= $2`,
 	counted:    `(SELECT site, state, remote_id FROM leads WHERE due_at IS NOT NULL UNION ALL SELECT site, state, remote_id FROM leads WHERE due_at IS NULL) AS everyone`,
@@ -120,11 +120,11 @@ func OpenPostgres(ctx context.Context, address string, opt PostgresOptions) (*St
 func newPostgres(server *postgresServer, connections int) *Store {
 	const writing = 3
 	few := max(1, (connections-writing)/2)
-	s := &Store{unlock: func() error { return nil }, search: make(chan struct{}, 1)}
+	s := &Store{unlock: func() error { return nil }, search: make(chan struct{}, 1), floors: &floors{of: map[floorKey]floor{}}}
 	s.read = openPool(server, few, 3*time.Second, true)
 	s.people = openPool(server, max(1, connections-writing-few), time.Minute, true)
 	db := openPool(server, writing, postgresDialect.timeout, false)
-	s.writer = &writer{dialect: postgresDialect, db: db, clock: time.Now, repeats: &sharedRepeats{}}
+	s.writer = &writer{dialect: postgresDialect, db: db, clock: time.Now, repeats: &sharedRepeats{}, floors: s.floors}
 	s.keeper = &writer{dialect: postgresDialect, db: db, clock: time.Now, repeats: &sharedRepeats{}}
 	return s
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"strings"
@@ -27,8 +28,10 @@ func FillPostgres(tb testing.TB, s *Store, site string, arrived, due int) {
 			CASE WHEN i <= $3 THEN received_at - i END, CASE WHEN i > $3 THEN received_at - i END
 		FROM leads, generate_series(1, $2::bigint + $3::bigint) AS i WHERE remote_id = $1`,
 		`INSERT INTO repeats SELECT sha256(i::text::bytea), digest, remote_id - i, kept_at
-		FROM repeats, generate_series(1, $2::bigint + $3::bigint) AS i WHERE remote_id = $1`} {
-		_, err = s.writer.db.ExecContext(tb.Context(), clone, int64(kept.RemoteID), arrived, due)
+		FROM repeats, generate_series(1, $2::bigint + $3::bigint) AS i WHERE remote_id = $1`,
+		`INSERT INTO attempts (remote_id, number, begun_at, ended_at) SELECT remote_id, 1, delivered_at, delivered_at
+		FROM leads, (SELECT $1::bigint, $2::bigint, $3::bigint) AS given WHERE state = 'delivered'`} {
+		_, err = s.people.ExecContext(tb.Context(), clone, int64(kept.RemoteID), arrived, due)
 		require.NoError(tb, err)
 	}
 }
@@ -40,49 +43,105 @@ func TestNothingReadsAllLeads(t *testing.T) {
 	s, err := OpenPostgres(t.Context(), postgrestest.Database(t), PostgresOptions{})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
-	FillPostgres(t, s, "casas", 50_000, 50_000)
+	own, err := s.writer.db.Conn(t.Context())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, own.Close()) }()
 	now := time.Now().UnixMilli()
-	for name, query := range map[string]struct {
+	type query struct {
 		text string
 		args []any
 		most int // pages
-	}{
+	}
+	queries := map[string]query{
 		"taken":    {takenSQL, []any{"casas", now - 3600_000}, 20},
-		"next due": {s.writer.dialect.nextDue, []any{"casas", "queued", 0}, 20},
+		"next due": {s.writer.dialect.nextDue, []any{"casas", "queued", 0, maxMillis}, 20},
 		"sites":    {s.writer.dialect.sitesDue, []any{`["casas", "lofts", "costa"]`, now}, 30},
 		"claim":    {s.writer.dialect.claim, []any{now, "casas", "queued", 0, now, 10}, 300},
 		"settle":   {settleSQL, []any{1, 1, "failed", "", nil, 0, nil, nil}, 10},
 		"erasable": {fmt.Sprintf(erasableSQL, lead.Confirmed), []any{1, 2}, 10},
 		"look up":  {lookUpSQL, []any{[][]byte{{1}, {2}}}, 20},
 		"sweep":    {deleteOldKeysSQL, []any{[]byte{1}, []byte{2}, 0, now, 0}, 600}, // of 256 times as many
-	} {
+
+		"take over: attempts": {closeAttemptsSQL, []any{now, "casas"}, 20},
+		"take over: leads":    {doubtSendingSQL, []any{now, "casas"}, 20},
+		"take over: look-ups": {unclaimLookupsSQL, []any{now, "casas"}, 20},
+	}
+	for _, query := range queries { // prepared while the tables are empty
+		rollback(t, own, func(tx *sql.Tx) {
+			_, err := tx.Exec(query.text, query.args...)
+			require.NoError(t, err)
+		})
+	}
+	FillPostgres(t, s, "casas", 50_000, 50_000)
+	for name, query := range queries {
 		for _, known := range []bool{false, true} {
 			if known {
 				_, err := s.people.Exec(`ANALYZE`)
 				require.NoError(t, err)
 			}
-			plan, pages := explain(t, s.people, query.text, query.args...)
-			require.NotContains(t, plan, "Seq Scan", name)
-			require.LessOrEqual(t, pages, query.most, "%s, known: %t: %s", name, known, plan)
+			for prepared, explained := range map[bool]func() (string, int){
+				false: func() (string, int) { return explain(t, s.people, query.text, query.args...) },
+				true:  func() (string, int) { return explainPrepared(t, own, query.text, query.args...) },
+			} {
+				plan, pages := explained()
+				require.NotContains(t, plan, "Seq Scan", name)
+				require.LessOrEqual(t, pages, query.most, "%s, known: %t, prepared: %t: %s", name, known, prepared, plan)
+			}
 		}
 	}
 }
 
+// explainPrepared is explain for the plan that the session has of a statement.
+func explainPrepared(t *testing.T, session *sql.Conn, query string, args ...any) (plan string, pages int) {
+	t.Helper()
+	var name string
+	require.NoError(t, session.QueryRowContext(t.Context(), `SELECT name FROM pg_prepared_statements WHERE statement = $1`, query).Scan(&name))
+	values := make([]string, len(args))
+	for i, arg := range args {
+		switch arg := arg.(type) {
+		case nil:
+			values[i] = "NULL"
+		case []byte:
+			values[i] = fmt.Sprintf(`'\x%x'`, arg)
+		case [][]byte:
+			values[i] = fmt.Sprintf(`ARRAY['\x%x'::bytea, '\x%x']`, arg[0], arg[1])
+		case string:
+			values[i] = "'" + arg + "'"
+		default:
+			values[i] = fmt.Sprint(arg)
+		}
+	}
+	return explain(t, session, fmt.Sprintf("EXECUTE %s (%s)", name, strings.Join(values, ", ")))
+}
+
 // explain runs a statement, and returns its plan and how many pages it has read. Then
 // it takes back what the statement has changed.
-func explain(t *testing.T, db *sql.DB, query string, args ...any) (plan string, pages int) {
+func explain(t *testing.T, db beginner, query string, args ...any) (plan string, pages int) {
 	t.Helper()
-	tx, err := db.BeginTx(t.Context(), nil)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, tx.Rollback()) }()
-	rows, err := tx.Query("EXPLAIN (ANALYZE, BUFFERS) "+query, args...)
-	require.NoError(t, err)
-	lines, err := collect(rows, scanColumn[string])
-	require.NoError(t, err)
+	var lines []string
+	rollback(t, db, func(tx *sql.Tx) {
+		rows, err := tx.Query("EXPLAIN (ANALYZE, BUFFERS) "+query, args...)
+		require.NoError(t, err)
+		lines, err = collect(rows, scanColumn[string])
+		require.NoError(t, err)
+	})
 	for _, line := range lines { // the first is the sum
 		if _, err := fmt.Sscanf(strings.TrimSpace(line), "Buffers: shared hit=%d", &pages); err == nil {
 			break
 		}
 	}
 	return strings.Join(lines, "\n"), pages
+}
+
+type beginner interface {
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+}
+
+// rollback runs f in a transaction, and takes back what it has changed.
+func rollback(t *testing.T, db beginner, f func(*sql.Tx)) {
+	t.Helper()
+	tx, err := db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, tx.Rollback()) }()
+	f(tx)
 }

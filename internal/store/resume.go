@@ -80,7 +80,8 @@ func allSites(ctx context.Context, db queryer) ([]string, error) {
 }
 
 const (
-	cutOff = `(SELECT remote_id FROM leads WHERE site = $2 AND state = ` + sqlSending + `)`
+	// A lead that is being sent is always due. PostgreSQL has an index of those that are.
+	cutOff = `(SELECT remote_id FROM leads WHERE site = $2 AND state = ` + sqlSending + ` AND due_at IS NOT NULL)`
 	// lastAliveSQL returns the newest time at which the dead process is known to
 	// have written, as far as that is found without reading all leads.
 	lastAliveSQL = `SELECT max(at) FROM (SELECT beat_at AS at FROM pulse
@@ -90,7 +91,7 @@ const (
 	closeAttemptsSQL = `UPDATE attempts SET ended_at = CASE WHEN begun_at > $1 THEN begun_at ELSE $1 END, outcome = 'unsure', detail = '` + lead.ReasonInterrupted + `'
 		WHERE ended_at IS NULL AND remote_id IN ` + cutOff
 	doubtSendingSQL = `UPDATE leads SET state = ` + sqlDoubtful + `, fence = fence + 1, due_at = $1, turn_at = NULL
-		WHERE site = $2 AND state = ` + sqlSending
+		WHERE site = $2 AND state = ` + sqlSending + ` AND due_at IS NOT NULL`
 	// unclaimLookupsSQL gives back the claims of the dead process. Only claimed
 	// leads have a turn_at. Otherwise they would wait for a lease of minutes.
 	unclaimLookupsSQL = `UPDATE leads SET due_at = turn_at, turn_at = NULL, fence = fence + 1

@@ -24,7 +24,7 @@ var sqliteDialect = dialect{
 	migrations: "migrations/*.sql",
 	claim:      fmt.Sprintf(claimSQL, "IN (", ")"),
 	nextDue: `SELECT (SELECT min(due_at) FROM leads WHERE site = $1 AND state = $2 AND due_at >= $3),
-		(SELECT max(due_at) FROM leads WHERE site = $1 AND state = $2)`,
+		(SELECT max(due_at) FROM leads WHERE site = $1 AND state = $2 AND due_at >= $4)`,
 	sitesDue: `SELECT value FROM json_each($1) WHERE (SELECT min(due_at) FROM leads WHERE site = value AND state = ` + sqlQueued + `) <= $2`,
 	counted:  "leads",
 	stats:    "stats",
