@@ -23,6 +23,8 @@ type pressed struct {
 	Accepted int     // all that were acknowledged
 	Rate     float64 // per second, once it was warm
 	P50, P99 float64 // latency in milliseconds
+
+	Relay, Server time.Duration // processor time meanwhile
 }
 
 // load posts inquiries over all connections at once. It shares the

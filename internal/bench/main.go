@@ -16,17 +16,15 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"leadrelay/internal/store/postgrestest"
 )
 
 // connections is how many visitors post at once.
 const connections = 64
 
-// The steps that are measured only where they are asked for: one needs a browser, the
-// other minutes.
-const (
-	needsBrowser = "web"
-	needsMinutes = "search"
-)
+// needsBrowser is the step that needs a browser.
+const needsBrowser = "web"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -43,6 +41,7 @@ type bench struct {
 	only    string // the step that is measured, if not all
 	scale   scale
 	table   table
+	server  *postgrestest.Server // nil before it is needed
 }
 
 // scale is how much is measured.
@@ -119,21 +118,24 @@ func (b *bench) measure(ctx context.Context, dir string, progress io.Writer) (er
 	if b.table.Machine, err = describe(b.dir); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, b.stopPostgres()) }()
 	for _, step := range []struct {
-		name string
-		run  func(context.Context) error
+		name  string
+		run   func(context.Context) error
+		apart bool // it is measured only where it is asked for
 	}{
-		{"accepts", b.accepts},
-		{"memory", b.memory},
-		{"arrival", b.arrival},
-		{"delivery", b.delivery},
-		{"size", b.size},
-		{"claims", b.claims},
-		{"start", b.start},
-		{needsBrowser, b.web},
-		{needsMinutes, b.search},
+		{name: "accepts", run: b.accepts},
+		{name: "memory", run: b.memory},
+		{name: "arrival", run: b.arrival},
+		{name: "delivery", run: b.delivery},
+		{name: "size", run: b.size},
+		{name: "claims", run: b.claims},
+		{name: "start", run: b.start},
+		{name: "postgres", run: b.postgresKeeps, apart: true},
+		{name: needsBrowser, run: b.web, apart: true},
+		{name: "search", run: b.search, apart: true}, // which takes minutes
 	} {
-		if b.only != step.name && (b.only != "" || step.name == needsBrowser || step.name == needsMinutes) {
+		if b.only != step.name && (b.only != "" || step.apart) {
 			continue
 		}
 		_, _ = fmt.Fprintf(progress, "measuring %s\n", step.name)

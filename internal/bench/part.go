@@ -28,6 +28,8 @@ type part struct {
 	Warm     time.Duration `json:",omitempty"`
 	For      time.Duration `json:",omitempty"`
 	Posts    int           `json:",omitempty"` // contact requests that go straight to the address
+	Keeps    int           `json:",omitempty"` // leads that are kept in the database at once, without a door
+	Server   int           `json:",omitempty"` // the process of PostgreSQL
 }
 
 func play(ctx context.Context, words string, out io.Writer) error {
@@ -41,7 +43,13 @@ func play(ctx context.Context, words string, out io.Writer) error {
 	if p.Posts > 0 {
 		return postBare(ctx, p)
 	}
-	done, err := load(ctx, p)
+	var done pressed
+	var err error
+	if p.Keeps > 0 {
+		done, err = keepAll(ctx, p)
+	} else {
+		done, err = load(ctx, p)
+	}
 	if err != nil {
 		return err
 	}

@@ -198,16 +198,20 @@ func (s *server) start() error {
 
 // signal sends a signal to the server, which has a child for each connection.
 func (s *server) signal(number syscall.Signal) error {
-	file, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
-	if err != nil {
-		return err
-	}
-	first, _, _ := strings.Cut(string(file), "\n")
-	pid, err := strconv.Atoi(first)
+	pid, err := s.pid()
 	if err != nil {
 		return err
 	}
 	return syscall.Kill(pid, number)
+}
+
+func (s *server) pid() (int, error) {
+	file, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(file), "\n")
+	return strconv.Atoi(first)
 }
 
 // end ends the server, unless it has ended, and returns how that went.
