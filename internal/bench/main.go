@@ -132,6 +132,8 @@ func (b *bench) measure(ctx context.Context, dir string, progress io.Writer) (er
 		{name: "claims", run: b.claims},
 		{name: "start", run: b.start},
 		{name: "postgres", run: b.postgresKeeps, apart: true},
+		{name: "postgres-claims", run: b.postgresClaims, apart: true},
+		{name: "postgres-delivery", run: b.postgresDelivery, apart: true},
 		{name: needsBrowser, run: b.web, apart: true},
 		{name: "search", run: b.search, apart: true}, // which takes minutes
 	} {

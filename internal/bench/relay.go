@@ -41,7 +41,7 @@ func freeAddress(ctx context.Context) (string, error) {
 // open starts the relay on a database and waits until it is ready.
 func (r *relay) open(ctx context.Context, binary, database string) (err error) {
 	env := append(os.Environ(),
-		"EASYBROKER_API_KEY=bench", "EASYBROKER_URL=http://"+r.broker+"/v1", "LEADRELAY_SOURCE=casas.mx", "LEADRELAY_DATABASE="+database,
+		"EASYBROKER_API_KEY=bench", "EASYBROKER_URL=http://"+r.broker+"/v1", "LEADRELAY_SOURCE=casas.mx", "LEADRELAY_DATABASE="+database, "LEADRELAY_OPERATOR_TOKEN=bench-bench-bench-bench",
 		"LEADRELAY_ADDR="+r.public, "LEADRELAY_OPERATOR_ADDR="+r.operator, "LEADRELAY_LIMIT_ADDRESS=off", "LEADRELAY_LIMIT_SITE=off",
 		"LEADRELAY_COURIER_RATE=1000000", // else the pace is what is measured
 	)
