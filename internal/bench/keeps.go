@@ -161,7 +161,7 @@ func openStore(ctx context.Context, database string) (*store.Store, error) {
 func (b *bench) postgres() (string, error) {
 	if b.server == nil {
 		s, err := postgrestest.Start(filepath.Dir(b.dir)) // which its user may enter
-		b.server = &s
+		b.server = s
 		if err != nil {
 			return "", err
 		}

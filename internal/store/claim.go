@@ -134,7 +134,7 @@ func (s *Store) nextDue(ctx context.Context, site string, state lead.State, q le
 	since, looked := s.floors.look(site, state, q)
 	var first, beyond sql.NullInt64
 	err := s.nextDueRow(ctx, q, []any{site, string(state), millisOr(since, 0), horizon}).Scan(&first, &beyond)
-	looked(fromMillis(first))
+	looked(fromMillis(first), err)
 	if err != nil || !beyond.Valid {
 		return fromMillis(first), err
 	}
@@ -195,6 +195,7 @@ func (tx *writeTx) claim(site string, state lead.State, q lead.Due) ([]lead.Clai
 	since, looked := tx.w.floors.look(site, state, q)
 	rows, err := tx.claimRows(q, []any{q.Now.Add(q.Lease).UnixMilli(), site, string(state), millisOr(since, 0), q.Now.UnixMilli(), q.N})
 	if err != nil {
+		looked(time.Time{}, err)
 		return nil, err
 	}
 	claims, err := collect(rows, scanClaim)
@@ -210,9 +211,9 @@ func (tx *writeTx) claim(site string, state lead.State, q lead.Due) ([]lead.Clai
 		return cmp.Or(a.WasDueAt.Compare(b.WasDueAt), cmp.Compare(a.Lead.RemoteID, b.Lead.RemoteID))
 	})
 	if len(claims) > 0 {
-		looked(claims[0].WasDueAt)
+		looked(claims[0].WasDueAt, nil)
 	} else {
-		looked(time.Time{})
+		looked(time.Time{}, nil)
 	}
 	return claims, nil
 }

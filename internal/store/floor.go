@@ -39,30 +39,40 @@ const (
 )
 
 // look returns from when on leads are to be looked for, and a function that is told when
-// the first lead was due that was found there, or zero if there was none.
-func (f *floors) look(site string, state lead.State, q lead.Due) (since time.Time, looked func(first time.Time)) {
+// the first lead was due that was found there, or zero if there was none, and how the
+// look has failed.
+func (f *floors) look(site string, state lead.State, q lead.Due) (since time.Time, looked func(first time.Time, err error)) {
 	begun := time.Now()
-	if f == nil || q.Newest {
-		return q.Since, func(time.Time) {}
+	if f == nil || q.Newest || len(q.Except) > 0 {
+		return q.Since, func(time.Time, error) {}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	key := floorKey{site, state}
-	if now, known := f.of[key]; known && begun.Before(now.until) && !q.Now.Before(now.now) {
-		if now.at.After(q.Since) {
-			return now.at, func(time.Time) {}
-		}
-		return q.Since, func(time.Time) {}
+	now, known := f.of[key]
+	if known && q.Now.Before(now.now) { // the clock was set back
+		known = false
 	}
-	return q.Since, func(first time.Time) {
-		if took := time.Since(begun); q.Since.IsZero() && len(q.Except) == 0 && took >= slowLook {
+	if known && begun.Before(now.until) {
+		if now.at.After(q.Since) {
+			return now.at, func(time.Time, error) {}
+		}
+		return q.Since, func(time.Time, error) {}
+	}
+	return q.Since, func(first time.Time, err error) {
+		took := time.Since(begun)
+		switch {
+		case !q.Since.IsZero(), took < slowLook:
+		case err == nil:
 			f.raise(key, first, q.Now, took)
+		case known: // it took longer than a statement may
+			f.raise(key, now.at, q.Now, took)
 		}
 	}
 }
 
 func (f *floors) raise(key floorKey, first, now time.Time, took time.Duration) {
-	if first.IsZero() {
+	if first.IsZero() { // none is due
 		first = now
 	}
 	if key.state == lead.Queued && first.After(now.Add(-commitTime)) {

@@ -11,7 +11,8 @@ import (
 
 // The life of a lead is four versions of its row. Its table and its indexes stay about
 // as large as leads take that never change: what is dead is used again, if the server
-// cleans up as often as the tables tell it to, and few leads wait at a time.
+// cleans up as often as the tables tell it to, and few leads wait at a time. An index by
+// time is filled at its end alone, so the dead entries of a page leave it half empty.
 func TestLeadsThatComeAndGoLeaveLittleBehind(t *testing.T) {
 	const leads, step = 50_000, 2_000
 	grown := map[string]int64{}
@@ -39,7 +40,7 @@ func TestLeadsThatComeAndGoLeaveLittleBehind(t *testing.T) {
 				continue
 			}
 			t.Logf("%s: %d kB, without moves %d kB", relation, size>>10, grown[relation]>>10)
-			most := grown[relation] * 3 / 2
+			most := grown[relation] * 5 / 2
 			if relation == "leads_due" { // has those that wait alone, however many have come
 				most = step * 4 * 256
 			}

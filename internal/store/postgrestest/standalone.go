@@ -40,4 +40,6 @@ func (s *Server) Database() (string, error) {
 func (s *Server) PID() (int, error) { return s.pid() }
 
 // Stop ends the server, and removes its files.
-func (s *Server) Stop() error { return errors.Join(s.end(), os.RemoveAll(s.dir), os.RemoveAll(template.dir)) }
+func (s *Server) Stop() error {
+	return errors.Join(s.end(), os.RemoveAll(s.dir), os.RemoveAll(template.dir))
+}
