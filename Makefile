@@ -40,7 +40,7 @@ test: go deps ## Run every test, with the race detector; installs what they need
 
 test-whole:
 	$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay
-	LEADRELAY_RACE=$(CURDIR)/bin/race/leadrelay $(GO) test $(TEST) ./internal/e2e/...
+	LEADRELAY_RACE=$(CURDIR)/bin/race/leadrelay $(GO) test $(TEST) $(WHOLE) ./internal/e2e/...
 
 test-left-out:
 	$(GO) test $(TEST) -p 1 -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)
@@ -54,11 +54,15 @@ LEFT_OUT := TestADayOfBytes TestADayOfBytesOfNewSenders TestAFloodCostsNoMoreTha
 	TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads TestATornEndIsNoDamage TestEveryByteOfTheLogIsWatched \
 	TestIntentsRunAheadOfAFastBrokerOnly TestKeysAreForgotten TestManyLeads TestOneAgencysTroubleDelaysNoOther \
 	TestRecentLeadsAreBounded TestSitesWithOneKeyShareItsPaceInTurn TestTheBookForgetsTheOldest \
-	TestTheDiskTakesWhatTheGateCounts TestTheRateHoldsWhateverWaits TestWhoComesInWhileABacklogDrainsGoesFirst
+	TestTheDiskTakesWhatTheGateCounts TestTheIndexOfALeadIsBounded TestTheRateHoldsWhateverWaits \
+	TestWhoComesInWhileABacklogDrainsGoesFirst
 space := $() $()
 
-# Packages wait now and then: two processors have time for three. Only make lint vets.
-TEST := $(if $(filter 1 2,$(shell nproc 2>/dev/null)),-p 3) -vet=off -shuffle=on -timeout 30m
+# Only make lint vets.
+TEST := -vet=off -shuffle=on -timeout 30m
+
+# These packages wait now and then: two processors have time for three.
+WHOLE := $(if $(filter 1 2,$(shell nproc 2>/dev/null)),-p 3)
 
 torture: deps bin/caddy ## Every fault at every instant, in full; takes a while.
 	LEADRELAY_TORTURE=full LEADRELAY_SEEDS=10000 LEADRELAY_KILL_ROUNDS=300 $(GO) test -count=1 -p 1 -timeout 3h -v \

@@ -28,10 +28,10 @@ func TestWhatShortLeavesOutRunsAfterIt(t *testing.T) {
 		"\nLONGEST := ./internal/store ./internal/e2e/torture ./internal/courier\n",
 		"\t@$(MAKE) --no-print-directory -j2 test-whole test-left-out\n",
 		"\t$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay\n",
-		"\tLEADRELAY_RACE=$(CURDIR)/bin/race/leadrelay $(GO) test $(TEST) ./internal/e2e/...\n",
+		"\tLEADRELAY_RACE=$(CURDIR)/bin/race/leadrelay $(GO) test $(TEST) $(WHOLE) ./internal/e2e/...\n",
 		"\t$(GO) test $(TEST) -p 1 -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)\n",
 		"\nSHORTENED := ./" + strings.Join(left.packages, " ./") + "\n",
-		"\nTEST := $(if $(filter 1 2,$(shell nproc 2>/dev/null)),-p 3) -vet=off -shuffle=on -timeout 30m\n",
+		"\nTEST := -vet=off -shuffle=on -timeout 30m\n",
 	} {
 		require.Contains(t, string(makefile), line)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -21,16 +22,28 @@ import (
 
 // board is a store of events: the cursor's number is how many of them there were.
 type board struct {
+	mu     sync.Mutex
 	events []lead.Event
 	lost   int64 // cursors below it are not known any more
 	err    error
 }
 
+// change changes what the store has.
+func (b *board) change(f func(*board)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f(b)
+}
+
 func (b *board) LastEvent(context.Context) (lead.EventCursor, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	return lead.EventCursor{Number: int64(len(b.events))}, b.err
 }
 
 func (b *board) Events(_ context.Context, c lead.EventCursor) ([]lead.Event, lead.EventCursor, bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if c.Number < b.lost {
 		return nil, c, true, nil
 	}
@@ -83,12 +96,14 @@ func (w *watching) open(query, last string) (client *watcher, end func(), ended 
 func TestWhoWatchesIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWatching()
-		w.events = []lead.Event{{RemoteID: 1, Site: "casas", State: lead.Queued}}
+		w.change(func(b *board) { b.events = []lead.Event{{RemoteID: 1, Site: "casas", State: lead.Queued}} })
 		all, endAll, ended := w.open("", "")
 		one, endOne, _ := w.open("?site=lotes", "")
 		require.Equal(t, "id: 0-1-0-0\nretry: 2000\n\n", all.text.String(), "what was before is no news")
 
-		w.events = append(w.events, lead.Event{RemoteID: 2, Site: "casas", State: lead.Sending}, lead.Event{RemoteID: 3, Site: "lotes", State: lead.Quarantined})
+		w.change(func(b *board) {
+			b.events = append(b.events, lead.Event{RemoteID: 2, Site: "casas", State: lead.Sending}, lead.Event{RemoteID: 3, Site: "lotes", State: lead.Quarantined})
+		})
 		time.Sleep(time.Second)
 		synctest.Wait()
 		require.Equal(t, "id: 0-1-0-0\nretry: 2000\n\n"+
@@ -97,12 +112,14 @@ func TestWhoWatchesIsTold(t *testing.T) {
 		require.NotContains(t, one.text.String(), "casas")
 		require.Contains(t, one.text.String(), "lotes")
 
-		w.err = io.ErrUnexpectedEOF // the database is away for a while
+		w.change(func(b *board) { b.err = io.ErrUnexpectedEOF }) // the database is away for a while
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		require.Equal(t, 1, strings.Count(all.text.String(), ": all is well\n\n"), "a heartbeat")
-		w.err = nil
-		w.events = append(w.events, lead.Event{RemoteID: 4, Site: "casas", State: lead.Failed})
+		w.change(func(b *board) { b.err = nil })
+		w.change(func(b *board) {
+			b.events = append(b.events, lead.Event{RemoteID: 4, Site: "casas", State: lead.Failed})
+		})
 		time.Sleep(time.Second)
 		synctest.Wait()
 		require.Contains(t, all.text.String(), `"remote_id":4`)
@@ -120,7 +137,9 @@ func TestWhoWatchesIsTold(t *testing.T) {
 func TestWhoComesBackGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWatching()
-		w.events = []lead.Event{{RemoteID: 1, Site: "casas", State: lead.Queued}, {RemoteID: 1, Site: "casas", State: lead.Sending}}
+		w.change(func(b *board) {
+			b.events = []lead.Event{{RemoteID: 1, Site: "casas", State: lead.Queued}, {RemoteID: 1, Site: "casas", State: lead.Sending}}
+		})
 		for last, want := range map[string]string{
 			"0-1-0-0": "id: 0-2-0-0\nevent: lead\ndata: {\"remote_id\":1,\"site\":\"casas\",\"state\":\"sending\"}\n\n",
 			"0-2-0-0": "",
@@ -132,7 +151,7 @@ func TestWhoComesBackGoesOn(t *testing.T) {
 			end()
 			<-ended
 		}
-		w.lost = 2
+		w.change(func(b *board) { b.lost = 2 })
 		client, end, ended := w.open("", "0-1-0-0")
 		require.Equal(t, "id: 0-1-0-0\nretry: 2000\n\nid: 0-2-0-0\nevent: reset\ndata: {}\n\n", client.text.String())
 		end()
@@ -156,7 +175,9 @@ func TestWatchersAreBounded(t *testing.T) {
 		end()
 		require.Equal(t, http.StatusTooManyRequests, refused.ResponseWriter.(*httptest.ResponseRecorder).Code)
 		clients[0].stuck = true
-		w.events = append(w.events, lead.Event{RemoteID: 1, Site: "casas", State: lead.Queued})
+		w.change(func(b *board) {
+			b.events = append(b.events, lead.Event{RemoteID: 1, Site: "casas", State: lead.Queued})
+		})
 		time.Sleep(time.Second)
 		<-dones[0]
 		_, end, ended = w.open("", "")

@@ -147,8 +147,10 @@ func (s *Store) ClaimJob(ctx context.Context, holder string, lease time.Duration
 // one commit: a job that is cut off goes on behind it. It returns the sites of leads that
 // were queued. The error wraps [lead.ErrLost] if the holder has lost the job, or somebody
 // has aborted it; then no lead was moved.
-func (s *Store) StepJob(ctx context.Context, j lead.Job, holder string, ids []lead.RemoteID, lease time.Duration) (after lead.Job, queued []string, err error) {
-	err = s.writer.doLazily(ctx, func(tx *writeTx) error {
+func (s *Store) StepJob(ctx context.Context, j lead.Job, holder string, ids []lead.RemoteID, lease time.Duration) (lead.Job, []string, error) {
+	var after lead.Job // these are to be read only after a commit
+	var queued []string
+	err := s.writer.doLazily(ctx, func(tx *writeTx) error {
 		after, queued = lead.Job{}, nil
 		now, err := tx.now()
 		if err != nil {
@@ -195,8 +197,9 @@ func (tx *writeTx) moveForJob(j lead.Job, id lead.RemoteID, now time.Time) (l le
 
 // NoteJob writes down that a job is through with some leads, which were moved otherwise.
 // See [Store.StepJob].
-func (s *Store) NoteJob(ctx context.Context, j lead.Job, holder string, through, moved int, lease time.Duration) (after lead.Job, err error) {
-	err = s.writer.do(ctx, func(tx *writeTx) error {
+func (s *Store) NoteJob(ctx context.Context, j lead.Job, holder string, through, moved int, lease time.Duration) (lead.Job, error) {
+	var after lead.Job // to be read only after a commit
+	err := s.writer.do(ctx, func(tx *writeTx) error {
 		now, err := tx.now()
 		if err != nil {
 			return err

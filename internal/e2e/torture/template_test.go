@@ -26,10 +26,11 @@ func TestATemplateThatChangesWithTheProcess(t *testing.T) {
 		for _, at := range died.at {
 			t.Run(name+", "+at.String(), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					b := newBed(t, cell{fault: &died, at: at, everyNth: 1}, courier.Options{}, fakebroker.Faults{ListLag: fakebroker.Duration(time.Minute)})
+					b := makeBed(t, cell{fault: &died, at: at, everyNth: 1}, courier.Options{}, fakebroker.Faults{ListLag: fakebroker.Duration(time.Minute)})
 					for _, template := range templates {
 						b.routes = append(b.routes, courier.Route{Site: site, Account: plainAccount(), SendSource: true, Template: template})
 					}
+					b.startHosts(0)
 					b.post(1)
 					b.rest(3 * time.Hour)
 					require.NotEmpty(t, b.hit)
