@@ -51,11 +51,12 @@ LONGEST := ./internal/store ./internal/e2e/torture ./internal/courier
 SHORTENED := ./internal/courier ./internal/fakebroker ./internal/flood ./internal/intake ./internal/store
 LEFT_OUT := TestADayOfBytes TestADayOfBytesOfNewSenders TestAFloodCostsNoMoreThanItSends \
 	TestAFloodOfOthersFreesNobodyEarly TestAHealthyDatabaseStarts TestALeadTakes16kB TestAMillionAddresses \
-	TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads TestATornEndIsNoDamage TestEveryByteOfTheLogIsWatched \
-	TestIntentsRunAheadOfAFastBrokerOnly TestKeysAreForgotten TestManyLeads TestOneAgencysTroubleDelaysNoOther \
-	TestRecentLeadsAreBounded TestSitesWithOneKeyShareItsPaceInTurn TestTheBookForgetsTheOldest \
-	TestTheDiskTakesWhatTheGateCounts TestTheIndexOfALeadIsBounded TestTheRateHoldsWhateverWaits \
-	TestWhoComesInWhileABacklogDrainsGoesFirst
+	TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads TestATornEndIsNoDamage \
+	TestAnIdleTransactionKeepsNoLeadWaiting TestEveryByteOfTheLogIsWatched TestIntentsRunAheadOfAFastBrokerOnly \
+	TestKeysAreForgotten TestLeadsThatComeAndGoLeaveLittleBehind TestManyLeads TestNewBlocksBecomeALargeOne \
+	TestOneAgencysTroubleDelaysNoOther TestRecentLeadsAreBounded TestSitesWithOneKeyShareItsPaceInTurn \
+	TestTheBookForgetsTheOldest TestTheDiskTakesWhatTheGateCounts TestTheIndexOfALeadIsBounded \
+	TestTheRateHoldsWhateverWaits TestWhoComesInWhileABacklogDrainsGoesFirst
 space := $() $()
 
 # Only make lint vets.

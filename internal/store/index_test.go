@@ -66,6 +66,9 @@ func number(t *testing.T, s *Store, query string, args ...any) (n int) {
 }
 
 func TestNewBlocksBecomeALargeOne(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	onBoth(t, func(t *testing.T, s *Store) {
 		first := clone(t, s, grams.MaxLeads+smallBlock)
 		for n := 1; n < mergedBlocks; n++ {

@@ -14,6 +14,9 @@ import (
 // cleans up as often as the tables tell it to, and few leads wait at a time. An index by
 // time is filled at its end alone, so the dead entries of a page leave it half empty.
 func TestLeadsThatComeAndGoLeaveLittleBehind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	const leads, step = 50_000, 2_000
 	grown := map[string]int64{}
 	for _, moves := range []bool{false, true} {

@@ -29,6 +29,9 @@ func idle(t *testing.T, address string) {
 // While a transaction of another session is open, the places of leads that have left
 // stay in the index. Few claims pass over them all.
 func TestAnIdleTransactionKeepsNoLeadWaiting(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	const gone, waiting, claims, slow = 60_000, 1000, 300, 10
 	address := postgrestest.Database(t)
 	s, err := OpenPostgres(t.Context(), address, PostgresOptions{})
