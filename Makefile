@@ -51,12 +51,11 @@ LONGEST := ./internal/store ./internal/e2e/torture ./internal/courier
 SHORTENED := ./internal/courier ./internal/fakebroker ./internal/flood ./internal/intake ./internal/store
 LEFT_OUT := TestADayOfBytes TestADayOfBytesOfNewSenders TestAFloodCostsNoMoreThanItSends \
 	TestAFloodOfOthersFreesNobodyEarly TestAHealthyDatabaseStarts TestALeadTakes16kB TestAMillionAddresses \
-	TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads TestATornEndIsNoDamage \
-	TestAnIdleTransactionKeepsNoLeadWaiting TestEveryByteOfTheLogIsWatched TestIntentsRunAheadOfAFastBrokerOnly \
-	TestKeysAreForgotten TestLeadsThatComeAndGoLeaveLittleBehind TestManyLeads TestNewBlocksBecomeALargeOne \
-	TestOneAgencysTroubleDelaysNoOther TestRecentLeadsAreBounded TestSitesWithOneKeyShareItsPaceInTurn \
-	TestTheBookForgetsTheOldest TestTheDiskTakesWhatTheGateCounts TestTheIndexOfALeadIsBounded \
-	TestTheRateHoldsWhateverWaits TestWhoComesInWhileABacklogDrainsGoesFirst
+	TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads TestATornEndIsNoDamage TestEveryByteOfTheLogIsWatched \
+	TestIntentsRunAheadOfAFastBrokerOnly TestKeysAreForgotten TestLeadsThatComeAndGoLeaveLittleBehind \
+	TestManyLeads TestNewBlocksBecomeALargeOne TestOneAgencysTroubleDelaysNoOther TestRecentLeadsAreBounded \
+	TestSitesWithOneKeyShareItsPaceInTurn TestTheBookForgetsTheOldest TestTheDiskTakesWhatTheGateCounts \
+	TestTheIndexOfALeadIsBounded TestTheRateHoldsWhateverWaits TestWhoComesInWhileABacklogDrainsGoesFirst
 space := $() $()
 
 # Only make lint vets.

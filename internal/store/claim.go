@@ -131,10 +131,8 @@ func (s *Store) nextDue(ctx context.Context, site string, state lead.State, q le
 	if q.MaxAhead != 0 {
 		horizon = q.Now.Add(q.MaxAhead).UnixMilli()
 	}
-	since, looked := s.floors.look(site, state, q)
 	var first, beyond sql.NullInt64
-	err := s.nextDueRow(ctx, q, []any{site, string(state), millisOr(since, 0), horizon}).Scan(&first, &beyond)
-	looked(fromMillis(first), err)
+	err := s.nextDueRow(ctx, q, []any{site, string(state), millisOr(q.Since, 0), horizon}).Scan(&first, &beyond)
 	if err != nil || !beyond.Valid {
 		return fromMillis(first), err
 	}
@@ -143,7 +141,6 @@ func (s *Store) nextDue(ctx context.Context, site string, state lead.State, q le
 			q.Now.UnixMilli(), site, string(state), horizon)
 		return err
 	})
-	s.floors.lower(site, state, q.Now)
 	return q.Now, err
 }
 
@@ -192,10 +189,8 @@ const claimSQL = `UPDATE leads SET fence = fence + 1, turn_at = due_at, due_at =
 // claim claims leads of the site in the state, those first that have been due for
 // longest.
 func (tx *writeTx) claim(site string, state lead.State, q lead.Due) ([]lead.Claim, error) {
-	since, looked := tx.w.floors.look(site, state, q)
-	rows, err := tx.claimRows(q, []any{q.Now.Add(q.Lease).UnixMilli(), site, string(state), millisOr(since, 0), q.Now.UnixMilli(), q.N})
+	rows, err := tx.claimRows(q, []any{q.Now.Add(q.Lease).UnixMilli(), site, string(state), millisOr(q.Since, 0), q.Now.UnixMilli(), q.N})
 	if err != nil {
-		looked(time.Time{}, err)
 		return nil, err
 	}
 	claims, err := collect(rows, scanClaim)
@@ -210,11 +205,6 @@ func (tx *writeTx) claim(site string, state lead.State, q lead.Due) ([]lead.Clai
 	slices.SortFunc(claims, func(a, b lead.Claim) int {
 		return cmp.Or(a.WasDueAt.Compare(b.WasDueAt), cmp.Compare(a.Lead.RemoteID, b.Lead.RemoteID))
 	})
-	if len(claims) > 0 {
-		looked(claims[0].WasDueAt, nil)
-	} else {
-		looked(time.Time{}, nil)
-	}
 	return claims, nil
 }
 

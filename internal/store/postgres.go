@@ -120,11 +120,11 @@ func OpenPostgres(ctx context.Context, address string, opt PostgresOptions) (*St
 func newPostgres(server *postgresServer, connections int) *Store {
 	const writing = 3
 	few := max(1, (connections-writing)/2)
-	s := &Store{unlock: func() error { return nil }, search: make(chan struct{}, 1), floors: &floors{of: map[floorKey]floor{}}}
+	s := &Store{unlock: func() error { return nil }, search: make(chan struct{}, 1)}
 	s.read = openPool(server, few, 3*time.Second, true)
 	s.people = openPool(server, max(1, connections-writing-few), time.Minute, true)
 	db := openPool(server, writing, postgresDialect.timeout, false)
-	s.writer = &writer{dialect: postgresDialect, db: db, clock: time.Now, repeats: &sharedRepeats{}, floors: s.floors}
+	s.writer = &writer{dialect: postgresDialect, db: db, clock: time.Now, repeats: &sharedRepeats{}}
 	s.keeper = &writer{dialect: postgresDialect, db: db, clock: time.Now, repeats: &sharedRepeats{}}
 	return s
 }

@@ -35,7 +35,6 @@ func (s *Store) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) er
 	if err != nil {
 		return fmt.Errorf("settle: %w", err)
 	}
-	s.floors.lower(c.Lead.Site, to.State, to.DueAt)
 	return nil
 }
 
@@ -57,7 +56,6 @@ func (s *Store) Unclaim(ctx context.Context, c lead.Claim) error {
 	if err != nil {
 		return fmt.Errorf("unclaim: %w", err)
 	}
-	s.floors.lower(c.Lead.Site, c.Lead.State, c.WasDueAt)
 	return nil
 }
 

@@ -23,7 +23,6 @@ type Store struct {
 	index  indexer       // belongs to who calls Index
 
 	nextDueStmt *sql.Stmt
-	floors      *floors // nil if one process writes
 	held        watched
 
 	transfer bool // it was opened to be moved

@@ -46,7 +46,6 @@ type writer struct {
 	live     []*job // the jobs of the transaction
 	repeats  repeats
 	oldKeys  keySweep
-	floors   *floors
 }
 
 // job is a write that waits for its place in a commit: a lead to keep, or a
