@@ -32,6 +32,9 @@ func TestPostgres(t *testing.T) {
 // A pooler lends another session for each transaction, takes no setting at the
 // start of one, and keeps no prepared statement.
 func TestPgbouncer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what could race does so in TestPostgres")
+	}
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) *store.Store {
 		return openPostgres(t, postgrestest.Pooled(t, postgrestest.Database(t)))
