@@ -211,7 +211,6 @@ func TestOddClients(t *testing.T) {
 // not whole, and one that does so while it is answered takes nothing back. The
 // log has no failure of ours.
 func TestResets(t *testing.T) {
-	t.Parallel()
 	const clients = 50
 	p := relaytest.Start(t, relaytest.Settings(t, "127.0.0.1:1"), "serve").Started()
 	half := relaytest.Form("EB-HALF")

@@ -331,10 +331,8 @@ func behind(t *testing.T, start func(*testing.T, string) front, env map[string]s
 // Each visitor has his own limit behind a proxy, whatever he says that he is, and
 // what the relay refuses is the relay's answer.
 func TestAVisitorsAddressBehindAProxy(t *testing.T) {
-	t.Parallel()
 	for name, proxy := range allFronts(t) {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			env := relaytest.Settings(t, "127.0.0.1:1")
 			env["LEADRELAY_LIMIT_ADDRESS"] = "3/m"
 			f := behind(t, proxy, env)
@@ -413,10 +411,8 @@ func TestACrowdAtAProxy(t *testing.T) {
 // A restart loses no inquiry behind a proxy: they wait there. Of those that the
 // relay has begun to read when it is killed, none is sent again.
 func TestRestartsBehindAProxy(t *testing.T) {
-	t.Parallel()
 	for name, proxy := range allFronts(t) {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // it waits for most of its time
 			env := relaytest.Settings(t, "127.0.0.1:1")
 			env["LEADRELAY_DRAIN"] = "1s"
 			f := behind(t, proxy, env)

@@ -65,7 +65,6 @@ func activated(t *testing.T, env map[string]string, files ...*os.File) *relaytes
 // With its socket held by systemd a relay refuses nobody over a restart, and
 // nobody needs a proxy to wait at.
 func TestRestartsWithASocketOfSystemd(t *testing.T) {
-	t.Parallel() // it waits for most of its time
 	u := newUnit(t)
 	env := relaytest.Settings(t, "127.0.0.1:1")
 	env["LEADRELAY_ADDR"], env["LEADRELAY_DRAIN"] = u.addr, "1s"
@@ -104,7 +103,6 @@ func TestRestartsWithASocketOfSystemd(t *testing.T) {
 // Those who come one after the other, each on a connection of his own, meet
 // either the relay that ends or the one that begins.
 func TestACrowdOverRestartsWithASocket(t *testing.T) {
-	t.Parallel()
 	u := newUnit(t)
 	env := relaytest.Settings(t, "127.0.0.1:1")
 	env["LEADRELAY_ADDR"] = u.addr
@@ -145,7 +143,6 @@ func TestACrowdOverRestartsWithASocket(t *testing.T) {
 
 // What the relay had not accepted when it was killed waits for the next one.
 func TestWhatWasNotAcceptedSurvivesAKill(t *testing.T) {
-	t.Parallel()
 	u := newUnit(t)
 	env := relaytest.Settings(t, "127.0.0.1:1")
 	env["LEADRELAY_ADDR"] = u.addr
@@ -193,7 +190,6 @@ func freeze(t *testing.T, p *relaytest.Process) {
 // A socket that cannot be the public door stops the start for good, with a line
 // that says what the unit should be; an address that differs is warned of.
 func TestSocketsThatAreNot(t *testing.T) {
-	t.Parallel()
 	env := relaytest.Settings(t, "127.0.0.1:1")
 	fileOf := func(s interface{ File() (*os.File, error) }, err error) *os.File {
 		t.Helper()

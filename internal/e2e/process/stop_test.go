@@ -94,7 +94,6 @@ func TestStoppingCutsNobodyOff(t *testing.T) {
 
 // When nobody comes, a stop does not wait for anybody.
 func TestAnIdleRelayStopsAtOnce(t *testing.T) {
-	t.Parallel()
 	env := relaytest.Settings(t, "127.0.0.1:1")
 	env["LEADRELAY_DRAIN"] = "1h"
 	p := relaytest.Start(t, env, "serve").Started()
@@ -134,7 +133,6 @@ func TestAStopThatWaitsForEasyBrokerTakesInquiries(t *testing.T) {
 
 // Who presses Ctrl-C twice does not want to wait.
 func TestASecondSignalEndsTheDrain(t *testing.T) {
-	t.Parallel()
 	env := relaytest.Settings(t, "127.0.0.1:1")
 	env["LEADRELAY_DRAIN"] = "1h"
 	p := relaytest.Start(t, env, "serve").Started()
@@ -151,7 +149,6 @@ func TestASecondSignalEndsTheDrain(t *testing.T) {
 // An attempt that has begun is finished and written down before the relay
 // stops, even when EasyBroker takes its time.
 func TestStoppingFinishesTheAttempt(t *testing.T) {
-	t.Parallel()
 	broker, address := relaytest.StartBroker(t)
 	slow := fakebroker.Trouble{On: "POST", Delay: fakebroker.Duration(500 * time.Millisecond)}
 	broker.Misbehave(fakebroker.Faults{Trouble: []fakebroker.Trouble{slow}})

@@ -17,7 +17,6 @@ import (
 // TestStories runs the scripts: one story of a user each. testdata/script/README.md
 // has the words that they use.
 func TestStories(t *testing.T) {
-	t.Parallel()
 	tell(t, scripts(t), func(*testing.T) string { return "leadrelay.db" })
 }
 
@@ -26,7 +25,6 @@ var aboutFiles = []string{"backup.txtar", "database.txtar", "port-in-use.txtar",
 
 // With PostgreSQL every story of a relay ends the same.
 func TestStoriesOnPostgreSQL(t *testing.T) {
-	t.Parallel()
 	relays := slices.DeleteFunc(scripts(t), func(name string) bool {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
