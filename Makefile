@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 
-.PHONY: help go build demo run test test-whole test-left-out torture deps lint fmt vuln fuzz domains pictures widget bench bench-web cover image clean
+.PHONY: help go build demo run test torture deps lint fmt vuln fuzz domains pictures widget bench bench-web cover image clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,17 +33,12 @@ RACE := -race -gcflags='modernc.org/sqlite/lib=-race=false'
 # First what can race, with the detector: a test of days in virtual time, a million of
 # something or each byte of a file has nothing to race with and leaves it out (-short).
 # Then, without it, the tests of the whole binary, whose relay has the detector, and
-# beside them, one package at a time, what was left out.
+# what was left out.
 test: go deps ## Run every test, with the race detector; installs what they need.
 	GORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $(LONGEST) $$($(GO) list ./... | grep -v /internal/e2e/)
-	@$(MAKE) --no-print-directory -j2 test-whole test-left-out
-
-test-whole:
 	$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay
-	LEADRELAY_RACE=$(CURDIR)/bin/race/leadrelay $(GO) test $(TEST) $(WHOLE) ./internal/e2e/...
-
-test-left-out:
-	$(GO) test $(TEST) -p 1 -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)
+	LEADRELAY_RACE=$(CURDIR)/bin/race/leadrelay $(GO) test $(TEST) ./internal/e2e/...
+	$(GO) test $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)
 
 # Whoever takes longest begins first.
 LONGEST := ./internal/store ./internal/e2e/torture ./internal/courier
@@ -61,9 +56,6 @@ space := $() $()
 
 # Only make lint vets.
 TEST := -vet=off -shuffle=on -timeout 30m
-
-# These packages wait now and then: two processors have time for three.
-WHOLE := $(if $(filter 1 2,$(shell nproc 2>/dev/null)),-p 3)
 
 torture: deps bin/caddy ## Every fault at every instant, in full; takes a while.
 	LEADRELAY_TORTURE=full LEADRELAY_SEEDS=10000 LEADRELAY_KILL_ROUNDS=300 $(GO) test -count=1 -p 1 -timeout 3h -v \
