@@ -83,15 +83,15 @@ func testKilledMove(t *testing.T, direction func(file, server string) (from, to 
 	move.Ended(-1)
 	proxy.Break(nil)
 	if inTheMiddle {
-		require.Contains(t, refuse(t, env, from), "were moved to another database")
-		require.Contains(t, refuse(t, env, to), "has not brought all leads here yet")
+		require.Contains(t, refuse(t, env, from, 78), "were moved to another database")
+		require.Contains(t, refuse(t, env, to, 1), "has not brought all leads here yet")
 	}
 
 	env["LEADRELAY_DATABASE"] = to
 	move = relaytest.Start(t, env, "move", "--from", from)
 	move.Ended(0)
 	require.Contains(t, move.Out.String(), "Moved and compared")
-	require.Contains(t, refuse(t, env, from), "were moved to another database")
+	require.Contains(t, refuse(t, env, from, 78), "were moved to another database")
 	env["LEADRELAY_DATABASE"] = to
 	p = relaytest.Start(t, env, "serve").Started()
 	p.Settled()
@@ -109,11 +109,11 @@ func testKilledMove(t *testing.T, direction func(file, server string) (from, to 
 }
 
 // refuse returns why a relay does not start on a database.
-func refuse(t *testing.T, env map[string]string, database string) (why string) {
+func refuse(t *testing.T, env map[string]string, database string, code int) (why string) {
 	t.Helper()
 	env["LEADRELAY_DATABASE"] = database
 	p := relaytest.Start(t, env, "serve")
-	p.Ended(1)
+	p.Ended(code)
 	return p.Err.String()
 }
 
