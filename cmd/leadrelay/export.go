@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -28,20 +27,9 @@ func (c leadsExportCmd) Validate() error {
 
 // Run exports leads into a file, or to stdout.
 func (c leadsExportCmd) Run(p *program) error {
-	parameters, err := c.parameters()
+	op, query, err := c.ask(p)
 	if err != nil {
 		return err
-	}
-	op, err := p.operator()
-	if err != nil {
-		return err
-	}
-	if err := op.checkSite(p.ctx, c.Site); err != nil {
-		return err
-	}
-	query := url.Values{}
-	for name, value := range parameters {
-		query.Set(name, value)
 	}
 	export := func(out io.Writer) error {
 		return op.download(p.ctx, "/api/v1/leads."+c.Format+"?"+query.Encode(), out)

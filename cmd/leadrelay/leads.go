@@ -85,6 +85,23 @@ type leadsListCmd struct {
 	JSON  bool `name:"json" help:"Print JSON."`
 }
 
+// ask returns the operator's door and the query of the filter, if its site is there.
+func (f leadsFilter) ask(p *program) (operator, url.Values, error) {
+	parameters, err := f.parameters()
+	if err != nil {
+		return operator{}, nil, err
+	}
+	op, err := p.operator()
+	if err != nil {
+		return operator{}, nil, err
+	}
+	query := url.Values{}
+	for name, value := range parameters {
+		query.Set(name, value)
+	}
+	return op, query, op.checkSite(p.ctx, f.Site)
+}
+
 // Validate implements kong's check of the command line.
 func (c leadsListCmd) Validate() error {
 	_, err := c.parameters()
@@ -96,20 +113,9 @@ func (c leadsListCmd) Validate() error {
 
 // Run prints a table, or JSON.
 func (c leadsListCmd) Run(p *program) error {
-	parameters, err := c.parameters()
+	op, query, err := c.ask(p)
 	if err != nil {
 		return err
-	}
-	op, err := p.operator()
-	if err != nil {
-		return err
-	}
-	if err := op.checkSite(p.ctx, c.Site); err != nil {
-		return err
-	}
-	query := url.Values{}
-	for name, value := range parameters {
-		query.Set(name, value)
 	}
 	if c.JSON {
 		return listAsJSON(p, op, query, c.Limit)
