@@ -128,15 +128,22 @@ func (l *connLimiter) evict(c *trackedConn) {
 }
 
 // victim returns the connection to close if a slot is needed, or nil. A new
-// connection is not closed before its limits.minAge.
+// connection is not closed before its limits.minAge, or a fifth of it if its address
+// uses more than its quota: whoever comes back as soon as it is hung up on would keep
+// all others waiting for its new connections to grow old.
 func (l *connLimiter) victim() (victim *trackedConn) {
 	now := time.Now()
 	for e := l.conns.Front(); e != nil; {
 		c := e.Value.(*trackedConn)
 		e = e.Next() // before the connection is moved
-		isFirst := l.overQuota == 0 || c.address.isOver(l.quota())
+		isOver := c.address.isOver(l.quota())
+		isFirst := l.overQuota == 0 || isOver
+		minAge := l.limits.minAge
+		if isOver {
+			minAge /= 5
+		}
 		switch {
-		case c.phase == handling || now.Sub(c.phaseSince) < l.limits.minAge, victim != nil && !isFirst:
+		case c.phase == handling || now.Sub(c.phaseSince) < minAge, victim != nil && !isFirst:
 		case !c.awaitsClient():
 			l.restartPace(c, now) // the delay is ours
 		case isFirst:

@@ -146,6 +146,18 @@ func TestOneAddressHasAQuarter(t *testing.T) {
 	}
 }
 
+// Others do not wait for the many new connections of one address to grow old.
+func TestManyNewConnectionsOfOneAddressMakeRoom(t *testing.T) {
+	const minAge = 2 * time.Second
+	s := newScene(t, 26, func(b *server.Limits) { b.MinAge = minAge })
+	for range 9 {
+		s.connect("127.0.0.3", "")
+	}
+	begun := time.Now()
+	require.Contains(t, s.connect("127.0.0.4", getAndClose).rest(), "200 OK")
+	require.Less(t, time.Since(begun), minAge/2)
+}
+
 func TestAQuotaIsACustomersNetwork(t *testing.T) {
 	ours := server.Proxies{netip.MustParsePrefix("2001:db8:1::/64")}
 	for addr, want := range map[string]string{
