@@ -228,7 +228,7 @@ func transferIDs(ctx context.Context, from, to *Store) error {
 }
 
 // rememberWords lets a server know the words of the last minutes, which a file's
-// writer reads at its start.
+// writer reads at its start. An interrupted transfer may have done so before.
 func (s *Store) rememberWords(ctx context.Context) error {
 	if !s.IsShared() {
 		return nil
@@ -247,6 +247,9 @@ func (s *Store) rememberWords(ctx context.Context) error {
 		return err
 	}
 	return s.keeper.do(ctx, func(tx *writeTx) error {
+		if _, err := tx.Exec(`DELETE FROM repeats WHERE digest = content`); err != nil {
+			return err
+		}
 		for _, l := range slices.Backward(leads) { // of the same words, the newest counts
 			tx.w.repeats.add(l.Content(), l.RemoteID, l.ReceivedAt)
 		}

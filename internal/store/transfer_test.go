@@ -184,6 +184,10 @@ func TestAnInterruptedTransferGoesOn(t *testing.T) {
 		}
 	}))
 	require.Equal(t, 500, moved)
+
+	// The process may be killed when all is there but the mark.
+	execute(t, to, `CREATE TABLE transfer (role TEXT NOT NULL)`, `INSERT INTO transfer (role) VALUES ('target')`)
+	require.NoError(t, transfer(t, from, to, quietly))
 	s = openEither(t, to)
 	defer func() { require.NoError(t, s.Close()) }()
 	require.Len(t, whole(t, s), len(before))
