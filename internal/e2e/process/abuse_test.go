@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -216,7 +217,9 @@ func (a *abuse) noise(int) {
 // who hang up, and the bad posts.
 func (a *abuse) begin(plan siege) {
 	for i := range plan.slow {
-		a.all.Go(func() { a.torment(lingering[i%len(lingering)]) })
+		how := lingering[i%len(lingering)]
+		how.from = fmt.Sprintf("127.1.%d.1", i%250) // one address would have a quarter of the slots
+		a.all.Go(func() { a.torment(how) })
 	}
 	for i := range plan.slow / 10 {
 		a.all.Go(func() { a.torment(resets[i%len(resets)]) })
