@@ -61,7 +61,8 @@ func TestGoodVisitorsUnderSiege(t *testing.T) {
 	t.Logf("%d connections slow or cut, %d bad posts and %d of the flood; before %v, during %v", a.cut.Load(), a.bad.Load(), a.flood.Load(), before, during)
 	require.LessOrEqual(t, flood.p99, max(2*quiet.p99, plan.inFlood))
 	require.LessOrEqual(t, storm.p99, max(2*quiet.p99, plan.inStorm))
-	require.Greater(t, during["process_open_fds"], before["process_open_fds"]+plan.slow*8/10, "the slow ones were there")
+	atOnce := min(plan.slow, 2048/3) // a request that is being read has three slots
+	require.Greater(t, during["process_open_fds"], before["process_open_fds"]+atOnce*8/10, "the slow ones were there")
 	require.Zero(t, a.failures.Load(), "answers of 500 and above")
 	relaytest.Eventually(t, "goroutines and connections are as before", func() bool { return a.isAs(before) })
 	a.p.End(os.Interrupt, 0)
