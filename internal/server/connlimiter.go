@@ -210,6 +210,19 @@ func (l *connLimiter) closeIdle() {
 	}
 }
 
+// expectsRequest reports whether a client has just connected, or has sent something
+// that has not been read.
+func (l *connLimiter) expectsRequest() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for e := l.conns.Front(); e != nil; e = e.Next() {
+		if c := e.Value.(*trackedConn); c.phase == idle && (!c.hadRequest || c.gotBytes.Load() || c.hasUnread()) {
+			return true
+		}
+	}
+	return false
+}
+
 // Close stops accepting. Connections that were accepted before stay open.
 func (l *connLimiter) Close() error {
 	err := l.Listener.Close()

@@ -429,6 +429,25 @@ func TestCloseHearsWhoHasJustCome(t *testing.T) {
 	require.NoError(t, <-closed)
 }
 
+// Who was told that the process is alive may send a request just after that, though the
+// door closes. Who asks meanwhile is told nothing, and asks the next process.
+func TestCloseHearsWhoHasJustAsked(t *testing.T) {
+	const probe = "GET " + server.HealthzPath + " HTTP/1.1\r\nHost: x\r\n\r\n"
+	d := open(t, http.HandlerFunc(ok), quick())
+	c := dial(t, d.Addr())
+	c.send(probe)
+	require.Equal(t, http.StatusOK, c.answer().StatusCode)
+	closed := make(chan error, 1)
+	go func() { closed <- d.Close() }()
+	time.Sleep(20 * time.Millisecond)
+	asks := dial(t, d.Addr())
+	asks.send(probe)
+	time.Sleep(80 * time.Millisecond)
+	require.Contains(t, func() string { late := dial(t, d.Addr()); late.send(getAndClose); return late.rest() }(), "\r\n\r\nok")
+	require.Empty(t, asks.rest())
+	require.NoError(t, <-closed)
+}
+
 // Neither a browser that connected in advance nor a client that has its answer delays
 // the stop.
 func TestCloseWaitsForNobodySilent(t *testing.T) {

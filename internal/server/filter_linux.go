@@ -2,7 +2,6 @@ package server
 
 import (
 	"net"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -12,16 +11,18 @@ import (
 // listener instead would cut off connections that wait to be accepted. That happens
 // if the filter cannot be set.
 func dropNewConnections(ln net.Listener) {
-	socket, ok := ln.(syscall.Conn)
-	if !ok {
-		return
-	}
-	raw, err := socket.SyscallConn()
-	if err != nil {
-		return
-	}
 	drop := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K}}
-	_ = raw.Control(func(fd uintptr) {
-		_ = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop[0]})
+	withSocket(ln, func(fd int) {
+		_ = unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop[0]})
 	})
+}
+
+// waitToBeAccepted returns how many connections do.
+func waitToBeAccepted(ln net.Listener) (n int) {
+	withSocket(ln, func(fd int) {
+		if info, err := unix.GetsockoptTCPInfo(fd, unix.SOL_TCP, unix.TCP_INFO); err == nil {
+			n = int(info.Unacked) // which of a listener is the length of its queue
+		}
+	})
+	return n
 }

@@ -49,6 +49,7 @@ type Door struct {
 	socket    net.Listener
 	inherited bool         // the socket outlives the door
 	limiter   *connLimiter // around the socket
+	probes    *probes
 	closing   atomic.Bool
 	http      *http.Server
 }
@@ -71,12 +72,13 @@ func listen(ctx context.Context, addr string, proxies Proxies, h http.Handler, l
 
 func newDoor(ln net.Listener, proxies Proxies, h http.Handler, l limits) *Door {
 	l.connections = min(l.connections, connectionsFor(maxOpenFiles()))
-	limiter := newConnLimiter(ln, proxies, l)
+	limiter, probes := newConnLimiter(ln, proxies, l), newProbes()
 	return &Door{
 		socket:  ln,
 		limiter: limiter,
+		probes:  probes,
 		http: &http.Server{
-			Handler:           limiter.track(closeAmbiguous(h)),
+			Handler:           limiter.track(closeAmbiguous(probes.middleware(h))),
 			ConnContext:       limiter.connContext,
 			ReadHeaderTimeout: l.headers,
 			ReadTimeout:       l.headers + l.body,
@@ -108,18 +110,23 @@ func (d *Door) Serve() error {
 // Close stops accepting connections and waits for the requests that are being
 // handled. It cuts off those that take too long; this is not an error. Shutdown
 // drops what it has not read yet. So clients that have just connected, as through a
-// proxy, first get a moment to be accepted and another to send a request.
+// proxy, first get a moment to be accepted and another to send a request. On a busy
+// machine a moment is long.
 func (d *Door) Close() error {
-	const moment = 25 * time.Millisecond
+	const moment, longMoment = 25 * time.Millisecond, 500 * time.Millisecond
 	d.closing.Store(true)
+	d.probes.hold()
 	if d.inherited {
 		stopAccepting(d.socket)
 	} else {
 		dropNewConnections(d.socket)
 	}
 	time.Sleep(moment)
+	pollFor(longMoment, func() bool { return d.inherited || waitToBeAccepted(d.socket) == 0 })
 	_ = d.limiter.Close()
+	d.probes.end()
 	time.Sleep(moment)
+	pollFor(longMoment, func() bool { return !d.limiter.expectsRequest() })
 	d.limiter.closeIdle()
 	ctx, cancel := context.WithTimeout(context.Background(), d.limiter.limits.finish)
 	defer cancel()
@@ -131,4 +138,11 @@ func (d *Door) Close() error {
 		return nil
 	}
 	return err
+}
+
+// pollFor returns when it is so, or after the limit.
+func pollFor(limit time.Duration, isSo func() bool) {
+	for end := time.Now().Add(limit); !isSo() && time.Now().Before(end); {
+		time.Sleep(limit / 100)
+	}
 }

@@ -29,6 +29,7 @@ type trackedConn struct {
 	address       *addressUse // nil if the connection has no quota
 	element       *list.Element
 	phase         phase
+	hadRequest    bool
 	phaseSince    time.Time // when the phase, or the request, began
 	paceSince     time.Time // when the client was last as fast as the pace asks
 	received      int       // bytes of the body since paceSince
@@ -80,9 +81,12 @@ func (c *trackedConn) hasUnacknowledged() (unacknowledged bool) {
 	return unacknowledged
 }
 
-// withSocket calls f with the connection's file descriptor, unless it is closed.
-func (c *trackedConn) withSocket(f func(fd int)) {
-	if conn, ok := c.Conn.(syscall.Conn); ok {
+func (c *trackedConn) withSocket(f func(fd int)) { withSocket(c.Conn, f) }
+
+// withSocket calls f with the file descriptor of a connection or a listener, unless it
+// is closed.
+func withSocket(of any, f func(fd int)) {
+	if conn, ok := of.(syscall.Conn); ok {
 		if raw, err := conn.SyscallConn(); err == nil {
 			_ = raw.Control(func(fd uintptr) { f(int(fd)) })
 		}
@@ -96,6 +100,7 @@ func (c *trackedConn) setPhase(to phase) (from phase, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	from, c.phase = c.phase, to
+	c.hadRequest = c.hadRequest || to == handling
 	l.restartPace(c, time.Now())
 	c.busy.Store(to == handling)
 	switch {
