@@ -32,13 +32,14 @@ RACE := -race -gcflags='modernc.org/sqlite/lib=-race=false'
 
 # First what can race, with the detector: a test of days in virtual time, a million of
 # something or each byte of a file has nothing to race with and leaves it out (-short).
-# Then, without it, the tests of the whole binary, whose relay has the detector, and
-# what was left out.
+# Then, without it, the tests of the whole binary, where the relay of the stories has the
+# detector, and what was left out. In a process that is killed and besieged it triples
+# the time of the whole: there it is in make torture.
 test: go deps ## Run every test, with the race detector; installs what they need.
 	GORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $(LONGEST) $$($(GO) list ./... | grep -v /internal/e2e/)
 	$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay
-	$(GO) build -o bin/race/leadrelay-plain ./cmd/leadrelay
-	LEADRELAY_RACE=$(CURDIR)/bin/race/leadrelay $(GO) test $(TEST) ./internal/e2e/...
+	$(GO) build -o bin/plain/leadrelay ./cmd/leadrelay
+	LEADRELAY_BIN=$(CURDIR)/bin $(GO) test $(TEST) ./internal/e2e/...
 	$(GO) test $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)
 
 # Whoever takes longest begins first.
@@ -62,6 +63,7 @@ torture: deps bin/caddy ## Every fault at every instant, in full; takes a while.
 	LEADRELAY_TORTURE=full LEADRELAY_SEEDS=10000 LEADRELAY_KILL_ROUNDS=300 $(GO) test -count=1 -p 1 -timeout 3h -v \
 		-run 'TestFaultMatrix|TestHandOvers|TestWorlds|TestADayWithoutEasyBroker|TestFlapping|TestSimulation|TestEightFaults|TestKill9|TestGoodVisitorsUnderSiege|TestACrowdKeeps|TestTheMemoryIsBounded|AProxy|TestAPlausibleFlood|TestRubbishCosts|TestAFloodFromMany|TestSearchesKeep|TestAHundredThousand|TestAFailOver' \
 		./internal/e2e/torture ./internal/e2e/process ./internal/store ./cmd/leadrelay
+	$(GO) test $(RACE) -count=1 -p 1 -timeout 1h ./internal/e2e/process ./internal/e2e/browser
 
 # Of the Caddyfile's two halves, a distribution's Caddy may need the old one.
 bin/caddy:

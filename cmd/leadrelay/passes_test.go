@@ -26,8 +26,9 @@ func TestWhatShortLeavesOutRunsAfterIt(t *testing.T) {
 	for _, line := range []string{
 		"\tGORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $(LONGEST) $$($(GO) list ./... | grep -v /internal/e2e/)\n",
 		"\nLONGEST := ./internal/store ./internal/e2e/torture ./internal/courier\n",
-		"\t$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay\n\t$(GO) build -o bin/race/leadrelay-plain ./cmd/leadrelay\n",
-		"\tLEADRELAY_RACE=$(CURDIR)/bin/race/leadrelay $(GO) test $(TEST) ./internal/e2e/...\n",
+		"\t$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay\n",
+		"\t$(GO) build -o bin/plain/leadrelay ./cmd/leadrelay\n",
+		"\tLEADRELAY_BIN=$(CURDIR)/bin $(GO) test $(TEST) ./internal/e2e/...\n",
 		"\t$(GO) test $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)\n",
 		"\nSHORTENED := ./" + strings.Join(left.packages, " ./") + "\n",
 		"\nTEST := -vet=off -shuffle=on -timeout 30m\n",

@@ -16,26 +16,29 @@ import (
 // binary is the path of the relay that the tests run.
 var binary string
 
-// raceRelay is the path of a relay that has the race detector, as make test builds it
-// once for all packages. Beside it lies a plain one for the other commands, of which
-// there are hundreds: with the detector each takes a third of a second to start.
-var raceRelay = os.Getenv("LEADRELAY_RACE")
+// prebuilt is the directory of the relays that make test builds once for all packages:
+// plain/leadrelay and race/leadrelay, which has the race detector.
+var prebuilt = os.Getenv("LEADRELAY_BIN")
 
-const plainSuffix = "-plain"
-
-// Race reports whether that relay has the race detector: if the tests have it, or
-// if there is such a relay. A browser, a crowd of clients and a pretend EasyBroker
-// are much faster without it.
-var Race = isRaceTest || raceRelay != ""
+// Race reports whether the relays have the race detector because the tests do.
+const Race = isRaceTest
 
 // Main builds the relay, if there is none, and runs a package's tests with it. The
 // relay is on the PATH. When the test binary is called by the name of one of the
 // programs, it is that program instead. A run that leaves goroutines behind fails.
 func Main(m testscript.TestingM, programs map[string]func()) {
-	testscript.Main(tests{m}, programs)
+	testscript.Main(tests{m, usePlain}, programs)
 }
 
-type tests struct{ testscript.TestingM }
+// MainWithRace is Main with a relay that has the race detector, if make test runs it.
+func MainWithRace(m testscript.TestingM, programs map[string]func()) {
+	testscript.Main(tests{m, useRace}, programs)
+}
+
+type tests struct {
+	testscript.TestingM
+	use func(path string) error // puts a prebuilt relay there
+}
 
 // Run returns the exit code.
 func (m tests) Run() int {
@@ -45,7 +48,7 @@ func (m tests) Run() int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	binary = filepath.Join(dir, "leadrelay")
-	if err := provide(binary); err != nil {
+	if err := m.provide(binary); err != nil {
 		return fail(err)
 	}
 	if err := os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
@@ -80,11 +83,21 @@ func fail(err error) int {
 	return 1
 }
 
-func provide(path string) error {
-	if raceRelay == "" {
+func (m tests) provide(path string) error {
+	if prebuilt == "" || isRaceTest {
 		return build(path)
 	}
-	choose := fmt.Sprintf("#!/bin/sh\ncase $1 in serve | demo) exec '%[1]s' \"$@\" ;; esac\nexec '%[1]s%[2]s' \"$@\"\n", raceRelay, plainSuffix)
+	return m.use(path)
+}
+
+func usePlain(path string) error {
+	return os.Symlink(filepath.Join(prebuilt, "plain", "leadrelay"), path)
+}
+
+// useRace has the detector for what serves alone: a story calls many other commands, and
+// with it each takes a third of a second to start.
+func useRace(path string) error {
+	choose := fmt.Sprintf("#!/bin/sh\ncase $1 in serve | demo) exec '%[1]s/race/leadrelay' \"$@\" ;; esac\nexec '%[1]s/plain/leadrelay' \"$@\"\n", prebuilt)
 	return os.WriteFile(path, []byte(choose), 0o755)
 }
 

@@ -11,4 +11,4 @@ import (
 	"leadrelay/internal/store/postgrestest"
 )
 
-func TestMain(m *testing.M) { relaytest.Main(postgrestest.Main{M: m}, nil) }
+func TestMain(m *testing.M) { relaytest.MainWithRace(postgrestest.Main{M: m}, nil) }
