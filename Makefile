@@ -47,12 +47,13 @@ LONGEST := ./internal/store ./internal/e2e/torture ./internal/courier
 
 SHORTENED := ./internal/courier ./internal/fakebroker ./internal/flood ./internal/intake ./internal/store
 LEFT_OUT := TestADayOfBytes TestADayOfBytesOfNewSenders TestAFloodCostsNoMoreThanItSends \
-	TestAFloodOfOthersFreesNobodyEarly TestAHealthyDatabaseStarts TestALeadTakes16kB TestAMillionAddresses \
-	TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads TestATornEndIsNoDamage TestEveryByteOfTheLogIsWatched \
-	TestIntentsRunAheadOfAFastBrokerOnly TestKeysAreForgotten TestLeadsThatComeAndGoLeaveLittleBehind \
-	TestManyLeads TestNewBlocksBecomeALargeOne TestOneAgencysTroubleDelaysNoOther TestPgbouncer \
-	TestRecentLeadsAreBounded TestSitesWithOneKeyShareItsPaceInTurn TestTheBookForgetsTheOldest \
-	TestTheDiskTakesWhatTheGateCounts TestTheIndexOfALeadIsBounded TestTheRateHoldsWhateverWaits \
+	TestAFloodOfOthersFreesNobodyEarly TestAHealthyDatabaseStarts TestAHundredThousandErased TestALeadTakes16kB \
+	TestAMillionAddresses TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads TestATornEndIsNoDamage \
+	TestAnInterruptedTransferGoesOn TestEveryByteOfTheLogIsWatched TestIntentsRunAheadOfAFastBrokerOnly \
+	TestKeysAreForgotten TestLeadsThatComeAndGoLeaveLittleBehind TestManyLeads TestNewBlocksBecomeALargeOne \
+	TestOneAgencysTroubleDelaysNoOther TestPgbouncer TestRecentLeadsAreBounded \
+	TestSitesWithOneKeyShareItsPaceInTurn TestTenThousandAttempts TestTheBookForgetsTheOldest \
+	TestTheDiskTakesWhatTheGateCounts TestTheIndexOfALeadIsBounded TestTheRateHoldsWhateverWaits TestTransfer \
 	TestWhoComesInWhileABacklogDrainsGoesFirst
 space := $() $()
 

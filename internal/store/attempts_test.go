@@ -13,6 +13,9 @@ import (
 // A former version kept all attempts. What is read of such a lead has an end at
 // once, and what is kept of it from the next attempt on.
 func TestTenThousandAttempts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	const attempts, kept = 10_000, 101
 	s := openTemp(t)
 	at := time.Now()

@@ -89,6 +89,9 @@ func TestWhatHasEndedIsErasedByItsState(t *testing.T) {
 // A hundred thousand leads fall due at once while visitors' leads are kept: they
 // go, and nobody waits for it.
 func TestAHundredThousandErased(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	leads := 1000
 	if os.Getenv("LEADRELAY_TORTURE") == "full" {
 		leads = 100_000

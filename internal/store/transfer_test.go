@@ -115,6 +115,9 @@ func whole(t *testing.T, s *store.Store) (all []string) {
 
 // There and back again: nothing is missing, nothing is different, and a repeat is known.
 func TestTransfer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	t.Parallel()
 	const leads = 1500
 	first, server, second := filepath.Join(t.TempDir(), "a.db"), postgrestest.Database(t), filepath.Join(t.TempDir(), "b.db")
@@ -159,6 +162,9 @@ func TestTransfer(t *testing.T) {
 // A transfer that is interrupted goes on where it stopped. Until it has ended no relay
 // starts on either side.
 func TestAnInterruptedTransferGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	t.Parallel()
 	from, to := filepath.Join(t.TempDir(), "a.db"), postgrestest.Database(t)
 	s := openEither(t, from)
