@@ -22,10 +22,10 @@ var keyInText = regexp.MustCompile(`\b[a-z_]+\.(?:[a-z_]+\.)*[a-z_]{3,}\b`)
 func checkWords(t *testing.T, what string, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
-		require.NotEmpty(t, text, what)
-		require.NotContains(t, text, "%!", what)
 		key := keyInText.FindString(text)
-		require.True(t, key == "" || key == "casas.mx", "%s has no text for %s: %s", what, key, text)
+		if text == "" || strings.Contains(text, "%!") || key != "" && key != "casas.mx" {
+			require.Fail(t, "a text is missing", "%s has no text for %s: %s", what, key, text)
+		}
 	}
 }
 
@@ -66,6 +66,9 @@ func TestEveryAttemptHasItsSentence(t *testing.T) {
 		w := words{lang, evening}
 		for _, outcome := range outcomes {
 			for _, reason := range allReasons() {
+				checkWords(t, fmt.Sprintf("%s (%s) in %s", outcome, reason, lang), w.attempt(lead.Attempt{Number: 1, Outcome: outcome, Detail: reason}))
+			}
+			for _, reason := range lead.Reasons() {
 				for status := 200; status < 600; status++ {
 					if status > 206 && status < 300 || status > 308 && status < 400 || status > 451 && status < 500 || status > 511 {
 						continue
@@ -73,7 +76,6 @@ func TestEveryAttemptHasItsSentence(t *testing.T) {
 					a := lead.Attempt{Number: 2, BegunAt: evening, EndedAt: evening.Add(time.Second), Outcome: outcome, Status: status, Detail: lead.WithStatus(reason, status)}
 					checkWords(t, fmt.Sprintf("%s %d (%s) in %s", outcome, status, reason, lang), w.attempt(a))
 				}
-				checkWords(t, fmt.Sprintf("%s (%s) in %s", outcome, reason, lang), w.attempt(lead.Attempt{Number: 1, Outcome: outcome, Detail: reason}))
 			}
 		}
 	}
