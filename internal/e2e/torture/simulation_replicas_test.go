@@ -328,6 +328,9 @@ func TestTheSimulationOfReplicasFindsWhatItMust(t *testing.T) {
 
 // TestASeedOfReplicasReplaysExactly compares the whole story of a seed with itself.
 func TestASeedOfReplicasReplaysExactly(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what races is found by the others")
+	}
 	_, once := simulateReplicas(t, 1, true)
 	_, again := simulateReplicas(t, 1, true)
 	require.NotEmpty(t, once)
