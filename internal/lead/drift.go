@@ -55,6 +55,9 @@ const (
 	OnlyThere DriftKind = "only_there"
 	Twice     DriftKind = "twice"
 	Differing DriftKind = "differing"
+
+	// DriftUnreadable stands beside them where things are counted: a list could not be read.
+	DriftUnreadable DriftKind = "unreadable"
 )
 
 // DriftKinds returns all kinds, in the order of the report.
@@ -71,6 +74,7 @@ func (d *Drift) Of(kind DriftKind) *[]Drifted {
 		return &d.Twice
 	case Differing:
 		return &d.Differing
+	case DriftUnreadable: // has no leads
 	}
 	return new([]Drifted)
 }
@@ -95,6 +99,20 @@ func (d *Drift) leaveOut(kind DriftKind, n int) {
 
 // Count returns how many leads drift in this way, named or not.
 func (d *Drift) Count(kind DriftKind) int { return len(*d.Of(kind)) + d.LeftOut[kind] }
+
+// Counts counts what was found of each kind, and what could not be read.
+func (d *Drift) Counts() map[DriftKind]int {
+	all := map[DriftKind]int{}
+	for _, kind := range DriftKinds() {
+		if n := d.Count(kind); n > 0 {
+			all[kind] = n
+		}
+	}
+	if n := len(d.Unreadable); n > 0 {
+		all[DriftUnreadable] = n
+	}
+	return all
+}
 
 // Add adds the report of another credential.
 func (d *Drift) Add(part Drift) {

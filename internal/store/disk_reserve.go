@@ -54,6 +54,15 @@ func (r *diskReserve) freeBytes() (int64, error) {
 	return int64(fs.Bavail) * int64(fs.Bsize), err //nolint:gosec,unconvert // the types differ by system
 }
 
+// fileSystemSize returns how large the file system is.
+func (r *diskReserve) fileSystemSize() (int64, error) {
+	if r == nil {
+		return 0, errors.ErrUnsupported
+	}
+	fs, err := r.fileSystem()
+	return int64(fs.Blocks) * int64(fs.Bsize), err //nolint:gosec,unconvert // the types differ by system
+}
+
 // isThere reports whether the file is there.
 func (r *diskReserve) isThere() bool { return r == nil || r.made.Load() }
 

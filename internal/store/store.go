@@ -168,3 +168,13 @@ func (s *Store) Ready(ctx context.Context) error {
 // Free returns how many bytes are free where the database lies. The error wraps
 // [errors.ErrUnsupported] if the database is not in a file of ours.
 func (s *Store) Free() (int64, error) { return s.writer.reserve.freeBytes() }
+
+// Disk returns how many bytes are free where the database lies, and how many there are.
+// The error wraps [errors.ErrUnsupported] if the database is not in a file of ours.
+func (s *Store) Disk() (free, size int64, err error) {
+	if free, err = s.Free(); err != nil {
+		return 0, 0, err
+	}
+	size, err = s.writer.reserve.fileSystemSize()
+	return free, size, err
+}

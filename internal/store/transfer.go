@@ -281,6 +281,8 @@ var transferTables = []transferTable{
 		"id", "do_what", "filter", "state", "matched", "left_out", "done", "moved", "changed", "ordered_at", "ended_at", "holder", "lease_until",
 	}, "TRUE"},
 	{"job_leads", 1, []string{"job", "ids"}, "TRUE"},
+	{"alerts", 1, []string{"id", "closed_at", "body"}, "TRUE"},
+	{"seen_leads", 2, []string{"remote_id", "what", "fence"}, "TRUE"},
 }
 
 // page reads the rows that follow a key, or the first if it is nil.

@@ -75,6 +75,10 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"a job that is aborted moves nothing more":                jobAborted,
 		"a pause stays, and a new one goes on where the last was": paused,
 
+		"alerts stay, and closed ones for a day":          alertsStay,
+		"leads that wait for too long are found":          stuckLeads,
+		"a failed lead that was looked at may fail again": failedLeadsAreSeen,
+
 		"stats are what a count of all leads is":                 statsAreExact,
 		"a day of stats begins at midnight":                      statsByDay,
 		"who watches is told of each change":                     watched,
