@@ -132,6 +132,13 @@ var byTheOperator = []question{
 	{"POST /api/v1/jobs/99/abort", 404, "", "", ""},
 	{"POST /api/v1/jobs/1/abort", 413, large, "", ""},
 	{"POST /api/v1/jobs/1/abort", 422, `{"now":true}`, "", ""},
+	{"GET /api/v1/alerts", 200, "", `"kind":"failed"`, ""},
+	{"GET /api/v1/alerts?site=default", 400, "", `"INVALID_PARAMETER"`, ""},
+	{"POST /api/v1/alerts/{alert}/seen", 200, "", `"kind":"failed"`, ""},
+	{"POST /api/v1/alerts/{alert}/seen", 400, `7`, "", ""},
+	{"POST /api/v1/alerts/NOWHERE/seen", 404, "", "", ""},
+	{"POST /api/v1/alerts/{alert}/seen", 413, large, "", ""},
+	{"POST /api/v1/alerts/{alert}/seen", 422, `{"all":true}`, "", ""},
 
 	{"GET /api/v1/sites", 200, "", `"state":"working"`, ""},
 	{"GET /api/v1/sites?site=default", 400, "", `"INVALID_PARAMETER"`, ""},
@@ -183,6 +190,7 @@ var byAPerson = []question{
 	{"POST /leads/1/edit", 403, "", "", fromElsewhere},
 	{"POST /reports", 403, "", "", fromElsewhere},
 	{"POST /probe", 403, "", "", fromElsewhere},
+	{"POST /alerts/seen", 403, "", "", fromElsewhere},
 	{"POST /language", 403, "", "", fromElsewhere},
 	{"GET /login", 200, "", "<html", ""},
 	{"POST /login", 401, "token=token", "<html", asForm},
@@ -238,6 +246,9 @@ func inTheConsole(cookie string) []question {
 		{"POST /reports", 303, "days=1", "", post},
 		{"POST /probe", 303, "site=default", "", post},
 		{"POST /probe", 400, "site=nowhere", "<html", post},
+		{"POST /alerts/seen", 303, "id={alert}", "", post},
+		{"POST /alerts/seen", 404, "id=NOWHERE", "<html", post},
+		{"POST /alerts/seen", 400, "id=%zz", "<html", post},
 		{"GET /sites?relay=https://leads.casas.mx&property_id=EB-1", 200, "", "https://leads.casas.mx/widget.js", look},
 	}
 }
@@ -256,6 +267,7 @@ func inTheConsoleWithoutAStore(cookie string) []question {
 		{"POST /leads/move", 503, "do=retry&id=1", "<html", post},
 		{"GET /reports", 503, "", "<html", look},
 		{"POST /reports", 503, "", "<html", post},
+		{"POST /alerts/seen", 503, "id={alert}", "<html", post},
 	}
 }
 
@@ -296,6 +308,7 @@ var withoutAStore = []question{
 	{"GET /api/v1/jobs", 503, "", "", ""},
 	{"POST /api/v1/jobs", 503, `{"do":"retry","site":"default"}`, "", ""},
 	{"POST /api/v1/jobs/1/abort", 503, "", "", ""},
+	{"POST /api/v1/alerts/{alert}/seen", 503, "", "", ""},
 	{"POST /api/v1/sites/default/pause", 503, pause(), "", ""},
 	{"POST /api/v1/sites/default/resume", 503, "", "", ""},
 }
@@ -341,6 +354,7 @@ func usualAnswers(t *testing.T) *description {
 		d.ask(d.doc, q)
 	}
 	relaytest.Eventually(t, "nothing waits", d.settled) // a list that grows cannot be read in full
+	d.watch()
 	session := d.logIn()
 	d.askAt(operatorName, d.doc, question{"GET /", 200, "", "<html", "Cookie: " + session})
 	for _, q := range inTheConsole(session) {
@@ -440,6 +454,8 @@ func answersWithoutAStore(t *testing.T, doc *description) {
 	d := openDoors(t, relaytest.Settings(t, "127.0.0.1:1"))
 	cookie := d.logIn()
 	session := "Cookie: " + cookie
+	d.put("failed", lead.Failed)
+	d.watch()
 	require.NoError(t, d.shut())
 	d.askAt(operatorName, doc, question{"GET /", 503, "", "<html", session})
 	for _, q := range slices.Concat(withoutAStore, inTheConsoleWithoutAStore(cookie)) {

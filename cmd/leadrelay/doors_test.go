@@ -56,6 +56,7 @@ func openDoors(t *testing.T, env map[string]string) *doors {
 	metrics, log := server.NewMetrics("test"), zerolog.Nop()
 	d.courier = newCourier(cfg, d.store, metrics, log)
 	d.auditor = courier.NewAuditor(d.courier, d.store)
+	d.alerts = newWatcher(cfg, d.store, d.courier, log)
 	d.handlers = map[string]chi.Routes{
 		publicName:   publicDoor(cfg, d.relay, metrics, log).(chi.Routes),
 		operatorName: operatorDoor(cfg, d.relay, secret.New(env["LEADRELAY_OPERATOR_TOKEN"]), metrics, log).(chi.Routes),
@@ -76,6 +77,18 @@ func (d *doors) carry() {
 	var carrying sync.WaitGroup
 	carrying.Go(func() { _ = d.courier.Run(ctx) })
 	d.t.Cleanup(func() { stop(); carrying.Wait() })
+}
+
+// watch watches for trouble until there is an alert, which the tests call {alert}.
+func (d *doors) watch() {
+	d.t.Helper()
+	ctx, stop := context.WithCancel(d.t.Context())
+	var watching sync.WaitGroup
+	watching.Go(func() { d.alerts.Run(ctx) })
+	relaytest.Eventually(d.t, "an alert", func() bool { return len(d.alerts.Alerts()) > 0 })
+	stop()
+	watching.Wait()
+	d.leads["{alert}"] = d.alerts.Alerts()[0].ID
 }
 
 // put keeps a lead that is an hour old and in the state, under a name for the tests.

@@ -36,7 +36,11 @@ var mayImport = map[string][]string{
 	"internal/store":         {"internal/bounded", "internal/lead", "internal/store/grams"},
 	"internal/courier":       {"internal/courier/breaker", "internal/courier/verify", "internal/courier/wallclock", "internal/easybroker", "internal/lead"},
 	"internal/easybroker":    {"internal/secret"},
-	"internal/console":       {"internal/lead", "internal/locale", "internal/problem", "internal/secret", "web"},
+	"internal/console":       {"internal/alerts", "internal/lead", "internal/locale", "internal/problem", "internal/secret", "web"},
+
+	// Who watches them.
+	"internal/alerts":         {"internal/alerts/channel", "internal/lead", "internal/locale"},
+	"internal/alerts/channel": {},
 
 	// A room of the store.
 	"internal/store/grams": {"internal/lead"},
@@ -56,7 +60,7 @@ var mayImport = map[string][]string{
 	// What stands around them.
 	"internal/problem": {"internal/locale"},
 	"internal/server":  {"internal/locale", "internal/problem"},
-	"internal/config":  {"internal/captcha", "internal/easybroker", "internal/lead", "internal/secret", "internal/site", "internal/spam"},
+	"internal/config":  {"internal/alerts/channel", "internal/captcha", "internal/easybroker", "internal/lead", "internal/secret", "internal/site", "internal/spam"},
 	"internal/doctor":  {"internal/config", "internal/easybroker", "internal/lead", "internal/store"},
 	"web":              {"internal/accept", "internal/bounded", "internal/locale"},
 
@@ -84,7 +88,7 @@ var mayImport = map[string][]string{
 
 	// The only place that knows everybody.
 	"cmd/leadrelay": {
-		"internal/captcha", "internal/config", "internal/console", "internal/courier", "internal/doctor", "internal/easybroker", "internal/fakebroker", "internal/fakebroker/fault",
+		"internal/alerts", "internal/alerts/channel", "internal/captcha", "internal/config", "internal/console", "internal/courier", "internal/doctor", "internal/easybroker", "internal/fakebroker", "internal/fakebroker/fault",
 		"internal/flood", "internal/intake", "internal/lead", "internal/mx", "internal/secret", "internal/server", "internal/signals", "internal/site", "internal/store", "web",
 	},
 }

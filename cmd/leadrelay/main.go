@@ -73,6 +73,7 @@ type verbs struct {
 	Pause       pauseCmd        `cmd:"" help:"Pause a site: its inquiries are taken and wait, until the end or until resume."`
 	Resume      resumeCmd       `cmd:"" help:"End the pause of a site."`
 	Reconcile   reconcileCmd    `cmd:"" help:"Compare our leads with EasyBroker's list. Exits with 0 when they agree, 3 when not, 1 when that could not be found out."`
+	Alerts      alertsCmd       `cmd:"" help:"See whether people would be told of trouble."`
 	Snippet     snippetCmd      `cmd:"" help:"Print the tag that puts a site's form on a page."`
 	Config      configCmd       `cmd:"" help:"Check or print the settings."`
 	Move        moveDatabaseCmd `cmd:"" help:"Move all that is in a database into an empty one, SQLite or PostgreSQL, while no relay runs. If it was interrupted, call it again."`

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"leadrelay/internal/alerts"
 	"leadrelay/internal/captcha"
 	"leadrelay/internal/config"
 	"leadrelay/internal/console"
@@ -87,6 +88,7 @@ type relay struct {
 	store            *store.Store
 	courier          *courier.Courier
 	auditor          *courier.Auditor
+	alerts           *alerts.Watcher
 	mail             *mx.Checker
 	public, operator *server.Door
 	drain            *server.Drain
@@ -129,7 +131,9 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 	r.courier = newCourier(cfg, r.store, metrics, log)
 	r.auditor = courier.NewAuditor(r.courier, r.store)
 	r.mail = mx.New(r.store, mx.Options{Log: log})
+	r.alerts = newWatcher(cfg, r.store, r.courier, log)
 	metrics.Register(console.NewGauges(r.store, r.courier.Status))
+	metrics.Register(r.alerts)
 
 	public.set(publicDoor(cfg, r, metrics, log))
 	operator.set(operatorDoor(cfg, r, token, metrics, log))
@@ -143,6 +147,8 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 	watching.Go(func() { sweep(ctx, cfg.Retention, r.store, log) })
 	watching.Go(func() { newJobRunner(r.store, r.auditor, log).run(ctx) })
 	watching.Go(func() { index(ctx, r.store, log) })
+	watching.Go(func() { r.alerts.Run(ctx) })
+	watching.Go(func() { reconcileDaily(ctx, cfg.Alerts.Reconcile, r, log) })
 	if r.shared {
 		watching.Go(func() { watchVacuum(ctx, r.store.HeldBack, log) })
 	}
@@ -427,8 +433,9 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 	events := console.NewEvents(r.store, gate, r.drain.Begun)
 	mux.Method(http.MethodGet, console.EventsPath, events)
 	mux.Method(http.MethodHead, console.EventsPath, events)
+	console.RouteAlerts(mux, r.alerts, gate)
 	sessions := console.NewSessions(token, r.secret, r.store, r.courier.Now)
-	console.NewPages(cfg.URL.String(), sites, r.store, r.auditor, gate, sessions).Route(mux)
+	console.NewPages(cfg.URL.String(), sites, r.store, r.auditor, r.alerts, gate, sessions).Route(mux)
 	mux.Mount("/", api)
 	mux.MethodNotAllowed(api.ServeHTTP)
 	return mux

@@ -12,7 +12,7 @@ import (
 	"leadrelay/internal/store"
 )
 
-// sweep erases leads past their retention, and tidies stats and changes, at the start and every
+// sweep erases leads past their retention, and tidies stats, changes and what people have seen, at the start and every
 // minute.
 func sweep(ctx context.Context, keep config.Retention, s *store.Store, log zerolog.Logger) {
 	tick := time.NewTicker(time.Minute)
@@ -33,8 +33,8 @@ func sweep(ctx context.Context, keep config.Retention, s *store.Store, log zerol
 				log.Error().Err(err).Msg("leads not erased")
 			}
 		}
-		if err := errors.Join(s.FoldStats(ctx), s.DeleteOldChanges(ctx)); err != nil && ctx.Err() == nil {
-			log.Error().Err(err).Msg("stats and changes not tidied")
+		if err := errors.Join(s.FoldStats(ctx), s.DeleteOldChanges(ctx), s.ForgetSeen(ctx)); err != nil && ctx.Err() == nil {
+			log.Error().Err(err).Msg("stats, changes and what was seen not tidied")
 		}
 		select {
 		case <-tick.C:

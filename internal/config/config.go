@@ -34,6 +34,7 @@ type Config struct {
 	Drain          time.Duration
 	Courier        Courier
 	Retention      Retention
+	Alerts         Alerts
 	Sites          []Site // sorted by id
 
 	// Warnings are problems that the operator should solve but that do not stop serve.

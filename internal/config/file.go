@@ -288,7 +288,7 @@ func lookUp(prefix, name string) (s *setting, isFile bool) {
 func sections(prefix string) []string {
 	switch prefix {
 	case "":
-		return []string{"easybroker", "courier", "retention"}
+		return []string{"easybroker", "courier", "retention", "alerts"}
 	case perSite:
 		return []string{"easybroker"}
 	}

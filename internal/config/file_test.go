@@ -48,6 +48,15 @@ courier:
   concurrency: 2
   probe: 1m
 retention: {discarded: off, confirmed: 365d}
+alerts:
+  to: "ntfy://:t0k3n@ntfy.casas.co/relay generic+https://casas.co/hook"
+  heartbeat: https://hc-ping.com/s3cr3t
+  locale: en
+  reconcile: off
+  held: 2m
+  drift: off
+  store: {after: 1m, free: 2GB}
+  silence: 24h
 
 sites:
   casas:
@@ -197,10 +206,10 @@ func TestAWrongLineIsNamed(t *testing.T) {
 		"a template with a brace open":    {"sites:\n  a:\n    source: a.mx\n    message_template: '{message} {page_url'", []string{"4:23: has a { that is no field's name in braces, such as {page_url}; a brace itself is written {{"}},
 		"a list of templates":             {"sites: {a: {source: a.mx, message_template: ['{message}']}}", []string{"1:27: wants one value, not several"}},
 		"a template without quotes":       {"sites:\n  a:\n    source: a.mx\n    message_template: {message}", []string{"4:5: wants a text; put it in quotation marks, or on lines of its own below a |", "4:24: has no value; take the key out for the default"}},
-		"a site's word at the top":        {"source: a.mx\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "source"; known here: addr, operator_addr, url, operator_url, operator_token, database, database_connections, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, retention, sites`}},
+		"a site's word at the top":        {"source: a.mx\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "source"; known here: addr, operator_addr, url, operator_url, operator_token, database, database_connections, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, retention, alerts, sites`}},
 		"an unknown key of the courier":   {"sites: {a: {source: a.mx}}\ncourier: {timeuot: 1s}", []string{`2:11: unknown key "timeuot" (did you mean timeout?); known here: timeout, settle, schedule, deadline, rate, concurrency, probe`}},
 		"a courier inside a site":         {"sites: {a: {source: a.mx, courier: {rate: 1}}}", []string{`1:27: unknown key "courier"; known here: ` + siteKeys}},
-		"a path instead of a section":     {"courier.rate: 1\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "courier.rate"; known here: addr, operator_addr, url, operator_url, operator_token, database, database_connections, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, retention, sites`}},
+		"a path instead of a section":     {"courier.rate: 1\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "courier.rate"; known here: addr, operator_addr, url, operator_url, operator_token, database, database_connections, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, retention, alerts, sites`}},
 		"a key given twice":               {"sites: {a: {source: a.mx}}\ndrain: 1s\ndrain: 2s", []string{"3:1: is a duplicate of line 2"}},
 		"a site given twice":              {"sites:\n  a: {source: a.mx}\n  b: {source: b.mx}\n  a: {source: c.mx}", []string{"4:3: is a duplicate of line 2"}},
 		"a secret and its file":           {"sites:\n  a:\n    source: a.mx\n    easybroker:\n      api_key: k3y\n      api_key_file: key", []string{"6:7: the secret and its file are both set; keep one"}},
@@ -303,6 +312,22 @@ retention:
   quarantined: 90d
   discarded: off
   confirmed: 365d
+alerts:
+  to: "•••"
+  heartbeat: "•••"
+  locale: en
+  reconcile: off
+  held: 2m
+  down: 10m
+  paused: on
+  late: 15m
+  doubtful: 1h
+  failed: on
+  missing: on
+  twice: on
+  store: {after: 1m, free: 2000MB}
+  silence: 24h
+  drift: off
 sites:
   agencia-2:
     source: "Agencia Número 2"
@@ -344,13 +369,15 @@ sites:
 `, text)
 
 	_, err = loadFile(text)
-	require.Len(t, complaints(err), 4, "dots are no secret")
-	for _, secret := range []string{"t0ken-of-the-0perator", "0wn-k3y", "c4ptcha", "shared-k3y"} {
+	require.Len(t, complaints(err), 6, "dots are no secret")
+	for _, secret := range []string{"t0ken-of-the-0perator", "ntfy://:t0k3n@ntfy.casas.co/relay,generic+https://casas.co/hook", "https://hc-ping.com/s3cr3t", "0wn-k3y", "c4ptcha", "shared-k3y"} {
 		text = strings.Replace(text, `"•••"`, secret, 1)
 	}
 	again, err := loadFile(text)
 	require.NoError(t, err)
 	want.Warnings, again.Warnings = nil, nil // they name lines
+	require.Len(t, again.Alerts.To, len(want.Alerts.To))
+	want.Alerts.To, again.Alerts.To = nil, nil // functions are not compared
 	require.Equal(t, want, again)
 }
 

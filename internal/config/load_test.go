@@ -84,7 +84,18 @@ func TestDefaultsAreThoseOfTheReference(t *testing.T) {
 		URL: easybroker.DefaultURL, Key: secret.New("k3y"), Country: "MX", API: easybroker.Partner,
 	}, s.EasyBroker)
 
-	c.Sites = nil
+	said := map[lead.AlertKind]string{}
+	for kind, after := range c.Alerts.Kinds() {
+		said[kind] = after.String()
+	}
+	require.Equal(t, map[lead.AlertKind]string{
+		"held": "1m", "down": "10m", "paused": "on", "late": "15m", "doubtful": "1h", "failed": "on", "missing": "on", "twice": "on",
+		"store": "30s", "silence": "on", "drift": "on",
+	}, said)
+	require.Equal(t, []any{int64(500_000_000), int64(10), "03:30", "es", "", ""},
+		[]any{c.Alerts.Store.Bytes, c.Alerts.Store.Percent, c.Alerts.Reconcile.String(), c.Alerts.Locale, c.Alerts.To.String(), c.Alerts.Heartbeat.Reveal()})
+
+	c.Sites, c.Alerts = nil, config.Alerts{}
 	require.Equal(t, config.Config{
 		Addr: ":8080", OperatorAddr: "127.0.0.1:9090", Database: "leadrelay.db", Connections: 20, LogLevel: zerolog.InfoLevel,
 		Retention:    config.Retention{Quarantined: config.Period(90 * 24 * time.Hour), Discarded: config.Period(30 * 24 * time.Hour)},
@@ -265,7 +276,7 @@ func TestAllThatIsWrongIsShownAtOnce(t *testing.T) {
 		"EASYBROKER_COUNTRY_CODE: wants two upper-case letters, such as MX",
 		"relay.yaml:1:8: has no unit; write 15s, 5m or 168h",
 		`relay.yaml:2:1: unknown key "adr"; known here: addr, operator_addr, url, operator_url, operator_token, database, database_connections, trusted_proxies, ` +
-			"log_level, limit_address, limit_site, drain, easybroker, courier, retention, sites",
+			"log_level, limit_address, limit_site, drain, easybroker, courier, retention, alerts, sites",
 		"relay.yaml:4:3: a site's id has lower-case letters, digits and dashes, at most 63, and begins with no dash",
 		"relay.yaml:4:3: this site wants a source",
 		"relay.yaml:4:3: this site wants a key: easybroker: api_key or api_key_file, here or for all sites, or EASYBROKER_API_KEY",
@@ -421,5 +432,5 @@ func TestTheReferenceHasEveryVariable(t *testing.T) {
 	} {
 		require.Contains(t, table, row)
 	}
-	require.Equal(t, 34+10+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
+	require.Equal(t, 36+23+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
 }

@@ -16,6 +16,8 @@ func (c Config) Print(w io.Writer) error {
 	printAll(&b, target{conf: &c}, courier)
 	b.WriteString("retention:\n")
 	printAll(&b, target{conf: &c}, retention)
+	b.WriteString("alerts:\n")
+	printAll(&b, target{conf: &c}, alerts)
 	b.WriteString("sites:\n")
 	for i := range c.Sites {
 		t := target{site: &c.Sites[i]}
@@ -30,7 +32,7 @@ func (c Config) Print(w io.Writer) error {
 
 // printAll writes the settings that have a value and whose keys begin with the prefix.
 func printAll(b *strings.Builder, t target, prefix string) {
-	indent := map[string]string{"": "", courier: "  ", retention: "  ", perSite: "    ", broker: "      "}[prefix]
+	indent := map[string]string{"": "", courier: "  ", retention: "  ", alerts: "  ", perSite: "    ", broker: "      "}[prefix]
 	for _, s := range settings {
 		if name, ok := s.below(prefix); ok {
 			if text := flowStyle(s.show(t)); text != "" {

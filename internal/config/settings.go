@@ -36,6 +36,7 @@ const (
 	broker    = "easybroker."
 	courier   = "courier."
 	retention = "retention."
+	alerts    = "alerts."
 	perSite   = "sites."
 )
 
@@ -87,6 +88,37 @@ var settings = []setting{
 		scalarField(parsePeriod, func(t target) *Period { return &t.conf.Retention.Discarded })},
 	{"LEADRELAY_RETENTION_CONFIRMED", retention + "confirmed", "off", "a confirmed lead is erased that long after EasyBroker's list had it; a reconciliation does not know it any more",
 		scalarField(parsePeriod, func(t target) *Period { return &t.conf.Retention.Confirmed })},
+
+	{"LEADRELAY_ALERTS", alerts + "to", "", "where people are told of trouble, separated by commas or spaces: `smtp://`, `ntfy://`, `slack://`, `telegram://`, `teams://`, `generic+https://`; see [being told](#being-told)",
+		secretFieldOf(parseChannels, func(t target) *Channels { return &t.conf.Alerts.To })},
+	{"LEADRELAY_ALERTS_HEARTBEAT", alerts + "heartbeat", "", "address that is asked every minute while all is well inside, for somebody who notices that it is not",
+		secretFieldOf(parseHeartbeat, func(t target) *secret.Text { return &t.conf.Alerts.Heartbeat })},
+	{"", alerts + "locale", "es", "of the messages: `es` or `en`",
+		scalarField(parseOneOf("es", "en"), func(t target) *string { return &t.conf.Alerts.Locale })},
+	{"", alerts + "reconcile", "03:30", "when leads are compared with EasyBroker's list each day, in the zone of the process, or `off`",
+		scalarField(parseDailyTime, func(t target) *DailyTime { return &t.conf.Alerts.Reconcile })},
+	{"", alerts + "held", "1m", "how long EasyBroker must refuse a key before somebody is told, or `off`",
+		scalarField(parseAfter, func(t target) *AlertAfter { return &t.conf.Alerts.Held })},
+	{"", alerts + "down", "10m", "how long EasyBroker must not answer, or `off`",
+		scalarField(parseAfter, func(t target) *AlertAfter { return &t.conf.Alerts.Down })},
+	{"", alerts + "paused", "on", "a site is paused, or `off`",
+		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Paused })},
+	{"", alerts + "late", "15m", "how long a lead must wait that nothing of the above keeps waiting, or `off`",
+		scalarField(parseAfter, func(t target) *AlertAfter { return &t.conf.Alerts.Late })},
+	{"", alerts + "doubtful", "1h", "how long a doubt must last, or `off`",
+		scalarField(parseAfter, func(t target) *AlertAfter { return &t.conf.Alerts.Doubtful })},
+	{"", alerts + "failed", "on", "a lead waits for a person, or `off`",
+		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Failed })},
+	{"", alerts + "missing", "on", "EasyBroker took a lead and does not list it, or `off`",
+		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Missing })},
+	{"", alerts + "twice", "on", "EasyBroker lists a lead twice, or `off`",
+		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Twice })},
+	{"", alerts + "store", "30s", "how long nothing can be written, or `{after: 30s, free: 500MB}` with how much of the disk must be free (`10%`, too); without that, both; or `off`",
+		storeField(func(t target) *StoreAlert { return &t.conf.Alerts.Store })},
+	{"", alerts + "silence", "on", "a site gets no inquiries for so long that it happens by chance once in a year; or for a time such as `24h`; or `off`",
+		scalarField(parseOnOrAfter, func(t target) *AlertAfter { return &t.conf.Alerts.Silence })},
+	{"", alerts + "drift", "on", "a comparison with EasyBroker's list has found something, or `off`",
+		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Drift })},
 
 	{"LEADRELAY_SOURCE", perSite + "source", "", "what EasyBroker is told as the source, such as `casas.mx`; required, or sites in the file",
 		scalarField(parseLine, func(t target) *string { return &t.site.Source })},

@@ -99,7 +99,7 @@ var (
 func (w words) notice(r *http.Request) string {
 	done := r.URL.Query().Get("done")
 	switch done {
-	case "edit", "report":
+	case "edit", "report", "seen":
 		return w.text("done." + done)
 	case "probe.works":
 		return w.text("done.probe.works")

@@ -47,19 +47,20 @@ type Pages struct {
 	holdings Holdings
 	gate     *Gate
 	sessions *Sessions
+	watcher  Watcher
 	counts   counts
 }
 
 // NewPages returns the pages. relay is the URL of the public door, if it is set. The
 // gate checks the token.
-func NewPages(relay string, sites []Site, holdings Holdings, courier Courier, gate *Gate, sessions *Sessions) *Pages {
+func NewPages(relay string, sites []Site, holdings Holdings, courier Courier, watcher Watcher, gate *Gate, sessions *Sessions) *Pages {
 	rules := make(map[string]lead.Rules, len(sites))
 	for _, s := range sites {
 		rules[s.ID] = s.Rules
 	}
 	return &Pages{
 		api: newAPI(holdings, courier, rules), relay: relay, sites: sites, holdings: holdings, gate: gate,
-		sessions: sessions, counts: counts{counter: holdings},
+		sessions: sessions, watcher: watcher, counts: counts{counter: holdings},
 	}
 }
 
@@ -83,7 +84,7 @@ func (p *Pages) Route(mux chi.Router) {
 	}
 	for path, do := range map[string]pageFunc{
 		"/leads/confirm": p.confirmMove, "/leads/move": p.moveMany, "/leads/{remote_id}/edit": p.saveEdit,
-		"/reports": p.runReport, "/probe": p.probe, "/sites/{site}/pause": p.pause, "/sites/{site}/resume": p.resume,
+		"/reports": p.runReport, "/probe": p.probe, "/alerts/seen": p.seeAlert, "/sites/{site}/pause": p.pause, "/sites/{site}/resume": p.resume,
 	} {
 		mux.Method(http.MethodPost, path, p.requireSession(do))
 	}

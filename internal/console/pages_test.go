@@ -62,8 +62,24 @@ func (nothing) Counts(context.Context) ([]lead.Count, error) { return nil, nil }
 func replicaAt(holdings console.Holdings, courier console.Courier, secretToken string, ended console.EndedSessions, now func() time.Time, sites ...console.Site) http.Handler {
 	mux := chi.NewRouter()
 	sessions := console.NewSessions(secret.New(secretToken), []byte("of the database"), ended, now)
-	console.NewPages("", sites, holdings, courier, gate(secretToken), sessions).Route(mux)
+	console.NewPages("", sites, holdings, courier, knownAlerts{}, gate(secretToken), sessions).Route(mux)
 	return mux
+}
+
+// knownAlerts knows these alerts.
+type knownAlerts []lead.Alert
+
+// Alerts implements [console.Watcher].
+func (w knownAlerts) Alerts() []lead.Alert { return w }
+
+// See implements [console.Watcher].
+func (w knownAlerts) See(_ context.Context, id string) (lead.Alert, error) {
+	for _, a := range w {
+		if a.ID == id {
+			return a, nil
+		}
+	}
+	return lead.Alert{}, lead.ErrNotFound
 }
 
 // endedSessions is a store with sessions that have ended.

@@ -57,14 +57,20 @@ func (a api) compare(ctx context.Context, since time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, problem.NewTryAgain(time.Second, err)
 	}
+	body, err := KeepReport(ctx, a.store, drift)
+	if err != nil {
+		return nil, problem.NewTryAgain(time.Second, err)
+	}
+	return body, nil
+}
+
+// KeepReport keeps a report, and returns it as the API shows it.
+func KeepReport(ctx context.Context, store Reports, drift lead.Drift) ([]byte, error) {
 	body, err := json.Marshal(withEmptyLists(drift))
 	if err != nil {
 		return nil, err
 	}
-	if err := a.store.KeepReport(ctx, drift.ReadAt, body); err != nil {
-		return nil, problem.NewTryAgain(time.Second, err)
-	}
-	return body, nil
+	return body, store.KeepReport(ctx, drift.ReadAt, body)
 }
 
 // findReports returns the last reports, newest first, and how many were left out. The

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"leadrelay/internal/alerts"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/locale"
 	"leadrelay/web"
@@ -61,19 +62,10 @@ func (p *Pages) runReport(w http.ResponseWriter, r *http.Request) error {
 
 // found tells in a few words what a report found.
 func (w words) found(d lead.Drift) string {
-	var all []string
-	for _, kind := range lead.DriftKinds() {
-		if n := d.Count(kind); n > 0 {
-			all = append(all, w.count("drift."+string(kind), n))
-		}
+	if found := alerts.Found(w.lang, d.Counts()); found != "" {
+		return found
 	}
-	if n := len(d.Unreadable); n > 0 {
-		all = append(all, w.count("drift.unreadable", n))
-	}
-	if len(all) == 0 {
-		return w.text("reports.fine")
-	}
-	return strings.Join(all, ", ")
+	return w.text("reports.fine")
 }
 
 // report returns a report in words.

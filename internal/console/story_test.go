@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"leadrelay/internal/alerts"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/locale"
 	"leadrelay/internal/spam"
@@ -92,7 +93,7 @@ func TestWhatNeedsAPersonHasItsWords(t *testing.T) {
 	for _, lang := range []locale.Lang{locale.ES, locale.EN} {
 		w := words{lang, evening}
 		for _, state := range []string{lead.CredentialHeld, lead.CredentialDown, lead.SitePaused} {
-			checkWords(t, state, w.text("trouble."+state, "casas", "x"), w.remedyFor(lead.Credential{State: state, Reason: lead.WithStatus(lead.ReasonRedirected, 302)}), w.text("remedy."+state))
+			checkWords(t, state, w.text("trouble."+state, "casas", "x"), alerts.Remedy(w.lang, lead.Alert{Kind: lead.AlertKind(state), Reason: lead.WithStatus(lead.ReasonRedirected, 302)}), w.text("remedy."+state))
 		}
 		for _, kind := range lead.DriftKinds() {
 			d := lead.Drift{ReadAt: evening, Confirmed: 1, Unreadable: []lead.Unreadable{{Sites: []string{"casas"}, Why: lead.WithStatus(lead.ReasonError, 500)}}}

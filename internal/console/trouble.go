@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"leadrelay/internal/alerts"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/problem"
 	"leadrelay/web"
@@ -25,6 +26,7 @@ func (p *Pages) trouble(ctx context.Context, w words) []web.Trouble {
 	for _, c := range together(p.courier.Status()) {
 		all = append(all, p.stopped(ctx, w, c, "/"))
 	}
+	all = append(all, p.watchedTrouble(w)...)
 	all = append(all, p.failedTrouble(ctx, w)...)
 	all = append(all, p.doubtTrouble(ctx, w)...)
 	all = append(all, p.oddTrouble(ctx, w)...)
@@ -74,9 +76,13 @@ func (p *Pages) stopped(ctx context.Context, w words, c lead.Credential, back st
 	for _, site := range c.Sites {
 		waiting += p.counts.of(ctx, site, lead.Queued, lead.Sending, lead.Doubtful).Leads
 	}
+	a := lead.Alert{Kind: lead.AlertKind(c.State), Sites: c.Sites, Reason: c.Reason}
+	if c.State == lead.SitePausedByHand {
+		a.Kind, a.Until = lead.AlertPaused, c.Until
+	}
 	t := web.Trouble{
-		Mark: markBad, Title: w.text("trouble."+c.State, cut(strings.Join(c.Sites, ", ")), w.reason(c.Reason)),
-		Since: w.when(c.Since), Begun: w.text("trouble.since"), Ago: w.since(c.Since), Waiting: w.count("trouble.waiting", waiting), Remedy: w.remedyFor(c),
+		Mark: markBad, Title: alerts.Cause(w.lang, a),
+		Since: w.when(c.Since), Begun: w.text("trouble.since"), Ago: w.since(c.Since), Waiting: w.count("trouble.waiting", waiting), Remedy: alerts.Remedy(w.lang, a),
 	}
 	if waiting == 0 {
 		t.Waiting = w.text("trouble.waiting.none")
@@ -94,14 +100,6 @@ func (p *Pages) stopped(ctx context.Context, w words, c lead.Credential, back st
 	return t
 }
 
-// remedyFor says what to do about a credential or a site that does not work.
-func (w words) remedyFor(c lead.Credential) string {
-	if e := lead.Explain(c.Reason); c.State == lead.CredentialHeld && e.Key == "redirected" {
-		return w.text("remedy.redirected")
-	}
-	return w.text("remedy." + c.State)
-}
-
 // failedTrouble tells of leads that were refused for good, or ran out of time.
 func (p *Pages) failedTrouble(ctx context.Context, w words) []web.Trouble {
 	var all []web.Trouble
@@ -109,25 +107,18 @@ func (p *Pages) failedTrouble(ctx context.Context, w words) []web.Trouble {
 		if c.State != lead.Failed || c.Leads == 0 {
 			continue
 		}
+		a := lead.Alert{Kind: lead.AlertFailed, Sites: []string{c.Site}, Leads: c.Leads}
 		all = append(all, web.Trouble{
-			Mark: markBad, Title: w.siteCount("trouble.failed", c), Since: w.when(c.Oldest), Begun: w.text("trouble.oldest"), Ago: w.since(c.Oldest),
-			Waiting: w.text("trouble.kept"), Remedy: w.text("remedy.failed"),
+			Mark: markBad, Title: alerts.Cause(w.lang, a), Since: w.when(c.Oldest), Begun: w.text("trouble.oldest"), Ago: w.since(c.Oldest),
+			Waiting: alerts.Safe(w.lang, a), Remedy: alerts.Remedy(w.lang, a),
 			Links: []web.Link{{Text: w.text("trouble.look"), URL: web.SafeURL(addressOf(lead.Failed, c.Site))}},
-			Actions: []web.Action{{
+			Actions: append([]web.Action{{
 				Label: w.text("do.retry_all"), Path: "/leads/confirm",
 				Hidden: []web.Pair{{Name: "do", Value: "retry"}, {Name: "state", Value: string(lead.Failed)}, {Name: "site", Value: c.Site}, {Name: "back", Value: "/"}},
-			}},
+			}}, p.seenAction(w, lead.AlertFailed, c.Site)...),
 		})
 	}
 	return all
-}
-
-// siteCount returns the text for one lead of a site or for many.
-func (w words) siteCount(key string, c lead.Count) string {
-	if c.Leads == 1 {
-		return w.text(key+".one", c.Site)
-	}
-	return w.text(key+".many", c.Leads, c.Site)
 }
 
 // doubtTrouble tells of doubts that last.
@@ -136,9 +127,10 @@ func (p *Pages) doubtTrouble(ctx context.Context, w words) []web.Trouble {
 	if c.Leads == 0 || w.now.Sub(c.Oldest) < longDoubt {
 		return nil
 	}
+	a := lead.Alert{Kind: lead.AlertDoubtful, Leads: c.Leads}
 	return []web.Trouble{{
-		Mark: markDoubt, Title: w.count("trouble.doubtful", c.Leads), Since: w.when(c.Oldest), Begun: w.text("trouble.oldest"), Ago: w.since(c.Oldest),
-		Waiting: w.text("trouble.doubtful.safe"), Remedy: w.text("remedy.doubtful"),
+		Mark: markDoubt, Title: alerts.Cause(w.lang, a), Since: w.when(c.Oldest), Begun: w.text("trouble.oldest"), Ago: w.since(c.Oldest),
+		Waiting: alerts.Safe(w.lang, a), Remedy: alerts.Remedy(w.lang, a),
 		Links: []web.Link{{Text: w.text("trouble.look"), URL: web.SafeURL(addressOf(lead.Doubtful, ""))}},
 	}}
 }
@@ -160,10 +152,11 @@ func (p *Pages) oddTrouble(ctx context.Context, w words) []web.Trouble {
 		if len(odd) == 0 {
 			continue
 		}
+		a := lead.Alert{Kind: lead.AlertKind(reason), Leads: len(odd)}
 		t := web.Trouble{
-			Mark: markDoubt, Title: w.count("trouble."+reason, len(odd)), Since: w.when(odd[len(odd)-1].ReceivedAt),
+			Mark: markDoubt, Title: alerts.Cause(w.lang, a), Since: w.when(odd[len(odd)-1].ReceivedAt),
 			Begun: w.text("trouble.oldest"), Ago: w.since(odd[len(odd)-1].ReceivedAt),
-			Waiting: w.text("trouble.kept"), Remedy: w.text("remedy." + reason),
+			Waiting: alerts.Safe(w.lang, a), Remedy: alerts.Remedy(w.lang, a), Actions: p.seenAction(w, a.Kind, ""),
 		}
 		for _, l := range odd[:min(len(odd), shown)] {
 			t.Links = append(t.Links, web.Link{Text: w.row(l).Who, URL: web.SafeURL("/leads/" + l.RemoteID.String())})
@@ -183,9 +176,10 @@ func (p *Pages) driftTrouble(ctx context.Context, w words) []web.Trouble {
 	if json.Unmarshal(reports[0], &d) != nil || !d.Found() && len(d.Unreadable) == 0 {
 		return nil
 	}
+	a := lead.Alert{Kind: lead.AlertDrift, Found: d.Counts()}
 	return []web.Trouble{{
-		Mark: markDoubt, Title: w.text("trouble.drift", w.found(d)), Since: w.when(d.ReadAt), Begun: w.text("trouble.since"), Ago: w.since(d.ReadAt),
-		Waiting: w.text("trouble.kept"), Remedy: w.text("remedy.drift"),
+		Mark: markDoubt, Title: alerts.Cause(w.lang, a), Since: w.when(d.ReadAt), Begun: w.text("trouble.since"), Ago: w.since(d.ReadAt),
+		Waiting: alerts.Safe(w.lang, a), Remedy: alerts.Remedy(w.lang, a),
 		Links: []web.Link{{Text: w.text("trouble.report"), URL: web.SafeURL("/reports")}},
 	}}
 }
@@ -196,9 +190,8 @@ func (p *Pages) diskTrouble(w words) []web.Trouble {
 	if err != nil || free >= lowDisk {
 		return nil
 	}
-	return []web.Trouble{{
-		Mark: markBad, Title: w.text("trouble.disk", free>>20), Waiting: w.text("trouble.disk.safe"), Remedy: w.text("remedy.disk"),
-	}}
+	a := lead.Alert{Kind: lead.AlertStore, Free: max(free, 1)}
+	return []web.Trouble{{Mark: markBad, Title: alerts.Cause(w.lang, a), Waiting: alerts.Safe(w.lang, a), Remedy: alerts.Remedy(w.lang, a)}}
 }
 
 func addressOf(state lead.State, site string) string {

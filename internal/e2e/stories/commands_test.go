@@ -342,3 +342,25 @@ func cmdListen(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Defer(func() { _ = ln.Close() })
 }
+
+// cmdHook: hook ADDR FILE PATH listens for messages. It appends them to the file, and does
+// not answer what comes below the path.
+func cmdHook(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: hook ADDR FILE PATH")
+	}
+	ln, err := net.Listen("tcp", args[0])
+	ts.Check(err)
+	f, err := os.OpenFile(ts.MkAbs(args[1]), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	ts.Check(err)
+	s := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/"+args[2]+"/") {
+			<-r.Context().Done()
+			return
+		}
+		text, _ := io.ReadAll(r.Body)
+		_, _ = f.Write(append(text, '\n'))
+	})}
+	go func() { _ = s.Serve(ln) }()
+	ts.Defer(func() { _, _ = s.Close(), f.Close() })
+}

@@ -62,6 +62,7 @@ func tell(t *testing.T, scripts []string, database func(*testing.T) string) {
 			"sql":        cmdSQL,
 			"scribble":   cmdScribble,
 			"listen":     cmdListen,
+			"hook":       cmdHook,
 		},
 	})
 }
