@@ -28,6 +28,7 @@ type Store interface {
 	Stuck(ctx context.Context, q lead.StuckQuery) ([]lead.Stuck, error)
 	Reports(ctx context.Context, n int) (reports [][]byte, left int, err error)
 	Disk() (free, size int64, err error)
+	StatsStore
 }
 
 // Channel is where messages go. Its name tells it from the others, and not where it is.
@@ -65,9 +66,11 @@ type Watcher struct {
 
 	steps int // of this relay, while it tells
 	// What is read less often than every step.
-	drift  *lead.Drift
-	beatAt time.Time
-	goneAt time.Time // since when a relay that does not tell cannot reach the store
+	drift   *lead.Drift
+	silence silence
+	silent  []lead.Stuck
+	beatAt  time.Time
+	goneAt  time.Time // since when a relay that does not tell cannot reach the store
 }
 
 const (
@@ -236,8 +239,19 @@ func (w *Watcher) gather(ctx context.Context) Facts {
 	if err == nil && w.steps%everyMinute == 0 {
 		w.drift, err = w.lastDrift(ctx)
 	}
-	f.Drift, f.Unknown = w.drift, err != nil
+	if w.steps%everyMinute == 0 && err == nil && w.opt.Rules.has(lead.AlertSilence) {
+		w.listen(ctx, now)
+	}
+	f.Drift, f.Silent, f.Unknown = w.drift, w.silent, err != nil
 	return f
+}
+
+// listen looks for sites that get no inquiries any more. The first time there is much to
+// read, and it may take some minutes until all is known.
+func (w *Watcher) listen(ctx context.Context, now time.Time) {
+	if err := w.silence.read(ctx, w.store, now); err == nil {
+		w.silent = w.silence.silent(now, w.opt.Rules.After[lead.AlertSilence])
+	}
 }
 
 func (w *Watcher) lastDrift(ctx context.Context) (*lead.Drift, error) {

@@ -93,9 +93,13 @@ func (t mailTo) send(ctx context.Context, m Message) error {
 	if err != nil {
 		return err
 	}
-	err = c.DialAndSendWithContext(ctx, t.message(m))
-	var failed *mail.SendError
-	if errors.As(err, &failed) && ctx.Err() == nil {
+	server, err := c.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.CloseWithSMTPClient(server) }() // what it took it has taken, however it says goodbye
+	err = c.SendWithSMTPClient(server, t.message(m))
+	if failed := (*mail.SendError)(nil); errors.As(err, &failed) && ctx.Err() == nil {
 		return errRefused
 	}
 	return err

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -58,6 +60,7 @@ func TestNoCanaryEscapes(t *testing.T) {
 	t.Parallel()
 	broker, address := relaytest.StartBroker(t)
 	env := canarySettings(t, address)
+	told := tellCanaries(t, env)
 	p := relaytest.Start(t, env, "serve").Started()
 	for name, send := range canaryRequests(t) {
 		answer := send(p)
@@ -75,11 +78,15 @@ func TestNoCanaryEscapes(t *testing.T) {
 		requireNoCanary(t, "an answer", say(t, p.Public, http.MethodPost, "/f", nil, form.Encode()))
 		relaytest.Eventually(t, m.told, func() bool { return strings.Contains(p.Out.String()[before:], m.told) })
 	}
-	p.Ask("/metrics", func(body io.Reader) {
-		text, err := io.ReadAll(body)
-		require.NoError(t, err)
-		requireNoCanary(t, "the metrics", string(text))
-	})
+	for _, path := range []string{"/metrics", "/api/v1/alerts"} {
+		p.Ask(path, func(body io.Reader) {
+			text, err := io.ReadAll(body)
+			require.NoError(t, err)
+			requireNoCanary(t, path, string(text))
+		})
+	}
+	relaytest.Eventually(t, "an alert", func() bool { return strings.Contains(told(), "espera") })
+	requireNoCanary(t, "the alerts", told())
 	p.Kill()
 	<-p.Done
 	requireNoCanary(t, "the log", p.Output())
@@ -93,6 +100,26 @@ func TestNoCanaryEscapes(t *testing.T) {
 		cmd := relaytest.Start(t, env, args...)
 		<-cmd.Done
 		requireNoCanary(t, strings.Join(args, " "), cmd.Output())
+	}
+}
+
+// tellCanaries adds a channel with a secret address, and returns what it has heard.
+func tellCanaries(t *testing.T, env map[string]string) (told func() string) {
+	t.Helper()
+	var mu sync.Mutex
+	var all strings.Builder
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		all.Write(text)
+	}))
+	t.Cleanup(s.Close)
+	env["LEADRELAY_ALERTS"] = "generic+" + s.URL + "/" + canary + " generic+http://127.0.0.1:1/" + canary
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return all.String()
 	}
 }
 

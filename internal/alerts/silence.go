@@ -1,0 +1,184 @@
+package alerts
+
+import (
+	"context"
+	"maps"
+	"math"
+	"time"
+
+	"leadrelay/internal/lead"
+)
+
+const (
+	// A site is known by its last weeks, in hours of UTC.
+	hoursPerWeek, weeks = 7 * 24, 4
+	knownHours          = weeks * hoursPerWeek
+	// fewest is how many inquiries a site must have in these weeks for its silence to mean
+	// anything.
+	fewest = 20
+)
+
+// rhythm is how many inquiries a site had in each of the last hours, the oldest first. The
+// last hour is the one with the last inquiry.
+type rhythm [knownHours]float64
+
+// hasDied reports whether the silence since the last hour is so long that it happens by
+// chance less than once in a year. Both are hours since 1970. Visitors come as they like, so
+// how many of them are to be expected meanwhile decides: the site's own hours of the day and
+// days of the week say how many. What is known of a small site is uncertain itself. Where
+// visitors come in crowds, because of a campaign or a holiday, a crowd counts as one.
+func (r *rhythm) hasDied(last, now int64) bool {
+	total, byHour, byDay := r.profile(last)
+	if total < fewest {
+		return false
+	}
+	independent := total / r.crowd()
+	expected := 0.0 // inquiries since the last one
+	for hour := last + 1; hour < now; hour++ {
+		expected += total / weeks * byHour[hourOfDay(hour)] * byDay[weekday(hour)]
+	}
+	// Each inquiry begins a gap, and of all gaps of two years one may be that long: in real
+	// years there is more that nobody foresees.
+	const inTwoYears = 2 * 365.25 / (7 * weeks)
+	return independent*math.Log1p(expected/total) >= math.Log(independent*inTwoYears)
+}
+
+// hourOfDay and weekday are those of UTC. The first day of 1970 was a Thursday.
+func hourOfDay(hour int64) int64 { return hour % 24 }
+func weekday(hour int64) int64   { return (hour/24 + int64(time.Thursday)) % 7 }
+
+// profile returns how many inquiries there are, which part of them comes in which hour of a
+// day, and which on which day of the week.
+func (r *rhythm) profile(last int64) (total float64, byHour [24]float64, byDay [7]float64) {
+	for i, n := range r {
+		hour := last + int64(i) - knownHours + 1
+		total += n
+		byHour[hourOfDay(hour)] += n
+		byDay[weekday(hour)] += n
+	}
+	const blur = 4.0 // a little of everything may come at any time
+	for i := range byHour {
+		byHour[i] = (byHour[i] + blur/24) / (total + blur)
+	}
+	for i := range byDay {
+		byDay[i] = (byDay[i] + blur/7) / (total + blur)
+	}
+	return total, byHour, byDay
+}
+
+// crowd is how much more the days of the same weekday differ from each other than they do
+// by chance: 1 if each visitor comes alone.
+func (r *rhythm) crowd() float64 {
+	var days [weeks * 7]float64
+	for i, n := range r {
+		days[i/24] += n
+	}
+	spread, mean := 0.0, 0.0
+	for day := range 7 {
+		sum, squares := 0.0, 0.0
+		for week := range weeks {
+			n := days[week*7+day]
+			sum, squares = sum+n, squares+n*n
+		}
+		spread += (squares - sum*sum/weeks) / (weeks - 1)
+		mean += sum / weeks
+	}
+	if mean == 0 {
+		return 1
+	}
+	return max(1, spread/mean)
+}
+
+// StatsStore is the part of the store that counts inquiries by hour.
+type StatsStore interface {
+	Stats(ctx context.Context, q lead.StatsQuery) ([]lead.Bucket, error)
+}
+
+// silence knows when the inquiries of each site came.
+type silence struct {
+	sites map[string]*heard
+	upTo  time.Time // all hours before this are known
+}
+
+// heard are the inquiries of a site, by the hour since 1970.
+type heard struct {
+	hours map[int64]float64
+	last  int64
+}
+
+// read reads what has come since it was last asked, a day at a time. What came in the last
+// hours is read again, because an inquiry may have been released from quarantine.
+func (s *silence) read(ctx context.Context, store StatsStore, now time.Time) error {
+	const again = 2 * time.Hour
+	if s.sites == nil {
+		s.sites, s.upTo = map[string]*heard{}, now.Add(-2*knownHours*time.Hour)
+	}
+	for from := s.upTo.Add(-again).Truncate(time.Hour); from.Before(now); {
+		to := from.Add(24 * time.Hour)
+		buckets, err := store.Stats(ctx, lead.StatsQuery{After: from, Before: to, By: lead.Hour, Zone: time.UTC})
+		if err != nil {
+			return err
+		}
+		for _, b := range buckets {
+			s.note(b)
+		}
+		s.upTo = minTime(to, now)
+		from = to
+	}
+	s.forget(now)
+	return nil
+}
+
+func minTime(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// note notes an hour of a site. Robots' inquiries do not show that a form works.
+func (s *silence) note(b lead.Bucket) {
+	n := b.Received - b.Quarantined
+	if n <= 0 {
+		return
+	}
+	h := s.sites[b.Site]
+	if h == nil {
+		h = &heard{hours: map[int64]float64{}}
+		s.sites[b.Site] = h
+	}
+	hour := b.At.Unix() / 3600
+	h.hours[hour], h.last = float64(n), max(h.last, hour)
+}
+
+// forget drops what is older than what a site is known by.
+func (s *silence) forget(now time.Time) {
+	for site, h := range s.sites {
+		maps.DeleteFunc(h.hours, func(hour int64, _ float64) bool { return hour <= h.last-knownHours })
+		if h.last < now.Unix()/3600-2*knownHours {
+			delete(s.sites, site) // it was told of for weeks
+		}
+	}
+}
+
+// silent returns the sites that get no inquiries any more. After a time that a person has
+// set, any site counts that has had one.
+func (s *silence) silent(now time.Time, byHand time.Duration) (all []lead.Stuck) {
+	for site, h := range s.sites {
+		last := time.Unix(h.last*3600, 0).UTC()
+		isSilent := byHand > 0 && now.Sub(last) >= byHand+time.Hour
+		if byHand == 0 {
+			var r rhythm
+			for hour, n := range h.hours {
+				if i := hour - h.last + knownHours - 1; i >= 0 {
+					r[i] = n
+				}
+			}
+			isSilent = r.hasDied(h.last, now.Unix()/3600)
+		}
+		if isSilent {
+			all = append(all, lead.Stuck{Kind: lead.AlertSilence, Site: site, Since: last})
+		}
+	}
+	return all
+}

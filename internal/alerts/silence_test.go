@@ -1,0 +1,129 @@
+package alerts
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/lead"
+)
+
+// town is a site whose visitors sleep at night and rest on Sundays. Of those that come on
+// a day some come in crowds.
+type town struct {
+	perDay float64
+	crowds bool
+	random *rand.Rand
+}
+
+// hour returns how many come in an hour.
+func (v town) hour(at time.Time) int {
+	local := at.Add(-6 * time.Hour)
+	weight := 0.1
+	if h := local.Hour(); h >= 8 && h < 23 {
+		weight = 1 + 0.6*math.Sin(float64(h-8)/15*math.Pi)
+	}
+	if local.Weekday() == time.Sunday {
+		weight *= 0.5
+	}
+	rate := v.perDay * weight / 20.6
+	if v.crowds { // a day is better or worse than another
+		day := rand.New(rand.NewPCG(uint64(local.Unix()/86400), 7))
+		rate *= day.ExpFloat64()*0.5 + 0.5
+	}
+	n := 0
+	for limit, product := math.Exp(-rate), v.random.Float64(); product > limit; product *= v.random.Float64() {
+		n++
+	}
+	return n
+}
+
+// listen returns how often people are told of silence within some years, and how long it
+// takes until they are when the form dies at the end.
+func listen(v town, years float64) (alarms int, dead time.Duration) {
+	start := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	s := silence{sites: map[string]*heard{}}
+	isSilent := false
+	end := start.Add(time.Duration(years * 365.25 * 24 * float64(time.Hour)))
+	for at := start; ; at = at.Add(time.Hour) {
+		came := 0
+		if at.Before(end) {
+			came = v.hour(at)
+			s.note(lead.Bucket{At: at, Site: "casas", Received: came})
+		}
+		s.forget(at)
+		was := isSilent
+		isSilent = came == 0 && len(s.silent(at.Add(time.Hour-time.Second), 0)) > 0
+		if at.Before(end) && isSilent && !was {
+			alarms++
+		}
+		if !at.Before(end) && (isSilent || at.Sub(end) > 60*24*time.Hour) {
+			return alarms, at.Add(time.Hour).Sub(end)
+		}
+	}
+}
+
+// A site is told of about once in a year at most though its form works, and soon when its
+// form is dead.
+func TestSilenceIsNoiseOnceAYear(t *testing.T) {
+	for name, test := range map[string]struct {
+		perDay float64
+		crowds bool
+		within time.Duration
+	}{
+		"an inquiry a day":       {1, false, 12 * 24 * time.Hour},
+		"five a day":             {5, false, 3 * 24 * time.Hour},
+		"five a day, in crowds":  {5, true, 5 * 24 * time.Hour},
+		"fifty a day":            {50, false, 24 * time.Hour},
+		"fifty a day, in crowds": {50, true, 3 * 24 * time.Hour},
+		"a thousand a day":       {1000, false, 12 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const years, sites = 1, 3
+			alarms, longest := 0, time.Duration(0)
+			for seed := range uint64(sites) {
+				n, dead := listen(town{test.perDay, test.crowds, rand.New(rand.NewPCG(seed, 1))}, years)
+				alarms, longest = alarms+n, max(longest, dead)
+			}
+			t.Logf("%d alarms in %d years, a dead form is noticed within %s", alarms, years*sites, longest)
+			require.LessOrEqual(t, alarms, years*sites)
+			require.LessOrEqual(t, longest, test.within)
+		})
+	}
+}
+
+// hours is a store whose site had an inquiry in each of these hours.
+type hours []time.Time
+
+func (h hours) Stats(_ context.Context, q lead.StatsQuery) (all []lead.Bucket, _ error) {
+	for _, at := range h {
+		if !at.Before(q.After) && at.Before(q.Before) {
+			all = append(all, lead.Bucket{At: at, Site: "casas", Received: 3, Quarantined: 2})
+		}
+	}
+	return all, nil
+}
+
+func TestSilenceByHandHasNoFloor(t *testing.T) {
+	s, ctx := silence{}, t.Context()
+	require.NoError(t, s.read(ctx, hours{began}, began.Add(time.Hour)))
+	require.Empty(t, s.silent(began.Add(time.Hour), 24*time.Hour))
+	require.NoError(t, s.read(ctx, hours{began}, began.Add(25*time.Hour)))
+	require.Empty(t, s.silent(began.Add(25*time.Hour), 0), "too little is known")
+	all := s.silent(began.Add(25*time.Hour), 24*time.Hour)
+	require.Equal(t, []lead.Stuck{{Kind: lead.AlertSilence, Site: "casas", Since: began}}, all)
+	again := hours{began, began.Add(26 * time.Hour)}
+	require.NoError(t, s.read(ctx, again, began.Add(26*time.Hour+time.Minute)))
+	require.Empty(t, s.silent(began.Add(26*time.Hour+time.Minute), 24*time.Hour), "one has come")
+}
+
+// A robot's inquiry does not show that the form works.
+func TestRobotsAreSilent(t *testing.T) {
+	s := silence{sites: map[string]*heard{}}
+	s.note(lead.Bucket{At: began, Site: "casas", Received: 2, Quarantined: 2})
+	require.Empty(t, s.sites)
+}

@@ -1,0 +1,244 @@
+package alerts
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/alerts/channel"
+	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
+)
+
+// world is a relay's store and courier, and a channel that remembers.
+type world struct {
+	mu          sync.Mutex
+	credentials []lead.Credential
+	heard       []channel.Message
+	at          []time.Duration
+	fails       error
+	beats       int
+}
+
+func (w *world) status() []lead.Credential {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.credentials
+}
+
+func (w *world) set(all ...lead.Credential) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.credentials = all
+}
+
+func (w *world) hear(_ context.Context, m channel.Message) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fails != nil {
+		w.at = append(w.at, time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)))
+		return w.fails
+	}
+	w.heard = append(w.heard, m)
+	return nil
+}
+
+func (w *world) titles() (all []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range w.heard {
+		all = append(all, m.Title)
+	}
+	return all
+}
+
+func (w *world) options() Options {
+	return Options{Rules: usual(), Lang: "en", Log: zerolog.Nop(), Channels: []Channel{{Name: "ntfy", Send: w.hear}}, Link: "https://ops.casas.mx", Beat: func(context.Context) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.beats++
+		return nil
+	}}
+}
+
+func openStore(t *testing.T) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "leads.db"))
+	require.NoError(t, err)
+	return s
+}
+
+// watch runs a watcher until the function that it returns is called.
+func watch(t *testing.T, w *Watcher) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { w.Run(ctx) })
+	return func() { cancel(); running.Wait() }
+}
+
+// A revoked key is told of within a minute and a few seconds, once, over restarts, and so
+// is its end.
+func TestAKeyThatIsRevoked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, w := openStore(t), new(world)
+		defer func() { require.NoError(t, s.Close()) }()
+		first := New(s, w.status, w.options())
+		stop := watch(t, first)
+		time.Sleep(10 * time.Minute)
+		require.Empty(t, w.titles())
+		w.set(credential(lead.CredentialHeld, time.Now(), "casas"))
+		time.Sleep(time.Minute + 15*time.Second)
+		const held = "leadrelay: “casas”: EasyBroker refuses the key (401)"
+		require.Equal(t, []string{held}, w.titles())
+		require.Contains(t, w.heard[0].Text, "No lead is lost")
+		require.Contains(t, w.heard[0].Text, "Ask EasyBroker for a key that works")
+		require.Equal(t, "https://ops.casas.mx", w.heard[0].Link)
+		require.NoError(t, testutil.CollectAndCompare(first, strings.NewReader(`
+# HELP leadrelay_alert_failures_total Messages about trouble that a channel did not take, by channel.
+# TYPE leadrelay_alert_failures_total counter
+leadrelay_alert_failures_total{channel="ntfy"} 0
+`), "leadrelay_alert_failures_total"))
+		stop()
+
+		second := New(s, w.status, w.options())
+		stop = watch(t, second)
+		defer func() { stop() }()
+		time.Sleep(10 * time.Minute)
+		require.Len(t, w.titles(), 1, "it was told before the restart")
+		require.Equal(t, w.heard[0].Sequence, second.Alerts()[0].ID)
+		w.set(credential(lead.CredentialWorking, time.Now(), "casas"))
+		time.Sleep(2 * time.Minute)
+		require.Equal(t, []string{held, "leadrelay: Over: “casas”: EasyBroker refuses the key (401)"}, w.titles())
+		require.Equal(t, w.heard[0].Sequence, w.heard[1].Sequence)
+		require.True(t, w.heard[1].IsOver)
+		require.InDelta(t, 22, w.beats, 4, "a heartbeat a minute")
+	})
+}
+
+// A failed lead that a person has looked at is over.
+func TestAFailedLeadIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, w := openStore(t), new(world)
+		defer func() { require.NoError(t, s.Close()) }()
+		l, err := lead.New(lead.Inquiry{Site: "casas", PropertyID: "EB-1", Email: "canario@ejemplo.mx", Message: "Hola"}, "casas.mx", lead.DefaultRules(), time.Now())
+		require.NoError(t, err)
+		l.State, l.DueAt, l.Reason = lead.Failed, time.Time{}, "canario"
+		_, err = s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
+		require.NoError(t, err)
+		watcher := New(s, w.status, w.options())
+		stop := watch(t, watcher)
+		defer func() { stop() }()
+		time.Sleep(15 * time.Second)
+		require.Equal(t, []string{"leadrelay: 1 lead of “casas” waits for you"}, w.titles())
+		require.NotContains(t, w.heard[0].Text, "canario")
+		_, err = watcher.See(t.Context(), "nowhere")
+		require.ErrorIs(t, err, lead.ErrNotFound)
+		seen, err := watcher.See(t.Context(), watcher.Alerts()[0].ID)
+		require.NoError(t, err)
+		require.Equal(t, lead.AlertFailed, seen.Kind)
+		time.Sleep(15 * time.Second)
+		require.Equal(t, "leadrelay: Over: 1 lead of “casas” waits for you", w.titles()[1])
+	})
+}
+
+// A channel that fails is tried again within 30 s, then ever less often, and hears at last.
+// Another is told meanwhile.
+func TestAChannelThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, w, other := openStore(t), new(world), new(world)
+		defer func() { require.NoError(t, s.Close()) }()
+		w.fails = errors.New("refused")
+		opt := w.options()
+		opt.Channels = append(opt.Channels, Channel{Name: "smtp", Send: other.hear}, Channel{Name: "deaf", Send: func(ctx context.Context, _ channel.Message) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}})
+		watcher := New(s, w.status, opt)
+		stop := watch(t, watcher)
+		defer func() { stop() }()
+		w.set(credential(lead.SitePaused, time.Now(), "casas"))
+		time.Sleep(2 * time.Hour)
+		require.Len(t, other.titles(), 1)
+		require.LessOrEqual(t, w.at[1]-w.at[0], 30*time.Second)
+		for i := range w.at[2:] {
+			require.GreaterOrEqual(t, w.at[i+2]-w.at[i+1], w.at[i+1]-w.at[i], "it is tried ever less often")
+		}
+		require.Less(t, len(w.at), 2*6+10)
+		require.InDelta(t, len(w.at), testutil.ToFloat64(watcher.failures.WithLabelValues("ntfy")), 0)
+		w.mu.Lock()
+		w.fails = nil
+		w.mu.Unlock()
+		time.Sleep(longestWait + time.Minute)
+		require.Len(t, w.titles(), 1)
+	})
+}
+
+// The store that cannot be reached is told of, and so is its end.
+func TestAStoreThatCannotBeReached(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, w := openStore(t), new(world)
+		defer func() { require.NoError(t, s.Close()) }()
+		away := &awayStore{Store: s}
+		stop := watch(t, New(away, w.status, w.options()))
+		defer func() { stop() }()
+		time.Sleep(time.Minute)
+		away.set(errors.New("away"))
+		time.Sleep(time.Minute)
+		require.Equal(t, []string{"leadrelay: Nothing can be written to the database"}, w.titles())
+		beats := w.beats
+		time.Sleep(10 * time.Minute)
+		require.Equal(t, beats, w.beats, "no heartbeat says that all is well")
+		away.set(nil)
+		time.Sleep(2 * time.Minute)
+		require.Equal(t, "leadrelay: Over: Nothing can be written to the database", w.titles()[1])
+		require.Greater(t, w.beats, beats)
+	})
+}
+
+// awayStore is a store that cannot be reached for a while.
+type awayStore struct {
+	*store.Store
+	mu  sync.Mutex
+	err error
+}
+
+func (s *awayStore) set(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+func (s *awayStore) away() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// TakeAlertTurn implements [Store].
+func (s *awayStore) TakeAlertTurn(ctx context.Context, holder string, length time.Duration) (bool, error) {
+	if err := s.away(); err != nil {
+		return false, err
+	}
+	return s.Store.TakeAlertTurn(ctx, holder, length)
+}
+
+// Ready implements [Store].
+func (s *awayStore) Ready(ctx context.Context) error { return errors.Join(s.away(), s.Store.Ready(ctx)) }
+
+// SaveAlerts implements [Store].
+func (s *awayStore) SaveAlerts(ctx context.Context, holder string, all []lead.Alert) error {
+	if err := s.away(); err != nil {
+		return err
+	}
+	return s.Store.SaveAlerts(ctx, holder, all)
+}
