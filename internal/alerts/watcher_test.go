@@ -233,7 +233,9 @@ func (s *awayStore) TakeAlertTurn(ctx context.Context, holder string, length tim
 }
 
 // Ready implements [Store].
-func (s *awayStore) Ready(ctx context.Context) error { return errors.Join(s.away(), s.Store.Ready(ctx)) }
+func (s *awayStore) Ready(ctx context.Context) error {
+	return errors.Join(s.away(), s.Store.Ready(ctx))
+}
 
 // SaveAlerts implements [Store].
 func (s *awayStore) SaveAlerts(ctx context.Context, holder string, all []lead.Alert) error {

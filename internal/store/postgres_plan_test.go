@@ -62,6 +62,10 @@ func TestNothingReadsAllLeads(t *testing.T) {
 		"look up":  {lookUpSQL, []any{[][]byte{{1}, {2}}}, 20},
 		"sweep":    {deleteOldKeysSQL, []any{[]byte{1}, []byte{2}, 0, now, 0}, 600}, // of 256 times as many
 
+		"alerts: waiting": {waitingSQL, []any{"casas", "queued", now, 10}, 600},
+		"alerts: failed":  {failedSQL, []any{"casas", lead.MaxStuck}, 20},
+		"alerts: odd":     {oddSQL, []any{lead.MaxStuck}, 20},
+
 		"take over: attempts": {closeAttemptsSQL, []any{now, "casas"}, 20},
 		"take over: leads":    {doubtSendingSQL, []any{now, "casas"}, 20},
 		"take over: look-ups": {unclaimLookupsSQL, []any{now, "casas"}, 20},
