@@ -18,11 +18,12 @@ import (
 	"leadrelay/internal/store"
 )
 
-// newWatcher returns who watches the relay for trouble.
-func newWatcher(cfg config.Config, s *store.Store, c *courier.Courier, log zerolog.Logger) *alerts.Watcher {
+// newWatcher returns who watches the relay for trouble. skew is how far our clock is ahead
+// of EasyBroker's.
+func newWatcher(cfg config.Config, s *store.Store, c *courier.Courier, skew func() time.Duration, log zerolog.Logger) *alerts.Watcher {
 	opt := alerts.Options{
 		Rules: alerts.Rules{After: map[lead.AlertKind]time.Duration{}, Low: alerts.Space{Bytes: cfg.Alerts.Store.Bytes, Percent: cfg.Alerts.Store.Percent}},
-		Lang:  cfg.Alerts.Locale, Link: cfg.OperatorURL.String(), Channels: namedChannels(cfg.Alerts.To), Log: log,
+		Lang:  cfg.Alerts.Locale, Link: cfg.OperatorURL.String(), Channels: namedChannels(cfg.Alerts.To), Skew: skew, Log: log,
 	}
 	for kind, after := range cfg.Alerts.Kinds() {
 		if !after.Off {

@@ -54,9 +54,9 @@ func openDoors(t *testing.T, env map[string]string) *doors {
 	d.shut = sync.OnceValue(d.store.Close)
 	t.Cleanup(func() { require.NoError(t, d.shut()) })
 	metrics, log := server.NewMetrics("test"), zerolog.Nop()
-	d.courier = newCourier(cfg, d.store, metrics, log)
+	d.courier = newCourier(cfg, d.store, newBroker(cfg), metrics, log)
 	d.auditor = courier.NewAuditor(d.courier, d.store)
-	d.alerts = newWatcher(cfg, d.store, d.courier, log)
+	d.alerts = newWatcher(cfg, d.store, d.courier, nil, log)
 	d.handlers = map[string]chi.Routes{
 		publicName:   publicDoor(cfg, d.relay, metrics, log).(chi.Routes),
 		operatorName: operatorDoor(cfg, d.relay, secret.New(env["LEADRELAY_OPERATOR_TOKEN"]), metrics, log).(chi.Routes),

@@ -43,7 +43,7 @@ func atTheUsualDoor(t *testing.T, then func(d *usual)) {
 		require.NoError(t, err)
 		defer func() { require.NoError(t, r.store.Close()) }()
 		metrics := server.NewMetrics("")
-		r.courier = newCourier(cfg, r.store, metrics, zerolog.Nop())
+		r.courier = newCourier(cfg, r.store, newBroker(cfg), metrics, zerolog.Nop())
 		then(&usual{t, publicDoor(cfg, r, metrics, zerolog.Nop()), r.store})
 	})
 }

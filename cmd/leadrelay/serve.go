@@ -128,10 +128,11 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 		return errors.Join(err, r.closeDoors())
 	}
 	metrics := server.NewMetrics(version())
-	r.courier = newCourier(cfg, r.store, metrics, log)
+	broker := newBroker(cfg)
+	r.courier = newCourier(cfg, r.store, broker, metrics, log)
 	r.auditor = courier.NewAuditor(r.courier, r.store)
 	r.mail = mx.New(r.store, mx.Options{Log: log})
-	r.alerts = newWatcher(cfg, r.store, r.courier, log)
+	r.alerts = newWatcher(cfg, r.store, r.courier, broker.skew, log)
 	metrics.Register(console.NewGauges(r.store, r.courier.Status))
 	metrics.Register(r.alerts)
 
@@ -321,12 +322,15 @@ func watchFiles(ctx context.Context, s *store.Store, log zerolog.Logger) {
 	}
 }
 
-func newCourier(cfg config.Config, s *store.Store, metrics *server.Metrics, log zerolog.Logger) *courier.Courier {
+func newBroker(cfg config.Config) *datedBroker {
+	return &datedBroker{Client: easybroker.New(easybroker.Options{Timeout: cfg.Courier.Timeout, UserAgent: "leadrelay/" + version()})}
+}
+
+func newCourier(cfg config.Config, s *store.Store, broker courier.Broker, metrics *server.Metrics, log zerolog.Logger) *courier.Courier {
 	routes := make([]courier.Route, len(cfg.Sites))
 	for i, s := range cfg.Sites {
 		routes[i] = courier.Route{Site: s.ID, Account: s.EasyBroker, SendSource: s.SendSource, Template: s.Template}
 	}
-	client := easybroker.New(easybroker.Options{Timeout: cfg.Courier.Timeout, UserAgent: "leadrelay/" + version()})
 	opt := courierOptions(cfg.Courier)
 	opt.Log, opt.Seen = log, metrics.Seen
 	opt.Attempt = func(o lead.Outcome, took time.Duration) { metrics.Attempt(string(o), took) }
@@ -335,7 +339,7 @@ func newCourier(cfg config.Config, s *store.Store, metrics *server.Metrics, log 
 	if s.IsShared() {
 		opt.Leases = s
 	}
-	return courier.New(s, client, routes, opt)
+	return courier.New(s, broker, routes, opt)
 }
 
 // courierOptions returns the options that are settings. Their defaults stand in the

@@ -65,10 +65,12 @@ func (r Rules) closesAfter(kind lead.AlertKind) time.Duration {
 type Facts struct {
 	Credentials []lead.Credential
 	Stuck       []lead.Stuck
-	Drift       *lead.Drift // of the last reconciliation; nil if there was none
-	Silent      []lead.Stuck
-	Unwritten   bool  // the store cannot write
-	Free, Disk  int64 // bytes of the disk with the database; both zero if it is no disk of ours
+	Drift       *lead.Drift   // of the last reconciliation; nil if there was none
+	Silent      []lead.Stuck  // sites without inquiries
+	Flooded     []lead.Stuck  // and with too many
+	Jump, Skew  time.Duration // by how much the clock was set, and how far it is ahead of EasyBroker's
+	Unwritten   bool          // the store cannot write
+	Free, Disk  int64         // bytes of the disk with the database; both zero if it is no disk of ours
 
 	// Unknown is true if the store could not be read: then nobody knows of leads.
 	Unknown bool
@@ -76,6 +78,12 @@ type Facts struct {
 
 // What a store alert is about.
 const ofWriting, ofSpace = "writing", "space"
+
+// What an alert of the clock is about, and what is too much.
+const (
+	ofJump, ofSkew   = "jump", "skew"
+	maxJump, maxSkew = 10 * time.Second, time.Minute
+)
 
 // sign is trouble as it is now. Its times of opening and closing are zero.
 type sign = lead.Alert
@@ -93,6 +101,15 @@ func (r Rules) signs(f Facts, excused func(site string) bool) []sign {
 	all = append(all, stuckSigns(f.Stuck, excused)...)
 	for _, s := range f.Silent {
 		all = append(all, sign{Kind: lead.AlertSilence, Subject: s.Site, Sites: []string{s.Site}, Since: s.Since})
+	}
+	for _, s := range f.Flooded {
+		all = append(all, sign{Kind: lead.AlertFlood, Subject: s.Site, Sites: []string{s.Site}})
+	}
+	if f.Jump.Abs() > maxJump {
+		all = append(all, sign{Kind: lead.AlertClock, Subject: ofJump, Off: f.Jump})
+	}
+	if f.Skew.Abs() > maxSkew {
+		all = append(all, sign{Kind: lead.AlertClock, Subject: ofSkew, Off: f.Skew})
 	}
 	if f.Drift != nil {
 		all = append(all, driftSigns(*f.Drift)...)

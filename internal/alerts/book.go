@@ -85,8 +85,8 @@ func (b *book) see(key subject, s sign, now time.Time, r Rules) {
 func (b *book) update(e *entry, s sign) {
 	a := &e.alert
 	s.ID, s.Since, s.OpenedAt, s.Told = a.ID, a.Since, a.OpenedAt, a.Told
-	if s.Free != 0 && a.Free != 0 { // it changes all the time
-		s.Free = a.Free
+	if a.Free != 0 || a.Off != 0 { // they change all the time
+		s.Free, s.Off = a.Free, a.Off
 	}
 	if reflect.DeepEqual(*a, s) {
 		return

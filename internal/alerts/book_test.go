@@ -18,7 +18,7 @@ var began = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 func usual() Rules {
 	return Rules{After: map[lead.AlertKind]time.Duration{
 		lead.AlertHeld: time.Minute, lead.AlertDown: 10 * time.Minute, lead.AlertPaused: 0, lead.AlertLate: 15 * time.Minute, lead.AlertDoubtful: time.Hour,
-		lead.AlertFailed: 0, lead.AlertMissing: 0, lead.AlertTwice: 0, lead.AlertStore: 30 * time.Second, lead.AlertSilence: 0, lead.AlertDrift: 0,
+		lead.AlertFailed: 0, lead.AlertMissing: 0, lead.AlertTwice: 0, lead.AlertStore: 30 * time.Second, lead.AlertSilence: 0, lead.AlertFlood: 0, lead.AlertDrift: 0, lead.AlertClock: 0,
 	}, Low: Space{Bytes: 500_000_000, Percent: 10}}
 }
 
@@ -76,20 +76,23 @@ func TestTroubleIsToldWhenItBeginsAndWhenItEnds(t *testing.T) {
 		facts      Facts
 		open, over time.Duration // after it began, and after it ended
 	}{
-		"held":         {Facts{Credentials: []lead.Credential{credential(lead.CredentialHeld, began, "casas")}}, time.Minute, time.Minute},
-		"down":         {Facts{Credentials: []lead.Credential{credential(lead.CredentialDown, began, "casas")}}, 10 * time.Minute, 5 * time.Minute},
-		"paused":       {Facts{Credentials: []lead.Credential{credential(lead.SitePaused, began, "casas")}}, 0, step},
-		"pausedByHand": {Facts{Credentials: []lead.Credential{credential(lead.SitePausedByHand, began, "casas")}}, 0, step},
-		"late":         {stuck(lead.AlertLate), 0, 5 * time.Minute},
-		"doubtful":     {stuck(lead.AlertDoubtful), 0, 5 * time.Minute},
-		"failed":       {stuck(lead.AlertFailed), 0, step},
-		"missing":      {stuck(lead.AlertMissing), 0, step},
-		"twice":        {stuck(lead.AlertTwice), 0, step},
-		"writing":      {Facts{Unwritten: true}, 30 * time.Second, 30 * time.Second},
-		"space":        {Facts{Free: 400_000_000, Disk: 2_000_000_000}, 30 * time.Second, 30 * time.Second},
-		"a tenth":      {Facts{Free: 900_000_000, Disk: 10_000_000_000}, 30 * time.Second, 30 * time.Second},
-		"silence":      {Facts{Silent: []lead.Stuck{{Site: "casas", Since: began}}}, 0, step},
-		"drift":        {Facts{Drift: &lead.Drift{ReadAt: began, OnlyThere: []lead.Drifted{{RemoteID: 7}}}}, 0, step},
+		"held":          {Facts{Credentials: []lead.Credential{credential(lead.CredentialHeld, began, "casas")}}, time.Minute, time.Minute},
+		"down":          {Facts{Credentials: []lead.Credential{credential(lead.CredentialDown, began, "casas")}}, 10 * time.Minute, 5 * time.Minute},
+		"paused":        {Facts{Credentials: []lead.Credential{credential(lead.SitePaused, began, "casas")}}, 0, step},
+		"pausedByHand":  {Facts{Credentials: []lead.Credential{credential(lead.SitePausedByHand, began, "casas")}}, 0, step},
+		"late":          {stuck(lead.AlertLate), 0, 5 * time.Minute},
+		"doubtful":      {stuck(lead.AlertDoubtful), 0, 5 * time.Minute},
+		"failed":        {stuck(lead.AlertFailed), 0, step},
+		"missing":       {stuck(lead.AlertMissing), 0, step},
+		"twice":         {stuck(lead.AlertTwice), 0, step},
+		"writing":       {Facts{Unwritten: true}, 30 * time.Second, 30 * time.Second},
+		"space":         {Facts{Free: 400_000_000, Disk: 2_000_000_000}, 30 * time.Second, 30 * time.Second},
+		"a tenth":       {Facts{Free: 900_000_000, Disk: 10_000_000_000}, 30 * time.Second, 30 * time.Second},
+		"silence":       {Facts{Silent: []lead.Stuck{{Site: "casas", Since: began}}}, 0, step},
+		"flood":         {Facts{Flooded: []lead.Stuck{{Site: "casas"}}}, 0, step},
+		"a jump":        {Facts{Jump: -11 * time.Second}, 0, step},
+		"a wrong clock": {Facts{Skew: 61 * time.Second}, 0, step},
+		"drift":         {Facts{Drift: &lead.Drift{ReadAt: began, OnlyThere: []lead.Drifted{{RemoteID: 7}}}}, 0, step},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const lasts = 3 * time.Hour

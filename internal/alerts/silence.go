@@ -104,6 +104,7 @@ type silence struct {
 type heard struct {
 	hours map[int64]float64
 	last  int64
+	all   map[int64]float64 // with those that look like spam
 }
 
 // read reads what has come since it was last asked, a day at a time. What came in the last
@@ -138,24 +139,27 @@ func minTime(a, b time.Time) time.Time {
 
 // note notes an hour of a site. Robots' inquiries do not show that a form works.
 func (s *silence) note(b lead.Bucket) {
-	n := b.Received - b.Quarantined
-	if n <= 0 {
+	if b.Received <= 0 {
 		return
 	}
 	h := s.sites[b.Site]
 	if h == nil {
-		h = &heard{hours: map[int64]float64{}}
+		h = &heard{hours: map[int64]float64{}, all: map[int64]float64{}}
 		s.sites[b.Site] = h
 	}
 	hour := b.At.Unix() / 3600
-	h.hours[hour], h.last = float64(n), max(h.last, hour)
+	h.all[hour] = float64(b.Received)
+	if n := b.Received - b.Quarantined; n > 0 {
+		h.hours[hour], h.last = float64(n), max(h.last, hour)
+	}
 }
 
 // forget drops what is older than what a site is known by.
 func (s *silence) forget(now time.Time) {
 	for site, h := range s.sites {
 		maps.DeleteFunc(h.hours, func(hour int64, _ float64) bool { return hour <= h.last-knownHours })
-		if h.last < now.Unix()/3600-2*knownHours {
+		maps.DeleteFunc(h.all, func(hour int64, _ float64) bool { return hour <= now.Unix()/3600-knownHours })
+		if len(h.all) == 0 && h.last < now.Unix()/3600-2*knownHours {
 			delete(s.sites, site) // it was told of for weeks
 		}
 	}
@@ -165,6 +169,9 @@ func (s *silence) forget(now time.Time) {
 // set, any site counts that has had one.
 func (s *silence) silent(now time.Time, byHand time.Duration) (all []lead.Stuck) {
 	for site, h := range s.sites {
+		if h.last == 0 { // only robots have come
+			continue
+		}
 		last := time.Unix(h.last*3600, 0).UTC()
 		isSilent := byHand > 0 && now.Sub(last) >= byHand+time.Hour
 		if byHand == 0 {
@@ -178,6 +185,33 @@ func (s *silence) silent(now time.Time, byHand time.Duration) (all []lead.Stuck)
 		}
 		if isSilent {
 			all = append(all, lead.Stuck{Kind: lead.AlertSilence, Site: site, Since: last})
+		}
+	}
+	return all
+}
+
+// flooded returns the sites that got twenty times their usual inquiries in this hour or the
+// last one.
+func (s *silence) flooded(now time.Time) (all []lead.Stuck) {
+	const many, times = 200, 20
+	for site, h := range s.sites {
+		hour := now.Unix() / 3600
+		peak := max(h.all[hour], h.all[hour-1])
+		if peak < many {
+			continue
+		}
+		total, same := 0.0, 0.0 // of all hours, and of the same one of other days
+		for at, n := range h.all {
+			if at >= hour-1 {
+				continue
+			}
+			total += n
+			if hourOfDay(at) == hourOfDay(hour) {
+				same += n
+			}
+		}
+		if usual := max(total/knownHours, same/(7*weeks)); peak >= times*usual {
+			all = append(all, lead.Stuck{Kind: lead.AlertFlood, Site: site})
 		}
 	}
 	return all

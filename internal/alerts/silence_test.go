@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -125,5 +126,49 @@ func TestSilenceByHandHasNoFloor(t *testing.T) {
 func TestRobotsAreSilent(t *testing.T) {
 	s := silence{sites: map[string]*heard{}}
 	s.note(lead.Bucket{At: began, Site: "casas", Received: 2, Quarantined: 2})
-	require.Empty(t, s.sites)
+	s.note(lead.Bucket{At: began, Site: "lofts", Received: 2, Quarantined: 1})
+	s.note(lead.Bucket{At: began.Add(48 * time.Hour), Site: "lofts", Received: 2, Quarantined: 2})
+	all := s.silent(began.Add(48*time.Hour), 24*time.Hour)
+	require.Equal(t, []lead.Stuck{{Kind: lead.AlertSilence, Site: "lofts", Since: began}}, all)
+}
+
+func TestAFlood(t *testing.T) {
+	for name, test := range map[string]struct {
+		usual, now int // inquiries in an hour
+		isFlood    bool
+	}{
+		"twenty times as many":  {12, 240, true},
+		"not quite":             {12, 239, false},
+		"too few to matter":     {1, 199, false},
+		"a site that is new":    {0, 200, true},
+		"a site that is large":  {1000, 5000, false},
+		"spam is counted, too":  {0, 500, true},
+		"a usual hour of a day": {300, 300, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := silence{sites: map[string]*heard{}}
+			for i := range knownHours {
+				s.note(lead.Bucket{At: began.Add(time.Duration(i-knownHours) * time.Hour), Site: "casas", Received: test.usual})
+			}
+			s.note(lead.Bucket{At: began, Site: "casas", Received: test.now, Quarantined: test.now - 1})
+			require.Equal(t, test.isFlood, len(s.flooded(began.Add(70*time.Minute))) > 0)
+			require.Empty(t, s.flooded(began.Add(3*time.Hour)), "it is over")
+		})
+	}
+}
+
+func TestAClockThatIsSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c clock
+		off := time.Duration(0)
+		look := func() time.Duration { time.Sleep(step); return c.jumped(time.Now().Add(off)) }
+		require.Zero(t, look())
+		off = 9 * time.Second
+		require.Zero(t, look(), "as much as is set right by itself")
+		off -= time.Hour
+		require.Equal(t, -time.Hour, look())
+		require.Equal(t, -time.Hour, look())
+		time.Sleep(maxAway)
+		require.Zero(t, look())
+	})
 }

@@ -43,6 +43,8 @@ type Options struct {
 	Channels []Channel
 	Lang     string                          // of the messages
 	Link     string                          // where the console is, if it is known
+	Skew     func() time.Duration            // how far our clock is ahead of EasyBroker's; may be nil
+	Wall     func() time.Time                // the clock that may be set; time.Now if it is nil
 	Beat     func(ctx context.Context) error // told every minute while all is well inside; may be nil
 	Log      zerolog.Logger
 }
@@ -69,6 +71,8 @@ type Watcher struct {
 	drift   *lead.Drift
 	silence silence
 	silent  []lead.Stuck
+	flooded []lead.Stuck
+	clock   clock
 	beatAt  time.Time
 	goneAt  time.Time // since when a relay that does not tell cannot reach the store
 }
@@ -89,6 +93,9 @@ const (
 
 // New returns a watcher. status is the courier's.
 func New(store Store, status func() []lead.Credential, opt Options) *Watcher {
+	if opt.Wall == nil {
+		opt.Wall = time.Now
+	}
 	w := &Watcher{store: store, status: status, opt: opt, holder: rand.Text(), failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "leadrelay_alert_failures_total", Help: "Messages about trouble that a channel did not take, by channel.",
 	}, []string{"channel"})}
@@ -220,12 +227,15 @@ func (w *Watcher) log(was map[string]bool) {
 
 // isOfLeads reports whether the store must be read to know of such trouble.
 func isOfLeads(kind lead.AlertKind) bool {
-	return !slices.Contains([]lead.AlertKind{lead.AlertHeld, lead.AlertDown, lead.AlertPaused, lead.AlertStore}, kind)
+	return !slices.Contains([]lead.AlertKind{lead.AlertHeld, lead.AlertDown, lead.AlertPaused, lead.AlertStore, lead.AlertClock}, kind)
 }
 
 // gather asks the courier and the store.
 func (w *Watcher) gather(ctx context.Context) Facts {
-	f := Facts{Credentials: w.status()}
+	f := Facts{Credentials: w.status(), Jump: w.clock.jumped(w.opt.Wall())}
+	if w.opt.Skew != nil {
+		f.Skew = w.opt.Skew()
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	f.Unwritten = w.store.Ready(ctx) != nil
@@ -239,18 +249,18 @@ func (w *Watcher) gather(ctx context.Context) Facts {
 	if err == nil && w.steps%everyMinute == 0 {
 		w.drift, err = w.lastDrift(ctx)
 	}
-	if w.steps%everyMinute == 0 && err == nil && w.opt.Rules.has(lead.AlertSilence) {
+	if w.steps%everyMinute == 0 && err == nil && (w.opt.Rules.has(lead.AlertSilence) || w.opt.Rules.has(lead.AlertFlood)) {
 		w.listen(ctx, now)
 	}
-	f.Drift, f.Silent, f.Unknown = w.drift, w.silent, err != nil
+	f.Drift, f.Silent, f.Flooded, f.Unknown = w.drift, w.silent, w.flooded, err != nil
 	return f
 }
 
-// listen looks for sites that get no inquiries any more. The first time there is much to
+// listen looks for sites that get no inquiries any more, or far too many. The first time there is much to
 // read, and it may take some minutes until all is known.
 func (w *Watcher) listen(ctx context.Context, now time.Time) {
 	if err := w.silence.read(ctx, w.store, now); err == nil {
-		w.silent = w.silence.silent(now, w.opt.Rules.After[lead.AlertSilence])
+		w.silent, w.flooded = w.silence.silent(now, w.opt.Rules.After[lead.AlertSilence]), w.silence.flooded(now)
 	}
 }
 

@@ -41,6 +41,10 @@ func Cause(l locale.Lang, a lead.Alert) string {
 		return locale.Text(l, "alert.store")
 	case lead.AlertSilence:
 		return locale.Text(l, "alert.silence", sites)
+	case lead.AlertFlood:
+		return locale.Text(l, "alert.flood", sites)
+	case lead.AlertClock:
+		return locale.Text(l, "alert.clock."+a.Subject, a.Off.Abs().Round(time.Second))
 	}
 	return string(a.Kind)
 }
@@ -57,9 +61,11 @@ func Safe(l locale.Lang, a lead.Alert) string {
 		return locale.Text(l, "alert.store.safe")
 	case lead.AlertSilence:
 		return locale.Text(l, "alert.silence.safe")
+	case lead.AlertFlood:
+		return locale.Text(l, "alert.flood.safe")
 	case lead.AlertHeld, lead.AlertDown, lead.AlertPaused, lead.AlertLate:
 		return locale.Text(l, "alert.safe")
-	case lead.AlertFailed, lead.AlertMissing, lead.AlertTwice, lead.AlertDrift:
+	case lead.AlertFailed, lead.AlertMissing, lead.AlertTwice, lead.AlertDrift, lead.AlertClock:
 	}
 	return locale.Text(l, "trouble.kept")
 }

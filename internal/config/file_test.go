@@ -327,6 +327,8 @@ alerts:
   twice: on
   store: {after: 1m, free: 2000MB}
   silence: 24h
+  flood: on
+  clock: on
   drift: off
 sites:
   agencia-2:

@@ -117,6 +117,10 @@ var settings = []setting{
 		storeField(func(t target) *StoreAlert { return &t.conf.Alerts.Store })},
 	{"", alerts + "silence", "on", "a site gets no inquiries for so long that it happens by chance once in a year; or for a time such as `24h`; or `off`",
 		scalarField(parseOnOrAfter, func(t target) *AlertAfter { return &t.conf.Alerts.Silence })},
+	{"", alerts + "flood", "on", "a site gets twenty times its usual inquiries, and at least 200 in an hour, or `off`",
+		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Flood })},
+	{"", alerts + "clock", "on", "the clock was set by more than 10 s, or is off EasyBroker's by more than a minute, or `off`",
+		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Clock })},
 	{"", alerts + "drift", "on", "a comparison with EasyBroker's list has found something, or `off`",
 		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Drift })},
 

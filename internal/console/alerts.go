@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -110,7 +111,7 @@ func (p *Pages) seenAction(w words, kind lead.AlertKind, subject string) []web.A
 // watchedTrouble tells of what only the watcher knows.
 func (p *Pages) watchedTrouble(w words) (all []web.Trouble) {
 	for _, a := range p.watcher.Alerts() {
-		if !a.IsOpen() || a.Kind != lead.AlertLate && a.Kind != lead.AlertSilence {
+		if !a.IsOpen() || !slices.Contains([]lead.AlertKind{lead.AlertLate, lead.AlertSilence, lead.AlertFlood, lead.AlertClock}, a.Kind) {
 			continue
 		}
 		all = append(all, web.Trouble{

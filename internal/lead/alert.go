@@ -20,13 +20,16 @@ const (
 	AlertTwice    AlertKind = "twice"    // EasyBroker lists a lead twice
 	AlertStore    AlertKind = "store"    // nothing can be written, or there is little space
 	AlertSilence  AlertKind = "silence"  // a site gets no inquiries any more
+	AlertFlood    AlertKind = "flood"    // a site gets far more inquiries than usual
 	AlertDrift    AlertKind = "drift"    // a reconciliation has found something
+	AlertClock    AlertKind = "clock"    // the clock was set, or is wrong
 )
 
 // AlertKinds returns all kinds, what is worst first.
 func AlertKinds() []AlertKind {
 	return []AlertKind{
 		AlertStore, AlertHeld, AlertDown, AlertPaused, AlertLate, AlertFailed, AlertDoubtful, AlertMissing, AlertTwice, AlertDrift, AlertSilence,
+		AlertFlood, AlertClock,
 	}
 }
 
@@ -52,6 +55,7 @@ type Alert struct {
 	Reason string            `json:"reason,omitempty"` // one of the reasons, with nothing that EasyBroker says
 	Until  time.Time         `json:"until,omitzero"`   // a person's pause ends by itself then
 	Free   int64             `json:"free,omitempty"`   // bytes; zero unless there is little space
+	Off    time.Duration     `json:"off,omitempty"`    // of the clock
 	Found  map[DriftKind]int `json:"found,omitempty"`  // what a reconciliation found, how many of each
 
 	Since    time.Time `json:"since"`              // when it began
