@@ -13,17 +13,15 @@ import (
 	"leadrelay/internal/alerts/channel"
 	"leadrelay/internal/config"
 	"leadrelay/internal/console"
-	"leadrelay/internal/courier"
 	"leadrelay/internal/lead"
-	"leadrelay/internal/store"
 )
 
 // newWatcher returns who watches the relay for trouble. skew is how far our clock is ahead
 // of EasyBroker's.
-func newWatcher(cfg config.Config, s *store.Store, c *courier.Courier, skew func() time.Duration, log zerolog.Logger) *alerts.Watcher {
+func newWatcher(cfg config.Config, r relay, skew func() time.Duration, log zerolog.Logger) *alerts.Watcher {
 	opt := alerts.Options{
 		Rules: alerts.Rules{After: map[lead.AlertKind]time.Duration{}, Low: alerts.Space{Bytes: cfg.Alerts.Store.Bytes, Percent: cfg.Alerts.Store.Percent}},
-		Lang:  cfg.Alerts.Locale, Link: cfg.OperatorURL.String(), Channels: namedChannels(cfg.Alerts.To), Skew: skew, Log: log,
+		Lang:  cfg.Alerts.Locale, Link: cfg.OperatorURL.String(), Channels: namedChannels(cfg.Alerts.To), Refusals: r.refusals, Skew: skew, Log: log,
 	}
 	for kind, after := range cfg.Alerts.Kinds() {
 		if !after.Off {
@@ -33,7 +31,7 @@ func newWatcher(cfg config.Config, s *store.Store, c *courier.Courier, skew func
 	if !cfg.Alerts.Heartbeat.IsZero() {
 		opt.Beat = func(ctx context.Context) error { return channel.Ask(ctx, cfg.Alerts.Heartbeat.Reveal()) }
 	}
-	return alerts.New(s, c.Status, opt)
+	return alerts.New(r.store, r.courier.Status, opt)
 }
 
 // namedChannels names the channels by their kind, and the second of a kind with a number.

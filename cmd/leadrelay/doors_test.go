@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"leadrelay/internal/alerts"
 	"leadrelay/internal/config"
 	"leadrelay/internal/courier"
 	"leadrelay/internal/e2e/relaytest"
@@ -56,7 +57,8 @@ func openDoors(t *testing.T, env map[string]string) *doors {
 	metrics, log := server.NewMetrics("test"), zerolog.Nop()
 	d.courier = newCourier(cfg, d.store, newBroker(cfg), metrics, log)
 	d.auditor = courier.NewAuditor(d.courier, d.store)
-	d.alerts = newWatcher(cfg, d.store, d.courier, nil, log)
+	d.refusals = alerts.NewRefusals()
+	d.alerts = newWatcher(cfg, d.relay, nil, log)
 	d.handlers = map[string]chi.Routes{
 		publicName:   publicDoor(cfg, d.relay, metrics, log).(chi.Routes),
 		operatorName: operatorDoor(cfg, d.relay, secret.New(env["LEADRELAY_OPERATOR_TOKEN"]), metrics, log).(chi.Routes),

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"leadrelay/internal/alerts"
 	"leadrelay/internal/config"
 	"leadrelay/internal/e2e/relaytest"
 	"leadrelay/internal/server"
@@ -44,6 +45,7 @@ func atTheUsualDoor(t *testing.T, then func(d *usual)) {
 		defer func() { require.NoError(t, r.store.Close()) }()
 		metrics := server.NewMetrics("")
 		r.courier = newCourier(cfg, r.store, newBroker(cfg), metrics, zerolog.Nop())
+		r.refusals = alerts.NewRefusals()
 		then(&usual{t, publicDoor(cfg, r, metrics, zerolog.Nop()), r.store})
 	})
 }

@@ -89,6 +89,7 @@ type relay struct {
 	courier          *courier.Courier
 	auditor          *courier.Auditor
 	alerts           *alerts.Watcher
+	refusals         *alerts.Refusals
 	mail             *mx.Checker
 	public, operator *server.Door
 	drain            *server.Drain
@@ -132,7 +133,8 @@ func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zero
 	r.courier = newCourier(cfg, r.store, broker, metrics, log)
 	r.auditor = courier.NewAuditor(r.courier, r.store)
 	r.mail = mx.New(r.store, mx.Options{Log: log})
-	r.alerts = newWatcher(cfg, r.store, r.courier, broker.skew, log)
+	r.refusals = alerts.NewRefusals()
+	r.alerts = newWatcher(cfg, r, broker.skew, log)
 	metrics.Register(console.NewGauges(r.store, r.courier.Status))
 	metrics.Register(r.alerts)
 
@@ -360,7 +362,8 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	proxies := server.Proxies(cfg.TrustedProxies)
 	forms := intake.New(sites, r.store, intake.Options{
 		Address:   cfg.URL,
-		Accepted:  func(id string) { metrics.Accepted(id); r.courier.Wake(id) },
+		Accepted:  func(id string) { metrics.Accepted(id); r.courier.Wake(id); r.refusals.Good(id) },
+		Refused:   func(f intake.Refusal) { r.refusals.Add(string(f.Why), f.Site, f.Name, f.Client) },
 		Sooner:    r.courier.Wake,
 		Flood:     floodGate(cfg),
 		Turn:      server.NewTurns().Take,

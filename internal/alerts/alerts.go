@@ -68,6 +68,7 @@ type Facts struct {
 	Drift       *lead.Drift   // of the last reconciliation; nil if there was none
 	Silent      []lead.Stuck  // sites without inquiries
 	Flooded     []lead.Stuck  // and with too many
+	Refused     []lead.Alert  // signs of sites that refuse posts
 	Jump, Skew  time.Duration // by how much the clock was set, and how far it is ahead of EasyBroker's
 	Unwritten   bool          // the store cannot write
 	Free, Disk  int64         // bytes of the disk with the database; both zero if it is no disk of ours
@@ -102,6 +103,7 @@ func (r Rules) signs(f Facts, excused func(site string) bool) []sign {
 	for _, s := range f.Silent {
 		all = append(all, sign{Kind: lead.AlertSilence, Subject: s.Site, Sites: []string{s.Site}, Since: s.Since})
 	}
+	all = append(all, f.Refused...)
 	for _, s := range f.Flooded {
 		all = append(all, sign{Kind: lead.AlertFlood, Subject: s.Site, Sites: []string{s.Site}})
 	}

@@ -18,7 +18,7 @@ var began = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 func usual() Rules {
 	return Rules{After: map[lead.AlertKind]time.Duration{
 		lead.AlertHeld: time.Minute, lead.AlertDown: 10 * time.Minute, lead.AlertPaused: 0, lead.AlertLate: 15 * time.Minute, lead.AlertDoubtful: time.Hour,
-		lead.AlertFailed: 0, lead.AlertMissing: 0, lead.AlertTwice: 0, lead.AlertStore: 30 * time.Second, lead.AlertSilence: 0, lead.AlertFlood: 0, lead.AlertDrift: 0, lead.AlertClock: 0,
+		lead.AlertFailed: 0, lead.AlertMissing: 0, lead.AlertTwice: 0, lead.AlertStore: 30 * time.Second, lead.AlertSilence: 0, lead.AlertRefused: 0, lead.AlertFlood: 0, lead.AlertDrift: 0, lead.AlertClock: 0,
 	}, Low: Space{Bytes: 500_000_000, Percent: 10}}
 }
 
@@ -185,7 +185,7 @@ func TestWhatIsKnownToWaitIsNotLate(t *testing.T) {
 // Months of trouble that stays: a message a day, and nothing else.
 func TestWhatStaysIsToldOfDaily(t *testing.T) {
 	c := newClerk()
-	const days = 20
+	const days = 4
 	c.live(days*24*time.Hour, func(now time.Time) Facts {
 		return Facts{Free: 400_000_000 + now.Unix()%1000, Disk: 2_000_000_000}
 	})

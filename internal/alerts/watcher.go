@@ -43,6 +43,7 @@ type Options struct {
 	Channels []Channel
 	Lang     string                          // of the messages
 	Link     string                          // where the console is, if it is known
+	Refusals *Refusals                       // what the doors refuse; may be nil
 	Skew     func() time.Duration            // how far our clock is ahead of EasyBroker's; may be nil
 	Wall     func() time.Time                // the clock that may be set; time.Now if it is nil
 	Beat     func(ctx context.Context) error // told every minute while all is well inside; may be nil
@@ -227,12 +228,15 @@ func (w *Watcher) log(was map[string]bool) {
 
 // isOfLeads reports whether the store must be read to know of such trouble.
 func isOfLeads(kind lead.AlertKind) bool {
-	return !slices.Contains([]lead.AlertKind{lead.AlertHeld, lead.AlertDown, lead.AlertPaused, lead.AlertStore, lead.AlertClock}, kind)
+	return !slices.Contains([]lead.AlertKind{lead.AlertHeld, lead.AlertDown, lead.AlertPaused, lead.AlertStore, lead.AlertClock, lead.AlertRefused}, kind)
 }
 
 // gather asks the courier and the store.
 func (w *Watcher) gather(ctx context.Context) Facts {
 	f := Facts{Credentials: w.status(), Jump: w.clock.jumped(w.opt.Wall())}
+	if w.opt.Refusals != nil {
+		f.Refused = w.opt.Refusals.signs(time.Now())
+	}
 	if w.opt.Skew != nil {
 		f.Skew = w.opt.Skew()
 	}

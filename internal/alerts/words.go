@@ -1,6 +1,7 @@
 package alerts
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -43,6 +44,18 @@ func Cause(l locale.Lang, a lead.Alert) string {
 		return locale.Text(l, "alert.silence", sites)
 	case lead.AlertFlood:
 		return locale.Text(l, "alert.flood", sites)
+	case lead.AlertRefused:
+		name := a.Name
+		if name == "" {
+			name = "?"
+		}
+		if a.Reason == "site" {
+			return locale.Text(l, "alert.refused.site", name)
+		}
+		if a.Reason == ofFields {
+			return locale.Text(l, "alert.refused.fields", sites)
+		}
+		return locale.Text(l, "alert.refused.origin", sites, name)
 	case lead.AlertClock:
 		return locale.Text(l, "alert.clock."+a.Subject, a.Off.Abs().Round(time.Second))
 	}
@@ -59,7 +72,7 @@ func Safe(l locale.Lang, a lead.Alert) string {
 			return locale.Text(l, "trouble.disk.safe")
 		}
 		return locale.Text(l, "alert.store.safe")
-	case lead.AlertSilence:
+	case lead.AlertSilence, lead.AlertRefused:
 		return locale.Text(l, "alert.silence.safe")
 	case lead.AlertFlood:
 		return locale.Text(l, "alert.flood.safe")
@@ -78,6 +91,8 @@ func Remedy(l locale.Lang, a lead.Alert) string {
 		key = "redirected"
 	case a.Kind == lead.AlertPaused && !a.Until.IsZero():
 		key = "paused_by_hand"
+	case a.Kind == lead.AlertRefused:
+		key = "refused." + cmp.Or(a.Reason, "origin")
 	case a.Kind == lead.AlertStore && a.Free > 0:
 		key = "disk"
 	}

@@ -326,6 +326,7 @@ alerts:
   missing: on
   twice: on
   store: {after: 1m, free: 2000MB}
+  refused: on
   silence: 24h
   flood: on
   clock: on

@@ -115,6 +115,8 @@ var settings = []setting{
 		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Twice })},
 	{"", alerts + "store", "30s", "how long nothing can be written, or `{after: 30s, free: 500MB}` with how much of the disk must be free (`10%`, too); without that, both; or `off`",
 		storeField(func(t target) *StoreAlert { return &t.conf.Alerts.Store })},
+	{"", alerts + "refused", "on", "a site refuses posts because of its settings: an origin that is not listed, a site that there is not, or fields that are missing, or `off`",
+		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Refused })},
 	{"", alerts + "silence", "on", "a site gets no inquiries for so long that it happens by chance once in a year; or for a time such as `24h`; or `off`",
 		scalarField(parseOnOrAfter, func(t target) *AlertAfter { return &t.conf.Alerts.Silence })},
 	{"", alerts + "flood", "on", "a site gets twenty times its usual inquiries, and at least 200 in an hour, or `off`",

@@ -111,7 +111,7 @@ func (p *Pages) seenAction(w words, kind lead.AlertKind, subject string) []web.A
 // watchedTrouble tells of what only the watcher knows.
 func (p *Pages) watchedTrouble(w words) (all []web.Trouble) {
 	for _, a := range p.watcher.Alerts() {
-		if !a.IsOpen() || !slices.Contains([]lead.AlertKind{lead.AlertLate, lead.AlertSilence, lead.AlertFlood, lead.AlertClock}, a.Kind) {
+		if !a.IsOpen() || !slices.Contains([]lead.AlertKind{lead.AlertLate, lead.AlertRefused, lead.AlertSilence, lead.AlertFlood, lead.AlertClock}, a.Kind) {
 			continue
 		}
 		all = append(all, web.Trouble{

@@ -61,6 +61,10 @@ type Options struct {
 	Address site.Address
 	// Accepted is called for every lead that is kept. It must not block.
 	Accepted func(siteID string)
+	// Refused is called for every post that is refused because of how the site is set up. The
+	// name is the origin that is not listed or the site that there is not, cleaned, and
+	// empty if it cannot be shown. It must not block.
+	Refused func(r Refusal)
 	// Sooner is called for every lead that goes out sooner because it came again.
 	// It must not block.
 	Sooner func(siteID string)
@@ -85,6 +89,24 @@ type Options struct {
 	// Now is the clock on which all replicas agree; time.Now if nil.
 	Now func() time.Time
 }
+
+// Refusal is a post that was refused because of how the site is set up.
+type Refusal struct {
+	Why    RefusedFor
+	Site   string // empty if there is no such site
+	Name   string
+	Client netip.Addr
+}
+
+// RefusedFor is what a post was refused for.
+type RefusedFor string
+
+// What a post is refused for.
+const (
+	ForOrigin RefusedFor = "origin" // its page is not on the site's list
+	ForSite   RefusedFor = "site"   // there is no such site
+	ForFields RefusedFor = "fields" // something that the site requires is missing or wrong
+)
 
 // Handler handles everything below /f. It answers any other request with a problem,
 // so a router in front can pass on whatever it has no route or method for.
@@ -157,6 +179,7 @@ func (h *handler) submit(w http.ResponseWriter, r *request) error {
 	}
 	l, err := r.lead(time.Now())
 	if err != nil {
+		h.noteRefused(r, Refusal{Why: ForFields, Site: r.site.ID})
 		return err
 	}
 	noMailReason := h.checkSpam(r, &l)
@@ -193,6 +216,8 @@ func (h *handler) admit(r *request) error {
 	}
 	if !r.isFromKnownPage() {
 		r.site.logRefusedOrigin(r)
+		given, _ := originOf(r.Request)
+		h.noteRefused(r, Refusal{Why: ForOrigin, Site: r.site.ID, Name: shownOrigin(given)})
 		return problem.New(problem.OriginNotAllowed, nil)
 	}
 	r.recordPost()
@@ -213,6 +238,7 @@ func (h *handler) admit(r *request) error {
 // the path, which is not logged.
 func (h *handler) unknownSite(r *request) error {
 	const most = 20
+	h.noteRefused(r, Refusal{Why: ForSite, Name: shownSite(chi.URLParam(r.Request, "site"))})
 	if onceAMinute(&h.siteLogged) {
 		given, _ := originOf(r.Request)
 		names := slices.Sorted(maps.Keys(h.sites))

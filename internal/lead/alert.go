@@ -20,6 +20,7 @@ const (
 	AlertTwice    AlertKind = "twice"    // EasyBroker lists a lead twice
 	AlertStore    AlertKind = "store"    // nothing can be written, or there is little space
 	AlertSilence  AlertKind = "silence"  // a site gets no inquiries any more
+	AlertRefused  AlertKind = "refused"  // a site refuses posts because of its settings
 	AlertFlood    AlertKind = "flood"    // a site gets far more inquiries than usual
 	AlertDrift    AlertKind = "drift"    // a reconciliation has found something
 	AlertClock    AlertKind = "clock"    // the clock was set, or is wrong
@@ -28,7 +29,7 @@ const (
 // AlertKinds returns all kinds, what is worst first.
 func AlertKinds() []AlertKind {
 	return []AlertKind{
-		AlertStore, AlertHeld, AlertDown, AlertPaused, AlertLate, AlertFailed, AlertDoubtful, AlertMissing, AlertTwice, AlertDrift, AlertSilence,
+		AlertStore, AlertHeld, AlertDown, AlertPaused, AlertLate, AlertFailed, AlertDoubtful, AlertMissing, AlertTwice, AlertDrift, AlertRefused, AlertSilence,
 		AlertFlood, AlertClock,
 	}
 }
@@ -53,6 +54,7 @@ type Alert struct {
 	Leads     int        `json:"leads,omitempty"`      // how many leads it is about
 
 	Reason string            `json:"reason,omitempty"` // one of the reasons, with nothing that EasyBroker says
+	Name   string            `json:"name,omitempty"`   // the origin or the site that is refused, cleaned
 	Until  time.Time         `json:"until,omitzero"`   // a person's pause ends by itself then
 	Free   int64             `json:"free,omitempty"`   // bytes; zero unless there is little space
 	Off    time.Duration     `json:"off,omitempty"`    // of the clock

@@ -107,15 +107,16 @@ func (t mailTo) send(ctx context.Context, m Message) error {
 
 // dial connects to the server. The connection is closed when the time is over, whatever
 // the server does meanwhile.
-func (t mailTo) dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
-	conn, err = (&net.Dialer{}).DialContext(ctx, network, address)
+func (t mailTo) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	plain, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
+	conn := &timedConn{Conn: plain, stop: context.AfterFunc(ctx, func() { _ = plain.Close() })}
 	if t.tls {
-		conn = tls.Client(conn, &tls.Config{ServerName: t.host, MinVersion: tls.VersionTLS12})
+		conn.Conn = tls.Client(plain, &tls.Config{ServerName: t.host, MinVersion: tls.VersionTLS12})
 	}
-	return &timedConn{Conn: conn, stop: context.AfterFunc(ctx, func() { _ = conn.Close() })}, nil
+	return conn, nil
 }
 
 // timedConn is a connection that is closed with its context.
