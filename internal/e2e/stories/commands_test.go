@@ -354,11 +354,11 @@ func cmdHook(ts *testscript.TestScript, neg bool, args []string) {
 	f, err := os.OpenFile(ts.MkAbs(args[1]), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	ts.Check(err)
 	s := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body) // after that it is noticed who hangs up
 		if strings.HasPrefix(r.URL.Path, "/"+args[2]+"/") {
 			<-r.Context().Done()
 			return
 		}
-		text, _ := io.ReadAll(r.Body)
 		_, _ = f.Write(append(text, '\n'))
 	})}
 	go func() { _ = s.Serve(ln) }()
