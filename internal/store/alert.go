@@ -23,18 +23,19 @@ const (
 	stuckSitesSQL = `SELECT site, what FROM %s WHERE hour = -1 AND what IN ('waiting', ` + sqlDoubtful + `, ` + sqlFailed + `)
 		GROUP BY site, what HAVING sum(leads) > 0 ORDER BY site, what`
 
+	// The order keeps PostgreSQL with the index, whatever it believes of the table.
 	waitingSQL = `SELECT remote_id, COALESCE(queued_at, received_at) FROM leads WHERE site = $1 AND state = $2 AND due_at IS NOT NULL
-		AND COALESCE(queued_at, received_at) <= $3 LIMIT $4`
+		AND COALESCE(queued_at, received_at) <= $3 ORDER BY due_at LIMIT $4`
 
 	// A doubt begins with the attempt that may have been taken.
 	inDoubtSQL = `SELECT remote_id, begun_at FROM (SELECT remote_id,
 			COALESCE((SELECT max(begun_at) FROM attempts WHERE attempts.remote_id = leads.remote_id), received_at) AS begun_at
-		FROM leads WHERE site = $1 AND state = $2 AND due_at IS NOT NULL) AS doubts WHERE begun_at <= $3 LIMIT $4`
+		FROM leads WHERE site = $1 AND state = $2 AND due_at IS NOT NULL ORDER BY due_at LIMIT $4) AS doubts WHERE begun_at <= $3`
 )
 
 var (
 	failedSQL = `SELECT remote_id, received_at FROM leads WHERE site = $1 AND state = ` + sqlFailed + ` AND due_at IS NULL
-		AND NOT ` + fmt.Sprintf(seenSQL, sqlFailed) + ` LIMIT $2`
+		AND NOT ` + fmt.Sprintf(seenSQL, sqlFailed) + ` ORDER BY remote_id LIMIT $2`
 	oddSQL = `SELECT remote_id, received_at, site, reason FROM leads WHERE reason IN ('missing', 'twice')
 		AND NOT ` + fmt.Sprintf(seenSQL, "leads.reason") + ` LIMIT $1`
 )
