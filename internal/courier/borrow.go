@@ -90,7 +90,7 @@ func (w *credentialWorker) borrow(ctx context.Context, latest time.Time) error {
 func (l *lease) want(ctx context.Context, calls int64) (count int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
-	return l.leases.WantCalls(ctx, l.request.Credential, calls)
+	return l.desk.leases.WantCalls(ctx, l.request.Credential, calls)
 }
 
 func (l *lease) hasLent(count int64) bool {

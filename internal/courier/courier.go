@@ -100,6 +100,7 @@ type Courier struct {
 	opt     Options
 	clock   *wallclock.Clock
 	paused  *handPauses
+	desk    *leaseDesk
 	workers []*credentialWorker
 	bySite  map[string]*credentialWorker
 }
@@ -118,9 +119,10 @@ func New(outbox Outbox, broker Broker, routes []Route, opt Options) *Courier {
 		}
 		byAccount[r.Account] = append(byAccount[r.Account], r)
 	}
+	c.desk = newLeaseDesk(opt.Leases, c.clock)
 	budget := new(verify.Budget)
 	for _, a := range accounts {
-		w := newCredentialWorker(outbox, broker, byAccount[a], opt, c.clock, c.paused, budget)
+		w := newCredentialWorker(outbox, broker, byAccount[a], opt, c, budget)
 		c.workers = append(c.workers, w)
 		for _, site := range w.sites {
 			c.bySite[site] = w
@@ -143,6 +145,7 @@ func (c *Courier) Run(ctx context.Context) error {
 	if c.opt.Leases != nil {
 		workers.Go(func() error { c.watch(ctx); return nil })
 	}
+	defer c.desk.close()
 	return workers.Wait()
 }
 

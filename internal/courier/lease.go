@@ -3,6 +3,8 @@ package courier
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"hash/fnv"
 	"sync"
 	"time"
 
@@ -17,11 +19,12 @@ import (
 // Leases is the part of a shared database that lets one process at a time carry a
 // credential. Every method returns when ctx ends.
 type Leases interface {
-	// AcquireLease takes the lease if nobody else has it. Otherwise it returns the
-	// lease's state.
-	AcquireLease(ctx context.Context, r lead.LeaseRequest) (lead.Lease, error)
-	// RenewLease prolongs the lease, or gives it up if no length is asked for.
-	RenewLease(ctx context.Context, r lead.LeaseRequest) (lead.Lease, error)
+	// AcquireLeases takes the leases that nobody else has. Of the others it returns the
+	// states. An answer stands where its request does.
+	AcquireLeases(ctx context.Context, all []lead.LeaseRequest) ([]lead.Lease, error)
+	// RenewLeases prolongs the leases, or gives those up for which no length is asked. It
+	// waits for nobody: one that somebody has locked is left as it is.
+	RenewLeases(ctx context.Context, all []lead.LeaseRequest) ([]lead.Lease, error)
 	// SitesDue returns those of the sites that have a queued lead which is due,
 	// whichever process has kept it.
 	SitesDue(ctx context.Context, sites []string, now time.Time) ([]string, error)
@@ -34,21 +37,22 @@ type Leases interface {
 
 // The arithmetic of a lease. The database counts leaseLength from when it writes the
 // lease down. That is after the holder has asked, and the holder counts from before
-// it asked, and leaseMargin less. So while the holder believes that it has the lease,
-// nobody else can get it, if the clocks of both run equally fast to a tenth. A
-// holder that is dead is replaced leaseLength + askEvery*1.2 + leaseTimeout after it
-// has last renewed the lease: after less than 15 s.
+// it asked, also from before it waited for others to ask with, and leaseMargin less. So
+// while the holder believes that it has the lease, nobody else can get it, if the clocks
+// of both run equally fast to a tenth. A holder that is dead is replaced leaseLength +
+// askEvery*1.2 + acquireMoment + 2*leaseTimeout after it has last renewed the lease: after
+// 15 s. The second answer is one that those who ask have to wait for.
 const (
 	leaseLength  = 10 * time.Second
 	leaseMargin  = time.Second
-	renewEvery   = 3 * time.Second // so a renewal may fail, or two that fail fast
-	askEvery     = 2 * time.Second // by those who wait, give or take a fifth
-	leaseTimeout = 2 * time.Second // of one answer of the database
+	renewEvery   = 3 * time.Second         // so a renewal may fail, or two that fail fast
+	askEvery     = 1500 * time.Millisecond // by those who wait, give or take a fifth
+	leaseTimeout = 1500 * time.Millisecond // of one answer of the database
 )
 
 // lease is the right to use a credential. A nil lease is held always.
 type lease struct {
-	leases  Leases
+	desk    *leaseDesk
 	request lead.LeaseRequest
 	clock   *wallclock.Clock // follows the database's
 	wall    func() time.Time // this machine's
@@ -65,12 +69,12 @@ type lease struct {
 	borrowed borrowed
 }
 
-func newLease(a easybroker.Account, opt Options, clock *wallclock.Clock) *lease {
-	if opt.Leases == nil {
+func newLease(a easybroker.Account, desk *leaseDesk, opt Options, clock *wallclock.Clock) *lease {
+	if desk == nil {
 		return nil
 	}
 	return &lease{
-		leases: opt.Leases, request: lead.LeaseRequest{Credential: a.Digest(), Holder: rand.Text(), Length: leaseLength},
+		desk: desk, request: lead.LeaseRequest{Credential: a.Digest(), Holder: rand.Text(), Length: leaseLength},
 		clock: clock, wall: opt.Now, early: make(chan struct{}, 1),
 		owing: make(chan struct{}, 1), borrowed: borrowed{turn: make(chan struct{}, 1)},
 	}
@@ -105,8 +109,6 @@ func (l *lease) with(state string) lead.LeaseRequest {
 func (l *lease) ask(
 	ctx context.Context, way func(context.Context, lead.LeaseRequest) (lead.Lease, error), r lead.LeaseRequest,
 ) (lead.Lease, error) {
-	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
-	defer cancel()
 	asked, askedOn := time.Now(), l.wall().Round(0)
 	got, err := way(ctx, r)
 	if err != nil {
@@ -155,7 +157,11 @@ func (l *lease) hold(ctx context.Context, end context.CancelFunc, state func() s
 			return
 		}
 		wait = renewEvery
-		if _, err := l.ask(ctx, l.leases.RenewLease, l.with(state())); err != nil {
+		_, err := l.ask(ctx, l.desk.renew, l.with(state()))
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
 			wait = retry
 			log.Warn().Err(err).Dur("left", l.left()).Msg("lease not renewed")
 		}
@@ -202,12 +208,24 @@ func (l *lease) release(ctx context.Context, state string) error {
 	l.mu.Lock()
 	l.asked = time.Time{}
 	l.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
-	defer cancel()
+	const pause, tries = 100 * time.Millisecond, 10
 	r := l.with(state)
 	r.Length = 0
-	_, err := l.leases.RenewLease(ctx, r)
+	_, err := l.desk.renew(ctx, r)
+	for n := 1; n < tries && errors.Is(err, errLeaseLocked); n++ {
+		time.Sleep(pause)
+		_, err = l.desk.renew(ctx, r)
+	}
 	return err
+}
+
+// untilAsked is how long one who waits does so. It differs from lease to lease and from
+// process to process, so that many leases are divided by chance if their holder ends. The
+// clock is as good as chance, and repeats in virtual time.
+func (l *lease) untilAsked() time.Duration {
+	own := fnv.New32a()
+	_, _ = own.Write([]byte(l.request.Credential)) // never fails
+	return askEvery*4/5 + (time.Duration(time.Now().UnixNano())+time.Duration(own.Sum32()))%(askEvery*2/5)
 }
 
 // runLeased delivers leads whenever no other process does, until ctx ends.
@@ -215,7 +233,7 @@ func (w *credentialWorker) runLeased(ctx context.Context) {
 	ctx = easybroker.WithGuard(ctx, w.lease.isHeld)
 	unasked := rate.Sometimes{Interval: time.Minute}
 	for ctx.Err() == nil {
-		got, err := w.lease.ask(ctx, w.lease.leases.AcquireLease, w.lease.request)
+		got, err := w.lease.ask(ctx, w.lease.desk.acquire, w.lease.request)
 		if err != nil && ctx.Err() == nil {
 			unasked.Do(func() { w.opt.Log.Error().Strs("sites", w.sites).Err(err).Msg("lease not asked for") })
 		}
@@ -223,8 +241,7 @@ func (w *credentialWorker) runLeased(ctx context.Context) {
 			w.takeUp(got.State)
 		}
 		if !got.IsHeld {
-			// The clock is as good as chance, and repeats in virtual time.
-			sleep(ctx, askEvery*4/5+time.Duration(time.Now().UnixNano())%(askEvery*2/5))
+			sleep(ctx, w.lease.untilAsked())
 			continue
 		}
 		w.carryLeased(ctx)
@@ -260,10 +277,11 @@ func (w *credentialWorker) carryLeased(ctx context.Context) {
 	}
 }
 
-// takeOver takes over what the last holder left open, and reports whether it could.
+// takeOver takes over what the last holder left open, and reports whether it could. If
+// that fails together with others, it may be for one of them. So each tries alone then.
 func (w *credentialWorker) takeOver(ctx context.Context) bool {
-	for ctx.Err() == nil {
-		err := w.lease.leases.TakeOver(ctx, w.sites, w.clock.Read())
+	_, err := w.lease.desk.takeOvers.one(ctx, w.sites)
+	for ; ctx.Err() == nil; err = w.lease.desk.leases.TakeOver(ctx, w.sites, w.clock.Read()) {
 		if err == nil {
 			return true
 		}

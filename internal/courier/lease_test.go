@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"leadrelay/internal/courier/couriertest"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
+	"leadrelay/internal/secret"
 	"leadrelay/internal/store"
 )
 
@@ -82,6 +84,7 @@ type replica struct {
 	posts  atomic.Int64                                    // that it has made
 	lastAt atomic.Pointer[time.Time]                       // when the last of them ended
 
+	slow      atomic.Pointer[string] // the site for which nothing is taken over
 	reads     atomic.Int64
 	readEnded atomic.Pointer[time.Time] // when the last of them did
 }
@@ -106,18 +109,33 @@ func (r *replica) ask(ctx context.Context) error {
 	return nil
 }
 
-func (r *replica) AcquireLease(ctx context.Context, q lead.LeaseRequest) (lead.Lease, error) {
-	if err := r.ask(ctx); err != nil {
-		return lead.Lease{}, err
-	}
-	return r.table.acquire(q), nil
+func (r *replica) AcquireLeases(ctx context.Context, all []lead.LeaseRequest) ([]lead.Lease, error) {
+	return r.askAll(ctx, all, r.table.acquire)
 }
 
-func (r *replica) RenewLease(ctx context.Context, q lead.LeaseRequest) (lead.Lease, error) {
+func (r *replica) RenewLeases(ctx context.Context, all []lead.LeaseRequest) ([]lead.Lease, error) {
+	return r.askAll(ctx, all, r.table.renew)
+}
+
+func (r *replica) askAll(ctx context.Context, all []lead.LeaseRequest, way func(lead.LeaseRequest) lead.Lease) (got []lead.Lease, err error) {
 	if err := r.ask(ctx); err != nil {
-		return lead.Lease{}, err
+		return nil, err
 	}
-	return r.table.renew(q), nil
+	for _, q := range all {
+		got = append(got, way(q))
+	}
+	return got, nil
+}
+
+func (r *replica) TakeOver(ctx context.Context, sites []string, now time.Time) error {
+	if slow := r.slow.Load(); slow != nil && slices.Contains(sites, *slow) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(2 * time.Second): // the longest that a transaction may take
+		}
+		return errAway
+	}
+	return r.Store.TakeOver(ctx, sites, now)
 }
 
 func (r *replica) WantCalls(ctx context.Context, credential string, calls int64) (int64, error) {
@@ -328,6 +346,56 @@ func TestALateRenewalLosesNothing(t *testing.T) {
 				}
 				time.Sleep(2 * time.Second)
 				require.Equal(t, []int64{40, 0}, w.posts())
+			})
+		})
+	}
+}
+
+// What cannot be taken over for one credential keeps no other from being carried, nor from
+// being carried on.
+func TestATakeOverThatHangsIsForItsCredentialAlone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := &replicas{world: newWorld(t, &broker{page: 50})}
+		table := &leaseTable{leases: map[string]*leaseRow{}}
+		other := account
+		other.Key = secret.New("other")
+		lofts := courier.Route{Site: "lofts", Account: other, SendSource: true}
+		for range 2 {
+			r := &replica{Store: w.store, table: table, broker: w.broker}
+			r.slow.Store(&lofts.Site)
+			w.all = append(w.all, r)
+		}
+		waiting := w.post("lofts")
+		w.start(w.all[0], courier.Options{}, casas, lofts)
+		w.await(w.post("casas"), lead.Delivered, 5*time.Second)
+		w.start(w.all[1], courier.Options{}, casas, lofts)
+		for range 30 {
+			w.post("casas")
+			time.Sleep(time.Second)
+		}
+		require.Equal(t, []int64{31, 0}, w.posts())
+		require.Equal(t, lead.Queued, must(w.find(waiting)).State)
+		w.all[0].slow.Store(nil)
+		w.await(waiting, lead.Delivered, 5*time.Second)
+		require.Equal(t, []int64{32, 0}, w.posts())
+	})
+}
+
+// A process that stops while it asks for a lease keeps none.
+func TestWhoStopsWhileItAsksKeepsNoLease(t *testing.T) {
+	for _, after := range []time.Duration{100 * time.Millisecond, 500 * time.Millisecond, 1500 * time.Millisecond} {
+		t.Run(after.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := &replicas{world: newWorld(t, &broker{})}
+				r := &replica{Store: w.store, table: &leaseTable{leases: map[string]*leaseRow{}}, broker: w.broker}
+				slowly := func(context.Context) error { time.Sleep(time.Second); return nil }
+				r.answer.Store(&slowly)
+				w.start(r, courier.Options{})
+				time.Sleep(after)
+				r.halt()
+				for _, row := range r.table.leases {
+					require.False(t, row.until.After(time.Now()))
+				}
 			})
 		})
 	}

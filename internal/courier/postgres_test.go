@@ -51,11 +51,11 @@ func (r *relay) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) er
 	return r.Store.Settle(ctx, c, to)
 }
 
-func (r *relay) RenewLease(ctx context.Context, q lead.LeaseRequest) (lead.Lease, error) {
+func (r *relay) RenewLeases(ctx context.Context, all []lead.LeaseRequest) ([]lead.Lease, error) {
 	if r.dead.Load() {
-		return lead.Lease{}, errAway
+		return nil, errAway
 	}
-	return r.Store.RenewLease(ctx, q)
+	return r.Store.RenewLeases(ctx, all)
 }
 
 func (r *relay) kill() {

@@ -52,15 +52,15 @@ type credentialWorker struct {
 	lookUpHorizon horizon // lookUpLoop's
 }
 
-// newCredentialWorker returns the worker of the routes, which have one account.
-func newCredentialWorker(
-	outbox Outbox, broker Broker, routes []Route, opt Options, clock *wallclock.Clock, paused *handPauses, budget *verify.Budget,
-) *credentialWorker {
+// newCredentialWorker returns the worker of the routes, which have one account. It shares
+// the courier's clock, pauses and desk with the others, and the budget.
+func newCredentialWorker(outbox Outbox, broker Broker, routes []Route, opt Options, c *Courier, budget *verify.Budget) *credentialWorker {
+	clock, paused := c.clock, c.paused
 	w := &credentialWorker{
 		outbox:  outbox,
 		broker:  broker,
 		account: routes[0].Account,
-		lease:   newLease(routes[0].Account, opt, clock),
+		lease:   newLease(routes[0].Account, c.desk, opt, clock),
 		opt:     opt,
 		clock:   clock,
 		paused:  paused,

@@ -21,4 +21,6 @@ type Lease struct {
 	// Wanted counts the calls that other processes have ever asked the holder for,
 	// and Lent those that they were given.
 	Wanted, Lent int64
+
+	IsLocked bool // by somebody, so nothing else is known now
 }

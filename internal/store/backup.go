@@ -147,10 +147,8 @@ func doubtCopy(ctx context.Context, path string, now time.Time) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, site := range sites {
-		if err := takeOver(ctx, tx, site, now, now); err != nil {
-			return err
-		}
+	if err := takeOver(ctx, tx, &sqliteDialect, sites, now, now); err != nil {
+		return err
 	}
 	for _, step := range []string{supposeAttemptsSQL, doubtQueuedSQL} {
 		if _, err := tx.ExecContext(ctx, step, now.UnixMilli()); err != nil {

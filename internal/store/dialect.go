@@ -29,6 +29,11 @@ type dialect struct {
 	// delete all but the $1 newest, at most $2.
 	lastChange, hasChange, changes, hasOldChange, deleteChanges string
 
+	// askedLeases is a table of the JSON $1: see [Store.leases].
+	askedLeases string
+	unlocked    [2]string // around a query for the rows that nobody has locked; it locks them
+	isOfSites   string    // the site is one of a JSON list, $2
+
 	forUpdate string // ends a query whose rows the transaction goes on to change
 	oneOf     string // is one of several numbers, which are in the parameter %s with commas between them
 

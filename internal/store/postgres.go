@@ -36,6 +36,9 @@ var postgresDialect = dialect{
 	hasOldChange: `SELECT count(*) >= $1 FROM lead_changes`,
 	deleteChanges: `DELETE FROM lead_changes WHERE (tx, number) IN (SELECT tx, number FROM lead_changes ORDER BY tx, number
 		LIMIT LEAST($2, GREATEST(0, (SELECT count(*) FROM lead_changes) - $1)))`,
+	askedLeases: `json_to_recordset($1::json) AS asked (named TEXT, asker TEXT, millis BIGINT, says TEXT, lends BIGINT)`,
+	unlocked:    [2]string{"= ANY (ARRAY(", " FOR UPDATE OF leases SKIP LOCKED))"},
+	isOfSites:   `site = ANY (ARRAY(SELECT json_array_elements_text($2::json)))`,
 	forUpdate:   " FOR UPDATE",
 	oneOf:       `= ANY (('{' || %s::text || '}')::bigint[])`,
 	nextIDs:     (*writeTx).takeIDs,

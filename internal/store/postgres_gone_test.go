@@ -32,7 +32,7 @@ func TestAReplicaThatIsGoneKeepsNoLock(t *testing.T) {
 			for _, write := range []func(s *store.Store) error{
 				func(s *store.Store) error { _, err := s.Keep(t.Context(), inquiry(t, "2")); return err },
 				func(s *store.Store) error {
-					_, err := s.AcquireLease(t.Context(), askFor("anybody", time.Minute))
+					_, err := acquire(t, s, askFor("anybody", time.Minute))
 					return err
 				},
 				func(s *store.Store) error {

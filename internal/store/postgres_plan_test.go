@@ -64,9 +64,9 @@ func TestNothingReadsAllLeads(t *testing.T) {
 
 		"alerts: waiting": {waitingSQL, []any{"casas", "queued", now, 10}, 600},
 
-		"take over: attempts": {closeAttemptsSQL, []any{now, "casas"}, 20},
-		"take over: leads":    {doubtSendingSQL, []any{now, "casas"}, 20},
-		"take over: look-ups": {unclaimLookupsSQL, []any{now, "casas"}, 20},
+		"take over: attempts": {s.writer.dialect.atSites(closeAttemptsSQL), []any{now, `["casas", "lofts", "costa"]`}, 30},
+		"take over: leads":    {s.writer.dialect.atSites(doubtSendingSQL), []any{now, `["casas", "lofts", "costa"]`}, 30},
+		"take over: look-ups": {s.writer.dialect.atSites(unclaimLookupsSQL), []any{now, `["casas", "lofts", "costa"]`}, 30},
 	}
 	for _, query := range queries { // prepared while the tables are empty
 		rollback(t, own, func(tx *sql.Tx) {

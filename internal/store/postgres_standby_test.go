@@ -77,7 +77,7 @@ func TestAStandbyThatStandsStill(t *testing.T) {
 	for what, write := range map[string]func() error{
 		"keep":   func() error { _, err := s.Keep(t.Context(), inquiry(t, "2")); return err },
 		"settle": settle,
-		"lease":  func() error { _, err := s.AcquireLease(t.Context(), askFor("a", time.Minute)); return err },
+		"lease":  func() error { _, err := acquire(t, s, askFor("a", time.Minute)); return err },
 	} {
 		all.Go(func() { assert.Error(t, inTime(t, write), what) })
 	}
@@ -123,8 +123,8 @@ func TestACommitThatDidNotWaitForTheStandby(t *testing.T) {
 				func() error {
 					return s.Settle(t.Context(), claims[0], lead.Settlement{State: lead.Delivered, At: time.Now(), Attempt: &lead.Attempt{Number: 1, EndedAt: time.Now(), Outcome: lead.OutcomeDelivered}})
 				},
-				func() error { _, err := s.AcquireLease(t.Context(), askFor("a", time.Minute)); return err },
-				func() error { _, err := s.RenewLease(t.Context(), askFor("a", time.Minute)); return err },
+				func() error { _, err := acquire(t, s, askFor("a", time.Minute)); return err },
+				func() error { _, err := renew(t, s, askFor("a", time.Minute)); return err },
 			} {
 				require.ErrorContains(t, inTime(t, write), "canceling wait for synchronous replication", what)
 			}

@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"leadrelay/internal/lead"
@@ -45,22 +47,26 @@ func resumeSite(ctx context.Context, tx *sql.Tx, site string, now time.Time) err
 	if ended.After(now) { // the clock may have been set back
 		ended = now
 	}
-	return takeOver(ctx, tx, site, ended, now)
+	return takeOver(ctx, tx, &sqliteDialect, []string{site}, ended, now)
 }
 
-// takeOver closes the attempts that are open at the site, with the time of their
+// takeOver closes the attempts that are open at the sites, with the time of their
 // end, and frees the leads that are claimed for a look-up. Whoever claimed them is
 // too late.
-func takeOver(ctx context.Context, tx *sql.Tx, site string, ended, now time.Time) error {
+func takeOver(ctx context.Context, tx *sql.Tx, d *dialect, sites []string, ended, now time.Time) error {
+	list, err := json.Marshal(sites)
+	if err != nil {
+		return err
+	}
 	for _, step := range []struct {
 		sql  string
 		args []any
 	}{
-		{closeAttemptsSQL, []any{ended.UnixMilli(), site}},
-		{doubtSendingSQL, []any{ended.UnixMilli(), site}},
-		{unclaimLookupsSQL, []any{now.UnixMilli(), site}},
+		{closeAttemptsSQL, []any{ended.UnixMilli(), string(list)}},
+		{doubtSendingSQL, []any{ended.UnixMilli(), string(list)}},
+		{unclaimLookupsSQL, []any{now.UnixMilli(), string(list)}},
 	} {
-		if _, err := tx.ExecContext(ctx, step.sql, step.args...); err != nil {
+		if _, err := tx.ExecContext(ctx, d.atSites(step.sql), step.args...); err != nil {
 			return err
 		}
 	}
@@ -79,9 +85,16 @@ func allSites(ctx context.Context, db queryer) ([]string, error) {
 	return collect(rows, scanColumn[string])
 }
 
+// atSites returns the statement with the condition for the sites of a JSON list, $2.
+func (d *dialect) atSites(statement string) string {
+	return strings.ReplaceAll(statement, theSites, d.isOfSites)
+}
+
 const (
+	theSites = `{sites}`
+
 	// A lead that is being sent is always due. PostgreSQL has an index of those that are.
-	cutOff = `(SELECT remote_id FROM leads WHERE site = $2 AND state = ` + sqlSending + ` AND due_at IS NOT NULL)`
+	cutOff = `(SELECT remote_id FROM leads WHERE ` + theSites + ` AND state = ` + sqlSending + ` AND due_at IS NOT NULL)`
 	// lastAliveSQL returns the newest time at which the dead process is known to
 	// have written, as far as that is found without reading all leads.
 	lastAliveSQL = `SELECT max(at) FROM (SELECT beat_at AS at FROM pulse
@@ -91,9 +104,9 @@ const (
 	closeAttemptsSQL = `UPDATE attempts SET ended_at = CASE WHEN begun_at > $1 THEN begun_at ELSE $1 END, outcome = 'unsure', detail = '` + lead.ReasonInterrupted + `'
 		WHERE ended_at IS NULL AND remote_id IN ` + cutOff
 	doubtSendingSQL = `UPDATE leads SET state = ` + sqlDoubtful + `, fence = fence + 1, due_at = $1, turn_at = NULL
-		WHERE site = $2 AND state = ` + sqlSending + ` AND due_at IS NOT NULL`
+		WHERE ` + theSites + ` AND state = ` + sqlSending + ` AND due_at IS NOT NULL`
 	// unclaimLookupsSQL gives back the claims of the dead process. Only claimed
 	// leads have a turn_at. Otherwise they would wait for a lease of minutes.
 	unclaimLookupsSQL = `UPDATE leads SET due_at = turn_at, turn_at = NULL, fence = fence + 1
-		WHERE site = $2 AND state IN (` + sqlDoubtful + `, ` + sqlDelivered + `, ` + sqlConfirmed + `) AND due_at > $1 AND turn_at <= $1`
+		WHERE ` + theSites + ` AND state IN (` + sqlDoubtful + `, ` + sqlDelivered + `, ` + sqlConfirmed + `) AND due_at > $1 AND turn_at <= $1`
 )

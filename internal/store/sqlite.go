@@ -38,6 +38,11 @@ var sqliteDialect = dialect{
 	deleteChanges: `DELETE FROM lead_changes WHERE number <= (SELECT max(number) FROM lead_changes) - $1
 		AND number IN (SELECT number FROM lead_changes ORDER BY number LIMIT $2)`,
 
+	askedLeases: `(SELECT value ->> 'named' AS named, value ->> 'asker' AS asker, value ->> 'millis' AS millis, value ->> 'says' AS says,
+		value ->> 'lends' AS lends FROM json_each($1)) AS asked`,
+	unlocked:  [2]string{"IN (", ")"},
+	isOfSites: `site IN (SELECT value FROM json_each($2))`,
+
 	nextIDs: (*writeTx).advanceIDs,
 	insert:  (*writeTx).insertMany,
 	texts: [statements]string{

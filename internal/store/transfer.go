@@ -203,12 +203,7 @@ func (s *Store) closeAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, site := range sites {
-			if err := takeOver(tx.ctx, tx.Tx, site, now, now); err != nil {
-				return err
-			}
-		}
-		return nil
+		return takeOver(tx.ctx, tx.Tx, &s.writer.dialect, sites, now, now)
 	})
 }
 

@@ -209,12 +209,12 @@ func TestTransfersThatAreRefused(t *testing.T) {
 	require.NoError(t, s.Close())
 	s = openEither(t, server)
 	fill(t, s, 3)
-	_, err = s.AcquireLease(t.Context(), lead.LeaseRequest{Credential: "c", Holder: "h", Length: time.Minute})
+	_, err = acquire(t, s, lead.LeaseRequest{Credential: "c", Holder: "h", Length: time.Minute})
 	require.NoError(t, err)
 
 	require.ErrorContains(t, transfer(t, server, empty, quietly), "a relay runs on")
 	require.ErrorContains(t, transfer(t, full, server, quietly), "a relay runs on")
-	_, err = s.RenewLease(t.Context(), lead.LeaseRequest{Credential: "c", Holder: "h"}) // which gives it up
+	_, err = renew(t, s, lead.LeaseRequest{Credential: "c", Holder: "h"}) // which gives it up
 	require.NoError(t, err)
 	require.ErrorContains(t, transfer(t, full, server, quietly), "not empty")
 	require.NoError(t, s.Close())

@@ -29,15 +29,15 @@ import (
 // leases are the shared store's, as one life sees them.
 type leases struct{ life *life }
 
-// AcquireLease implements [courier.Leases].
-func (s leases) AcquireLease(ctx context.Context, r lead.LeaseRequest) (got lead.Lease, err error) {
-	err = s.ask(ctx, func() (err error) { got, err = s.life.store.AcquireLease(ctx, r); return err })
+// AcquireLeases implements [courier.Leases].
+func (s leases) AcquireLeases(ctx context.Context, all []lead.LeaseRequest) (got []lead.Lease, err error) {
+	err = s.ask(ctx, func() (err error) { got, err = s.life.store.AcquireLeases(ctx, all); return err })
 	return got, err
 }
 
-// RenewLease implements [courier.Leases].
-func (s leases) RenewLease(ctx context.Context, r lead.LeaseRequest) (got lead.Lease, err error) {
-	err = s.ask(ctx, func() (err error) { got, err = s.life.store.RenewLease(ctx, r); return err })
+// RenewLeases implements [courier.Leases].
+func (s leases) RenewLeases(ctx context.Context, all []lead.LeaseRequest) (got []lead.Lease, err error) {
+	err = s.ask(ctx, func() (err error) { got, err = s.life.store.RenewLeases(ctx, all); return err })
 	return got, err
 }
 

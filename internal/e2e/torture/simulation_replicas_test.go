@@ -183,25 +183,36 @@ func (s *simLeases) holds(r lead.LeaseRequest, got lead.Lease) {
 	}
 }
 
-// AcquireLease implements [courier.Leases].
-func (s *simLeases) AcquireLease(ctx context.Context, r lead.LeaseRequest) (got lead.Lease, err error) {
-	err = s.call("acquire "+r.Credential, func() (err error) {
-		got, err = s.world.store.AcquireLease(context.WithoutCancel(ctx), r)
-		got.IsHeld = got.IsHeld || s.world.sabotage.greedy
-		s.holds(r, got)
+// AcquireLeases implements [courier.Leases].
+func (s *simLeases) AcquireLeases(ctx context.Context, all []lead.LeaseRequest) (got []lead.Lease, err error) {
+	err = s.call("acquire "+credentials(all), func() (err error) {
+		got, err = s.world.store.AcquireLeases(context.WithoutCancel(ctx), all)
+		for i := range got {
+			got[i].IsHeld = got[i].IsHeld || s.world.sabotage.greedy
+			s.holds(all[i], got[i])
+		}
 		return err
 	})
 	return got, err
 }
 
-// RenewLease implements [courier.Leases].
-func (s *simLeases) RenewLease(ctx context.Context, r lead.LeaseRequest) (got lead.Lease, err error) {
-	err = s.call("renew "+r.Credential, func() (err error) {
-		got, err = s.world.store.RenewLease(context.WithoutCancel(ctx), r)
-		s.holds(r, got)
+// RenewLeases implements [courier.Leases].
+func (s *simLeases) RenewLeases(ctx context.Context, all []lead.LeaseRequest) (got []lead.Lease, err error) {
+	err = s.call("renew "+credentials(all), func() (err error) {
+		got, err = s.world.store.RenewLeases(context.WithoutCancel(ctx), all)
+		for i := range got {
+			s.holds(all[i], got[i])
+		}
 		return err
 	})
 	return got, err
+}
+
+func credentials(all []lead.LeaseRequest) (names string) {
+	for _, r := range all {
+		names += r.Credential
+	}
+	return names
 }
 
 // SitesDue implements [courier.Leases]. It is asked so often that the store is spared if
