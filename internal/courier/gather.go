@@ -7,8 +7,12 @@ import (
 	"time"
 )
 
-// gatherer asks once for what many goroutines ask for at about the same time. Nobody
-// waits for more than one earlier round: whoever comes during it is in the next.
+// maxTogether is how many questions are asked at once. Beside somebody's open transaction
+// the server passes over all versions of a row that there were since it began, so a
+// statement about ever so many rows could take longer than it may.
+const maxTogether = 64
+
+// gatherer asks once for what many goroutines ask for at about the same time.
 type gatherer[Q, A any] struct {
 	moment  time.Duration // for others to come
 	timeout time.Duration // of a round, without the moment
@@ -69,25 +73,29 @@ func (g *gatherer[Q, A]) withdraw(own *question[Q, A]) bool {
 
 // run makes rounds until nobody waits.
 func (g *gatherer[Q, A]) run() {
-	for g.isAwaited() {
-		time.Sleep(g.moment)
+	for n := g.count(); n > 0; n = g.count() {
+		if n < maxTogether {
+			time.Sleep(g.moment)
+		}
 		g.round()
 	}
 }
 
-func (g *gatherer[Q, A]) isAwaited() bool {
+// count returns how many wait. If there are none, no round follows.
+func (g *gatherer[Q, A]) count() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.isBusy = len(g.waiting) > 0
-	return g.isBusy
+	return len(g.waiting)
 }
 
 func (g *gatherer[Q, A]) round() {
 	g.mu.Lock()
-	asked := g.waiting
-	g.waiting = nil
+	n := min(len(g.waiting), maxTogether)
+	asked := slices.Clone(g.waiting[:n])
+	g.waiting = slices.Delete(g.waiting, 0, n)
 	g.mu.Unlock()
-	if len(asked) == 0 { // all were withdrawn
+	if n == 0 { // all were withdrawn
 		return
 	}
 	slices.SortFunc(asked, func(a, b *question[Q, A]) int { return g.order(a.q, b.q) })

@@ -73,6 +73,27 @@ func on(err error) string {
 	return err.Error()
 }
 
+// A crowd is asked for in several rounds, without a pause between them.
+func TestACrowdAsksInRounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const crowd = 2*maxTogether + 1
+		var rounds []string
+		g := newGatherer(&rounds)
+		var all sync.WaitGroup
+		for i := range crowd {
+			all.Go(func() {
+				got, err := g.one(t.Context(), fmt.Sprint(i))
+				assert.NoError(t, err)
+				assert.Equal(t, fmt.Sprintf("%d!", i), got)
+			})
+		}
+		began := time.Now()
+		all.Wait()
+		require.Len(t, rounds, 3)
+		require.LessOrEqual(t, time.Since(began), 3*time.Second+2*g.moment)
+	})
+}
+
 // Who leaves before the round is not asked for. Who leaves during it learns how it ended.
 func TestWhoLeavesIsNotAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
