@@ -25,9 +25,9 @@ type Leases interface {
 	// RenewLeases prolongs the leases, or gives those up for which no length is asked. It
 	// waits for nobody: one that somebody has locked is left as it is.
 	RenewLeases(ctx context.Context, all []lead.LeaseRequest) ([]lead.Lease, error)
-	// SitesDue returns those of the sites that have a queued lead which is due,
-	// whichever process has kept it.
-	SitesDue(ctx context.Context, sites []string, now time.Time) ([]string, error)
+	// SitesDue returns those of the sites that have a queued lead which is due, and was
+	// not before since, whichever process has kept it.
+	SitesDue(ctx context.Context, sites []string, since, now time.Time) ([]string, error)
 	// WantCalls asks the holder to lend some calls.
 	WantCalls(ctx context.Context, credential string, calls int64) (count int64, err error)
 	// TakeOver makes doubtful what the last holder was sending for the sites, and

@@ -91,11 +91,11 @@ type replica struct {
 
 var errAway = errors.New("the database is away")
 
-func (r *replica) SitesDue(ctx context.Context, sites []string, now time.Time) ([]string, error) {
+func (r *replica) SitesDue(ctx context.Context, sites []string, since, now time.Time) ([]string, error) {
 	if r.dead.Load() || r.away.Load() {
 		return nil, errAway
 	}
-	return r.Store.SitesDue(ctx, sites, now)
+	return r.Store.SitesDue(ctx, sites, since, now)
 }
 
 // ask waits for the database.
@@ -198,11 +198,21 @@ func startReplicas(t *testing.T, b *broker, opts ...courier.Options) *replicas {
 }
 
 func (w *replicas) start(r *replica, opt courier.Options, routes ...courier.Route) {
-	opt.Leases = r
+	w.startWith(r, r, opt, routes...)
+}
+
+// database is a replica's way to the database.
+type database interface {
+	courier.Outbox
+	courier.Leases
+}
+
+func (w *replicas) startWith(d database, r *replica, opt courier.Options, routes ...courier.Route) {
+	opt.Leases = d
 	if len(routes) == 0 {
 		routes = []courier.Route{casas}
 	}
-	r.courier = courier.New(r, r, routes, couriertest.WithDefaults(opt))
+	r.courier = courier.New(d, r, routes, couriertest.WithDefaults(opt))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.courier.Run(ctx) }()

@@ -28,15 +28,16 @@ type siteQueue struct {
 
 	newestNext bool // leads that have just come due go next, not those that wait longest
 	hasMore    bool // the last claim of those that wait longest got as many as it asked for
+
+	full  fullLook
+	floor time.Time // the last full look, and those since, have left no lead that was due before
 }
 
 // begin begins attempts for at most n leads, and returns when to ask again. In
 // turn it takes leads that came due in the last minute and leads that wait
 // longest, so that a backlog delays no new lead and no lead waits for ever.
 func (q *siteQueue) begin(ctx context.Context, n int) (claims []lead.Claim, next time.Time, err error) {
-	const newest = time.Minute
 	now, wall := time.Now(), q.clock.Read()
-	next = now.Add(maxSleep)
 	if q.shared {
 		q.pause.leadArrived() // perhaps
 	}
@@ -48,19 +49,44 @@ func (q *siteQueue) begin(ctx context.Context, n int) (claims []lead.Claim, next
 	}
 	due := lead.Due{Now: wall, MaxAhead: q.horizon.maxAhead(), N: n, Lease: q.lease, Fingerprint: q.route.fingerprint}
 	if q.newestNext = !q.newestNext; q.newestNext {
-		due.Since = wall.Add(-newest)
+		due.Since = wall.Add(-lately)
 		if claims, _, err = q.outbox.Begin(ctx, q.route.Site, due); err != nil || len(claims) == n {
-			return claims, next, err
+			return claims, now.Add(maxSleep), err
 		}
 		due.N, due.Since = n-len(claims), time.Time{}
 	}
-	due.SkipPeek = q.hasMore
-	oldest, dueAt, err := q.outbox.Begin(ctx, q.route.Site, due)
-	q.hasMore = len(oldest) == due.N
-	if !dueAt.IsZero() {
-		next = now.Add(dueAt.Sub(wall))
-	}
+	oldest, next, err := q.beginOldest(ctx, due)
 	return append(claims, oldest...), next, err
+}
+
+// beginOldest begins attempts for the leads that have waited longest, and returns when to
+// ask again. What came due lately is always looked at: its commit may have been late.
+func (q *siteQueue) beginOldest(ctx context.Context, due lead.Due) (claims []lead.Claim, next time.Time, err error) {
+	now := time.Now()
+	isFull := q.full.isDue(now) || q.floor.IsZero()
+	if !isFull {
+		due.Since = q.floor
+	}
+	due.SkipPeek = q.hasMore
+	claims, dueAt, err := q.outbox.Begin(ctx, q.route.Site, due)
+	q.hasMore = len(claims) == due.N
+	next = now.Add(maxSleep)
+	if !dueAt.IsZero() {
+		next = now.Add(dueAt.Sub(due.Now))
+	}
+	switch {
+	case !isFull && q.full.next.Before(next):
+		next = q.full.next
+	case isFull && q.shared:
+		q.full.ended(time.Since(now))
+	}
+	if err == nil {
+		q.floor = due.Now.Add(-lately)
+		if n := len(claims); n > 0 && claims[n-1].WasDueAt.Before(q.floor) {
+			q.floor = claims[n-1].WasDueAt
+		}
+	}
+	return claims, next, err
 }
 
 // beginTrial begins an attempt for the paused site if a trial is due and there is

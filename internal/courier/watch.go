@@ -15,13 +15,22 @@ const watchEvery = 200 * time.Millisecond
 // watch wakes the workers for leads that other processes have kept.
 func (c *Courier) watch(ctx context.Context) {
 	failures := rate.Sometimes{Interval: time.Minute}
+	var full fullLook
 	for ctx.Err() == nil {
 		sites := c.watched()
 		if len(sites) == 0 {
 			sleep(ctx, sharedSleep)
 			continue
 		}
-		due, err := c.opt.Leases.SitesDue(ctx, sites, c.clock.Read())
+		begun, wall := time.Now(), c.clock.Read()
+		isFull, since := full.isDue(begun), wall.Add(-lately)
+		if isFull {
+			since = time.Time{}
+		}
+		due, err := c.opt.Leases.SitesDue(ctx, sites, since, wall)
+		if isFull {
+			full.ended(time.Since(begun))
+		}
 		if err != nil && ctx.Err() == nil {
 			failures.Do(func() { c.opt.Log.Error().Err(err).Msg("leads of other replicas not looked for") })
 		}

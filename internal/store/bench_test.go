@@ -64,7 +64,7 @@ func BenchmarkCarry(b *testing.B) {
 		b.Run(size.String(), func(b *testing.B) {
 			s := filled(b, size)
 			for b.Loop() {
-				if err := stock.Carry(b.Context(), s); err != nil {
+				if err := stock.Carry(b.Context(), s, time.Time{}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -81,7 +81,7 @@ func BenchmarkCarryPostgres(b *testing.B) {
 			store.FillPostgres(b, s, stock.Site, 0, due)
 			b.ResetTimer()
 			for b.Loop() {
-				if err := stock.Carry(b.Context(), s); err != nil {
+				if err := stock.Carry(b.Context(), s, time.Time{}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -16,12 +16,17 @@ import (
 
 // Begin claims up to q.N queued leads of the site that are due, and writes down
 // that an attempt begins for each, before its first byte leaves: all in one
-// commit. If fewer are due, next is when another one will be, or zero.
+// commit. If fewer are due, next is when another one will be, or zero. If q.Since is set,
+// nothing is asked about leads that were due before.
 func (s *Store) Begin(ctx context.Context, site string, q lead.Due) (claims []lead.Claim, next time.Time, err error) {
+	since := q.Since
 	if !q.SkipPeek { // most wake-ups find nothing to do; they must not cost a commit
 		next, err = s.nextDue(ctx, site, lead.Queued, q)
 		if err != nil || next.IsZero() || next.After(q.Now) {
 			return nil, next, err
+		}
+		if next.Before(q.Now) { // nobody need go the same way twice; what has come in beneath since is left to the next time
+			q.Since = next
 		}
 	}
 	var begun []lead.Claim // to be read only after a commit: the writer may outlive ctx
@@ -41,7 +46,7 @@ func (s *Store) Begin(ctx context.Context, site string, q lead.Due) (claims []le
 		return nil, time.Time{}, fmt.Errorf("begin attempts: %w", err)
 	}
 	if len(begun) < q.N {
-		next, err = s.nextDue(ctx, site, lead.Queued, lead.Due{Now: q.Now, MaxAhead: q.MaxAhead, Except: q.Except})
+		next, err = s.nextDue(ctx, site, lead.Queued, lead.Due{Now: q.Now, Since: since, MaxAhead: q.MaxAhead, Except: q.Except})
 	}
 	return begun, next, err
 }
@@ -154,9 +159,9 @@ func (s *Store) nextDueRow(ctx context.Context, q lead.Due, args []any) *sql.Row
 	return s.read.QueryRowContext(ctx, strings.Replace(s.writer.dialect.nextDue, since, since+others, 1), args...)
 }
 
-// SitesDue returns those of the sites that have a queued lead which is due. It costs a
-// step in the index for each.
-func (s *Store) SitesDue(ctx context.Context, sites []string, now time.Time) ([]string, error) {
+// SitesDue returns those of the sites that have a queued lead which is due, and was not
+// before since. It costs a step in the index for each.
+func (s *Store) SitesDue(ctx context.Context, sites []string, since, now time.Time) ([]string, error) {
 	if len(sites) == 0 {
 		return nil, nil
 	}
@@ -164,7 +169,7 @@ func (s *Store) SitesDue(ctx context.Context, sites []string, now time.Time) ([]
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.read.QueryContext(ctx, s.writer.dialect.sitesDue, string(list), now.UnixMilli())
+	rows, err := s.read.QueryContext(ctx, s.writer.dialect.sitesDue, string(list), now.UnixMilli(), millisOr(since, 0))
 	if err != nil {
 		return nil, fmt.Errorf("sites due: %w", err)
 	}

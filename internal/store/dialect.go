@@ -21,7 +21,7 @@ type dialect struct {
 
 	claim    string // claimSQL
 	nextDue  string // when the first lead of a site and state is due, not before $3, and the last, not before $4
-	sitesDue string // the sites of a JSON list with a queued lead that is due at $2
+	sitesDue string // the sites of a JSON list with a queued lead that is due from $3 to $2
 	counted  string // the leads, as they are best counted by site and state
 	stats    string // the table of stats, with what was not put into it yet
 	// What events need: the last change that can be read, whether there is the change $1,

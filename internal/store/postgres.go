@@ -26,7 +26,7 @@ var postgresDialect = dialect{
 	nextDue: `SELECT (SELECT due_at FROM leads WHERE site = $1 AND state = $2 AND due_at >= $3 ORDER BY due_at LIMIT 1),
 		(SELECT due_at FROM leads WHERE site = $1 AND state = $2 AND due_at >= $4 ORDER BY due_at LIMIT 1)`,
 	sitesDue: `SELECT site FROM json_array_elements_text($1::json) AS mine(site) WHERE
-		(SELECT due_at FROM leads WHERE leads.site = mine.site AND state = ` + sqlQueued + ` AND due_at IS NOT NULL ORDER BY due_at LIMIT 1) <= $2`,
+		(SELECT due_at FROM leads WHERE leads.site = mine.site AND state = ` + sqlQueued + ` AND due_at >= $3 ORDER BY due_at LIMIT 1) <= $2`,
 	counted:    `(SELECT site, state, remote_id FROM leads WHERE due_at IS NOT NULL UNION ALL SELECT site, state, remote_id FROM leads WHERE due_at IS NULL) AS everyone`,
 	stats:      `(SELECT hour, site, what, step, leads FROM stats UNION ALL SELECT hour, site, what, step, leads FROM stat_changes) AS all_stats`,
 	lastChange: `SELECT tx::text::bigint, number FROM lead_changes WHERE ` + settledChange + ` ORDER BY tx DESC, number DESC LIMIT 1`,

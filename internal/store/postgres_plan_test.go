@@ -55,7 +55,7 @@ func TestNothingReadsAllLeads(t *testing.T) {
 	queries := map[string]query{
 		"taken":    {takenSQL, []any{"casas", now - 3600_000}, 20},
 		"next due": {s.writer.dialect.nextDue, []any{"casas", "queued", 0, maxMillis}, 20},
-		"sites":    {s.writer.dialect.sitesDue, []any{`["casas", "lofts", "costa"]`, now}, 30},
+		"sites":    {s.writer.dialect.sitesDue, []any{`["casas", "lofts", "costa"]`, now, 0}, 30},
 		"claim":    {s.writer.dialect.claim, []any{now, "casas", "queued", 0, now, 10}, 300},
 		"settle":   {settleSQL, []any{1, 1, "failed", "", nil, 0, nil, nil}, 10},
 		"erasable": {fmt.Sprintf(erasableSQL, lead.Confirmed), []any{1, 2}, 10},

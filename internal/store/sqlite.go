@@ -25,7 +25,7 @@ var sqliteDialect = dialect{
 	claim:      fmt.Sprintf(claimSQL, "IN (", ")"),
 	nextDue: `SELECT (SELECT min(due_at) FROM leads WHERE site = $1 AND state = $2 AND due_at >= $3),
 		(SELECT max(due_at) FROM leads WHERE site = $1 AND state = $2 AND due_at >= $4)`,
-	sitesDue: `SELECT value FROM json_each($1) WHERE (SELECT min(due_at) FROM leads WHERE site = value AND state = ` + sqlQueued + `) <= $2`,
+	sitesDue: `SELECT value FROM json_each($1) WHERE (SELECT min(due_at) FROM leads WHERE site = value AND state = ` + sqlQueued + ` AND due_at >= $3) <= $2`,
 	counted:  "leads",
 	stats:    "stats",
 	oneOf:    `IN (SELECT value FROM json_each('[' || %s || ']'))`,

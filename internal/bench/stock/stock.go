@@ -92,13 +92,13 @@ func Keep(ctx context.Context, s *store.Store) error {
 	return err
 }
 
-// Carry takes the lead that is due longest through a claim, an attempt and a
-// settlement. It then waits for its turn behind all others, so that as many
-// are due as before.
-func Carry(ctx context.Context, s *store.Store) error {
+// Carry takes the lead that is due longest, of all or of those that have come due since
+// a time, through a claim, an attempt and a settlement. It then waits for its turn behind
+// all others, so that as many are due as before.
+func Carry(ctx context.Context, s *store.Store, since time.Time) error {
 	now := time.Now()
 	sent := func(l *lead.Lead) lead.Fingerprint { return lead.NewFingerprint(l.Email, l.Message) }
-	claims, _, err := s.Begin(ctx, Site, lead.Due{Now: now, N: 1, Lease: time.Minute, Fingerprint: sent})
+	claims, _, err := s.Begin(ctx, Site, lead.Due{Now: now, Since: since, N: 1, Lease: time.Minute, Fingerprint: sent})
 	if err != nil {
 		return err
 	}

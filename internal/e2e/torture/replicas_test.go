@@ -42,8 +42,8 @@ func (s leases) RenewLeases(ctx context.Context, all []lead.LeaseRequest) (got [
 }
 
 // SitesDue implements [courier.Leases].
-func (s leases) SitesDue(ctx context.Context, sites []string, now time.Time) (due []string, err error) {
-	err = s.ask(ctx, func() (err error) { due, err = s.life.store.SitesDue(ctx, sites, now); return err })
+func (s leases) SitesDue(ctx context.Context, sites []string, since, now time.Time) (due []string, err error) {
+	err = s.ask(ctx, func() (err error) { due, err = s.life.store.SitesDue(ctx, sites, since, now); return err })
 	return due, err
 }
 

@@ -217,7 +217,7 @@ func credentials(all []lead.LeaseRequest) (names string) {
 
 // SitesDue implements [courier.Leases]. It is asked so often that the store is spared if
 // the watch knows of no such lead.
-func (s *simLeases) SitesDue(ctx context.Context, sites []string, now time.Time) (due []string, err error) {
+func (s *simLeases) SitesDue(ctx context.Context, sites []string, since, now time.Time) (due []string, err error) {
 	w := s.world
 	isAny := false
 	w.locked(func() {
@@ -229,7 +229,7 @@ func (s *simLeases) SitesDue(ctx context.Context, sites []string, now time.Time)
 		return nil, s.life.alive()
 	}
 	err = s.call("due", func() (err error) {
-		due, err = w.store.SitesDue(context.WithoutCancel(ctx), sites, now)
+		due, err = w.store.SitesDue(context.WithoutCancel(ctx), sites, since, now)
 		return err
 	})
 	return due, err

@@ -313,7 +313,7 @@ func sitesDue(t *testing.T, s *store.Store) {
 	keepAt("lofts", at.Add(time.Minute))
 	keepAt("costa", at)
 	asked := func(at time.Time, sites ...string) []string {
-		due, err := s.SitesDue(t.Context(), sites, at)
+		due, err := s.SitesDue(t.Context(), sites, time.Time{}, at)
 		require.NoError(t, err)
 		return due
 	}
@@ -321,6 +321,9 @@ func sitesDue(t *testing.T, s *store.Store) {
 	require.ElementsMatch(t, []string{site}, asked(at, site, "lofts", "nobody's"))
 	require.ElementsMatch(t, []string{site, "lofts", "costa"}, asked(at.Add(time.Minute), site, "lofts", "costa"))
 	require.Empty(t, asked(at))
+	due, err := s.SitesDue(t.Context(), []string{site, "lofts"}, at.Add(time.Millisecond), at.Add(time.Minute))
+	require.NoError(t, err)
+	require.Equal(t, []string{"lofts"}, due)
 	beginOne(t, s, at)
 	require.Empty(t, asked(at, site), "it is being sent")
 }
