@@ -41,6 +41,7 @@ func consolePages(l locale.Lang, v string) map[string]func(*bytes.Buffer) error 
 		Frame: frame(l, "/leads"), Path: "/leads", Self: "/leads?q=" + v, Filter: Filter{Text: v, PropertyID: v, After: "2026-11-28", Before: v},
 		Sites: []string{v}, States: []string{"failed", "queued"}, Rows: []LeadRow{row, {ID: 7, Who: v, State: "queued"}}, First: "/leads", Next: "/leads?cursor=7",
 	}
+	list.Exports, list.All = []Link{link}, &AllLeads{Label: "With " + v, Hidden: hidden, Verbs: []string{"retry", "discard"}}
 	quarantine := list
 	quarantine.Frame, quarantine.Path = frame(l, "/quarantine"), "/quarantine"
 	quarantine.Quarantine = &QuarantineView{Thresholds: []Threshold{{v, 100}, {"lofts", 0}}, Reasons: []ReasonCount{{v, 12}}}
@@ -91,6 +92,13 @@ func consolePages(l locale.Lang, v string) map[string]func(*bytes.Buffer) error 
 		"reports-fine": func(b *bytes.Buffer) error {
 			return RenderReports(b, ReportsPage{Frame: frame(l, "/reports"), Shown: &ReportView{At: noon, Window: v, IsFine: true}})
 		},
+		"jobs": func(b *bytes.Buffer) error {
+			return RenderJobs(b, JobsPage{Frame: noticed, Jobs: []JobView{
+				{ID: 2, Title: v, Which: v, State: "running", Facts: []string{v, v}, Done: 50, Matched: 600, Ordered: noon},
+				{ID: 1, Title: v, State: "done", Facts: []string{v}, Done: 3, Matched: 3, Ordered: noon, Ended: noon},
+			}})
+		},
+		"jobs-none":    func(b *bytes.Buffer) error { return RenderJobs(b, JobsPage{Frame: frame(l, "/leads")}) },
 		"reports-none": func(b *bytes.Buffer) error { return RenderReports(b, ReportsPage{Frame: frame(l, "/reports")}) },
 		"message": func(b *bytes.Buffer) error {
 			return RenderMessage(b, MessagePage{Frame: frame(l, ""), Title: v, Detail: v, Next: v, Status: 404, RequestID: v})

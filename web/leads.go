@@ -28,9 +28,11 @@ type LeadsPage struct {
 	Sites      []string
 	States     []string
 	Rows       []LeadRow
-	First      string // address of the first page of the list, unless this is it
-	Next       string // address of the next page, if there is one
-	Wrong      string // what is wrong with the filter; optional
+	First      string    // address of the first page of the list, unless this is it
+	Next       string    // address of the next page, if there is one
+	Exports    []Link    // files with all leads of the list
+	All        *AllLeads // what can be done with all leads of the list; optional
+	Wrong      string    // what is wrong with the filter; optional
 }
 
 // QuarantineView is why leads were quarantined.

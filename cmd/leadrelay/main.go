@@ -70,6 +70,7 @@ type verbs struct {
 	Demo        demoCmd         `cmd:"" help:"Run the relay, a sample property page and a pretend EasyBroker on this machine."`
 	Fakebroker  fakebrokerCmd   `cmd:"" help:"Run the pretend EasyBroker alone, with faults on request."`
 	Leads       leadsCmd        `cmd:"" help:"Look at leads and move them, through the operator's door of a running relay."`
+	Jobs        jobsCmd         `cmd:"" help:"Look at what was ordered for many leads at once, and abort it."`
 	Pause       pauseCmd        `cmd:"" help:"Pause a site: its inquiries are taken and wait, until the end or until resume."`
 	Resume      resumeCmd       `cmd:"" help:"End the pause of a site."`
 	Reconcile   reconcileCmd    `cmd:"" help:"Compare our leads with EasyBroker's list. Exits with 0 when they agree, 3 when not, 1 when that could not be found out."`

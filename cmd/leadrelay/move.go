@@ -11,14 +11,16 @@ import (
 
 // leadsMove has the arguments and flags of the verbs that move leads.
 type leadsMove struct {
-	RemoteIDs []string `arg:"" name:"folio" help:"The folios; spaces between the digits of one are fine in quotes."`
+	leadsOrder
+
+	RemoteIDs []string `arg:"" optional:"" name:"folio" help:"The folios; spaces between the digits of one are fine in quotes."`
 	JSON      bool     `name:"json" help:"Print JSON."`
 }
 
 // Validate implements kong's check of the command line.
 func (c leadsMove) Validate() error {
 	_, err := parseIDs(c.RemoteIDs)
-	return err
+	return errors.Join(err, c.validate(len(c.RemoteIDs) > 0))
 }
 
 func parseIDs(words []string) ([]lead.RemoteID, error) {
@@ -38,8 +40,11 @@ type moved struct {
 }
 
 // run moves one lead after the other and prints each at once. If one cannot be moved,
-// it goes on and reports the reason at the end.
-func (c leadsMove) run(p *program, verb string, body any) error {
+// it goes on and reports the reason at the end. All leads of a filter are a job.
+func (c leadsMove) run(p *program, verb lead.JobVerb, body any) error {
+	if c.All {
+		return c.order(p, verb, c.JSON)
+	}
 	op, err := p.operator()
 	if err != nil {
 		return err
@@ -52,7 +57,7 @@ func (c leadsMove) run(p *program, verb string, body any) error {
 	var failed []error
 	for _, id := range ids {
 		var s console.LeadDetail
-		err := op.call(p.ctx, http.MethodPost, "/api/v1/leads/"+id.String()+"/"+verb, body, &s, normalCall)
+		err := op.call(p.ctx, http.MethodPost, "/api/v1/leads/"+id.String()+"/"+string(verb), body, &s, normalCall)
 		if err != nil {
 			failed = append(failed, withFolio(id, err))
 			if refused, ok := errors.AsType[*refusedError](err); !ok || !refused.aboutLead() {
@@ -84,20 +89,29 @@ type leadsRetryCmd struct {
 	Force bool `help:"Also send leads again that EasyBroker has taken: they arrive a second time."`
 }
 
+// Validate implements kong's check of the command line.
+func (c leadsRetryCmd) Validate() error {
+	err := c.leadsMove.Validate()
+	if c.Force && c.All {
+		err = errors.Join(err, errors.New("--force goes with folios alone"))
+	}
+	return err
+}
+
 // Run queues the leads.
 func (c leadsRetryCmd) Run(p *program) error {
-	return c.run(p, "retry", map[string]bool{"force": c.Force})
+	return c.run(p, lead.JobRetry, map[string]bool{"force": c.Force})
 }
 
 type leadsReleaseCmd struct{ leadsMove }
 
 // Run queues the leads.
-func (c leadsReleaseCmd) Run(p *program) error { return c.run(p, "release", nil) }
+func (c leadsReleaseCmd) Run(p *program) error { return c.run(p, lead.JobRelease, nil) }
 
 type leadsDiscardCmd struct{ leadsMove }
 
 // Run throws the leads away.
-func (c leadsDiscardCmd) Run(p *program) error { return c.run(p, "discard", nil) }
+func (c leadsDiscardCmd) Run(p *program) error { return c.run(p, lead.JobDiscard, nil) }
 
 type leadsEditCmd struct {
 	folio

@@ -54,7 +54,10 @@ func (p *Pages) confirmMove(w http.ResponseWriter, r *http.Request) error {
 		}
 		defer free()
 	}
-	page := confirmation(wordsFor(r), do, move, leads, more)
+	if more { // they are too many to name each of them
+		return p.confirmJob(w, r)
+	}
+	page := confirmation(wordsFor(r), do, move, leads)
 	page.Frame, page.Return = p.frame(r, ""), returnTo(r)
 	page.Back = page.Return
 	page.Hidden = append(page.Hidden, web.Pair{Name: "back", Value: page.Return})
@@ -84,7 +87,7 @@ func chosen(r *http.Request) (lead.Filter, error) {
 }
 
 // confirmation returns the page that asks.
-func confirmation(w words, do string, move func(bool) change, leads []lead.Lead, more bool) web.ConfirmPage {
+func confirmation(w words, do string, move func(bool) change, leads []lead.Lead) web.ConfirmPage {
 	const named = 20
 	page := web.ConfirmPage{Action: "/leads/move", Hidden: []web.Pair{{Name: "do", Value: do}}, Grave: do == "discard"}
 	movable, taken, others := 0, 0, map[lead.State]int{}
@@ -123,9 +126,6 @@ func confirmation(w words, do string, move func(bool) change, leads []lead.Lead,
 		if others[s] > 0 {
 			page.Effects = append(page.Effects, w.text("confirm.left", others[s], w.text("confirm.left."+string(s))))
 		}
-	}
-	if more {
-		page.Effects = append(page.Effects, w.text("confirm.rest", atOnce))
 	}
 	return page
 }

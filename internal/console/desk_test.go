@@ -65,7 +65,7 @@ func (o *office) confirm(page string, more ...string) (address string) {
 	var pairs []string
 	action := ""
 	for n := range root.Descendants() {
-		if n.Data == "form" && attribute(n, "action") == "/leads/move" {
+		if n.Data == "form" && slices.Contains([]string{"/leads/move", "/jobs"}, attribute(n, "action")) {
 			action = attribute(n, "action")
 			for field := range n.Descendants() {
 				if field.Data == "input" && attribute(field, "type") == "hidden" {
@@ -102,18 +102,19 @@ func TestNobodySeesALeadWithoutASession(t *testing.T) {
 	o := newOffice(t)
 	id := o.keep(0, lead.Inquiry{Name: "Canary"})
 	o.person.cookie = nil
-	for _, target := range []string{"/", "/leads", "/leads?q=Canary", "/leads/" + id.String(), "/leads/" + id.String() + "/edit", "/quarantine", "/reports", "/sites"} {
+	for _, target := range []string{"/", "/leads", "/leads?q=Canary", "/leads/" + id.String(), "/leads/" + id.String() + "/edit", "/quarantine", "/jobs", "/leads.csv", "/leads.ndjson", "/reports", "/sites"} {
 		w := o.person.ask(http.MethodGet, target, nil)
 		require.Equal(t, http.StatusSeeOther, w.Code, target)
 		require.Equal(t, "/login", w.Header().Get("Location"))
 		require.NotContains(t, w.Body.String(), "Canary")
 	}
 	failed := o.put(lead.Failed)
-	for _, target := range []string{"/leads/confirm", "/leads/move", "/leads/" + failed.String() + "/edit", "/reports", "/probe"} {
-		w := o.person.ask(http.MethodPost, target, url.Values{"do": {"discard"}, "id": {failed.String()}, "site": {"casas"}})
+	for _, target := range []string{"/leads/confirm", "/leads/move", "/leads/" + failed.String() + "/edit", "/jobs", "/jobs/confirm", "/jobs/1/abort", "/reports", "/probe"} {
+		w := o.person.ask(http.MethodPost, target, url.Values{"do": {"discard"}, "id": {failed.String()}, "site": {"casas"}, "state": {"failed"}, "newest": {failed.String()}, "told": {"9"}})
 		require.Equal(t, "/login", w.Header().Get("Location"), target)
 	}
 	require.Equal(t, lead.Failed, o.state(failed))
+	require.Empty(t, o.jobs())
 	require.Empty(t, o.courier.since)
 	require.Empty(t, o.courier.probed)
 }
@@ -122,7 +123,7 @@ func TestNobodySeesALeadWithoutASession(t *testing.T) {
 func TestNoPageElsewhereCanPress(t *testing.T) {
 	o := newOffice(t)
 	failed := o.put(lead.Failed)
-	for _, target := range []string{"/leads/confirm", "/leads/move", "/leads/" + failed.String() + "/edit", "/reports", "/probe", "/language", "/logout"} {
+	for _, target := range []string{"/leads/confirm", "/leads/move", "/leads/" + failed.String() + "/edit", "/jobs", "/jobs/confirm", "/jobs/1/abort", "/reports", "/probe", "/language", "/logout"} {
 		for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
 			w := o.person.ask(http.MethodPost, target, url.Values{"do": {"discard"}, "id": {failed.String()}, "site": {"casas"}, "language": {"en"}}, name, value)
 			require.Equal(t, http.StatusForbidden, w.Code, target)
@@ -437,7 +438,9 @@ func TestNoVisitorsWordsRun(t *testing.T) {
 	body := fmt.Sprintf(`{"read_at":"2026-11-24T12:00:00Z","only_there":[{"remote_id":7,"property_id":%[1]q}],"unreadable":[{"sites":[%[1]q],"why":%[1]q}]}`, hostile[0])
 	require.NoError(t, o.store.KeepReport(t.Context(), noon, []byte(body)))
 	o.courier.keys = []lead.Credential{{Sites: []string{hostile[1]}, State: lead.CredentialHeld, Reason: hostile[0]}}
-	targets := []string{"/", "/leads", "/quarantine", "/reports", "/sites", "/leads?q=" + url.QueryEscape(hostile[1]), "/leads?property_id=" + url.QueryEscape(hostile[2]) + "&site=" + url.QueryEscape(hostile[3])}
+	_, address := o.press("/jobs", "do", "release", "state", "quarantined", "q", hostile[0], "property_id", hostile[1], "newest", ids[0].String(), "told", "9")
+	require.Equal(t, "/jobs?done=job", address)
+	targets := []string{"/", "/leads", "/quarantine?q=" + url.QueryEscape(hostile[1]), "/quarantine", "/jobs", "/reports", "/sites", "/leads?q=" + url.QueryEscape(hostile[1]), "/leads?property_id=" + url.QueryEscape(hostile[2]) + "&site=" + url.QueryEscape(hostile[3])}
 	for _, id := range ids {
 		targets = append(targets, "/leads/"+id.String(), "/leads/"+id.String()+"/edit")
 	}
@@ -447,6 +450,8 @@ func TestNoVisitorsWordsRun(t *testing.T) {
 	for _, id := range ids {
 		page, _ := o.press("/leads/confirm", "do", "release", "id", id.String(), "back", "/leads?q="+url.QueryEscape(hostile[1]))
 		o.isHarmless("confirm", page)
+		page, _ = o.press("/jobs/confirm", "do", "release", "property_id", hostile[2], "site", hostile[3], "q", hostile[1])
+		o.isHarmless("confirm a job", page)
 		page, _ = o.press("/leads/"+id.String()+"/edit", "email", hostile[1], "name", hostile[2], "message", hostile[3])
 		o.isHarmless("edit", page)
 	}
@@ -479,7 +484,7 @@ func TestPagesOfAStoreThatFails(t *testing.T) {
 	o := newOffice(t)
 	id := o.put(lead.Failed).String()
 	o.close()
-	for _, target := range []string{"/", "/leads", "/leads/" + id, "/reports"} {
+	for _, target := range []string{"/", "/leads", "/leads/" + id, "/jobs", "/leads.csv", "/reports"} {
 		w := o.person.ask(http.MethodGet, target, nil)
 		require.Equal(t, http.StatusServiceUnavailable, w.Code, target)
 		require.Contains(t, w.Header().Get("Content-Type"), "text/html")

@@ -102,20 +102,29 @@ func parseJob(w http.ResponseWriter, r *http.Request) (j lead.Job, dryRun bool, 
 	wrong := func(f lead.Field, code lead.Code) error {
 		return invalid(r, &lead.InvalidError{Fields: []lead.FieldError{{Field: f, Code: code}}})
 	}
-	states := jobStates[j.Do]
-	if len(states) == 0 {
+	if len(jobStates[j.Do]) == 0 {
 		return j, false, wrong("do", lead.Missing)
 	}
+	if code := chooseState(&j); code != "" {
+		return j, false, wrong("state", code)
+	}
+	return j, dryRun, nil
+}
+
+// chooseState sets the state that the job's verb means, if none is named. It returns what
+// is wrong with the state.
+func chooseState(j *lead.Job) lead.Code {
+	states := jobStates[j.Do]
 	if j.Filter.State == "" {
 		j.Filter.State = states[0]
 	}
 	switch {
 	case j.Filter.State == "":
-		return j, false, wrong("state", lead.Missing)
+		return lead.Missing
 	case !slices.Contains(states, j.Filter.State):
-		return j, false, wrong("state", codeInvalid)
+		return codeInvalid
 	}
-	return j, dryRun, nil
+	return ""
 }
 
 // matching returns the ids of the leads that match, oldest first, and how many newer ones
@@ -167,16 +176,25 @@ func (a api) abortJob(w http.ResponseWriter, r *http.Request) error {
 	if err := readBody(w, r, nil); err != nil {
 		return err
 	}
+	j, err := a.abort(r)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, viewJob(j))
+}
+
+// abort ends the job in the path.
+func (a api) abort(r *http.Request) (lead.Job, error) {
 	id, err := strconv.ParseInt(chi.URLParam(r, "id"), 10, 64)
 	if err != nil {
-		return problem.New(problem.NotFound, nil)
+		return lead.Job{}, problem.New(problem.NotFound, nil)
 	}
 	j, err := a.store.AbortJob(r.Context(), id)
 	if errors.Is(err, lead.ErrNotFound) {
-		return problem.New(problem.NotFound, err)
+		return j, problem.New(problem.NotFound, err)
 	}
 	if err != nil {
-		return problem.NewTryAgain(time.Second, err)
+		return j, problem.NewTryAgain(time.Second, err)
 	}
-	return writeJSON(w, viewJob(j))
+	return j, nil
 }

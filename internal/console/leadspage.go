@@ -84,7 +84,8 @@ func (p *Pages) fillList(r *http.Request, f lead.Filter, query url.Values, page 
 		return err
 	}
 	defer free()
-	page.Rows = wordsFor(r).rows(leads)
+	t := wordsFor(r)
+	page.Rows = t.rows(leads)
 	address := func(cursor string) string {
 		query.Del("cursor")
 		if cursor != "" {
@@ -99,7 +100,32 @@ func (p *Pages) fillList(r *http.Request, f lead.Filter, query url.Values, page 
 	if more {
 		page.Next = address(leads[len(leads)-1].RemoteID.String())
 	}
+	page.All = p.allOf(r.Context(), t, f, *page)
+	if len(leads) > 0 {
+		page.Exports = t.exports(f)
+	}
 	return nil
+}
+
+// exports returns the addresses of files with all leads that the filter selects, on
+// whichever page of the list a person is.
+func (w words) exports(f lead.Filter) (all []web.Link) {
+	query := url.Values{}
+	for name, value := range map[string]string{"site": f.Site, "state": string(f.State), "property_id": f.PropertyID, "q": f.Text} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	for name, at := range map[string]time.Time{"after": f.After, "before": f.Before} {
+		if !at.IsZero() {
+			query.Set(name, at.Format(time.RFC3339Nano))
+		}
+	}
+	for _, kind := range []string{"csv", "ndjson"} {
+		u := url.URL{Path: "/leads." + kind, RawQuery: query.Encode()}
+		all = append(all, web.Link{Text: w.text("export." + kind), URL: web.SafeURL(u.String())})
+	}
+	return all
 }
 
 var errFilter = errors.New("a parameter of the list is unknown or wrong")
@@ -108,15 +134,23 @@ var errFilter = errors.New("a parameter of the list is unknown or wrong")
 func listFilter(query url.Values) (lead.Filter, error) {
 	f := lead.Filter{Limit: rowsAtOnce}
 	for name, values := range query {
-		value := values[0]
-		if day, err := time.ParseInLocation(time.DateOnly, value, time.Local); err == nil && (name == "after" || name == "before") {
-			value = day.Format(time.RFC3339)
-		}
-		if len(values) > 1 || name == "limit" || !setParameter(&f, name, value) {
+		if len(values) > 1 || name == "limit" || !setParameter(&f, name, orDay(name, values[0])) {
 			return lead.Filter{}, errFilter
 		}
 	}
 	return f, nil
+}
+
+// orDay returns the first moment of a day, if the value of a time is one.
+func orDay(name, value string) string {
+	if name != "after" && name != "before" {
+		return value
+	}
+	day, err := time.ParseInLocation(time.DateOnly, value, time.Local)
+	if err != nil {
+		return value
+	}
+	return day.Format(time.RFC3339)
 }
 
 // siteIDs returns the ids of all sites, and one more if it is not among them: leads of a

@@ -72,18 +72,22 @@ func (p *Pages) Route(mux chi.Router) {
 		return problem.New(problem.OriginNotAllowed, nil)
 	}))
 	mux = mux.With(guard.Handler)
+	exports := newExports(p.store)
 	for _, method := range readMethods {
 		for path, show := range map[string]pageFunc{
 			"/": p.showOverview, "/leads": p.showLeads, "/leads/{remote_id}": p.showLead, "/leads/{remote_id}/edit": p.showEdit,
-			"/quarantine": p.showQuarantine, "/reports": p.showReports, "/sites": p.showSites, "/sites/{site}/pause": p.showPause,
+			"/quarantine": p.showQuarantine, "/jobs": p.showJobs, "/reports": p.showReports, "/sites": p.showSites, "/sites/{site}/pause": p.showPause,
 		} {
 			mux.Method(method, path, p.requireSession(show))
 		}
+		mux.Method(method, "/leads.csv", p.requireSession(exporting(exports.csv)))
+		mux.Method(method, "/leads.ndjson", p.requireSession(exporting(exports.ndjson)))
 		mux.Method(method, "/login", problem.HandlerFunc(p.showLogin))
 		mux.Method(method, "/assets/*", web.ConsoleAssets())
 	}
 	for path, do := range map[string]pageFunc{
 		"/leads/confirm": p.confirmMove, "/leads/move": p.moveMany, "/leads/{remote_id}/edit": p.saveEdit,
+		"/jobs": p.order, "/jobs/confirm": p.confirmJob, "/jobs/{id}/abort": p.abortByForm,
 		"/reports": p.runReport, "/probe": p.probe, "/alerts/seen": p.seeAlert, "/sites/{site}/pause": p.pause, "/sites/{site}/resume": p.resume,
 	} {
 		mux.Method(http.MethodPost, path, p.requireSession(do))
@@ -95,6 +99,14 @@ func (p *Pages) Route(mux chi.Router) {
 
 // pageFunc is a handler for people that returns its error instead of writing it.
 type pageFunc func(w http.ResponseWriter, r *http.Request) error
+
+// exporting sets the headers that keep an export out of caches.
+func exporting(h pageFunc) pageFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		problem.Guard(w.Header())
+		return h(w, r)
+	}
+}
 
 // page answers the handler's error as a page, and logs it.
 func (p *Pages) page(h pageFunc) http.HandlerFunc {
