@@ -16,6 +16,7 @@ type Frame struct {
 	Zone        string // the time zone of all times on the page
 	Quarantined int    // leads that wait in quarantine
 	Notice      string // what was done just now; optional
+	Cursor      string // where the events of a live page begin; empty if it is none
 }
 
 // When is a time for people, and for programs.

@@ -17,6 +17,13 @@ func frame(l locale.Lang, here string) Frame {
 	return Frame{Lang: l, Here: here, Back: here, Zone: "CST", Quarantined: 3}
 }
 
+// liveFrame is that of a page that shows changes as they come.
+func liveFrame(l locale.Lang, here string) Frame {
+	f := frame(l, here)
+	f.Cursor = "0-26-28766129035-0"
+	return f
+}
+
 func TestGoldenConsolePages(t *testing.T) {
 	for _, l := range []locale.Lang{locale.ES, locale.EN} {
 		for name, render := range consolePages(l, "Ana Ñ.") {
@@ -38,7 +45,7 @@ func consolePages(l locale.Lang, v string) map[string]func(*bytes.Buffer) error 
 	trouble := Trouble{Mark: "bad", Title: v, Begun: "Desde", Since: noon, Ago: v, Waiting: v, Remedy: v, Links: []Link{link}, Actions: []Action{action, {Label: v, Path: "/probe"}}}
 	pairs := []Pair{{v, v}}
 	list := LeadsPage{
-		Frame: frame(l, "/leads"), Path: "/leads", Self: "/leads?q=" + v, Filter: Filter{Text: v, PropertyID: v, After: "2026-11-28", Before: v},
+		Frame: liveFrame(l, "/leads"), Path: "/leads", Self: "/leads?q=" + v, Filter: Filter{Text: v, PropertyID: v, After: "2026-11-28", Before: v},
 		Sites: []string{v}, States: []string{"failed", "queued"}, Rows: []LeadRow{row, {ID: 7, Who: v, State: "queued"}}, First: "/leads", Next: "/leads?cursor=7",
 	}
 	list.Exports, list.All = []Link{link}, &AllLeads{Label: "With " + v, Hidden: hidden, Verbs: []string{"retry", "discard"}}
@@ -49,7 +56,7 @@ func consolePages(l locale.Lang, v string) map[string]func(*bytes.Buffer) error 
 	wrong := empty
 	wrong.Wrong = v
 	overview := OverviewPage{
-		Frame: frame(l, "/"), Numbers: []Number{{Label: v, Value: "412"}, {Label: v, Value: "4", Note: v, URL: "/leads?state=queued"}},
+		Frame: liveFrame(l, "/"), Numbers: []Number{{Label: v, Value: "412"}, {Label: v, Value: "4", Note: v, URL: "/leads?state=queued"}},
 		Trouble: []Trouble{trouble}, Rows: []LeadRow{row},
 	}
 	report := ReportView{At: noon, Window: v, Findings: []FindingView{
@@ -100,6 +107,14 @@ func consolePages(l locale.Lang, v string) map[string]func(*bytes.Buffer) error 
 		},
 		"jobs-none":    func(b *bytes.Buffer) error { return RenderJobs(b, JobsPage{Frame: frame(l, "/leads")}) },
 		"reports-none": func(b *bytes.Buffer) error { return RenderReports(b, ReportsPage{Frame: frame(l, "/reports")}) },
+		"settings": func(b *bytes.Buffer) error {
+			return RenderSettings(b, SettingsPage{Frame: frame(l, "/settings"), Text: v + "\n" + v, CanExamine: true, IsExamined: true, Findings: []Finding{
+				{Level: "fine", About: v, Says: v}, {Level: "trouble", About: v, Says: v, Remedy: v},
+			}})
+		},
+		"settings-plain": func(b *bytes.Buffer) error {
+			return RenderSettings(b, SettingsPage{Frame: frame(l, "/settings"), Text: v, CanExamine: true})
+		},
 		"message": func(b *bytes.Buffer) error {
 			return RenderMessage(b, MessagePage{Frame: frame(l, ""), Title: v, Detail: v, Next: v, Status: 404, RequestID: v})
 		},

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -184,6 +186,10 @@ var byAPerson = []question{
 	{"GET /quarantine", 303, "", "", ""},
 	{"GET /reports", 303, "", "", ""},
 	{"GET /jobs", 303, "", "", ""},
+	{"GET /settings", 303, "", "", ""},
+	{"POST /settings", 303, "", "", asForm},
+	{"POST /settings", 403, "", "", fromElsewhere},
+	{"GET /events", 401, "", `"unauthorized"`, ""},
 	{"GET /leads.csv", 303, "", "", ""},
 	{"GET /leads.ndjson", 303, "", "", ""},
 	{"POST /leads/confirm", 303, "do=retry", "", asForm},
@@ -261,6 +267,8 @@ func inTheConsole(cookie string) []question {
 		{"POST /jobs/1/abort", 303, "", "", post},
 		{"POST /jobs/99/abort", 404, "", "<html", post},
 		{"GET /jobs", 200, "", "<html", look},
+		{"GET /settings", 200, "", "source: casas.mx", look},
+		{"POST /settings", 200, "", "source: casas.mx", post},
 		{"GET /reports", 200, "", "<html", look},
 		{"POST /reports", 303, "days=1", "", post},
 		{"POST /probe", 303, "site=default", "", post},
@@ -290,6 +298,9 @@ func inTheConsoleWithoutAStore(cookie string) []question {
 		{"POST /jobs", 503, "do=retry&newest=1&told=1", "<html", post},
 		{"POST /jobs/1/abort", 503, "", "<html", post},
 		{"GET /jobs", 503, "", "<html", look},
+		{"GET /settings", 503, "", "<html", look},
+		{"POST /settings", 503, "", "<html", post},
+		{"GET /events", 503, "", "", look},
 		{"GET /reports", 503, "", "<html", look},
 		{"POST /reports", 503, "", "<html", post},
 		{"POST /alerts/seen", 503, "id={alert}", "<html", post},
@@ -404,7 +415,15 @@ func usualAnswers(t *testing.T) *description {
 		d.ask(d.doc, q)
 	}
 	d.ask(d.doc, question{"GET /api/v1/events?limit=1", 400, "", `"INVALID_PARAMETER"`, ""})
+	session = d.logIn()
+	for range 3 {
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		d.openPage(ctx, session)
+	}
+	d.ask(d.doc, question{"GET /events", 429, "", `"too_many"`, "Cookie: " + session})
 	d.drain.Begin()
+	d.ask(d.doc, question{"GET /events?after=0-0-0-0", 200, "", "retry: ", "Cookie: " + d.logIn()})
 	d.ask(d.doc, question{"GET /api/v1/events?site=default", 200, "", "retry: ", ""})
 	d.ask(d.doc, question{"GET /readyz", 503, "", "stopping", ""})
 	d.askWithoutAToken()
@@ -418,6 +437,17 @@ func (d *doors) logIn() string {
 	cookies := resp.Cookies()
 	require.Len(d.t, cookies, 1)
 	return cookies[0].Name + "=" + cookies[0].Value
+}
+
+// openPage opens a live page, which is told of changes until ctx ends.
+func (d *doors) openPage(ctx context.Context, session string) {
+	d.t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.urls[operatorName]+"/events", nil)
+	require.NoError(d.t, err)
+	req.Header.Set("Cookie", session)
+	resp, err := d.client.Do(req) //nolint:bodyclose // it ends with ctx
+	require.NoError(d.t, err)
+	require.Equal(d.t, http.StatusOK, resp.StatusCode)
 }
 
 func (d *doors) askWithoutAToken() { d.askGuarded(401, `"unauthorized"`, "", func() {}) }

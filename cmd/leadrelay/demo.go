@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
@@ -37,7 +38,7 @@ func (c demoCmd) Run(p *program) (err error) {
 		return err
 	}
 	site := "http://" + pageDoor.Addr()
-	broker := fakebroker.New(fakebroker.Options{Sample: site + "/", Frame: site + waitingPath})
+	broker := fakebroker.New(fakebroker.Options{PartnerKeys: []string{demoKey}, Sample: site + "/", Frame: site + waitingPath})
 	brokerDoor, err := listenNear(living, "127.0.0.1:8001", broker.Handler())
 	if err != nil {
 		return errors.Join(err, pageDoor.Close())
@@ -55,6 +56,9 @@ func (c demoCmd) Run(p *program) (err error) {
 	parts, ctx := errgroup.WithContext(living)
 	parts.Go(func() error {
 		return serve(ctx, cfg, nil, log, func(r relay) {
+			if err := keepSamples(ctx, r.store, time.Now()); err != nil {
+				log.Error().Err(err).Msg("the samples were not kept")
+			}
 			page.show(web.PropertyPage{
 				PageURL: site + "/", RelayURL: cfg.URL.String(), BrokerURL: "http://" + brokerDoor.Addr() + "/", WaitingURL: waitingPath,
 			}, waitingHandler(r, "'self' http://"+brokerDoor.Addr()))
@@ -72,20 +76,27 @@ leadrelay demo: everything on this machine, and gone when you stop it.
      Fill in the form: it goes to the relay, which keeps it and answers.
   2. What arrives          http://%s/
      The pretend EasyBroker, live. Let it fail there, and watch nothing get lost.
+  3. The console           %[4]s/
+     What needs you, and the story of each inquiry. Another agency's samples are there already.
 
-  The relay                %s/f/default
-  The console              %s/
-     Its token             %[6]s
+  The relay                %[3]s/f/default
   The leads, in a shell    LEADRELAY_OPERATOR_ADDR=%[5]s LEADRELAY_OPERATOR_TOKEN=%[6]s %[7]s leads list
 
 Stop with Ctrl-C.
 `
 
-// demoConfig returns the settings of a relay with one site.
-func demoConfig(dir, broker, page string) (config.Config, error) {
+// demoConfig returns the settings of a relay with the site of the sample page, and another
+// whose key EasyBroker refuses.
+func demoConfig(dir, broker, page string) (loaded, error) {
+	const sites = "sites:\n  " + sampleSite + ":\n    source: costa.example\n    origins: [https://costa.example]\n    easybroker: {api_key: revoked-key}\n"
+	file := filepath.Join(dir, "leadrelay.yaml")
+	if err := os.WriteFile(file, []byte(sites), 0o600); err != nil {
+		return loaded{}, err
+	}
 	relay, operator := freeAddress("127.0.0.1:8080"), freeAddress("127.0.0.1:9090")
-	settings := map[string]string{
-		"EASYBROKER_API_KEY":       "demo-key",
+	env := map[string]string{
+		"EASYBROKER_API_KEY":       demoKey,
+		"LEADRELAY_CONFIG":         file,
 		"EASYBROKER_URL":           "http://" + broker + "/v1",
 		"LEADRELAY_ADDR":           relay,
 		"LEADRELAY_OPERATOR_ADDR":  operator,
@@ -103,7 +114,8 @@ func demoConfig(dir, broker, page string) (config.Config, error) {
 		"LEADRELAY_COURIER_PROBE":    "3s",
 		"LEADRELAY_COURIER_SCHEDULE": "3s,5s,10s",
 	}
-	return config.Load(settings, config.Open)
+	cfg, err := config.Load(env, config.Open)
+	return loaded{cfg, env, true}, err
 }
 
 // freeAddress returns addr, or an address with a free port if it is in use.

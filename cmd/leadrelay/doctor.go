@@ -2,10 +2,16 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
 	"time"
 
+	"leadrelay/internal/console"
 	"leadrelay/internal/doctor"
 	"leadrelay/internal/easybroker"
 )
@@ -56,5 +62,34 @@ func (p *program) printFindings(all []doctor.Finding) {
 		if f.Remedy != "" {
 			p.printf("         → %s\n", f.Remedy)
 		}
+	}
+}
+
+// examiner returns a function that looks at a relay of this environment, as the command
+// does, and for people. It is a process of its own: one that has a SQLite database open
+// loses its locks when it opens and closes the file once more.
+func examiner(env map[string]string) func(context.Context) ([]console.Finding, error) {
+	return func(ctx context.Context) ([]console.Finding, error) {
+		program, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		cmd := exec.CommandContext(ctx, program, "doctor", "--json")
+		cmd.Env = []string{}
+		for name, value := range env {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+		text, err := cmd.Output()
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == exitFailure {
+			err = nil // there is trouble, which it tells
+		}
+		if err != nil {
+			return nil, fmt.Errorf("doctor: %w", err)
+		}
+		var all struct{ Findings []console.Finding }
+		if err := json.Unmarshal(text, &all); err != nil {
+			return nil, fmt.Errorf("doctor: %w", err)
+		}
+		return all.Findings, nil
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"leadrelay/internal/alerts"
 	"leadrelay/internal/config"
+	"leadrelay/internal/console"
 	"leadrelay/internal/courier"
 	"leadrelay/internal/e2e/relaytest"
 	"leadrelay/internal/lead"
@@ -50,6 +51,7 @@ func openDoors(t *testing.T, env map[string]string) *doors {
 	require.NoError(t, err)
 	d := &doors{t: t, client: relaytest.NewClient(t), urls: map[string]string{}, leads: map[string]string{}}
 	d.drain = new(server.Drain)
+	d.examine = func(context.Context) ([]console.Finding, error) { return nil, nil }
 	d.store, err = store.Open(t.Context(), string(cfg.Database))
 	require.NoError(t, err)
 	d.shut = sync.OnceValue(d.store.Close)

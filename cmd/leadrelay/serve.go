@@ -52,7 +52,7 @@ func (serveCmd) Run(p *program) error {
 	}
 	go reportSignals(p.ctx, log)
 	warnOfSocket(socket, cfg.Addr, log)
-	err = serve(p.ctx, cfg, socket, log, func(relay) { p.notify("READY=1", log) })
+	err = serve(p.ctx, loaded{cfg, p.env, false}, socket, log, func(relay) { p.notify("READY=1", log) })
 	if p.ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil // we were asked to stop before we had started
 	}
@@ -83,6 +83,14 @@ func warnOfSocket(socket net.Listener, setting string, log zerolog.Logger) {
 		Msg("the public door is systemd's socket, and not at LEADRELAY_ADDR: write the same address into both")
 }
 
+// loaded are settings, with the environment that they were read from.
+type loaded struct {
+	config.Config
+
+	env    map[string]string
+	isOpen bool // the console asks for no token: all that it has is a sample
+}
+
 // relay has the parts of a running relay.
 type relay struct {
 	store            *store.Store
@@ -95,14 +103,16 @@ type relay struct {
 	drain            *server.Drain
 	shared           bool   // other relays are on the same database
 	secret           []byte // which they have, too
+	isOpen           bool   // the console
+	examine          func(context.Context) ([]console.Finding, error)
 }
 
 // serve runs the relay until ctx ends. It calls opened when both doors are open. The
 // public door uses the socket, unless it is nil.
-func serve(ctx context.Context, cfg config.Config, socket net.Listener, log zerolog.Logger, opened func(relay)) (err error) {
-	begun := time.Now()
+func serve(ctx context.Context, all loaded, socket net.Listener, log zerolog.Logger, opened func(relay)) (err error) {
+	begun, cfg := time.Now(), all.Config
 	server.TuneMemory()
-	r := relay{drain: new(server.Drain), shared: cfg.Database.IsServer()}
+	r := relay{drain: new(server.Drain), shared: cfg.Database.IsServer(), isOpen: all.isOpen, examine: examiner(all.env)}
 	var public, operator lateHandler
 	if err = r.listen(ctx, cfg, socket, &public, &operator); err != nil {
 		return err
@@ -442,7 +452,9 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 	mux.Method(http.MethodHead, console.EventsPath, events)
 	console.RouteAlerts(mux, r.alerts, gate)
 	sessions := console.NewSessions(token, r.secret, r.store, r.courier.Now)
-	console.NewPages(cfg.URL.String(), sites, r.store, r.auditor, r.alerts, gate, sessions).Route(mux)
+	console.NewPages(r.store, r.auditor, r.alerts, gate, sessions, console.PageOptions{
+		Relay: cfg.URL.String(), Sites: sites, Draining: r.drain.Begun, IsOpen: r.isOpen, Settings: cfg.Print, Examine: r.examine,
+	}).Route(mux)
 	mux.Mount("/", api)
 	mux.MethodNotAllowed(api.ServeHTTP)
 	return mux

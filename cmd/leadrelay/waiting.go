@@ -2,9 +2,11 @@ package main
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"leadrelay/internal/lead"
+	"leadrelay/internal/site"
 	"leadrelay/web"
 )
 
@@ -31,7 +33,7 @@ func waitingHandler(r relay, pages string) http.HandlerFunc {
 func (r relay) listWaiting(req *http.Request, p *web.WaitingPage) error {
 	const maxLeads = 100 // a demo has few
 	for _, state := range []lead.State{lead.Queued, lead.Sending, lead.Doubtful} {
-		leads, _, err := r.store.List(req.Context(), lead.Filter{State: state, Limit: maxLeads})
+		leads, _, err := r.store.List(req.Context(), lead.Filter{Site: site.Default, State: state, Limit: maxLeads})
 		if err != nil {
 			return err
 		}
@@ -45,7 +47,7 @@ func (r relay) listWaiting(req *http.Request, p *web.WaitingPage) error {
 		}
 	}
 	for _, c := range r.courier.Status() {
-		if c.State != lead.CredentialWorking {
+		if c.State != lead.CredentialWorking && slices.Contains(c.Sites, site.Default) {
 			p.Why, p.Next = c.State, c.Until
 		}
 	}

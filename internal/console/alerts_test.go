@@ -34,7 +34,7 @@ func TestAlertsOnTheOverview(t *testing.T) {
 
 	mux := chi.NewRouter()
 	sessions := console.NewSessions(secret.New(token), []byte("of the database"), o.store, time.Now)
-	console.NewPages("", []console.Site{{ID: "casas"}}, o.store, o.courier, openAlerts(), gate(token), sessions).Route(mux)
+	console.NewPages(o.store, o.courier, openAlerts(), gate(token), sessions, console.PageOptions{Sites: []console.Site{{ID: "casas"}}}).Route(mux)
 	o.person.door = mux
 	page := o.see("/")
 	require.Equal(t, 1, strings.Count(page, `action="/alerts/seen"`))

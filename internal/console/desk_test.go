@@ -102,14 +102,14 @@ func TestNobodySeesALeadWithoutASession(t *testing.T) {
 	o := newOffice(t)
 	id := o.keep(0, lead.Inquiry{Name: "Canary"})
 	o.person.cookie = nil
-	for _, target := range []string{"/", "/leads", "/leads?q=Canary", "/leads/" + id.String(), "/leads/" + id.String() + "/edit", "/quarantine", "/jobs", "/leads.csv", "/leads.ndjson", "/reports", "/sites"} {
+	for _, target := range []string{"/", "/leads", "/leads?q=Canary", "/leads/" + id.String(), "/leads/" + id.String() + "/edit", "/quarantine", "/jobs", "/leads.csv", "/leads.ndjson", "/reports", "/sites", "/settings"} {
 		w := o.person.ask(http.MethodGet, target, nil)
 		require.Equal(t, http.StatusSeeOther, w.Code, target)
 		require.Equal(t, "/login", w.Header().Get("Location"))
 		require.NotContains(t, w.Body.String(), "Canary")
 	}
 	failed := o.put(lead.Failed)
-	for _, target := range []string{"/leads/confirm", "/leads/move", "/leads/" + failed.String() + "/edit", "/jobs", "/jobs/confirm", "/jobs/1/abort", "/reports", "/probe"} {
+	for _, target := range []string{"/leads/confirm", "/leads/move", "/leads/" + failed.String() + "/edit", "/jobs", "/jobs/confirm", "/jobs/1/abort", "/reports", "/settings", "/probe"} {
 		w := o.person.ask(http.MethodPost, target, url.Values{"do": {"discard"}, "id": {failed.String()}, "site": {"casas"}, "state": {"failed"}, "newest": {failed.String()}, "told": {"9"}})
 		require.Equal(t, "/login", w.Header().Get("Location"), target)
 	}
@@ -123,7 +123,7 @@ func TestNobodySeesALeadWithoutASession(t *testing.T) {
 func TestNoPageElsewhereCanPress(t *testing.T) {
 	o := newOffice(t)
 	failed := o.put(lead.Failed)
-	for _, target := range []string{"/leads/confirm", "/leads/move", "/leads/" + failed.String() + "/edit", "/jobs", "/jobs/confirm", "/jobs/1/abort", "/reports", "/probe", "/language", "/logout"} {
+	for _, target := range []string{"/leads/confirm", "/leads/move", "/leads/" + failed.String() + "/edit", "/jobs", "/jobs/confirm", "/jobs/1/abort", "/reports", "/settings", "/probe", "/language", "/logout"} {
 		for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
 			w := o.person.ask(http.MethodPost, target, url.Values{"do": {"discard"}, "id": {failed.String()}, "site": {"casas"}, "language": {"en"}}, name, value)
 			require.Equal(t, http.StatusForbidden, w.Code, target)

@@ -65,7 +65,13 @@ func (e events) watch(w http.ResponseWriter, r *http.Request) error {
 		tooMany.Variant = "watchers"
 		return tooMany
 	}
-	cursor, isKnown, err := e.begin(r)
+	return e.stream(r.Context(), w, r, r.Header.Get("Last-Event-ID"), site)
+}
+
+// stream sends events of a site, or of all, until ctx ends. last is the id of the last one
+// that the client has; if it is empty, the client wants those that come.
+func (e events) stream(ctx context.Context, w http.ResponseWriter, r *http.Request, last, site string) error {
+	cursor, isKnown, err := e.begin(ctx, last)
 	if err != nil {
 		return err
 	}
@@ -79,16 +85,15 @@ func (e events) watch(w http.ResponseWriter, r *http.Request) error {
 	if !out.send("id: "+cursor.String()+"\nretry: 2000\n\n") || !isKnown && !out.send(sseEvent(ResetEvent, cursor.String(), struct{}{})) {
 		return nil
 	}
-	e.follow(r.Context(), out, cursor, site)
+	e.follow(ctx, out, cursor, site)
 	return nil
 }
 
 // begin returns where the stream begins: where the client was, or now. If that cannot be
 // known, isKnown is false.
-func (e events) begin(r *http.Request) (c lead.EventCursor, isKnown bool, err error) {
-	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
+func (e events) begin(ctx context.Context, last string) (c lead.EventCursor, isKnown bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	last := r.Header.Get("Last-Event-ID")
 	if c, err = lead.ParseEventCursor(last); err == nil {
 		return c, true, nil
 	}

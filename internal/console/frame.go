@@ -35,6 +35,14 @@ func (p *Pages) frame(r *http.Request, here string) web.Frame {
 	return f
 }
 
+// liveFrame returns what stands around a page that shows changes as they come. It must be
+// called before what the page shows is read.
+func (p *Pages) liveFrame(r *http.Request, here string) web.Frame {
+	f := p.frame(r, here)
+	f.Cursor = p.cursor(r.Context())
+	return f
+}
+
 // wordsFor returns the words in the language of whoever asks.
 func wordsFor(r *http.Request) words { return words{lang: language(r), now: time.Now()} }
 

@@ -58,12 +58,13 @@ func (p *Pages) showJobs(w http.ResponseWriter, r *http.Request) error {
 	const shown = 50
 	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 	defer cancel()
+	frame := p.liveFrame(r, "/leads")
 	jobs, err := p.store.Jobs(ctx, shown)
 	if err != nil {
 		return storeProblem(ctx, err)
 	}
 	t := wordsFor(r)
-	page := web.JobsPage{Frame: p.frame(r, "/leads"), Jobs: make([]web.JobView, len(jobs))}
+	page := web.JobsPage{Frame: frame, Jobs: make([]web.JobView, len(jobs))}
 	for i, j := range jobs {
 		page.Jobs[i] = t.job(j)
 	}

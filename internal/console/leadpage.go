@@ -21,6 +21,7 @@ func (p *Pages) showLead(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	frame := p.liveFrame(r, "/leads") // first, so that no change is missed
 	l, attempts, err := p.findOne(r.Context(), id)
 	if err != nil {
 		return err
@@ -28,7 +29,7 @@ func (p *Pages) showLead(w http.ResponseWriter, r *http.Request) error {
 	t := wordsFor(r)
 	row := t.row(l)
 	page := web.LeadPage{
-		Frame: p.frame(r, "/leads"), Row: row, Now: t.stands(l, p.standing(l.Site)), Message: l.Message,
+		Frame: frame, Row: row, Now: t.stands(l, p.standing(l.Site)), Message: l.Message,
 		Replies: p.replies(t, l), Story: t.story(l, attempts), Facts: t.facts(l), Extra: t.extras(l), Notes: t.notes(l),
 		CanEdit: allows(l, (api{}).edited(nil)), CanForce: !row.Retry && allows(l, retry(true)),
 	}

@@ -21,12 +21,12 @@ import (
 const rowsAtOnce = 25
 
 func (p *Pages) showLeads(w http.ResponseWriter, r *http.Request) error {
-	return p.showList(w, r, web.LeadsPage{Frame: p.frame(r, "/leads"), Path: "/leads"})
+	return p.showList(w, r, web.LeadsPage{Frame: p.liveFrame(r, "/leads"), Path: "/leads"})
 }
 
 // showQuarantine lists what looks like spam, with the reasons.
 func (p *Pages) showQuarantine(w http.ResponseWriter, r *http.Request) error {
-	page := web.LeadsPage{Frame: p.frame(r, "/quarantine"), Path: "/quarantine", Quarantine: &web.QuarantineView{}}
+	page := web.LeadsPage{Frame: p.liveFrame(r, "/quarantine"), Path: "/quarantine", Quarantine: &web.QuarantineView{}}
 	for _, s := range p.sites {
 		page.Quarantine.Thresholds = append(page.Quarantine.Thresholds, web.Threshold{Site: s.ID, Score: s.Threshold})
 	}

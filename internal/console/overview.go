@@ -16,7 +16,7 @@ import (
 func (p *Pages) showOverview(w http.ResponseWriter, r *http.Request) error {
 	const newest, mostTrouble = 8, 12
 	t := wordsFor(r)
-	page := web.OverviewPage{Frame: p.frame(r, "/")}
+	page := web.OverviewPage{Frame: p.liveFrame(r, "/")}
 	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 	defer cancel()
 	n, err := p.store.Overview(ctx, t.now, "")

@@ -37,30 +37,46 @@ type Holdings interface {
 	OddLeads(ctx context.Context, n int) ([]lead.Lead, error)
 	// QuarantineReasons counts the leads in quarantine since a time, by their reason.
 	QuarantineReasons(ctx context.Context, since time.Time) (map[string]int, error)
+	Watched
 }
 
 // Pages are the console for people. A browser that has sent the token gets a session.
 type Pages struct {
 	api
-	relay    string // URL of the public door; empty if it is not set
-	sites    []Site
-	holdings Holdings
-	gate     *Gate
-	sessions *Sessions
-	watcher  Watcher
-	counts   counts
+	opt       PageOptions
+	sites     []Site
+	holdings  Holdings
+	gate      *Gate
+	sessions  *Sessions
+	watcher   Watcher
+	counts    counts
+	events    events
+	tabs      tabs
+	examining chan struct{} // a token for who looks at the relay from outside
 }
 
-// NewPages returns the pages. relay is the URL of the public door, if it is set. The
-// gate checks the token.
-func NewPages(relay string, sites []Site, holdings Holdings, courier Courier, watcher Watcher, gate *Gate, sessions *Sessions) *Pages {
-	rules := make(map[string]lead.Rules, len(sites))
-	for _, s := range sites {
+// PageOptions are what the pages know of the relay around them.
+type PageOptions struct {
+	Relay    string // URL of the public door; empty if it is not set
+	Sites    []Site
+	Draining func() bool // the relay is about to stop
+	IsOpen   bool        // whoever comes has a session, without the token
+	// Settings writes the settings that are in force, without secrets.
+	Settings func(io.Writer) error
+	// Examine looks at the relay from outside. It is nil if nobody can.
+	Examine func(context.Context) ([]Finding, error)
+}
+
+// NewPages returns the pages. The gate checks the token.
+func NewPages(holdings Holdings, courier Courier, watcher Watcher, gate *Gate, sessions *Sessions, opt PageOptions) *Pages {
+	rules := make(map[string]lead.Rules, len(opt.Sites))
+	for _, s := range opt.Sites {
 		rules[s.ID] = s.Rules
 	}
 	return &Pages{
-		api: newAPI(holdings, courier, rules), relay: relay, sites: sites, holdings: holdings, gate: gate,
-		sessions: sessions, watcher: watcher, counts: counts{counter: holdings},
+		api: newAPI(holdings, courier, rules), opt: opt, sites: opt.Sites, holdings: holdings, gate: gate,
+		sessions: sessions, watcher: watcher, counts: counts{counter: holdings}, events: events{store: holdings, draining: opt.Draining},
+		examining: make(chan struct{}, 1),
 	}
 }
 
@@ -77,11 +93,13 @@ func (p *Pages) Route(mux chi.Router) {
 		for path, show := range map[string]pageFunc{
 			"/": p.showOverview, "/leads": p.showLeads, "/leads/{remote_id}": p.showLead, "/leads/{remote_id}/edit": p.showEdit,
 			"/quarantine": p.showQuarantine, "/jobs": p.showJobs, "/reports": p.showReports, "/sites": p.showSites, "/sites/{site}/pause": p.showPause,
+			"/settings": p.showSettings,
 		} {
 			mux.Method(method, path, p.requireSession(show))
 		}
 		mux.Method(method, "/leads.csv", p.requireSession(exporting(exports.csv)))
 		mux.Method(method, "/leads.ndjson", p.requireSession(exporting(exports.ndjson)))
+		mux.Method(method, "/events", problem.HandlerFunc(p.watch))
 		mux.Method(method, "/login", problem.HandlerFunc(p.showLogin))
 		mux.Method(method, "/assets/*", web.ConsoleAssets())
 	}
@@ -89,6 +107,7 @@ func (p *Pages) Route(mux chi.Router) {
 		"/leads/confirm": p.confirmMove, "/leads/move": p.moveMany, "/leads/{remote_id}/edit": p.saveEdit,
 		"/jobs": p.order, "/jobs/confirm": p.confirmJob, "/jobs/{id}/abort": p.abortByForm,
 		"/reports": p.runReport, "/probe": p.probe, "/alerts/seen": p.seeAlert, "/sites/{site}/pause": p.pause, "/sites/{site}/resume": p.resume,
+		"/settings": p.examine,
 	} {
 		mux.Method(http.MethodPost, path, p.requireSession(do))
 	}
@@ -136,6 +155,10 @@ func (p *Pages) requireSession(h pageFunc) http.HandlerFunc {
 		switch isGood, err := p.sessions.use(w, r); {
 		case err != nil:
 			return err
+		case !isGood && p.opt.IsOpen:
+			if err := p.sessions.start(w, r); err != nil {
+				return err
+			}
 		case !isGood:
 			return redirect(w, "/login")
 		}
@@ -167,6 +190,9 @@ func (p *Pages) logout(w http.ResponseWriter, r *http.Request) error {
 	if err := p.sessions.end(r); err != nil {
 		return err // the browser keeps its session, so that the person can leave again
 	}
+	if one, ok := p.sessions.read(r); ok {
+		p.tabs.end(one.id)
+	}
 	p.sessions.forget(w, r)
 	return redirect(w, "/login")
 }
@@ -180,7 +206,7 @@ func (p *Pages) showSites(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	page := web.SitesPage{Frame: p.frame(r, "/sites"), Relay: query.Get("relay"), PropertyID: query.Get("property_id")}
 	if !query.Has("relay") {
-		page.Relay, page.PropertyID = cmp.Or(p.relay, sampleRelay), "EB-AB1234"
+		page.Relay, page.PropertyID = cmp.Or(p.opt.Relay, sampleRelay), "EB-AB1234"
 	}
 	isAddress, trouble := isWebAddress(page.Relay), p.troubleBySite(r)
 	statuses, err := siteStatuses(r.Context(), p.store, p.courier, p.ids())
@@ -227,7 +253,7 @@ func redirect(w http.ResponseWriter, path string) error {
 }
 
 // pagePolicy allows our pages their own files and forms, and nothing else.
-const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // writePage renders a page in the person's language. It writes nothing if rendering
 // fails.

@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -59,10 +60,29 @@ type nothing struct{ console.Holdings }
 
 func (nothing) Counts(context.Context) ([]lead.Count, error) { return nil, nil }
 
+func (nothing) LastEvent(context.Context) (lead.EventCursor, error) { return lead.EventCursor{}, nil }
+
 func replicaAt(holdings console.Holdings, courier console.Courier, secretToken string, ended console.EndedSessions, now func() time.Time, sites ...console.Site) http.Handler {
+	return pages(holdings, courier, console.NewSessions(secret.New(secretToken), []byte("of the database"), ended, now), console.PageOptions{Sites: sites}, secretToken)
+}
+
+// openConsole returns a console that asks for no token.
+func openConsole(holdings interface {
+	console.Holdings
+	console.EndedSessions
+}, courier console.Courier,
+) http.Handler {
+	return pages(holdings, courier, console.NewSessions(secret.New(token), []byte("of the database"), holdings, time.Now), console.PageOptions{IsOpen: true}, token)
+}
+
+func pages(holdings console.Holdings, courier console.Courier, sessions *console.Sessions, opt console.PageOptions, secretToken string) http.Handler {
 	mux := chi.NewRouter()
-	sessions := console.NewSessions(secret.New(secretToken), []byte("of the database"), ended, now)
-	console.NewPages("", sites, holdings, courier, knownAlerts{}, gate(secretToken), sessions).Route(mux)
+	opt.Draining = func() bool { return false }
+	opt.Settings = func(w io.Writer) error { _, err := io.WriteString(w, "source: casas.mx\n"); return err }
+	opt.Examine = func(context.Context) ([]console.Finding, error) {
+		return []console.Finding{{Level: "trouble", About: "key of casas", Says: "it is refused", Remedy: "Set another one."}}, nil
+	}
+	console.NewPages(holdings, courier, knownAlerts{}, gate(secretToken), sessions, opt).Route(mux)
 	return mux
 }
 

@@ -104,25 +104,37 @@ func (s *Sessions) end(r *http.Request) error {
 	return nil
 }
 
-// use reports whether the request has a session, and restarts its idle time. If
-// nobody knows whether it has ended, it is not good.
+// use reports whether the request has a session, and restarts its idle time, unless the
+// page has asked by itself.
 func (s *Sessions) use(w http.ResponseWriter, r *http.Request) (bool, error) {
+	one, isGood, err := s.check(r)
+	if isGood && r.Header.Get(liveHeader) == "" {
+		one.usedAt = s.now()
+		s.give(w, r, one)
+	}
+	return isGood, err
+}
+
+// check returns the request's session. If nobody knows whether it has ended, it is not
+// good.
+func (s *Sessions) check(r *http.Request) (one session, isGood bool, err error) {
 	one, ok := s.read(r)
 	if !ok {
-		return false, nil
+		return one, false, nil
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 	defer cancel()
 	hasEnded, err := s.ended.SessionHasEnded(ctx, one.id[:], one.endsAt())
 	if err != nil {
-		return false, storeProblem(ctx, err)
+		return one, false, storeProblem(ctx, err)
 	}
-	if hasEnded {
-		return false, nil
-	}
-	one.usedAt = s.now()
-	s.give(w, r, one)
-	return true, nil
+	return one, !hasEnded, nil
+}
+
+// left is how long a session lasts if nobody uses it.
+func (s *Sessions) left(one session) time.Duration {
+	now := s.now()
+	return min(one.endsAt().Sub(now), one.usedAt.Add(maxSessionIdle).Sub(now))
 }
 
 // read returns the request's session, unless it is over by itself.

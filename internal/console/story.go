@@ -96,7 +96,7 @@ func (w words) ending(l lead.Lead) []web.Moment {
 // reason for the doubt.
 func (w words) lookedFor(l lead.Lead) string {
 	if e := lead.Explain(l.Reason); e.Key == lead.KeyLookUpFailed || e.Key == "not_listed_yet" {
-		return w.reason(l.Reason)
+		return sentence(w.reason(l.Reason))
 	}
 	return w.text("story.not_looked_for")
 }

@@ -72,6 +72,7 @@ func TestTheOperatorsPages(t *testing.T) {
 	o := openOffice(t)
 	failed := o.door + "/leads/" + o.leads("failed")[0].RemoteID.String()
 	confirmed := o.door + "/leads/" + o.leads("confirmed")[0].RemoteID.String()
+	o.post("property_id", "EB-GOOD1", "name", "Oferta SEO", "_gotcha", "x", "message", "Otra oferta")
 	v := visitorOf(t, axeCore(t))
 	v.speak("es")
 	v.open(o.door, "#token")
@@ -100,12 +101,25 @@ func TestTheOperatorsPages(t *testing.T) {
 		v.open(failed+"/edit", "#f-email")
 		v.do(chromedp.Clear(chromedp.CSS("#f-email")), chromedp.SendKeys(chromedp.CSS("#f-email"), "ana@"), chromedp.Click(chromedp.CSS("main .main")), visible("#f-email-error"))
 		v.glance("a wrong correction")
+		v.open(o.door+"/leads?state=quarantined", ".leads")
+		v.glance("what can be done with all")
+		v.do(chromedp.Click(chromedp.CSS("form[action='/jobs/confirm'] button[value=release]")), visible(".effects"))
+		v.glance("asked about all")
+		v.open(o.door+"/jobs", ".nothing")
+		v.glance("no job")
+		v.open(o.door+"/settings", ".yaml")
+		v.do(chromedp.Click(chromedp.CSS("main form button")), visible(".findings"))
+		v.glance("settings")
 		v.open(o.door+"/reports", "#days")
 		v.do(chromedp.Click(chromedp.CSS("main form .plain")), visible(".notice"))
 		v.glance("a report")
 		v.open(o.door+"/leads/7", "h1")
 		v.glance("no such lead")
 	}
+	v.open(o.door+"/leads?state=quarantined", ".leads")
+	v.do(chromedp.Click(chromedp.CSS("form[action='/jobs/confirm'] button[value=release]")), visible(".effects"))
+	v.do(chromedp.Click(chromedp.CSS("main .main")), visible(".job"))
+	v.glance("a job")
 	v.quiet(http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity)
 }
 
@@ -192,5 +206,37 @@ func TestTheOperatorsKeys(t *testing.T) {
 	require.Equal(t, "¿Reintentar 1 lead?", v.text("h1"))
 	require.Len(t, o.leads("failed"), 1, "r asks first")
 	v.do(chromedp.NavigateBack(), visible(".leads"), chromedp.KeyEvent("j"), chromedp.KeyEvent(kb.Enter), visible(".story"))
+	o.isLive(v)
 	v.quiet()
+}
+
+// isLive wants a page that shows what comes, unless somebody is at work with it.
+func (o *office) isLive(v visitor) {
+	o.t.Helper()
+	rows := func() int {
+		return ask(v.browser, chromedp.Evaluate[int](`document.querySelectorAll(".leads .who").length`))
+	}
+	how := func() string {
+		return ask(v.browser, chromedp.Evaluate[string](`document.querySelector(".live").dataset.how`))
+	}
+	v.open(o.door+"/leads", ".live[data-how=now]")
+	n := rows()
+	o.post("property_id", "EB-GOOD1", "message", "¿Está amueblada?")
+	relaytest.Eventually(o.t, "the list shows who has come", func() bool { return rows() == n+1 })
+
+	v.do(chromedp.Click(chromedp.CSS("input[name=id]")))
+	o.post("property_id", "EB-GOOD1", "message", "¿Tiene jardín?")
+	relaytest.Eventually(o.t, "it stands still while a lead is marked", func() bool { return how() == "waits" })
+	require.Equal(o.t, n+1, rows())
+	require.True(o.t, ask(v.browser, chromedp.Evaluate[bool](`document.querySelector("input[name=id]").checked`)))
+	v.do(chromedp.Click(chromedp.CSS("input[name=id]")), chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`))
+	relaytest.Eventually(o.t, "and goes on afterwards", func() bool { return rows() == n+2 })
+
+	v.do(chromedp.Click(chromedp.CSS(".live")))
+	require.Equal(o.t, "held", how())
+	o.post("property_id", "EB-GOOD1", "message", "¿Hay cochera?")
+	relaytest.Eventually(o.t, "it is held, and says that there is news", func() bool { return how() == "news" })
+	require.Equal(o.t, n+2, rows())
+	v.do(chromedp.Click(chromedp.CSS(".live")))
+	relaytest.Eventually(o.t, "it goes on", func() bool { return rows() == n+3 })
 }
