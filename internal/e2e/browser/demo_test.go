@@ -33,7 +33,7 @@ func TestTheDemoPageKeepsStill(t *testing.T) {
 		b.do(visible("form.leadrelay"))
 		// What a frame has moved is told after it.
 		const moved = `new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => tell(window.shifted)))))`
-		require.Zero(t, ask(b, chromedp.Evaluate[float64](moved, chromedp.EvalAwaitPromise)), "%d px, %s", width, ask(b, chromedp.Location()))
+		require.Zero(t, ask(b, chromedp.Evaluate[float64](moved, chromedp.EvalAwaitPromise)), "%d px, %s: %q", width, ask(b, chromedp.Location()), ask(b, chromedp.Evaluate[[]string](`window.moved`)))
 	}
 	b.quiet()
 }

@@ -31,8 +31,13 @@ const fits = `(() => {
 })()`
 
 // shifts adds up how far the page has moved under the visitor.
-const shifts = `window.shifted = 0; new PerformanceObserver((list) => {
-	for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+const shifts = `window.shifted = 0; window.moved = []; new PerformanceObserver((list) => {
+	for (const entry of list.getEntries()) if (!entry.hadRecentInput) {
+		window.shifted += entry.value;
+		for (const { node, previousRect: from, currentRect: to } of entry.sources) {
+			window.moved.push((node?.outerHTML || "").slice(0, 60) + " " + [from, to].map((r) => [r.x, r.y, r.width, r.height].join(",")).join(" → "));
+		}
+	}
 }).observe({ type: "layout-shift", buffered: true });`
 
 // In every state, on three pages that could not be more different, light and
