@@ -45,6 +45,33 @@ func TestPictures(t *testing.T) {
 	(&host{browser: v.browser}).offline(true)
 	v.do(chromedp.Click(chromedp.CSS(".lr-button")), visible(".lr-notice .lr-links"))
 	keepPicture(t, "widget-phone.png", sideBySide(wrong, thanks, v.picture(390, 920)))
+	(&host{browser: v.browser}).offline(false)
+
+	v.speak("es")
+	v.see(1280, "light")
+	v.open(d.Console, ".trouble .main") // the key of the other agency is held
+	v.do(visible(".live[data-how=now]"))
+	keepPicture(t, "console.png", v.screen(1280, 1120))
+	var phones []image.Image
+	for _, path := range []string{"", "leads", "leads?state=failed"} {
+		v.see(390, "dark")
+		v.open(d.Console+path, ".leads .who a")
+		v.do(visible(".live[data-how=now]"))
+		if path == "leads?state=failed" {
+			v.do(chromedp.Click(chromedp.CSS(".leads .who a")), visible(".story"), visible(".live[data-how=now]"))
+		}
+		phones = append(phones, v.screen(390, 844))
+	}
+	keepPicture(t, "console-phone.png", sideBySide(phones...))
+}
+
+// screen is what a screen of that size shows of the page.
+func (v visitor) screen(width, height int64) image.Image {
+	v.t.Helper()
+	v.do(chromedp.EmulateViewport(width, height, chromedp.EmulateScale(1.5)))
+	shot, err := png.Decode(bytes.NewReader(ask(v.browser, chromedp.CaptureScreenshot())))
+	require.NoError(v.t, err)
+	return shot
 }
 
 // writeTo writes into the widget's fields, by their names, over what is there.
@@ -62,9 +89,7 @@ func (v visitor) picture(width, height int64) image.Image {
 	v.t.Helper()
 	v.do(chromedp.EmulateViewport(width, height, chromedp.EmulateScale(1.5)),
 		chromedp.Evaluate[chromedp.Void](`document.activeElement.blur(); document.querySelector("#preguntar").scrollIntoView({ block: "end", behavior: "instant" })`))
-	shot, err := png.Decode(bytes.NewReader(ask(v.browser, chromedp.CaptureScreenshot())))
-	require.NoError(v.t, err)
-	return shot
+	return v.screen(width, height)
 }
 
 func sideBySide(pictures ...image.Image) image.Image {
