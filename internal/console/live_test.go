@@ -145,7 +145,7 @@ func TestTheSettings(t *testing.T) {
 	require.Contains(t, page, "source: casas.mx")
 	require.NotContains(t, page, "key of casas")
 	page, _ = o.press("/settings")
-	require.Contains(t, page, "<b>Problema</b> <span>key of casas: it is refused <small>Set another one.</small>")
+	require.Contains(t, page, `<b>Problema</b> <span lang="en">key of casas: it is refused <small>Set another one.</small>`)
 	require.Contains(t, page, "source: casas.mx")
 }
 

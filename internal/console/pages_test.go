@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,14 +106,20 @@ func (w knownAlerts) See(_ context.Context, id string) (lead.Alert, error) {
 // endedSessions is a store with sessions that have ended.
 type endedSessions map[string]time.Time
 
+var endedLock sync.Mutex // streams ask while others leave
+
 // EndSession implements [console.EndedSessions].
 func (e endedSessions) EndSession(_ context.Context, id []byte, until time.Time) error {
+	endedLock.Lock()
+	defer endedLock.Unlock()
 	e[string(id)] = until
 	return nil
 }
 
 // SessionHasEnded implements [console.EndedSessions].
 func (e endedSessions) SessionHasEnded(_ context.Context, id []byte, _ time.Time) (bool, error) {
+	endedLock.Lock()
+	defer endedLock.Unlock()
 	_, ok := e[string(id)]
 	return ok, nil
 }
@@ -378,7 +385,7 @@ func TestThePagesAreGuarded(t *testing.T) {
 	h := p.ask(http.MethodGet, "/login", nil).Header()
 	require.Equal(t, "no-store", h.Get("Cache-Control"))
 	require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"))
-	require.Equal(t, "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+	require.Equal(t, "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 		h.Get("Content-Security-Policy"))
 }
 

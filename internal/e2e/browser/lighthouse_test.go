@@ -24,15 +24,16 @@ type audited struct {
 	Warnings       []string // of Lighthouse itself
 }
 
-// Lighthouse gives its full score to the demo's property page and to a page
-// with the widget.
+// Lighthouse gives its full score to the demo's property page, to a page with the widget,
+// and to the console's list of leads. TestTheOperatorsPages has all pages of the console.
 func TestLighthouseOnAccessibility(t *testing.T) {
 	t.Parallel()
 	h, lighthouse := openHost(t), nodeScript(t, installed(t, "testdata/lighthouse"), "audit.mjs")
 	h.show("<main><h1>Casa</h1>"+h.tag(`data-property-id="EB-LH1" data-whatsapp="55 1234 5678" data-privacy="https://casas.mx/aviso"`)+"</main>",
 		`<style nonce="`+hostNonce+`">:root{color-scheme:light dark} @media (prefers-color-scheme:dark){html{background:#16181d;color:#e8e6e1}}</style>`)
 	h.do(visible("form.leadrelay"))
-	pages := map[string]string{"demo": relaytest.StartDemo(t).Page, "widget": ask(h.browser, chromedp.Location())}
+	d := relaytest.StartDemo(t)
+	pages := map[string]string{"demo": d.Page, "console": d.Console + "leads?state=queued", "widget": ask(h.browser, chromedp.Location())}
 	for name, address := range pages {
 		t.Run(name, func(t *testing.T) {
 			for _, scheme := range []string{"light", "dark"} {
