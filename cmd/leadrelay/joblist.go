@@ -114,7 +114,7 @@ func (c leadsOrder) validate(folios bool) error {
 	case !c.All && (len(parameters) > 0 || c.Yes):
 		return errors.New("filters and --yes go with --all")
 	case !c.All && !folios:
-		return errors.New("name folios, or --all with filters")
+		return errors.New("say which leads: <folio> …, or --all with filters")
 	}
 	return nil
 }
