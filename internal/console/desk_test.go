@@ -309,7 +309,9 @@ func (d *desk) putWith(state lead.State, reason string, at time.Time) lead.Remot
 	d.t.Helper()
 	l, err := lead.New(lead.Inquiry{Site: "casas", PropertyID: "EB-AB1234", Email: "ana@ejemplo.mx", Message: "Hola"}, "casas.mx", lead.DefaultRules(), at)
 	require.NoError(d.t, err)
-	l.State, l.Reason = state, reason
+	if l.State, l.Reason = state, reason; state == lead.Quarantined {
+		l.Quarantine(reason) // it is not due any more
+	}
 	kept, err := d.store.Keep(d.t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
 	require.NoError(d.t, err)
 	return kept.RemoteID

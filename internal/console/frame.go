@@ -137,17 +137,18 @@ func checkBody(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// counts remembers for a moment how many leads there are in each state: a million leads
-// take a while to count, and each page wants to know.
+// counts remembers for a moment how many leads wait for something, in each state: each page
+// wants to know. Those that have arrived or were discarded are not counted, because a million
+// of them take a while.
 type counts struct {
-	counter Counter
+	counter counter
 
 	mu  sync.Mutex
 	at  time.Time
 	all []lead.Count
 }
 
-// list returns the counts of all sites and states, or nothing if they cannot be read.
+// list returns the counts of each site and state, or nothing if they cannot be read.
 func (c *counts) list(ctx context.Context) []lead.Count {
 	const fresh, timeout = time.Second, 2 * time.Second
 	c.mu.Lock()
@@ -157,7 +158,7 @@ func (c *counts) list(ctx context.Context) []lead.Count {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if all, err := c.counter.Counts(ctx); err == nil {
+	if all, err := c.counter.CountsOf(ctx, lead.Quarantined, lead.Queued, lead.Sending, lead.Doubtful, lead.Failed); err == nil {
 		c.all, c.at = all, time.Now()
 	}
 	return c.all

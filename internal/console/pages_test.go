@@ -59,7 +59,7 @@ func replica(secretToken string, ended console.EndedSessions, now func() time.Ti
 // nothing is a store without a lead.
 type nothing struct{ console.Holdings }
 
-func (nothing) Counts(context.Context) ([]lead.Count, error) { return nil, nil }
+func (nothing) CountsOf(context.Context, ...lead.State) ([]lead.Count, error) { return nil, nil }
 
 func (nothing) LastEvent(context.Context) (lead.EventCursor, error) { return lead.EventCursor{}, nil }
 

@@ -79,7 +79,7 @@ func (a api) answerSites(w http.ResponseWriter, r *http.Request, sites []string)
 func siteStatuses(ctx context.Context, store counter, courier stander, sites []string) ([]SiteStatus, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	counts, err := store.Counts(ctx)
+	counts, err := store.CountsOf(ctx, lead.Queued)
 	if err != nil {
 		return nil, storeProblem(ctx, err)
 	}
@@ -87,7 +87,7 @@ func siteStatuses(ctx context.Context, store counter, courier stander, sites []s
 	for i, site := range sites {
 		all[i] = SiteStatus{Site: site, Standing: standing(status, site)}
 		for _, c := range counts {
-			if c.Site == site && c.State == lead.Queued {
+			if c.Site == site {
 				all[i].Waiting, all[i].WaitingSince = c.Leads, timeOrNull(c.Oldest)
 			}
 		}
@@ -97,7 +97,8 @@ func siteStatuses(ctx context.Context, store counter, courier stander, sites []s
 
 // counter is the part of the store that counts leads.
 type counter interface {
-	Counts(ctx context.Context) ([]lead.Count, error)
+	// CountsOf counts the leads of each site in the states.
+	CountsOf(ctx context.Context, states ...lead.State) ([]lead.Count, error)
 }
 
 // stander is the part of the courier that says how sites stand.

@@ -143,7 +143,7 @@ func doubtCopy(ctx context.Context, path string, now time.Time) (err error) {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	sites, err := allSites(ctx, tx)
+	sites, err := sqliteDialect.allSites(ctx, tx)
 	if err != nil {
 		return err
 	}

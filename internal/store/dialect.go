@@ -21,6 +21,7 @@ type dialect struct {
 
 	claim    string // claimSQL
 	nextDue  string // when the first lead of a site and state is due, not before $3, and the last, not before $4
+	nextSite string // the first site with leads that is above %s
 	sitesDue string // the sites of a JSON list with a queued lead that is due from $3 to $2
 	counted  string // the leads, as they are best counted by site and state
 	stats    string // the table of stats, with what was not put into it yet
@@ -34,8 +35,9 @@ type dialect struct {
 	unlocked    [2]string // around a query for the rows that nobody has locked; it locks them
 	isOfSites   string    // the site is one of a JSON list, $2
 
-	forUpdate string // ends a query whose rows the transaction goes on to change
-	oneOf     string // is one of several numbers, which are in the parameter %s with commas between them
+	forUpdate  string // ends a query whose rows the transaction goes on to change
+	oneOf      string // is one of several numbers, which are in the parameter %s with commas between them
+	oneOfTexts string // is one of several texts, which are a JSON list in the parameter %s
 
 	// texts are the statements that only this database needs.
 	texts [statements]string

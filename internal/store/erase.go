@@ -13,10 +13,13 @@ import (
 // it was received. The index has the same expression.
 const endedAt = `COALESCE(confirmed_at, moved_at, received_at)`
 
+// mayEnd is the condition of the index of leads that may be erased some day.
+const mayEnd = `state IN (` + sqlQuarantined + `, ` + sqlDiscarded + `, ` + sqlConfirmed + `)`
+
 // erasableSQL finds the leads that may be erased. SQLite uses the index only if
 // its condition on the states is here word for word. A lead that is still due has
 // not ended.
-const erasableSQL = `SELECT remote_id FROM leads WHERE state IN (` + sqlQuarantined + `, ` + sqlDiscarded + `, ` + sqlConfirmed + `)
+const erasableSQL = `SELECT remote_id FROM leads WHERE ` + mayEnd + `
 	AND state = '%s' AND ` + endedAt + ` < $1 AND due_at IS NULL ORDER BY ` + endedAt + ` LIMIT $2`
 
 // Erase removes the quarantined, discarded or confirmed leads that came into the

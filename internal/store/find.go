@@ -29,12 +29,28 @@ func (s *Store) Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.A
 	return l, attempts, nil
 }
 
-// Counts counts the leads of each site and state. It reads an index and not the
-// leads, so it may be called often.
+// Counts counts the leads of each site and state. It reads an index and not the leads, but
+// a million of them take a while.
 func (s *Store) Counts(ctx context.Context) ([]lead.Count, error) {
+	return s.counts(ctx, "")
+}
+
+// CountsOf counts the leads of each site in the states. It takes no longer if there are
+// many leads in other states.
+func (s *Store) CountsOf(ctx context.Context, states ...lead.State) ([]lead.Count, error) {
+	d := &s.writer.dialect
+	sites, err := d.allSites(ctx, s.people)
+	if err != nil {
+		return nil, fmt.Errorf("sites: %w", err)
+	}
+	where := `WHERE site ` + fmt.Sprintf(d.oneOfTexts, "$1") + ` AND state ` + fmt.Sprintf(d.oneOfTexts, "$2")
+	return s.counts(ctx, where, jsonList(sites), jsonList(states))
+}
+
+func (s *Store) counts(ctx context.Context, where string, args ...any) ([]lead.Count, error) {
 	rows, err := s.people.QueryContext(ctx, `SELECT n.site, n.state, n.leads, leads.received_at
-		FROM (SELECT site, state, count(*) AS leads, min(remote_id) AS oldest FROM `+s.writer.dialect.counted+` GROUP BY site, state) AS n
-		JOIN leads ON leads.remote_id = n.oldest`)
+		FROM (SELECT site, state, count(*) AS leads, min(remote_id) AS oldest FROM `+s.writer.dialect.counted+` `+where+` GROUP BY site, state) AS n
+		JOIN leads ON leads.remote_id = n.oldest`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("count leads: %w", err)
 	}
@@ -69,11 +85,15 @@ func (s *Store) OddLeads(ctx context.Context, n int) ([]lead.Lead, error) {
 	return leads, nil
 }
 
+// quarantineReasonsSQL finds the leads as [erasableSQL] does: one that came since a time was
+// not quarantined before it.
+const quarantineReasonsSQL = `SELECT reason, count(*) FROM leads WHERE ` + mayEnd + ` AND state = ` + sqlQuarantined + `
+	AND ` + endedAt + ` >= $1 AND due_at IS NULL AND received_at >= $1 GROUP BY reason`
+
 // QuarantineReasons counts the leads that are in quarantine and were received since a
 // time, by their reason.
 func (s *Store) QuarantineReasons(ctx context.Context, since time.Time) (map[string]int, error) {
-	rows, err := s.people.QueryContext(ctx, `SELECT reason, count(*) FROM leads
-		WHERE state = `+sqlQuarantined+` AND received_at >= $1 GROUP BY reason`, since.UnixMilli())
+	rows, err := s.people.QueryContext(ctx, quarantineReasonsSQL, since.UnixMilli())
 	if err != nil {
 		return nil, fmt.Errorf("count reasons: %w", err)
 	}
@@ -151,6 +171,8 @@ func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, mor
 // page is the part of a list that is in memory at once.
 type page struct {
 	limit, bytes int
+	rows         int           // that the database has returned
+	last         lead.RemoteID // of these
 	leads        []lead.Lead
 	more         bool // there is another lead, which does not fit
 }
@@ -180,14 +202,23 @@ func matching(f lead.Filter) []any {
 	return []any{f.Site, string(f.State), f.PropertyID, millisOr(f.After, 0), millisOr(f.Before, maxMillis)}
 }
 
-// list adds the leads that match to the page, down to the id from. It reads all of them
-// if it looks for a text.
+// list adds the leads that match to the page, down to the id from. If it looks for a text, it
+// reads the others, too, and a few at a time: what a server has begun to answer must be
+// read to its end.
 func (s *Store) list(ctx context.Context, f lead.Filter, from lead.RemoteID, p *page) error {
-	limit := int64(f.Limit) + 1
+	const first, most = 256, 8192
+	limit := f.Limit + 1
 	if f.Text != "" {
-		limit = maxMillis // SQL knows neither accents nor JSON
+		limit = first // SQL knows neither accents nor JSON
 	}
-	return s.addRows(ctx, f, p, listSQL, append(matching(f), cmp.Or(int64(f.Below), maxMillis), int64(from), limit)...)
+	for below := cmp.Or(int64(f.Below), maxMillis); ; limit = min(4*limit, most) {
+		before := p.rows
+		err := s.addRows(ctx, f, p, listSQL, append(matching(f), below, int64(from), int64(limit))...)
+		if err != nil || p.more || p.rows-before < limit {
+			return err
+		}
+		below = int64(p.last)
+	}
 }
 
 // addRows adds the leads of a query to the page, if they mention the text.
@@ -201,6 +232,7 @@ func (s *Store) addRows(ctx context.Context, f lead.Filter, p *page, query strin
 		if err != nil {
 			return fmt.Errorf("list leads: %w", err)
 		}
+		p.rows, p.last = p.rows+1, l.RemoteID
 		if !l.HasAll(terms) {
 			continue
 		}

@@ -23,3 +23,27 @@ func TestTheSweepReadsItsIndex(t *testing.T) {
 		require.Contains(t, plan, "USING INDEX leads_ended (state=? AND <expr><?)")
 	}
 }
+
+// Of the leads in a state, a search finds those with ids in a span without a look at others.
+func TestASearchReadsTheIndexOfStates(t *testing.T) {
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "leads.db"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	q := search{Store: s, states: states{sites: `["casas", "lofts"]`}}
+	query, args := q.inStateSQL(lead.Failed, settledSQL, []any{1, 2, 3})
+	var id, parent, x int
+	var plan string
+	require.NoError(t, s.read.QueryRow("EXPLAIN QUERY PLAN "+query, args...).Scan(&id, &parent, &x, &plan))
+	require.Contains(t, plan, "USING COVERING INDEX leads_by_state (site=? AND state=? AND due_at=? AND rowid>? AND rowid<?)")
+}
+
+// The reasons of a month are found without a look at those of the years before.
+func TestReasonsReadTheIndexOfWhatHasEnded(t *testing.T) {
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "leads.db"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	var id, parent, x int
+	var plan string
+	require.NoError(t, s.read.QueryRow("EXPLAIN QUERY PLAN "+quarantineReasonsSQL, 1).Scan(&id, &parent, &x, &plan))
+	require.Contains(t, plan, "USING INDEX leads_ended (state=? AND <expr>>?)")
+}

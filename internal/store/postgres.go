@@ -25,6 +25,7 @@ var postgresDialect = dialect{
 	claim:      fmt.Sprintf(claimSQL, "= ANY (ARRAY(", " FOR UPDATE SKIP LOCKED))"),
 	nextDue: `SELECT (SELECT due_at FROM leads WHERE site = $1 AND state = $2 AND due_at >= $3 ORDER BY due_at LIMIT 1),
 		(SELECT due_at FROM leads WHERE site = $1 AND state = $2 AND due_at >= $4 ORDER BY due_at LIMIT 1)`,
+	nextSite: `LEAST((SELECT min(site) FROM leads WHERE due_at IS NULL AND site > %s), (SELECT min(site) FROM leads WHERE due_at IS NOT NULL AND site > %[1]s))`,
 	sitesDue: `SELECT site FROM json_array_elements_text($1::json) AS mine(site) WHERE
 		(SELECT due_at FROM leads WHERE leads.site = mine.site AND state = ` + sqlQueued + ` AND due_at >= $3 ORDER BY due_at LIMIT 1) <= $2`,
 	counted:    `(SELECT site, state, remote_id FROM leads WHERE due_at IS NOT NULL UNION ALL SELECT site, state, remote_id FROM leads WHERE due_at IS NULL) AS everyone`,
@@ -41,6 +42,7 @@ var postgresDialect = dialect{
 	isOfSites:   `site = ANY (ARRAY(SELECT json_array_elements_text($2::json)))`,
 	forUpdate:   " FOR UPDATE",
 	oneOf:       `= ANY (('{' || %s::text || '}')::bigint[])`,
+	oneOfTexts:  `= ANY (ARRAY(SELECT json_array_elements_text(%s::json)))`,
 	nextIDs:     (*writeTx).takeIDs,
 	insert:      (*writeTx).insertArrays,
 	clock:       func() string { return clockSQL },

@@ -63,6 +63,7 @@ func TestNothingReadsAllLeads(t *testing.T) {
 		"sweep":    {deleteOldKeysSQL, []any{[]byte{1}, []byte{2}, 0, now, 0}, 600}, // of 256 times as many
 
 		"alerts: waiting": {waitingSQL, []any{"casas", "queued", now, 10}, 600},
+		"reasons":         {quarantineReasonsSQL, []any{now}, 20},
 
 		"take over: attempts": {s.writer.dialect.atSites(closeAttemptsSQL), []any{now, `["casas", "lofts", "costa"]`}, 30},
 		"take over: leads":    {s.writer.dialect.atSites(doubtSendingSQL), []any{now, `["casas", "lofts", "costa"]`}, 30},
@@ -95,6 +96,22 @@ func TestNothingReadsAllLeads(t *testing.T) {
 		plan, pages := explain(t, s.people, query, args...)
 		require.NotContains(t, plan, "Seq Scan on leads") // of seen_leads there are few
 		require.LessOrEqual(t, pages, 20, plan)
+	}
+	checkSearches(t, s)
+}
+
+// checkSearches checks what a search asks of a database whose tables are known: without
+// that, it may read all leads of a few blocks, and not more.
+func checkSearches(t *testing.T, s *Store) {
+	t.Helper()
+	inState, _ := (&search{Store: s}).inStateSQL("", settledSQL, nil)
+	for query, args := range map[string][]any{
+		inState:                        {`["casas", "lofts"]`, "failed", 0, maxMillis, 100},
+		s.writer.dialect.allSitesSQL(): nil,
+	} {
+		plan, pages := explain(t, s.people, query, args...)
+		require.NotContains(t, plan, "Seq Scan")
+		require.LessOrEqual(t, pages, 60, plan)
 	}
 }
 

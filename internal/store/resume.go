@@ -26,7 +26,7 @@ func resume(ctx context.Context, db *sql.DB, now time.Time) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	sites, err := allSites(ctx, tx)
+	sites, err := sqliteDialect.allSites(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -75,10 +75,8 @@ func takeOver(ctx context.Context, tx *sql.Tx, d *dialect, sites []string, ended
 
 // allSites returns the sites that have leads. It takes one step in the index for
 // each site, however many leads there are.
-func allSites(ctx context.Context, db queryer) ([]string, error) {
-	rows, err := db.QueryContext(ctx, `WITH RECURSIVE found(site) AS (SELECT min(site) FROM leads
-		UNION ALL SELECT (SELECT min(site) FROM leads WHERE site > found.site) FROM found WHERE site IS NOT NULL)
-		SELECT site FROM found WHERE site IS NOT NULL`)
+func (d *dialect) allSites(ctx context.Context, db queryer) ([]string, error) {
+	rows, err := db.QueryContext(ctx, d.allSitesSQL())
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +86,12 @@ func allSites(ctx context.Context, db queryer) ([]string, error) {
 // atSites returns the statement with the condition for the sites of a JSON list, $2.
 func (d *dialect) atSites(statement string) string {
 	return strings.ReplaceAll(statement, theSites, d.isOfSites)
+}
+
+func (d *dialect) allSitesSQL() string {
+	return `WITH RECURSIVE found(site) AS (SELECT ` + fmt.Sprintf(d.nextSite, "''") + `
+		UNION ALL SELECT ` + fmt.Sprintf(d.nextSite, "found.site") + ` FROM found WHERE site IS NOT NULL)
+		SELECT site FROM found WHERE site IS NOT NULL`
 }
 
 const (

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"time"
@@ -69,6 +70,12 @@ func collect[T any](rows *sql.Rows, scan func(scanner) (T, error)) (all []T, err
 func scanColumn[T any](row scanner) (value T, err error) {
 	err = row.Scan(&value)
 	return value, err
+}
+
+// jsonList returns texts as a query takes several of them.
+func jsonList[T ~string](texts []T) string {
+	list, _ := json.Marshal(append([]T{}, texts...)) // which cannot fail; no texts are an empty list
+	return string(list)
 }
 
 // scanLead reads leadColumns.

@@ -22,8 +22,10 @@ type searchBlock struct {
 	directory    []byte
 
 	query      grams.Search
-	needsPages bool
+	needsWords bool            // to know the candidates
 	candidates []lead.RemoteID // newest first
+	isFew      bool            // no other leads are in the state that is asked for
+	isWhole    bool            // all leads are candidates
 }
 
 // pageBits is how many bits of a page's id are its number within the block.
@@ -42,10 +44,8 @@ type search struct {
 	page   page
 
 	// stale are the leads that may have what their block does not know of.
-	stale []lead.RemoteID
-	// only are the leads in the state that is asked for, newest first, if they are few.
-	only  []lead.RemoteID
-	isFew bool
+	stale  []lead.RemoteID
+	states states
 }
 
 // find returns a page of the leads that match. What is selected by more than ids is
@@ -70,28 +70,53 @@ func (s *search) run(ctx context.Context) (err error) {
 	if err := s.readStale(ctx); err != nil {
 		return err
 	}
-	const fewest = 300 // are read sooner than the index
-	if isFew, err := s.readOnly(ctx); err != nil || isFew && len(s.only) <= fewest {
-		return errors.Join(err, s.addSome(ctx, s.only))
+	if err := s.readStates(ctx); err != nil {
+		return err
 	}
 	blocks, err := s.blocks(ctx)
 	if err != nil {
 		return err
 	}
 	below := cmp.Or(f.Below, lead.RemoteID(maxMillis))
-	const most = 32
-	for n := 1; len(blocks) > 0; n = min(2*n, most) { // most searches end with the newest blocks
+	for n, words := fewBlocks, 1; len(blocks) > 0; n = min(2*n, manyBlocks) {
 		some := blocks[:min(n, len(blocks))]
 		blocks = blocks[len(some):]
-		if err := s.look(ctx, some); err != nil {
+		if err := s.chooseByState(ctx, some, below); err != nil {
 			return err
 		}
-		if below, err = s.add(ctx, some, below); err != nil || s.page.more {
-			return err
+		for len(some) > 0 { // most searches end with the words of the newest blocks
+			batch := some[:countBlocks(some, words)]
+			some, words = some[len(batch):], min(2*words, manyBlocks)
+			if err := s.chooseByWords(ctx, batch); err != nil {
+				return err
+			}
+			if err := s.dropOthers(ctx, batch); err != nil {
+				return err
+			}
+			if below, err = s.add(ctx, batch, below); err != nil || s.page.more {
+				return err
+			}
 		}
 	}
 	f.Below = below
 	return s.list(ctx, f, 0, &s.page)
+}
+
+// So many blocks are looked at together, at first and later: each query has its price.
+const fewBlocks, manyBlocks = 4, 32
+
+// countBlocks returns how many of the blocks there are up to the one before which the
+// words of most others must be read.
+func countBlocks(blocks []*searchBlock, most int) int {
+	for i, b := range blocks {
+		if b.needsWords {
+			most--
+		}
+		if most < 0 {
+			return i
+		}
+	}
+	return len(blocks)
 }
 
 // add adds the leads of the blocks that match to the page, and those between them that
@@ -99,11 +124,10 @@ func (s *search) run(ctx context.Context) (err error) {
 func (s *search) add(ctx context.Context, blocks []*searchBlock, below lead.RemoteID) (lead.RemoteID, error) {
 	var ids []lead.RemoteID // of several blocks: each query has its price
 	for _, b := range blocks {
-		isWhole := len(s.query) == 0 && !s.isFew && s.mayHave(b) // a part of all leads is as well read in order
 		f := s.filter
 		f.Below = below
 		from := b.last + 1
-		if isWhole {
+		if b.isWhole { // a part of all leads is as well read in order
 			from = b.first
 		}
 		if below > from {
@@ -115,9 +139,7 @@ func (s *search) add(ctx context.Context, blocks []*searchBlock, below lead.Remo
 			}
 			ids = nil
 		}
-		if !isWhole {
-			ids = append(ids, b.candidates...)
-		}
+		ids = append(ids, b.candidates...)
 		below = min(below, b.first)
 	}
 	return below, s.addSome(ctx, ids)
@@ -138,6 +160,7 @@ func (s *search) addSome(ctx context.Context, ids []lead.RemoteID) error {
 	for n := first; len(ids) > 0; n = min(2*n, most) {
 		some := ids[:min(n, len(ids))]
 		ids = ids[len(some):]
+		s.states.asked += len(some)
 		err := s.addRows(ctx, s.filter, &s.page, query, append(matching(s.filter), listed(some))...)
 		if err != nil || s.page.more {
 			return err
@@ -180,44 +203,6 @@ func (s *search) readStale(ctx context.Context) (err error) {
 	return nil
 }
 
-// inStateSQL has two parts, because PostgreSQL has an index for each.
-const inStateSQL = `SELECT remote_id FROM leads WHERE site = $1 AND state = $2 AND due_at IS NULL AND remote_id < $3
-	UNION ALL SELECT remote_id FROM leads WHERE site = $1 AND state = $2 AND due_at IS NOT NULL AND remote_id < $3 LIMIT $4`
-
-// readOnly reads which leads are in the state that is asked for, if they are few. The
-// index does not know states, which change often, and of many leads in a state those
-// that match are found soon.
-func (s *search) readOnly(ctx context.Context) (isFew bool, err error) {
-	const few = 5000
-	f := s.filter
-	if f.State == "" {
-		return false, nil
-	}
-	sites := []string{f.Site}
-	if f.Site == "" {
-		if sites, err = allSites(ctx, s.people); err != nil {
-			return false, fmt.Errorf("sites: %w", err)
-		}
-	}
-	for _, site := range sites {
-		rows, err := s.people.QueryContext(ctx, inStateSQL, site, string(f.State), cmp.Or(int64(f.Below), maxMillis), few+1)
-		if err != nil {
-			return false, fmt.Errorf("leads in the state: %w", err)
-		}
-		some, err := collect(rows, scanColumn[lead.RemoteID])
-		if err != nil {
-			return false, fmt.Errorf("leads in the state: %w", err)
-		}
-		if s.only = append(s.only, some...); len(s.only) > few {
-			s.only = nil
-			return false, nil
-		}
-	}
-	s.isFew = true
-	slices.SortFunc(s.only, func(a, b lead.RemoteID) int { return cmp.Compare(b, a) })
-	return true, nil
-}
-
 // blocks returns the blocks, newest first.
 func (s *search) blocks(ctx context.Context) ([]*searchBlock, error) {
 	rows, err := s.people.QueryContext(ctx, `SELECT number, first, last, leads, since, until, directory FROM search_blocks
@@ -235,20 +220,49 @@ func (s *search) blocks(ctx context.Context) ([]*searchBlock, error) {
 	return blocks, nil
 }
 
-// look finds out which leads of the blocks may match.
-func (s *search) look(ctx context.Context, blocks []*searchBlock) (err error) {
-	var pages []int64
-	for _, b := range blocks {
-		if !s.mayHave(b) {
+// chooseByState finds out which leads of the blocks are in the state that is asked for, if
+// they are a small part of them, and then whether the words of the blocks must be read.
+func (s *search) chooseByState(ctx context.Context, blocks []*searchBlock, below lead.RemoteID) error {
+	const fewest = 8 // leads of a block are read sooner than its words
+	for len(blocks) > 0 {
+		part := blocks[:min(s.states.atOnce, len(blocks))]
+		few, areFew, err := s.fewInState(ctx, part, below)
+		if err != nil {
+			return err
+		}
+		if !areFew && len(part) > fewBlocks {
+			s.states.atOnce = fewBlocks // perhaps they are all in one of the blocks
 			continue
 		}
-		if b.candidates = b.within(s.only); len(s.query) == 0 || s.isFew && len(b.candidates) == 0 {
+		if areFew {
+			s.states.atOnce = min(2*s.states.atOnce, manyBlocks)
+		}
+		blocks = blocks[len(part):]
+		for _, b := range part {
+			if !s.mayHave(b) {
+				continue
+			}
+			if b.isFew = areFew; areFew {
+				b.candidates = b.within(few)
+			}
+			b.needsWords = len(s.query) > 0 && (!areFew || len(b.candidates) > fewest)
+			b.isWhole = len(s.query) == 0 && !areFew
+		}
+	}
+	return nil
+}
+
+// chooseByWords finds out which leads of the blocks may have what is looked for, so far as
+// the index knows it.
+func (s *search) chooseByWords(ctx context.Context, blocks []*searchBlock) (err error) {
+	var pages []int64
+	for _, b := range blocks {
+		if !b.needsWords {
 			continue
 		}
 		if b.query, err = s.query.In(b.directory, b.leads); err != nil {
 			return fmt.Errorf("search index: %w", err)
 		}
-		b.needsPages = true
 		for _, i := range b.query.Pages() {
 			pages = append(pages, b.pageID(i))
 		}
@@ -289,7 +303,7 @@ func (s *search) match(ctx context.Context, blocks []*searchBlock, pages map[int
 	places := map[int64][]int{}
 	var hit []int64
 	for _, b := range blocks {
-		if !b.needsPages {
+		if !b.needsWords {
 			continue
 		}
 		some, err := b.query.Places(func(i int) []byte { return pages[b.pageID(i)] })
@@ -308,34 +322,34 @@ func (s *search) match(ctx context.Context, blocks []*searchBlock, pages map[int
 		}
 	}
 	for _, b := range blocks {
-		if !b.needsPages {
+		if !b.needsWords {
 			continue
 		}
-		ids, err := grams.IDs(packed[b.number])
+		ids, err := grams.IDs(packed[b.number], places[b.number])
 		if err != nil {
 			return fmt.Errorf("search index: %w", err)
 		}
-		s.choose(b, ids, places[b.number])
+		s.choose(b, ids)
 	}
 	return nil
 }
 
-// choose sets the candidates of the block: the leads at the places, and those that
+// choose sets the candidates of the block: those that the index names, and those that
 // have changed.
-func (s *search) choose(b *searchBlock, ids []lead.RemoteID, places []int) {
-	only := b.candidates
-	b.candidates = slices.Clone(b.within(s.stale))
-	for _, place := range places {
-		if place < len(ids) {
-			b.candidates = append(b.candidates, ids[place])
-		}
+func (s *search) choose(b *searchBlock, ids []lead.RemoteID) {
+	ids = append(ids, b.within(s.stale)...)
+	slices.SortFunc(ids, newestFirst)
+	ids = slices.Compact(ids)
+	if b.isFew {
+		ids = slices.DeleteFunc(ids, func(id lead.RemoteID) bool { return !isAmong(b.candidates, id) })
 	}
-	slices.SortFunc(b.candidates, func(a, b lead.RemoteID) int { return cmp.Compare(b, a) })
-	b.candidates = slices.Compact(b.candidates)
-	if s.isFew {
-		b.candidates = slices.DeleteFunc(b.candidates, func(id lead.RemoteID) bool {
-			i := after(only, id)
-			return i == len(only) || only[i] != id
-		})
-	}
+	b.candidates = ids
+}
+
+func newestFirst(a, b lead.RemoteID) int { return cmp.Compare(b, a) }
+
+// isAmong reports whether the id is one of those, which fall.
+func isAmong(ids []lead.RemoteID, id lead.RemoteID) bool {
+	i := after(ids, id)
+	return i < len(ids) && ids[i] == id
 }

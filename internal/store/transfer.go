@@ -195,7 +195,7 @@ func (s *Store) closeAll(ctx context.Context) error {
 		return nil
 	}
 	return s.writer.do(ctx, func(tx *writeTx) error {
-		sites, err := allSites(tx.ctx, tx.Tx)
+		sites, err := tx.w.dialect.allSites(tx.ctx, tx.Tx)
 		if err != nil {
 			return err
 		}

@@ -124,10 +124,22 @@ func appendEntry(entry []byte, step key, p places) []byte {
 // errDamaged is the error for what no [Builder] has made.
 var errDamaged = errors.New("the search index is damaged")
 
-// IDs returns the ids of a block.
-func IDs(packed []byte) (ids []lead.RemoteID, err error) {
-	err = eachSum(packed, func(sum uint64) { ids = append(ids, lead.RemoteID(sum)) }) //nolint:gosec // our own
-	return ids, err
+// IDs returns the ids of the leads of a block at the places, which fall as the ids do.
+func IDs(packed []byte, places []int) ([]lead.RemoteID, error) {
+	ids := make([]lead.RemoteID, len(places))
+	var sum uint64
+	for left, place := len(places), 0; left > 0; place++ {
+		step, n := binary.Uvarint(packed)
+		if n <= 0 {
+			return nil, errDamaged
+		}
+		packed = packed[n:]
+		if sum += step; places[left-1] == place {
+			left--
+			ids[left] = lead.RemoteID(sum) //nolint:gosec // our own
+		}
+	}
+	return ids, nil
 }
 
 // eachSum reads numbers that are kept as differences.

@@ -109,6 +109,9 @@ func listedByBytes(t *testing.T, s *store.Store) {
 
 func counted(t *testing.T, s *store.Store) {
 	t.Helper()
+	none, err := s.CountsOf(t.Context(), lead.Queued)
+	require.NoError(t, err)
+	require.Empty(t, none)
 	at := now()
 	keep(t, s, at.Add(-time.Hour))
 	keep(t, s, at.Add(-time.Minute))
@@ -120,6 +123,9 @@ func counted(t *testing.T, s *store.Store) {
 		{Site: site, State: lead.Delivered, Leads: 1, Oldest: at.Add(-time.Hour)},
 		{Site: site, State: lead.Queued, Leads: 2, Oldest: at.Add(-time.Minute)},
 	}, got)
+	queued, err := s.CountsOf(t.Context(), lead.Queued, lead.Failed)
+	require.NoError(t, err)
+	require.Equal(t, []lead.Count{{Site: site, State: lead.Queued, Leads: 2, Oldest: at.Add(-time.Minute)}}, queued)
 	odd, err := s.Odd(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{lead.ReasonMissing: 1}, odd)
@@ -127,9 +133,9 @@ func counted(t *testing.T, s *store.Store) {
 	require.NoError(t, err)
 	require.Len(t, leads, 1)
 	require.Equal(t, lead.Delivered, leads[0].State)
-	none, err := s.OddLeads(t.Context(), 0)
+	leads, err = s.OddLeads(t.Context(), 0)
 	require.NoError(t, err)
-	require.Empty(t, none)
+	require.Empty(t, leads)
 	require.NoError(t, quarantineOne(t, s, at))
 	for since, want := range map[time.Time]map[string]int{at: {"honeypot, links": 1}, at.Add(time.Second): {}} {
 		reasons, err := s.QuarantineReasons(t.Context(), since)

@@ -46,7 +46,14 @@ func Searched(tb testing.TB, random *rand.Rand, at time.Time) lead.Lead {
 	}
 	l, err := lead.New(q, "casas.mx", lead.DefaultRules(), at)
 	require.NoError(tb, err)
-	l.State = lead.States()[random.IntN(len(lead.States()))]
+	switch random.IntN(5) { // some states are common and some are rare
+	case 0, 1:
+		l.State = lead.Confirmed
+	case 2, 3:
+		l.State, l.Message = lead.Quarantined, l.Message+" casino"
+	default:
+		l.State = lead.States()[random.IntN(len(lead.States()))]
+	}
 	if l.State != lead.Queued {
 		l.DueAt = time.Time{}
 	}
@@ -68,7 +75,7 @@ func whatPeopleType(random *rand.Rand, l *lead.Lead) []string {
 	texts := []string{
 		part(l.Name), strings.ToUpper(lead.Fold(l.Name)), l.Email, part(l.Email), part(l.Message), part(l.Message) + " " + part(l.Name), l.PropertyID,
 		folio, folio[len(folio)-4:], folio[:4] + " " + folio[4:], l.Phone, "+52" + digits, "044 " + digits, part(digits), digits[max(0, len(digits)-10):],
-		"pena", "PEÑA laura", "zq", "q", "ñ", "房", "房子", "🏡", "100%", "a_b", "%", "_", "'", `"`, "*", "NEAR(", "a AND b", "casa -visita", "nadie lo escribe", "0000000000",
+		"pena", "PEÑA laura", "zq", "q", "ñ", "房", "房子", "🏡", "100%", "a_b", "%", "_", "'", `"`, "*", "NEAR(", "a AND b", "casa -visita", "casino", "nadie lo escribe", "0000000000",
 	}
 	return slices.DeleteFunc(texts, func(s string) bool { return !lead.IsSearchable(s) })
 }
@@ -78,6 +85,9 @@ func whatPeopleType(random *rand.Rand, l *lead.Lead) []string {
 func searched(t *testing.T, s *store.Store) {
 	t.Helper()
 	const leads = 700
+	found, _, err := s.List(t.Context(), lead.Filter{Text: "nadie", State: lead.Failed, Limit: 5})
+	require.NoError(t, err)
+	require.Empty(t, found)
 	random := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano()))) //nolint:gosec // a test
 	at := now().Add(-time.Hour)
 	keepMany(t, s, random, at, leads)
