@@ -136,6 +136,7 @@ func (b *bench) measure(ctx context.Context, dir string, progress io.Writer) (er
 		{name: "postgres-delivery", run: b.postgresDelivery, apart: true},
 		{name: needsBrowser, run: b.web, apart: true},
 		{name: "search", run: b.search, apart: true}, // which takes minutes
+		{name: "postgres-search", run: b.postgresSearch, apart: true},
 	} {
 		if b.only != step.name && (b.only != "" || step.apart) {
 			continue

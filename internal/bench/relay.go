@@ -38,14 +38,17 @@ func freeAddress(ctx context.Context) (string, error) {
 	return ln.Addr().String(), ln.Close()
 }
 
+// benchToken opens the operator's door.
+const benchToken = "bench-bench-bench-bench"
+
 // open starts the relay on a database and waits until it is ready.
-func (r *relay) open(ctx context.Context, binary, database string) (err error) {
+func (r *relay) open(ctx context.Context, binary, database string, settings ...string) (err error) {
 	env := append(os.Environ(),
-		"EASYBROKER_API_KEY=bench", "EASYBROKER_URL=http://"+r.broker+"/v1", "LEADRELAY_SOURCE=casas.mx", "LEADRELAY_DATABASE="+database, "LEADRELAY_OPERATOR_TOKEN=bench-bench-bench-bench",
+		"EASYBROKER_API_KEY=bench", "EASYBROKER_URL=http://"+r.broker+"/v1", "LEADRELAY_SOURCE=casas.mx", "LEADRELAY_DATABASE="+database, "LEADRELAY_OPERATOR_TOKEN="+benchToken,
 		"LEADRELAY_ADDR="+r.public, "LEADRELAY_OPERATOR_ADDR="+r.operator, "LEADRELAY_LIMIT_ADDRESS=off", "LEADRELAY_LIMIT_SITE=off",
 		"LEADRELAY_COURIER_RATE=1000000", // else the pace is what is measured
 	)
-	if r.process, err = startUnheard(ctx, binary, []string{"serve"}, env); err != nil {
+	if r.process, err = startUnheard(ctx, binary, []string{"serve"}, append(env, settings...)); err != nil {
 		return err
 	}
 	return r.await(ctx, r.process, r.public, "/readyz")

@@ -13,8 +13,12 @@ import (
 	"leadrelay/internal/lead"
 )
 
+// RareSite has one of two thousand leads.
+const RareSite = "torre"
+
 // Person returns the n-th of many different leads. Names, words and properties are
-// common and rare, as among people; e-mail and phone are nobody else's.
+// common and rare, as among people; e-mail and phone are nobody else's. What looks like
+// spam has words that no other lead has.
 func Person(n int) lead.Inquiry {
 	random := rand.New(rand.NewPCG(1, uint64(n))) //nolint:gosec // the same each time
 	some := func(all []string) string { return all[int(float64(len(all))*random.Float64()*random.Float64())] }
@@ -24,6 +28,12 @@ func Person(n int) lead.Inquiry {
 		Name: name, Email: fmt.Sprintf("%s%d@%s", strings.ToLower(strings.ReplaceAll(lead.Fold(name), " ", ".")), n, some([]string{"gmail.com", "hotmail.com", "yahoo.com.mx", "outlook.com", "ejemplo.mx"})),
 		Phone: fmt.Sprintf("%02d %04d %04d", 33+random.IntN(50), random.IntN(10_000), random.IntN(10_000)),
 	}
+	if n%2000 == 13 {
+		q.Site = RareSite
+	}
+	if isSpam(n) {
+		q.Message = "Gane dinero en el casino en línea, sin riesgo. "
+	}
 	sentences := 1 + random.IntN(3)
 	for range sentences {
 		q.Message += some(greetings) + " " + some(questions) + " "
@@ -32,6 +42,12 @@ func Person(n int) lead.Inquiry {
 		q.Message += some(places) + " "
 	}
 	return q
+}
+
+// PersonID returns the id of the n-th lead. They came a minute apart, more or less.
+func PersonID(n int) lead.RemoteID {
+	const minute = 60_000
+	return lead.RemoteID(1<<33 + n*minute + n*7919%minute)
 }
 
 var (
@@ -52,15 +68,24 @@ var (
 		Playa Tulum Bacalar Chapalita Xochimilco Tlalpan Mixcoac Portales Escandón Anzures Tacubaya Iztaccíhuatl`)
 )
 
-// stateOf returns the state of the n-th lead: the states are those of people's leads, most of which have arrived.
-func stateOf(n int) lead.State {
-	switch {
+// isSpam reports whether the n-th lead looks like spam.
+func isSpam(n int) bool { return n%40 == 3 }
+
+// stateOf returns the state of the n-th lead of so many, from the oldest to the newest.
+// Most of them have arrived. What was discarded is old, and what waits has waited for
+// long: the newest leads have other states than those who look for them.
+func stateOf(n, total int) lead.State {
+	switch tenth := n * 10 / total; {
+	case isSpam(n):
+		return lead.Quarantined
 	case n%200 == 7:
 		return lead.Failed
-	case n%40 == 3:
-		return lead.Quarantined
 	case n%5000 == 11:
 		return lead.Doubtful
+	case tenth == 0 && n%10 == 5:
+		return lead.Discarded
+	case tenth == 8 && n%10 == 5:
+		return lead.Queued
 	case n%10 < 2:
 		return lead.Delivered
 	}
@@ -89,7 +114,7 @@ func insertPeople(ctx context.Context, db *sql.DB, total int) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO leads (remote_id, site, state, property_id, body, received_at) VALUES (?, ?, ?, ?, ?, ?)`)
+	insert, err := tx.PrepareContext(ctx, `INSERT INTO leads (remote_id, site, state, property_id, body, received_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -105,8 +130,11 @@ func insertPeople(ctx context.Context, db *sql.DB, total int) error {
 			return err
 		}
 		at := begun.Add(time.Duration(n) * time.Minute)
-		id := 1<<33 + int64(n)*60_000 + int64(n%997)
-		if _, err := insert.ExecContext(ctx, id, q.Site, string(stateOf(n)), q.PropertyID, string(body), at.UnixMilli()); err != nil {
+		state, due := stateOf(n, total), any(nil)
+		if state == lead.Queued {
+			due = at.AddDate(10, 0, 0).UnixMilli() // not while it is measured
+		}
+		if _, err := insert.ExecContext(ctx, int64(PersonID(n)), q.Site, string(state), q.PropertyID, string(body), at.UnixMilli(), due); err != nil {
 			return err
 		}
 	}
