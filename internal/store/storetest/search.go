@@ -84,7 +84,7 @@ func whatPeopleType(random *rand.Rand, l *lead.Lead) []string {
 // them since they were indexed.
 func searched(t *testing.T, s *store.Store) {
 	t.Helper()
-	const leads = 700
+	const leads = 300
 	found, _, err := s.List(t.Context(), lead.Filter{Text: "nadie", State: lead.Failed, Limit: 5})
 	require.NoError(t, err)
 	require.Empty(t, found)
@@ -93,7 +93,7 @@ func searched(t *testing.T, s *store.Store) {
 	keepMany(t, s, random, at, leads)
 	for round := range 4 {
 		all := allLeads(t, s)
-		for range 3 {
+		for range 2 {
 			compareSearches(t, s, random, all)
 		}
 		switch round {
