@@ -45,16 +45,16 @@ test: go deps ## Run every test, with the race detector; installs what they need
 # Whoever takes longest begins first.
 LONGEST := ./internal/store ./internal/e2e/torture ./internal/courier
 
-SHORTENED := ./internal/courier ./internal/fakebroker ./internal/flood ./internal/intake ./internal/store
+SHORTENED := ./internal/alerts ./internal/courier ./internal/fakebroker ./internal/flood ./internal/intake ./internal/store
 LEFT_OUT := TestADayOfBytes TestADayOfBytesOfNewSenders TestAFloodCostsNoMoreThanItSends \
 	TestAFloodOfOthersFreesNobodyEarly TestAHealthyDatabaseStarts TestAHundredThousandErased TestALeadTakes16kB \
 	TestAMillionAddresses TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads TestATornEndIsNoDamage \
 	TestAnInterruptedTransferGoesOn TestEveryByteOfTheLogIsWatched TestIntentsRunAheadOfAFastBrokerOnly \
 	TestKeysAreForgotten TestLeadsThatComeAndGoLeaveLittleBehind TestManyLeads TestManySitesOnThreeReplicas \
 	TestNewBlocksBecomeALargeOne TestOneAgencysTroubleDelaysNoOther TestPgbouncer TestRecentLeadsAreBounded \
-	TestSitesWithOneKeyShareItsPaceInTurn TestTenThousandAttempts TestTheBookForgetsTheOldest \
-	TestTheDiskTakesWhatTheGateCounts TestTheIndexOfALeadIsBounded TestTheRateHoldsWhateverWaits TestTransfer \
-	TestWhoComesInWhileABacklogDrainsGoesFirst
+	TestSilenceIsNoiseOnceAYear TestSitesWithOneKeyShareItsPaceInTurn TestTenThousandAttempts \
+	TestTheBookForgetsTheOldest TestTheDiskTakesWhatTheGateCounts TestTheIndexOfALeadIsBounded \
+	TestTheRateHoldsWhateverWaits TestTransfer TestWhoComesInWhileABacklogDrainsGoesFirst
 space := $() $()
 
 # Only make lint vets.

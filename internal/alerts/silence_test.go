@@ -71,6 +71,9 @@ func listen(v town, years float64) (alarms int, dead time.Duration) {
 // A site is told of about once in a year at most though its form works, and soon when its
 // form is dead.
 func TestSilenceIsNoiseOnceAYear(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	for name, test := range map[string]struct {
 		perDay float64
 		crowds bool
