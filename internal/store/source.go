@@ -49,7 +49,7 @@ func (s *source) close() (err error) {
 		err = s.db.Close()
 	}
 	if s.lock != nil {
-		err = errors.Join(err, s.lock.Close())
+		err = errors.Join(err, unlockFile(s.lock))
 	}
 	return err
 }

@@ -249,7 +249,13 @@ func lockFile(path string) (unlock func() error, err error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s is in use by another leadrelay", strings.TrimSuffix(path, ".lock")), f.Close())
 	}
-	return f.Close, nil
+	return func() error { return unlockFile(f) }, nil
+}
+
+// unlockFile gives the lock up and closes the file. To close it is not enough: a process
+// that is just being started has the file, too, until it runs its own program.
+func unlockFile(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 }
 
 // damaged returns a [DamagedError] if that is what SQLite's error means, otherwise
