@@ -34,6 +34,7 @@ type dialect struct {
 	askedLeases string
 	unlocked    [2]string // around a query for the rows that nobody has locked; it locks them
 	isOfSites   string    // the site is one of a JSON list, $2
+	inRows      [2]string // around a query for few rows
 
 	forUpdate  string // ends a query whose rows the transaction goes on to change
 	oneOf      string // is one of several numbers, which are in the parameter %s with commas between them

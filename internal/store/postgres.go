@@ -40,6 +40,7 @@ var postgresDialect = dialect{
 	askedLeases: `json_to_recordset($1::json) AS asked (named TEXT, asker TEXT, millis BIGINT, says TEXT, lends BIGINT)`,
 	unlocked:    [2]string{"= ANY (ARRAY(", " FOR UPDATE OF leases SKIP LOCKED))"},
 	isOfSites:   `site = ANY (ARRAY(SELECT json_array_elements_text($2::json)))`,
+	inRows:      [2]string{"= ANY (ARRAY(", "))"}, // IN may read all attempts, whatever is known of them
 	forUpdate:   " FOR UPDATE",
 	oneOf:       `= ANY (('{' || %s::text || '}')::bigint[])`,
 	oneOfTexts:  `= ANY (ARRAY(SELECT json_array_elements_text(%s::json)))`,

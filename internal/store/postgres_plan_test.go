@@ -62,8 +62,7 @@ func TestNothingReadsAllLeads(t *testing.T) {
 		"look up":  {lookUpSQL, []any{[][]byte{{1}, {2}}}, 20},
 		"sweep":    {deleteOldKeysSQL, []any{[]byte{1}, []byte{2}, 0, now, 0}, 600}, // of 256 times as many
 
-		"alerts: waiting": {waitingSQL, []any{"casas", "queued", now, 10}, 600},
-		"reasons":         {quarantineReasonsSQL, []any{now}, 20},
+		"reasons": {quarantineReasonsSQL, []any{now}, 20},
 
 		"take over: attempts": {s.writer.dialect.atSites(closeAttemptsSQL), []any{now, `["casas", "lofts", "costa"]`}, 30},
 		"take over: leads":    {s.writer.dialect.atSites(doubtSendingSQL), []any{now, `["casas", "lofts", "costa"]`}, 30},
@@ -92,7 +91,8 @@ func TestNothingReadsAllLeads(t *testing.T) {
 			}
 		}
 	}
-	for query, args := range map[string][]any{failedSQL: {"casas", lead.MaxStuck}, oddSQL: {lead.MaxStuck}} {
+	// Before the tables are known this reads an index's leads, for some seconds.
+	for query, args := range map[string][]any{waitingSQL: {"casas", "queued", now, 10}, failedSQL: {"casas", lead.MaxStuck}, oddSQL: {lead.MaxStuck}} {
 		plan, pages := explain(t, s.people, query, args...)
 		require.NotContains(t, plan, "Seq Scan on leads") // of seen_leads there are few
 		require.LessOrEqual(t, pages, 20, plan)

@@ -85,7 +85,7 @@ func (d *dialect) allSites(ctx context.Context, db queryer) ([]string, error) {
 
 // atSites returns the statement with the condition for the sites of a JSON list, $2.
 func (d *dialect) atSites(statement string) string {
-	return strings.ReplaceAll(statement, theSites, d.isOfSites)
+	return strings.NewReplacer(theSites, d.isOfSites, inRows, d.inRows[0], endRows, d.inRows[1]).Replace(statement)
 }
 
 func (d *dialect) allSitesSQL() string {
@@ -95,10 +95,11 @@ func (d *dialect) allSitesSQL() string {
 }
 
 const (
-	theSites = `{sites}`
+	theSites        = `{sites}`
+	inRows, endRows = `{in}`, `{end}` // around a query for few rows, which are then found by an index
 
 	// A lead that is being sent is always due. PostgreSQL has an index of those that are.
-	cutOff = `(SELECT remote_id FROM leads WHERE ` + theSites + ` AND state = ` + sqlSending + ` AND due_at IS NOT NULL)`
+	cutOff = inRows + `SELECT remote_id FROM leads WHERE ` + theSites + ` AND state = ` + sqlSending + ` AND due_at IS NOT NULL` + endRows
 	// lastAliveSQL returns the newest time at which the dead process is known to
 	// have written, as far as that is found without reading all leads.
 	lastAliveSQL = `SELECT max(at) FROM (SELECT beat_at AS at FROM pulse
@@ -106,7 +107,7 @@ const (
 		UNION ALL SELECT begun_at FROM attempts WHERE remote_id IN
 			(SELECT remote_id FROM leads WHERE site = $1 AND state = ` + sqlSending + `)) AS writes`
 	closeAttemptsSQL = `UPDATE attempts SET ended_at = CASE WHEN begun_at > $1 THEN begun_at ELSE $1 END, outcome = 'unsure', detail = '` + lead.ReasonInterrupted + `'
-		WHERE ended_at IS NULL AND remote_id IN ` + cutOff
+		WHERE ended_at IS NULL AND remote_id ` + cutOff
 	doubtSendingSQL = `UPDATE leads SET state = ` + sqlDoubtful + `, fence = fence + 1, due_at = $1, turn_at = NULL
 		WHERE ` + theSites + ` AND state = ` + sqlSending + ` AND due_at IS NOT NULL`
 	// unclaimLookupsSQL gives back the claims of the dead process. Only claimed

@@ -44,6 +44,7 @@ var sqliteDialect = dialect{
 		value ->> 'lends' AS lends FROM json_each($1)) AS asked`,
 	unlocked:  [2]string{"IN (", ")"},
 	isOfSites: `site IN (SELECT value FROM json_each($2))`,
+	inRows:    [2]string{"IN (", ")"},
 
 	nextIDs: (*writeTx).advanceIDs,
 	insert:  (*writeTx).insertMany,
