@@ -80,7 +80,7 @@ func isReady(ctx context.Context, address, path string) bool {
 		return false
 	}
 	defer func() { _ = c.Close() }()
-	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n", path); err != nil {
+	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, address); err != nil {
 		return false
 	}
 	status := make([]byte, len("HTTP/1.1 200"))
