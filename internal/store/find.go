@@ -183,7 +183,7 @@ type page struct {
 }
 
 func (p *page) add(l lead.Lead) {
-	const maxBytes = 1 << 20
+	const maxBytes = 512 << 10
 	size := sizeOf(&l)
 	if p.more = len(p.leads) == p.limit || len(p.leads) > 0 && p.bytes+size > maxBytes; !p.more {
 		p.leads, p.bytes = append(p.leads, l), p.bytes+size
