@@ -23,14 +23,15 @@ const (
 	stuckSitesSQL = `SELECT site, what FROM %s WHERE hour = -1 AND what IN ('waiting', ` + sqlDoubtful + `, ` + sqlFailed + `)
 		GROUP BY site, what HAVING sum(leads) > 0 ORDER BY site, what`
 
-	// The order keeps PostgreSQL with the index, whatever it believes of the table.
-	waitingSQL = `SELECT remote_id, COALESCE(queued_at, received_at) FROM leads WHERE site = $1 AND state = $2 AND due_at IS NOT NULL
-		AND COALESCE(queued_at, received_at) <= $3 ORDER BY due_at LIMIT $4`
+	// Of a range it expects few leads, which keeps PostgreSQL with the index and its order
+	// while it knows nothing of the table; it would sort all that wait.
+	waitingSQL = `SELECT remote_id, COALESCE(queued_at, received_at) FROM leads WHERE site = $1 AND state = $2
+		AND due_at BETWEEN 0 AND $5 AND COALESCE(queued_at, received_at) <= $3 ORDER BY due_at LIMIT $4`
 
 	// A doubt begins with the attempt that may have been taken.
 	inDoubtSQL = `SELECT remote_id, begun_at FROM (SELECT remote_id,
 			COALESCE((SELECT max(begun_at) FROM attempts WHERE attempts.remote_id = leads.remote_id), received_at) AS begun_at
-		FROM leads WHERE site = $1 AND state = $2 AND due_at IS NOT NULL ORDER BY due_at LIMIT $4) AS doubts WHERE begun_at <= $3`
+		FROM leads WHERE site = $1 AND state = $2 AND due_at BETWEEN 0 AND $5 ORDER BY due_at LIMIT $4) AS doubts WHERE begun_at <= $3`
 )
 
 var (
@@ -118,13 +119,13 @@ func (s *Store) Stuck(ctx context.Context, q lead.StuckQuery) ([]lead.Stuck, err
 		switch f[1] {
 		case "waiting":
 			some.Kind = lead.AlertLate
-			err = s.addStuck(ctx, &some, waitingSQL, some.Site, string(lead.Queued), q.Queued.UnixMilli(), lead.MaxStuck)
+			err = s.addStuck(ctx, &some, waitingSQL, some.Site, string(lead.Queued), q.Queued.UnixMilli(), lead.MaxStuck, maxMillis)
 			if err == nil {
-				err = s.addStuck(ctx, &some, waitingSQL, some.Site, string(lead.Sending), q.Queued.UnixMilli(), lead.MaxStuck)
+				err = s.addStuck(ctx, &some, waitingSQL, some.Site, string(lead.Sending), q.Queued.UnixMilli(), lead.MaxStuck, maxMillis)
 			}
 		case string(lead.Doubtful):
 			some.Kind = lead.AlertDoubtful
-			err = s.addStuck(ctx, &some, inDoubtSQL, some.Site, string(lead.Doubtful), q.Doubtful.UnixMilli(), lead.MaxStuck)
+			err = s.addStuck(ctx, &some, inDoubtSQL, some.Site, string(lead.Doubtful), q.Doubtful.UnixMilli(), lead.MaxStuck, maxMillis)
 		case string(lead.Failed):
 			some.Kind = lead.AlertFailed
 			err = s.addStuck(ctx, &some, failedSQL, some.Site, lead.MaxStuck)
