@@ -17,6 +17,10 @@ type Frame struct {
 	Quarantined int    // leads that wait in quarantine
 	Notice      string // what was done just now; optional
 	Cursor      string // where the events of a live page begin; empty if it is none
+
+	// What whoever looks may do: change something, see what is about all sites, and see
+	// the settings.
+	CanAct, SeesAll, SeesSettings bool
 }
 
 // When is a time for people, and for programs.

@@ -14,7 +14,7 @@ import (
 var noon = When{Text: "12:00:07", ISO: "2026-11-28T12:00:07-06:00"}
 
 func frame(l locale.Lang, here string) Frame {
-	return Frame{Lang: l, Here: here, Back: here, Zone: "CST", Quarantined: 3}
+	return Frame{Lang: l, Here: here, Back: here, Zone: "CST", Quarantined: 3, CanAct: true, SeesAll: true, SeesSettings: true}
 }
 
 // liveFrame is that of a page that shows changes as they come.

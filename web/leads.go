@@ -57,7 +57,7 @@ type ReasonCount struct {
 func (p LeadsPage) IsFiltered() bool { return p.Filter != Filter{} }
 
 // Choose reports whether the rows can be chosen.
-func (LeadsPage) Choose() bool { return true }
+func (p LeadsPage) Choose() bool { return p.CanAct }
 
 // ConfirmPage says what will happen, and asks before it does.
 type ConfirmPage struct {

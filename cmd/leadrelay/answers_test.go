@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/e2e/relaytest"
 	"leadrelay/internal/lead"
 	"leadrelay/web"
@@ -161,6 +162,19 @@ var byTheOperator = []question{
 	{"PATCH /api/v1/leads/{delivered}", 409, `{"name":"Luz"}`, "", ""},
 	{"PATCH /api/v1/leads/{failed}", 413, large, "", ""},
 	{"PATCH /api/v1/leads/{failed}", 422, `{"email":"luz"}`, `"TYPE_EMAIL"`, ""},
+
+	{"GET /api/v1/tokens", 200, "", `"tokens":[]`, ""},
+	{"POST /api/v1/tokens", 200, `{"name":"ana","role":"owner","sites":["default"],"expires_at":"2999-01-01T00:00:00Z"}`, `"token":"lr_`, ""},
+	{"POST /api/v1/tokens", 422, `{"name":"ana","role":"viewer"}`, `"TOKEN_TAKEN"`, ""},
+	{"POST /api/v1/tokens", 400, `7`, "", ""},
+	{"POST /api/v1/tokens", 413, large, "", ""},
+	{"GET /api/v1/tokens", 200, "", `"name":"ana"`, ""},
+	{"GET /api/v1/tokens?role=owner", 400, "", `"INVALID_PARAMETER"`, ""},
+	{"POST /api/v1/tokens/ana/revoke", 400, `7`, "", ""},
+	{"POST /api/v1/tokens/ana/revoke", 413, large, "", ""},
+	{"POST /api/v1/tokens/ana/revoke", 422, `{"all":true}`, "", ""},
+	{"POST /api/v1/tokens/ana/revoke", 200, "", `"name":"ana"`, ""},
+	{"POST /api/v1/tokens/ana/revoke", 404, "", `"not_found"`, ""},
 
 	{"GET /metrics", 200, "", "leadrelay_build_info{", ""},
 	{"GET /openapi.yaml", 200, "", "openapi: 3.1", ""},
@@ -422,6 +436,7 @@ func usualAnswers(t *testing.T) *description {
 		d.openPage(ctx, session)
 	}
 	d.ask(d.doc, question{"GET /events", 429, "", `"too_many"`, "Cookie: " + session})
+	d.askForbidden()
 	d.drain.Begin()
 	d.ask(d.doc, question{"GET /events?after=0-0-0-0", 200, "", "retry: ", "Cookie: " + d.logIn()})
 	d.ask(d.doc, question{"GET /api/v1/events?site=default", 200, "", "retry: ", ""})
@@ -430,10 +445,36 @@ func usualAnswers(t *testing.T) *description {
 	return d.doc
 }
 
+// askForbidden asks for all that a viewer of one site may not do.
+func (d *doors) askForbidden() {
+	d.t.Helper()
+	made, text, err := access.New(access.Settings(), "viewer", access.Viewer, []string{"default"}, time.Now(), time.Time{})
+	require.NoError(d.t, err)
+	require.NoError(d.t, d.store.AddToken(d.t.Context(), made, access.Sum(text)))
+	session := "Cookie: " + d.logInWith(text)
+	for path, item := range d.doc.Paths.Map() {
+		for method, operation := range item.Operations() {
+			line := method + " " + inBraces.ReplaceAllString(path, "1")
+			switch {
+			case operation.Responses.Status(http.StatusForbidden) == nil || !slices.Contains(doorsOf(item), operatorName):
+			case operation.Security != nil:
+				d.ask(d.doc, question{line, 403, "", `"forbidden"`, "Authorization: Bearer " + text})
+			case path != "/login" && path != "/logout" && path != "/language":
+				d.ask(d.doc, question{line, 403, "", "<html", asForm + "\n" + session})
+			}
+		}
+	}
+}
+
 // logIn returns the cookie of a new session.
 func (d *doors) logIn() string {
 	d.t.Helper()
-	_, resp, _ := d.send(operatorName, question{"POST /login", 303, "token=token-of-all-the-tests", "", asForm})
+	return d.logInWith("token-of-all-the-tests")
+}
+
+func (d *doors) logInWith(token string) string {
+	d.t.Helper()
+	_, resp, _ := d.send(operatorName, question{"POST /login", 303, "token=" + token, "", asForm})
 	cookies := resp.Cookies()
 	require.Len(d.t, cookies, 1)
 	return cookies[0].Name + "=" + cookies[0].Value
@@ -517,6 +558,8 @@ func answersWithoutAStore(t *testing.T, doc *description) {
 		d.ask(doc, q)
 	}
 	d.ask(doc, question{"GET /sites", 503, "", "<html", session})
+	d.doc = doc
+	d.askGuarded(503, `"try_again"`, "Authorization: Bearer lr_ABCDEFGHIJKLMNOPQRSTUVWXYZ", func() {}) // it may be somebody's
 	for _, path := range []string{"GET /sites/default/pause", "POST /sites/default/pause", "POST /sites/default/resume"} {
 		d.ask(doc, question{path, 503, "", "<html", asForm + "\n" + session})
 	}

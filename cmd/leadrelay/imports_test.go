@@ -22,6 +22,7 @@ import (
 var mayImport = map[string][]string{
 	// What everything is about, and words for it.
 	"internal/lead":    {},
+	"internal/access":  {},
 	"internal/secret":  {},
 	"internal/locale":  {},
 	"internal/accept":  {},
@@ -33,10 +34,10 @@ var mayImport = map[string][]string{
 	"internal/intake":        {"internal/accept", "internal/bounded", "internal/intake/body", "internal/intake/fields", "internal/flood", "internal/lead", "internal/site", "internal/problem", "internal/locale", "internal/spam", "web"},
 	"internal/intake/body":   {},
 	"internal/intake/fields": {"internal/intake/body", "internal/lead"},
-	"internal/store":         {"internal/bounded", "internal/lead", "internal/store/grams"},
+	"internal/store":         {"internal/access", "internal/bounded", "internal/lead", "internal/store/grams"},
 	"internal/courier":       {"internal/courier/breaker", "internal/courier/verify", "internal/courier/wallclock", "internal/easybroker", "internal/lead"},
 	"internal/easybroker":    {"internal/secret"},
-	"internal/console":       {"internal/alerts", "internal/lead", "internal/locale", "internal/problem", "internal/secret", "web"},
+	"internal/console":       {"internal/access", "internal/alerts", "internal/lead", "internal/locale", "internal/problem", "internal/secret", "web"},
 
 	// Who watches them.
 	"internal/alerts":         {"internal/alerts/channel", "internal/lead", "internal/locale"},
@@ -68,7 +69,7 @@ var mayImport = map[string][]string{
 	"internal/fakebroker":       {"internal/fakebroker/book", "internal/fakebroker/fault", "web"},
 	"internal/fakebroker/book":  {"internal/fakebroker/fault"},
 	"internal/fakebroker/fault": {},
-	"internal/store/storetest":  {"internal/lead", "internal/store"},
+	"internal/store/storetest":  {"internal/access", "internal/lead", "internal/store"},
 
 	"internal/store/postgrestest": {},
 	"internal/bench": {
@@ -88,7 +89,7 @@ var mayImport = map[string][]string{
 
 	// The only place that knows everybody.
 	"cmd/leadrelay": {
-		"internal/alerts", "internal/alerts/channel", "internal/captcha", "internal/config", "internal/console", "internal/courier", "internal/doctor", "internal/easybroker", "internal/fakebroker", "internal/fakebroker/fault",
+		"internal/access", "internal/alerts", "internal/alerts/channel", "internal/captcha", "internal/config", "internal/console", "internal/courier", "internal/doctor", "internal/easybroker", "internal/fakebroker", "internal/fakebroker/fault",
 		"internal/flood", "internal/intake", "internal/lead", "internal/mx", "internal/secret", "internal/server", "internal/signals", "internal/site", "internal/store", "web",
 	},
 }

@@ -120,7 +120,7 @@ func (r *jobRunner) replay(ctx context.Context, j lead.Job, ids []lead.RemoteID)
 	}()
 	var all []lead.Replayed
 	if len(ids) > 0 { // no ids would mean all leads
-		all, _, err = r.courier.Replay(ctx, lead.Filter{State: j.Filter.State, RemoteIDs: ids}, false)
+		all, _, err = r.courier.Replay(ctx, lead.Filter{State: j.Filter.State, Sites: j.Filter.Sites, RemoteIDs: ids}, false)
 	}
 	if cause := context.Cause(ctx); cause != nil { // says more
 		err = cause

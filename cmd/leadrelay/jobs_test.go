@@ -130,7 +130,7 @@ func TestAReplayIsAborted(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- w.runner().work(t.Context()) }()
 		time.Sleep(time.Minute)
-		_, err := w.AbortJob(t.Context(), 1)
+		_, err := w.AbortJob(t.Context(), 1, func(lead.Job) bool { return true })
 		require.NoError(t, err)
 		aborted := time.Now()
 		require.ErrorIs(t, <-ended, lead.ErrLost)

@@ -61,13 +61,13 @@ func (o operator) list(ctx context.Context, query url.Values, limit int, do func
 // checkSite returns an error that names the sites if there is none of this name, nor a
 // lead of one. An empty name is all of them.
 func (o operator) checkSite(ctx context.Context, site string) error {
-	var ready console.Readiness
-	if site == "" || o.get(ctx, "/readyz?verbose", &ready) != nil {
+	var all console.SiteList
+	if site == "" || o.get(ctx, "/api/v1/sites", &all) != nil {
 		return nil
 	}
 	var sites []string
-	for _, c := range ready.Credentials {
-		sites = append(sites, c.Sites...)
+	for _, one := range all.Sites {
+		sites = append(sites, one.Site)
 	}
 	if slices.Contains(sites, site) {
 		return nil

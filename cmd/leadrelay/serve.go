@@ -439,9 +439,9 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 			Dial: func(typed string) string { return courier.Dialable(typed, s.EasyBroker.Country) },
 		}
 	}
-	gate := console.NewGate(token, server.Proxies(cfg.TrustedProxies).Client, log)
+	gate := console.NewGate(token, r.store, server.Proxies(cfg.TrustedProxies).Client, log)
 	metrics.Register(gate.Logins())
-	api := console.New(r.store, r.auditor, rules, gate, metrics.Handler())
+	api := console.New(r.store, r.auditor, rules, gate, metrics.Handler(console.SitesOf))
 	ready := console.Readyz(server.Readyz(r.store.Ready, r.drain), r.store.Ready, r.store.HeldBackFor, r.drain.Begun, r.courier.Status)
 	hosts := server.NewHosts(cfg.OperatorAddr, cfg.OperatorURL.Host())
 	mux := door("operator", ready, r, metrics, log, hosts.Only(http.HandlerFunc(console.RefuseHost)))
@@ -450,7 +450,7 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 	events := console.NewEvents(r.store, gate, r.drain.Begun)
 	mux.Method(http.MethodGet, console.EventsPath, events)
 	mux.Method(http.MethodHead, console.EventsPath, events)
-	console.RouteAlerts(mux, r.alerts, gate)
+	console.RouteAlerts(mux, r.alerts, r.store, gate)
 	sessions := console.NewSessions(token, r.secret, r.store, r.courier.Now)
 	console.NewPages(r.store, r.auditor, r.alerts, gate, sessions, console.PageOptions{
 		Relay: cfg.URL.String(), Sites: sites, Draining: r.drain.Begun, IsOpen: r.isOpen, Settings: cfg.Print, Examine: r.examine,

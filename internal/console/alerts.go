@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/alerts"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/locale"
@@ -46,20 +47,20 @@ func viewAlert(l locale.Lang, a lead.Alert) Alert {
 }
 
 // alertsAPI is the part of the operator API with alerts.
-type alertsAPI struct{ watcher Watcher }
+type alertsAPI struct{ watcher lookout }
 
 // RouteAlerts adds the API's alerts to the operator's door. The gate checks the token.
-func RouteAlerts(mux chi.Router, watcher Watcher, gate *Gate) {
-	a := alertsAPI{watcher}
+func RouteAlerts(mux chi.Router, watcher Watcher, store Store, gate *Gate) {
+	a := alertsAPI{lookout{watcher, sight{store}}}
 	for _, method := range readMethods {
-		mux.Method(method, "/api/v1/alerts", gate.guard(withoutQuery(a.list)))
+		mux.Method(method, "/api/v1/alerts", gate.admit(access.See, withoutQuery(a.list)))
 	}
-	mux.Method(http.MethodPost, "/api/v1/alerts/{id}/seen", gate.guard(withoutQuery(a.see)))
+	mux.Method(http.MethodPost, "/api/v1/alerts/{id}/seen", gate.admit(access.Act, withoutQuery(a.see)))
 }
 
 func (a alertsAPI) list(w http.ResponseWriter, r *http.Request) error {
 	views := []Alert{}
-	for _, one := range a.watcher.Alerts() {
+	for _, one := range a.watcher.Alerts(r.Context()) {
 		views = append(views, viewAlert(language(r), one))
 	}
 	return writeJSON(w, map[string][]Alert{"alerts": views})
@@ -76,13 +77,13 @@ func (a alertsAPI) see(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, viewAlert(language(r), seen))
 }
 
-func see(r *http.Request, watcher Watcher, id string) (lead.Alert, error) {
+func see(r *http.Request, watcher lookout, id string) (lead.Alert, error) {
 	seen, err := watcher.See(r.Context(), id)
 	switch {
 	case errors.Is(err, lead.ErrNotFound):
 		return seen, problem.New(problem.NotFound, err)
 	case err != nil:
-		return seen, problem.NewTryAgain(time.Second, err)
+		return seen, storeProblem(r.Context(), err)
 	}
 	return seen, nil
 }
@@ -99,8 +100,8 @@ func (p *Pages) seeAlert(w http.ResponseWriter, r *http.Request) error {
 }
 
 // seenAction lets a person say that the leads of an alert were looked at, if one is open.
-func (p *Pages) seenAction(w words, kind lead.AlertKind, subject string) []web.Action {
-	for _, a := range p.watcher.Alerts() {
+func (p *Pages) seenAction(ctx context.Context, w words, kind lead.AlertKind, subject string) []web.Action {
+	for _, a := range p.watcher.Alerts(ctx) {
 		if a.IsOpen() && a.Kind == kind && a.Subject == subject {
 			return []web.Action{{Label: w.text("alert.seen"), Path: "/alerts/seen", Hidden: []web.Pair{{Name: "id", Value: a.ID}}}}
 		}
@@ -109,8 +110,8 @@ func (p *Pages) seenAction(w words, kind lead.AlertKind, subject string) []web.A
 }
 
 // watchedTrouble tells of what only the watcher knows.
-func (p *Pages) watchedTrouble(w words) (all []web.Trouble) {
-	for _, a := range p.watcher.Alerts() {
+func (p *Pages) watchedTrouble(ctx context.Context, w words) (all []web.Trouble) {
+	for _, a := range p.watcher.Alerts(ctx) {
 		if !a.IsOpen() || !slices.Contains([]lead.AlertKind{lead.AlertLate, lead.AlertRefused, lead.AlertSilence, lead.AlertFlood, lead.AlertClock}, a.Kind) {
 			continue
 		}

@@ -48,7 +48,7 @@ func TestAlertsOnTheOverview(t *testing.T) {
 // The API tells of alerts in the words of the console, in the language of who asks.
 func TestAlertsInTheAPI(t *testing.T) {
 	mux := chi.NewRouter()
-	console.RouteAlerts(mux, openAlerts(), gate(token))
+	console.RouteAlerts(mux, openAlerts(), nil, gate(token))
 	ask := func(method, target, language string) (int, string) {
 		r := httptest.NewRequest(method, target, nil)
 		r.Header.Set("Authorization", "Bearer "+token)

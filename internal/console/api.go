@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/problem"
 )
@@ -38,7 +39,7 @@ type Reports interface {
 // Stats is the part of the store that counts leads.
 type Stats interface {
 	Stats(ctx context.Context, q lead.StatsQuery) ([]lead.Bucket, error)
-	Overview(ctx context.Context, now time.Time, site string) (lead.Now, error)
+	Overview(ctx context.Context, now time.Time, sites []string) (lead.Now, error)
 }
 
 // Store is what the console uses of the store.
@@ -48,6 +49,7 @@ type Store interface {
 	Jobs
 	counter
 	Stats
+	TokenStore
 }
 
 // Courier is what the console uses of the courier.
@@ -75,9 +77,9 @@ func New(store Store, courier Courier, rules map[string]lead.Rules, gate *Gate, 
 	a := newAPI(store, courier, rules)
 	mux := chi.NewRouter()
 	mux.Use(gate.guard)
-	a.route(mux)
+	a.route(mux, gate)
 	for _, method := range readMethods {
-		mux.Method(method, "/metrics", metrics)
+		mux.Method(method, "/metrics", needs(access.See, metrics))
 	}
 	mux.NotFound(problem.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
 		return problem.New(problem.NotFound, nil)
@@ -93,8 +95,8 @@ var readMethods = []string{http.MethodGet, http.MethodHead}
 
 // api is the operator API.
 type api struct {
-	store   Store
-	courier Courier
+	store   sight
+	courier reach
 	rules   map[string]lead.Rules
 
 	// Each has a token for each list that is being read and written.
@@ -102,34 +104,37 @@ type api struct {
 }
 
 func newAPI(store Store, courier Courier, rules map[string]lead.Rules) api {
-	return api{store, courier, rules, make(chan struct{}, maxPages), make(chan struct{}, maxSearches)}
+	return api{sight{store}, reach{courier}, rules, make(chan struct{}, maxPages), make(chan struct{}, maxSearches)}
 }
 
-func (a api) route(mux chi.Router) {
+func (a api) route(mux chi.Router, gate *Gate) {
 	const leads, one = "/api/v1/leads", "/api/v1/leads/{remote_id}"
 	for _, method := range readMethods {
-		mux.Method(method, leads, problem.HandlerFunc(a.list))
-		mux.Method(method, one, withoutQuery(a.show))
-		mux.Method(method, "/api/v1/reconciliations", withoutQuery(a.reports))
-		mux.Method(method, "/api/v1/jobs", withoutQuery(a.jobs))
-		mux.Method(method, "/api/v1/sites", withoutQuery(a.listSites))
-		mux.Method(method, "/api/v1/stats", problem.HandlerFunc(a.stats))
+		mux.Method(method, leads, needs(access.See, problem.HandlerFunc(a.list)))
+		mux.Method(method, one, needs(access.See, withoutQuery(a.show)))
+		mux.Method(method, "/api/v1/reconciliations", needs(allSites(access.See), withoutQuery(a.reports)))
+		mux.Method(method, "/api/v1/jobs", needs(access.See, withoutQuery(a.jobs)))
+		mux.Method(method, "/api/v1/sites", needs(access.See, withoutQuery(a.listSites)))
+		mux.Method(method, "/api/v1/tokens", needs(access.Own, withoutQuery(a.listTokens)))
+		mux.Method(method, "/api/v1/stats", needs(access.See, problem.HandlerFunc(a.stats)))
 	}
-	all := newExports(a.store)
+	all := newExports(a.store, gate.stillIn)
 	for _, method := range readMethods {
-		mux.Method(method, leads+".csv", problem.HandlerFunc(all.csv))
-		mux.Method(method, leads+".ndjson", problem.HandlerFunc(all.ndjson))
+		mux.Method(method, leads+".csv", needs(access.See, problem.HandlerFunc(all.csv)))
+		mux.Method(method, leads+".ndjson", needs(access.See, problem.HandlerFunc(all.ndjson)))
 	}
-	mux.Method(http.MethodPatch, one, withoutQuery(a.edit))
-	mux.Method(http.MethodPost, one+"/retry", withoutQuery(a.retry))
-	mux.Method(http.MethodPost, one+"/release", withoutQuery(a.release))
-	mux.Method(http.MethodPost, one+"/discard", withoutQuery(a.discard))
-	mux.Method(http.MethodPost, "/api/v1/replays", withoutQuery(a.replay))
-	mux.Method(http.MethodPost, "/api/v1/reconciliations", withoutQuery(a.reconcile))
-	mux.Method(http.MethodPost, "/api/v1/jobs", withoutQuery(a.orderJob))
-	mux.Method(http.MethodPost, "/api/v1/jobs/{id}/abort", withoutQuery(a.abortJob))
-	mux.Method(http.MethodPost, "/api/v1/sites/{site}/pause", withoutQuery(a.pause))
-	mux.Method(http.MethodPost, "/api/v1/sites/{site}/resume", withoutQuery(a.resume))
+	mux.Method(http.MethodPatch, one, needs(access.Act, withoutQuery(a.edit)))
+	mux.Method(http.MethodPost, one+"/retry", needs(access.Act, withoutQuery(a.retry)))
+	mux.Method(http.MethodPost, one+"/release", needs(access.Act, withoutQuery(a.release)))
+	mux.Method(http.MethodPost, one+"/discard", needs(access.Act, withoutQuery(a.discard)))
+	mux.Method(http.MethodPost, "/api/v1/tokens", needs(access.Own, withoutQuery(a.makeToken)))
+	mux.Method(http.MethodPost, "/api/v1/tokens/{name}/revoke", needs(access.Own, withoutQuery(a.revokeToken)))
+	mux.Method(http.MethodPost, "/api/v1/replays", needs(access.Act, withoutQuery(a.replay)))
+	mux.Method(http.MethodPost, "/api/v1/reconciliations", needs(allSites(access.Act), withoutQuery(a.reconcile)))
+	mux.Method(http.MethodPost, "/api/v1/jobs", needs(access.Act, withoutQuery(a.orderJob)))
+	mux.Method(http.MethodPost, "/api/v1/jobs/{id}/abort", needs(access.Act, withoutQuery(a.abortJob)))
+	mux.Method(http.MethodPost, "/api/v1/sites/{site}/pause", needs(access.Act, withoutQuery(a.pause)))
+	mux.Method(http.MethodPost, "/api/v1/sites/{site}/resume", needs(access.Act, withoutQuery(a.resume)))
 }
 
 // wrongMethod returns the problem of a wrong method. It names those that the path
@@ -167,7 +172,10 @@ func acquire(ctx context.Context, slots chan struct{}) (free func(), err error) 
 
 // storeProblem returns the problem of a query that failed.
 func storeProblem(ctx context.Context, err error) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, access.ErrRefused):
+		return problem.New(problem.Forbidden, err)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return problem.NewTooSlow(queryTimeout, err)
 	}
 	return problem.NewTryAgain(time.Second, err)
@@ -232,7 +240,7 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, a.detail(l, attempts))
+	return writeJSON(w, a.detail(r.Context(), l, attempts))
 }
 
 // remoteID returns the id in the path. If it is not an id, there is no such lead.

@@ -24,7 +24,9 @@ func (c counted) Stats(_ context.Context, q lead.StatsQuery) ([]lead.Bucket, err
 	return c.buckets, nil
 }
 
-func (counted) Overview(context.Context, time.Time, string) (lead.Now, error) { return lead.Now{}, nil }
+func (counted) Overview(context.Context, time.Time, []string) (lead.Now, error) {
+	return lead.Now{}, nil
+}
 
 func TestChartsHaveASlotForEachHourOrDay(t *testing.T) {
 	zone, err := time.LoadLocation("America/Tijuana") // whose summer time ends on 1 November

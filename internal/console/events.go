@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/problem"
 )
@@ -39,7 +40,7 @@ const (
 
 // events tells who watches of leads that come in, and of their changes.
 type events struct {
-	store    Watched
+	store    eventSight
 	draining func() bool
 	slots    chan struct{} // a token for each who watches
 }
@@ -47,8 +48,12 @@ type events struct {
 // NewEvents returns the handler of server-sent events. The gate checks the token. The
 // streams end when draining reports true.
 func NewEvents(store Watched, gate *Gate, draining func() bool) http.Handler {
-	e := events{store, draining, make(chan struct{}, maxWatchers)}
-	return gate.guard(problem.HandlerFunc(e.watch))
+	e := events{eventSight{store}, draining, make(chan struct{}, maxWatchers)}
+	return gate.admit(access.See, problem.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		ctx, end := gate.whileIn(r.Context())
+		defer end()
+		return e.watch(w, r.WithContext(ctx))
+	}))
 }
 
 func (e events) watch(w http.ResponseWriter, r *http.Request) error {

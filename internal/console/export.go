@@ -20,11 +20,14 @@ import (
 // holds neither a connection to the database nor a transaction, so a client may read as
 // slowly as the door lets it.
 type exports struct {
-	leads Leads
-	slots chan struct{} // a token for each export, which has a page in memory
+	leads   Leads
+	stillIn func(context.Context) bool // asked between the pages: a token may be revoked
+	slots   chan struct{}              // a token for each export, which has a page in memory
 }
 
-func newExports(leads Leads) exports { return exports{leads, make(chan struct{}, maxPages)} }
+func newExports(leads Leads, stillIn func(context.Context) bool) exports {
+	return exports{leads, stillIn, make(chan struct{}, maxPages)}
+}
 
 // exportPage is how many leads are in memory at most, and exportPause how long it may take
 // to read them, and the client to receive a piece of the answer.
@@ -97,6 +100,9 @@ func (e exports) write(w http.ResponseWriter, r *http.Request, contentType, name
 		}
 		if !more {
 			return nil
+		}
+		if !e.stillIn(r.Context()) {
+			panic(http.ErrAbortHandler)
 		}
 		f.Below = page[len(page)-1].RemoteID
 		if page, more, err = e.page(r.Context(), f); err != nil {

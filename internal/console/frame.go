@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/locale"
 	"leadrelay/internal/problem"
@@ -24,6 +26,10 @@ func (p *Pages) frame(r *http.Request, here string) web.Frame {
 	if r.Method == http.MethodGet {
 		f.Back = withoutNotice(r.URL)
 	}
+	by, err := access.From(r.Context())
+	f.CanAct = err == nil && by.May(access.Act)
+	f.SeesAll = err == nil && by.May(allSites(access.See))
+	f.SeesSettings = err == nil && by.May(allSites(access.Own))
 	name, offset := w.now.Zone()
 	if strings.ContainsAny(name, "+-0123456789") || name == "" { // a zone without a name of its own
 		name = "UTC"
@@ -148,8 +154,17 @@ type counts struct {
 	all []lead.Count
 }
 
-// list returns the counts of each site and state, or nothing if they cannot be read.
+// list returns the counts of each of their sites and state, or nothing if they cannot be
+// read. What is remembered is of all sites, whoever has asked first.
 func (c *counts) list(ctx context.Context) []lead.Count {
+	by, err := access.Check(ctx, access.See)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(c.ofAll(ctx)), func(one lead.Count) bool { return !by.Sees(one.Site) })
+}
+
+func (c *counts) ofAll(ctx context.Context) []lead.Count {
 	const fresh, timeout = time.Second, 2 * time.Second
 	c.mu.Lock()
 	defer c.mu.Unlock()

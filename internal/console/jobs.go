@@ -19,7 +19,7 @@ import (
 type Jobs interface {
 	AddJob(ctx context.Context, j lead.Job, ids []lead.RemoteID) (lead.Job, error)
 	Jobs(ctx context.Context, n int) ([]lead.Job, error)
-	AbortJob(ctx context.Context, id int64) (lead.Job, error)
+	AbortJob(ctx context.Context, id int64, may func(lead.Job) bool) (lead.Job, error)
 }
 
 const (

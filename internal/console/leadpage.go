@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"io"
 	"maps"
@@ -29,17 +30,20 @@ func (p *Pages) showLead(w http.ResponseWriter, r *http.Request) error {
 	t := wordsFor(r)
 	row := t.row(l)
 	page := web.LeadPage{
-		Frame: frame, Row: row, Now: t.stands(l, p.standing(l.Site)), Message: l.Message,
+		Frame: frame, Row: row, Now: t.stands(l, p.standing(r.Context(), l.Site)), Message: l.Message,
 		Replies: p.replies(t, l), Story: t.story(l, attempts), Facts: t.facts(l), Extra: t.extras(l), Notes: t.notes(l),
 		CanEdit: allows(l, (api{}).edited(nil)), CanForce: !row.Retry && allows(l, retry(true)),
+	}
+	if !frame.CanAct {
+		page.Row.Retry, page.Row.Release, page.Row.Throw, page.CanEdit, page.CanForce = false, false, false, false, false
 	}
 	return writePage(w, r, http.StatusOK, func(b io.Writer, _ locale.Lang) error { return web.RenderLead(b, page) })
 }
 
 // standing returns how a site's credential stands, or the site itself, if it keeps leads
 // waiting.
-func (p *Pages) standing(site string) *lead.Credential {
-	for _, c := range p.courier.Status() {
+func (p *Pages) standing(ctx context.Context, site string) *lead.Credential {
+	for _, c := range p.courier.Status(ctx) {
 		if isStopped(c) && slices.Contains(c.Sites, site) {
 			return &c
 		}
@@ -62,7 +66,7 @@ func (p *Pages) replies(w words, l lead.Lead) []web.Link {
 		all = append(all, web.Link{Text: l.Email, URL: web.SafeURL(address)})
 	}
 	number := l.Phone
-	for _, s := range p.sites {
+	for _, s := range p.opt.Sites {
 		if s.ID == l.Site && s.Dial != nil {
 			number = s.Dial(l.Phone)
 		}

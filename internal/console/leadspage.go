@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"io"
 	"maps"
@@ -27,11 +28,11 @@ func (p *Pages) showLeads(w http.ResponseWriter, r *http.Request) error {
 // showQuarantine lists what looks like spam, with the reasons.
 func (p *Pages) showQuarantine(w http.ResponseWriter, r *http.Request) error {
 	page := web.LeadsPage{Frame: p.liveFrame(r, "/quarantine"), Path: "/quarantine", Quarantine: &web.QuarantineView{}}
-	for _, s := range p.sites {
+	for _, s := range p.sitesOf(r.Context()) {
 		page.Quarantine.Thresholds = append(page.Quarantine.Thresholds, web.Threshold{Site: s.ID, Score: s.Threshold})
 	}
 	const window = 30 * 24 * time.Hour
-	if reasons, err := p.holdings.QuarantineReasons(r.Context(), time.Now().Add(-window)); err == nil {
+	if reasons, err := p.sight.QuarantineReasons(r.Context(), time.Now().Add(-window)); err == nil {
 		page.Quarantine.Reasons = wordsFor(r).tally(reasons)
 	}
 	return p.showList(w, r, page)
@@ -60,7 +61,7 @@ func (p *Pages) showList(w http.ResponseWriter, r *http.Request, page web.LeadsP
 	page.Filter = web.Filter{
 		Site: query.Get("site"), State: query.Get("state"), PropertyID: query.Get("property_id"), Text: query.Get("q"), After: query.Get("after"), Before: query.Get("before"),
 	}
-	page.Sites, page.States, page.Self = p.siteIDs(page.Filter.Site), stateNames(), page.Back
+	page.Sites, page.States, page.Self = p.siteIDs(r.Context(), page.Filter.Site), stateNames(), page.Back
 	f, err := listFilter(query)
 	if page.Quarantine != nil {
 		page.Filter.State, f.State = "", lead.Quarantined
@@ -100,7 +101,9 @@ func (p *Pages) fillList(r *http.Request, f lead.Filter, query url.Values, page 
 	if more {
 		page.Next = address(leads[len(leads)-1].RemoteID.String())
 	}
-	page.All = p.allOf(r.Context(), t, f, *page)
+	if page.CanAct {
+		page.All = p.allOf(r.Context(), t, f, *page)
+	}
 	if len(leads) > 0 {
 		page.Exports = t.exports(f)
 	}
@@ -155,11 +158,8 @@ func orDay(name, value string) string {
 
 // siteIDs returns the ids of all sites, and one more if it is not among them: leads of a
 // site that was removed from the settings can still be listed.
-func (p *Pages) siteIDs(more string) []string {
-	ids := make([]string, 0, len(p.sites)+1)
-	for _, s := range p.sites {
-		ids = append(ids, s.ID)
-	}
+func (p *Pages) siteIDs(ctx context.Context, more string) []string {
+	ids := p.ids(ctx)
 	if more != "" && !slices.Contains(ids, more) {
 		ids = append(ids, more)
 	}

@@ -2,10 +2,12 @@ package console
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/problem"
 )
 
@@ -64,14 +66,11 @@ func (t *tabs) end(session [16]byte) {
 // watch tells a live page of changes, as the API does, until its session ends. It does
 // not keep the session from growing old.
 func (p *Pages) watch(w http.ResponseWriter, r *http.Request) error {
-	one, isGood, err := p.sessions.check(r)
+	one, by, err := p.watching(r)
 	if err != nil {
 		return err
 	}
-	if !isGood {
-		return problem.New(problem.Unauthorized, nil)
-	}
-	ctx, leave, ok := p.tabs.add(r.Context(), one.id)
+	ctx, leave, ok := p.tabs.add(access.With(r.Context(), by), one.id)
 	if !ok {
 		tooMany := problem.NewTooMany(heartbeat)
 		tooMany.Variant = "watchers"
@@ -101,11 +100,30 @@ func (p *Pages) endWithSession(ctx context.Context, r *http.Request, end func())
 		case <-ctx.Done():
 			return
 		}
-		if _, isGood, err := p.sessions.check(r.WithContext(ctx)); err == nil && !isGood {
+		if _, _, err := p.watching(r.WithContext(ctx)); errors.Is(err, errNoSession) {
 			end()
 			return
 		}
 	}
+}
+
+var errNoSession = errors.New("there is no session")
+
+// watching returns the session of a page that wants to be told, and whose it is.
+func (p *Pages) watching(r *http.Request) (one session, by access.Access, err error) {
+	one, isGood, err := p.sessions.check(r)
+	if err == nil && isGood {
+		by, isGood, err = p.gate.holder(r.Context(), one.token)
+	}
+	switch {
+	case err != nil:
+		return one, by, err
+	case !isGood:
+		return one, by, problem.New(problem.Unauthorized, errNoSession)
+	case !by.May(access.See):
+		return one, by, forbidden(by, access.See)
+	}
+	return one, by, nil
 }
 
 // cursor returns where a page's events begin. It is empty if nobody knows, and then the page
@@ -113,7 +131,7 @@ func (p *Pages) endWithSession(ctx context.Context, r *http.Request, end func())
 func (p *Pages) cursor(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	c, err := p.holdings.LastEvent(ctx)
+	c, err := p.sight.LastEvent(ctx)
 	if err != nil {
 		return ""
 	}

@@ -64,7 +64,7 @@ func (a api) move(w http.ResponseWriter, r *http.Request, f change) error {
 	if err != nil {
 		return problem.NewTryAgain(time.Second, err)
 	}
-	return writeJSON(w, a.detail(l, attempts))
+	return writeJSON(w, a.detail(r.Context(), l, attempts))
 }
 
 // amend changes a lead by the store's clock, and wakes the courier if the lead is queued

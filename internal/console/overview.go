@@ -19,7 +19,7 @@ func (p *Pages) showOverview(w http.ResponseWriter, r *http.Request) error {
 	page := web.OverviewPage{Frame: p.liveFrame(r, "/")}
 	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 	defer cancel()
-	n, err := p.store.Overview(ctx, t.now, "")
+	n, err := p.store.Overview(ctx, t.now, nil)
 	if err != nil {
 		return storeProblem(ctx, err)
 	}

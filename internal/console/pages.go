@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/locale"
 	"leadrelay/internal/problem"
@@ -34,9 +35,9 @@ type Holdings interface {
 	Counter
 	// OddLeads returns the newest leads that have arrived and need a person's attention all
 	// the same.
-	OddLeads(ctx context.Context, n int) ([]lead.Lead, error)
+	OddLeads(ctx context.Context, n int, sites []string) ([]lead.Lead, error)
 	// QuarantineReasons counts the leads in quarantine since a time, by their reason.
-	QuarantineReasons(ctx context.Context, since time.Time) (map[string]int, error)
+	QuarantineReasons(ctx context.Context, since time.Time, sites []string) (map[string]int, error)
 	Watched
 }
 
@@ -44,11 +45,10 @@ type Holdings interface {
 type Pages struct {
 	api
 	opt       PageOptions
-	sites     []Site
-	holdings  Holdings
+	sight     pageSight
 	gate      *Gate
 	sessions  *Sessions
-	watcher   Watcher
+	watcher   lookout
 	counts    counts
 	events    events
 	tabs      tabs
@@ -74,8 +74,9 @@ func NewPages(holdings Holdings, courier Courier, watcher Watcher, gate *Gate, s
 		rules[s.ID] = s.Rules
 	}
 	return &Pages{
-		api: newAPI(holdings, courier, rules), opt: opt, sites: opt.Sites, holdings: holdings, gate: gate,
-		sessions: sessions, watcher: watcher, counts: counts{counter: holdings}, events: events{store: holdings, draining: opt.Draining},
+		api: newAPI(holdings, courier, rules), opt: opt, sight: pageSight{eventSight{holdings}, holdings}, gate: gate,
+		sessions: sessions, watcher: lookout{watcher, sight{holdings}}, counts: counts{counter: holdings},
+		events:    events{store: eventSight{holdings}, draining: opt.Draining},
 		examining: make(chan struct{}, 1),
 	}
 }
@@ -88,28 +89,37 @@ func (p *Pages) Route(mux chi.Router) {
 		return problem.New(problem.OriginNotAllowed, nil)
 	}))
 	mux = mux.With(guard.Handler)
-	exports := newExports(p.store)
+	exports := newExports(p.store, p.gate.stillIn)
 	for _, method := range readMethods {
-		for path, show := range map[string]pageFunc{
-			"/": p.showOverview, "/leads": p.showLeads, "/leads/{remote_id}": p.showLead, "/leads/{remote_id}/edit": p.showEdit,
-			"/quarantine": p.showQuarantine, "/jobs": p.showJobs, "/reports": p.showReports, "/sites": p.showSites, "/sites/{site}/pause": p.showPause,
-			"/settings": p.showSettings,
+		for need, pages := range map[access.Need]map[string]pageFunc{
+			access.See: {
+				"/": p.showOverview, "/leads": p.showLeads, "/leads/{remote_id}": p.showLead, "/quarantine": p.showQuarantine, "/jobs": p.showJobs, "/sites": p.showSites,
+				"/leads.csv": exporting(exports.csv), "/leads.ndjson": exporting(exports.ndjson),
+			},
+			access.Act:           {"/leads/{remote_id}/edit": p.showEdit, "/sites/{site}/pause": p.showPause},
+			allSites(access.See): {"/reports": p.showReports},
+			allSites(access.Own): {"/settings": p.showSettings},
 		} {
-			mux.Method(method, path, p.requireSession(show))
+			for path, show := range pages {
+				mux.Method(method, path, p.requireSession(need, show))
+			}
 		}
-		mux.Method(method, "/leads.csv", p.requireSession(exporting(exports.csv)))
-		mux.Method(method, "/leads.ndjson", p.requireSession(exporting(exports.ndjson)))
 		mux.Method(method, "/events", problem.HandlerFunc(p.watch))
 		mux.Method(method, "/login", problem.HandlerFunc(p.showLogin))
 		mux.Method(method, "/assets/*", web.ConsoleAssets())
 	}
-	for path, do := range map[string]pageFunc{
-		"/leads/confirm": p.confirmMove, "/leads/move": p.moveMany, "/leads/{remote_id}/edit": p.saveEdit,
-		"/jobs": p.order, "/jobs/confirm": p.confirmJob, "/jobs/{id}/abort": p.abortByForm,
-		"/reports": p.runReport, "/probe": p.probe, "/alerts/seen": p.seeAlert, "/sites/{site}/pause": p.pause, "/sites/{site}/resume": p.resume,
-		"/settings": p.examine,
+	for need, pages := range map[access.Need]map[string]pageFunc{
+		access.Act: {
+			"/leads/confirm": p.confirmMove, "/leads/move": p.moveMany, "/leads/{remote_id}/edit": p.saveEdit,
+			"/jobs": p.order, "/jobs/confirm": p.confirmJob, "/jobs/{id}/abort": p.abortByForm,
+			"/probe": p.probe, "/alerts/seen": p.seeAlert, "/sites/{site}/pause": p.pause, "/sites/{site}/resume": p.resume,
+		},
+		allSites(access.Act): {"/reports": p.runReport},
+		allSites(access.Own): {"/settings": p.examine},
 	} {
-		mux.Method(http.MethodPost, path, p.requireSession(do))
+		for path, do := range pages {
+			mux.Method(http.MethodPost, path, p.requireSession(need, do))
+		}
 	}
 	mux.Method(http.MethodPost, "/login", p.page(p.login))
 	mux.Method(http.MethodPost, "/logout", p.page(p.logout))
@@ -149,21 +159,48 @@ func (p *Pages) serve(h pageFunc, w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// requireSession redirects a browser without a session to the login page.
-func (p *Pages) requireSession(h pageFunc) http.HandlerFunc {
-	return p.page(func(w http.ResponseWriter, r *http.Request) error {
-		switch isGood, err := p.sessions.use(w, r); {
-		case err != nil:
-			return err
-		case !isGood && p.opt.IsOpen:
-			if err := p.sessions.start(w, r); err != nil {
-				return err
-			}
-		case !isGood:
-			return redirect(w, "/login")
+// requireSession redirects a browser without a session to the login page, and lets only
+// those use the page who may do what it needs.
+func (p *Pages) requireSession(need access.Need, h pageFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		by, isGood, err := p.whoseSession(w, r)
+		if isGood {
+			r = r.WithContext(access.With(r.Context(), p.gate.from(r, by)))
 		}
-		return h(w, r)
-	})
+		p.serve(func(w http.ResponseWriter, r *http.Request) error {
+			switch {
+			case err != nil:
+				return err
+			case !isGood:
+				return redirect(w, "/login")
+			case !by.May(need):
+				return forbidden(by, need)
+			}
+			return h(w, r)
+		}, w, r)
+	}
+}
+
+// whoseSession returns who has the request's session, and starts one if nobody needs a
+// token.
+func (p *Pages) whoseSession(w http.ResponseWriter, r *http.Request) (by access.Access, isGood bool, err error) {
+	one, isGood, err := p.sessions.check(r)
+	if err != nil {
+		return by, false, err
+	}
+	if isGood {
+		if by, isGood, err = p.gate.holder(r.Context(), one.token); err != nil {
+			return by, false, err
+		}
+	}
+	if isGood {
+		p.sessions.goOn(w, r, one)
+		return by, true, nil
+	}
+	if p.opt.IsOpen {
+		return access.Settings(), true, p.sessions.start(w, r, access.TokenID{})
+	}
+	return by, false, nil
 }
 
 func (p *Pages) showLogin(w http.ResponseWriter, r *http.Request) error {
@@ -172,7 +209,10 @@ func (p *Pages) showLogin(w http.ResponseWriter, r *http.Request) error {
 
 func (p *Pages) login(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	switch ok, wait := p.gate.check(r, byPage, r.PostFormValue("token")); {
+	by, ok, wait, err := p.gate.check(r, byPage, r.PostFormValue("token"))
+	switch {
+	case err != nil:
+		return err
 	case wait > 0:
 		w.Header().Set("Retry-After", "1")
 		return showLoginError(w, r, http.StatusTooManyRequests, "console.login.slow")
@@ -180,7 +220,7 @@ func (p *Pages) login(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("WWW-Authenticate", challenge)
 		return showLoginError(w, r, http.StatusUnauthorized, "console.login.wrong")
 	}
-	if err := p.sessions.start(w, r); err != nil {
+	if err := p.sessions.start(w, r, by.Token); err != nil {
 		return err
 	}
 	return redirect(w, "/")
@@ -209,11 +249,11 @@ func (p *Pages) showSites(w http.ResponseWriter, r *http.Request) error {
 		page.Relay, page.PropertyID = cmp.Or(p.opt.Relay, sampleRelay), "EB-AB1234"
 	}
 	isAddress, trouble := isWebAddress(page.Relay), p.troubleBySite(r)
-	statuses, err := siteStatuses(r.Context(), p.store, p.courier, p.ids())
+	statuses, err := siteStatuses(r.Context(), p.store, p.courier, p.ids(r.Context()))
 	if err != nil {
 		return err
 	}
-	for i, s := range p.sites {
+	for i, s := range p.sitesOf(r.Context()) {
 		view := web.SiteView{ID: s.ID, Source: s.Source, Origins: s.Origins, Trouble: trouble[s.ID]}
 		view.Paused, view.Waiting = describe(page.Lang, statuses[i])
 		if isAddress {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/locale"
 	"leadrelay/internal/problem"
@@ -24,9 +26,19 @@ var pauseLengths = []time.Duration{
 // usualPause is chosen until the person chooses another.
 const usualPause = 2 * time.Hour
 
-func (p *Pages) ids() []string {
-	ids := make([]string, len(p.sites))
-	for i, s := range p.sites {
+// sitesOf returns those of the sites that whoever asks may see.
+func (p *Pages) sitesOf(ctx context.Context) []Site {
+	by, err := access.Check(ctx, access.See)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(p.opt.Sites), func(s Site) bool { return !by.Sees(s.ID) })
+}
+
+func (p *Pages) ids(ctx context.Context) []string {
+	sites := p.sitesOf(ctx)
+	ids := make([]string, len(sites), len(sites)+1)
+	for i, s := range sites {
 		ids[i] = s.ID
 	}
 	return ids
@@ -49,7 +61,7 @@ func pageTime(t *time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC
 // pausePage returns the page of the site in the path.
 func (p *Pages) pausePage(r *http.Request) (page web.PausePage, err error) {
 	site := chi.URLParam(r, "site")
-	if !slices.Contains(p.ids(), site) {
+	if !slices.Contains(p.ids(r.Context()), site) {
 		return page, problem.NewNoSite()
 	}
 	all, err := siteStatuses(r.Context(), p.store, p.courier, []string{site})
@@ -61,7 +73,7 @@ func (p *Pages) pausePage(r *http.Request) (page web.PausePage, err error) {
 	if page.Now != "" {
 		page.Why = *all[0].Reason
 	}
-	page.Shared = strings.Join(slices.DeleteFunc(sharers(p.courier.Status(), site), func(s string) bool { return s == site }), ", ")
+	page.Shared = strings.Join(slices.DeleteFunc(sharers(p.courier.Status(r.Context()), site), func(s string) bool { return s == site }), ", ")
 	chosen := r.PostFormValue("lasts")
 	if chosen == "" {
 		chosen = usualPause.String()
@@ -133,7 +145,7 @@ func (p *Pages) resume(w http.ResponseWriter, r *http.Request) error {
 func (p *Pages) chosenSites(r *http.Request) []string {
 	site := chi.URLParam(r, "site")
 	if r.PostFormValue("credential") == "true" {
-		return sharers(p.courier.Status(), site)
+		return sharers(p.courier.Status(r.Context()), site)
 	}
 	return []string{site}
 }

@@ -55,7 +55,7 @@ func (a api) reconcile(w http.ResponseWriter, r *http.Request) error {
 func (a api) compare(ctx context.Context, since time.Time) ([]byte, error) {
 	drift, err := a.courier.Reconcile(ctx, since)
 	if err != nil {
-		return nil, problem.NewTryAgain(time.Second, err)
+		return nil, storeProblem(context.WithoutCancel(ctx), err)
 	}
 	body, err := KeepReport(ctx, a.store, drift)
 	if err != nil {

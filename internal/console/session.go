@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/problem"
 	"leadrelay/internal/secret"
 )
@@ -69,6 +70,7 @@ func NewSessions(token secret.Text, shared []byte, ended EndedSessions, now func
 // session is what a browser has.
 type session struct {
 	id     [16]byte
+	token  access.TokenID // that was sent; zero for the one of the settings
 	begun  time.Time
 	usedAt time.Time
 }
@@ -81,12 +83,12 @@ func (s session) isOver(now time.Time) bool {
 
 // start starts a session and ends the one that the browser had, so that nobody else
 // has it.
-func (s *Sessions) start(w http.ResponseWriter, r *http.Request) error {
+func (s *Sessions) start(w http.ResponseWriter, r *http.Request, token access.TokenID) error {
 	if err := s.end(r); err != nil {
 		return err
 	}
 	now := s.now()
-	one := session{begun: now, usedAt: now}
+	one := session{token: token, begun: now, usedAt: now}
 	_, _ = rand.Read(one.id[:]) // never fails
 	s.give(w, r, one)
 	return nil
@@ -104,15 +106,12 @@ func (s *Sessions) end(r *http.Request) error {
 	return nil
 }
 
-// use reports whether the request has a session, and restarts its idle time, unless the
-// page has asked by itself.
-func (s *Sessions) use(w http.ResponseWriter, r *http.Request) (bool, error) {
-	one, isGood, err := s.check(r)
-	if isGood && r.Header.Get(liveHeader) == "" {
+// goOn restarts a session's idle time, unless the page has asked by itself.
+func (s *Sessions) goOn(w http.ResponseWriter, r *http.Request, one session) {
+	if r.Header.Get(liveHeader) == "" {
 		one.usedAt = s.now()
 		s.give(w, r, one)
 	}
-	return isGood, err
 }
 
 // check returns the request's session. If nobody knows whether it has ended, it is not
@@ -147,19 +146,23 @@ func (s *Sessions) read(r *http.Request) (one session, ok bool) {
 		return session{}, false
 	}
 	text, err := base64.RawURLEncoding.Strict().DecodeString(cookie.Value)
-	if err != nil || len(text) != sessionBytes+sha256.Size {
+	if err != nil {
 		return session{}, false
 	}
-	if !hmac.Equal(text[sessionBytes:], s.sign(text[:sessionBytes], r)) {
+	length := len(text) - sha256.Size
+	if length != sessionBytes && length != sessionBytes+len(one.token) || !hmac.Equal(text[length:], s.sign(text[:length], r)) {
 		return session{}, false
 	}
+	copy(one.token[:], text[sessionBytes:length])
 	n := copy(one.id[:], text)
 	one.begun = time.UnixMilli(int64(binary.BigEndian.Uint64(text[n:])))    //nolint:gosec // we wrote it
 	one.usedAt = time.UnixMilli(int64(binary.BigEndian.Uint64(text[n+8:]))) //nolint:gosec // as above
 	return one, !one.isOver(s.now())
 }
 
-// sessionBytes is the length of a session in a cookie: its id and two times.
+// sessionBytes is the length of a session in a cookie: its id and two times. The id of its
+// token follows, unless that is the one of the settings: then a relay of the release before
+// knows the session, too.
 const sessionBytes = 16 + 2*8
 
 // sign returns the signature of a session for this browser. A server on another port
@@ -176,6 +179,9 @@ func (s *Sessions) give(w http.ResponseWriter, r *http.Request, one session) {
 	text := one.id[:]
 	for _, t := range []time.Time{one.begun, one.usedAt} {
 		text = binary.BigEndian.AppendUint64(text, uint64(t.UnixMilli())) //nolint:gosec // read back as it was
+	}
+	if one.token != (access.TokenID{}) {
+		text = append(text, one.token[:]...)
 	}
 	text = append(text, s.sign(text, r)...)
 	left := one.endsAt().Sub(one.usedAt)

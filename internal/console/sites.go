@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/problem"
 )
@@ -64,7 +65,11 @@ func (s Standing) keepsWaiting(state lead.State) bool {
 
 // listSites lists all sites by their ids.
 func (a api) listSites(w http.ResponseWriter, r *http.Request) error {
-	return a.answerSites(w, r, slices.Sorted(maps.Keys(a.rules)))
+	by, err := access.From(r.Context())
+	if err != nil {
+		return err
+	}
+	return a.answerSites(w, r, by.Only(slices.Sorted(maps.Keys(a.rules))))
 }
 
 func (a api) answerSites(w http.ResponseWriter, r *http.Request, sites []string) error {
@@ -83,7 +88,7 @@ func siteStatuses(ctx context.Context, store counter, courier stander, sites []s
 	if err != nil {
 		return nil, storeProblem(ctx, err)
 	}
-	status, all := courier.Status(), make([]SiteStatus, len(sites))
+	status, all := courier.Status(ctx), make([]SiteStatus, len(sites))
 	for i, site := range sites {
 		all[i] = SiteStatus{Site: site, Standing: standing(status, site)}
 		for _, c := range counts {
@@ -102,7 +107,9 @@ type counter interface {
 }
 
 // stander is the part of the courier that says how sites stand.
-type stander interface{ Status() []lead.Credential }
+type stander interface {
+	Status(ctx context.Context) []lead.Credential
+}
 
 // pause pauses a site, or all that share its credential.
 func (a api) pause(w http.ResponseWriter, r *http.Request) error {
@@ -170,11 +177,15 @@ func (a api) resume(w http.ResponseWriter, r *http.Request) error {
 // sitesOf returns the site in the path, or all that share its credential.
 func (a api) sitesOf(r *http.Request, all bool) ([]string, error) {
 	site := chi.URLParam(r, "site")
-	if _, ok := a.rules[site]; !ok {
+	by, err := access.From(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := a.rules[site]; !ok || !by.Sees(site) {
 		return nil, problem.NewNoSite()
 	}
 	if all {
-		return sharers(a.courier.Status(), site), nil
+		return sharers(a.courier.Status(r.Context()), site), nil
 	}
 	return []string{site}, nil
 }

@@ -70,7 +70,7 @@ func (a api) stats(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return storeProblem(ctx, err)
 	}
-	n, err := a.store.Overview(ctx, now, q.Site)
+	n, err := a.store.Overview(ctx, now, sitesOrAll(q.Site))
 	if err != nil {
 		return storeProblem(ctx, err)
 	}
@@ -129,4 +129,12 @@ func quantile(h lead.Histogram, part float64) *int64 {
 		return nil
 	}
 	return new(h.Quantile(part).Milliseconds())
+}
+
+// sitesOrAll returns the site as a list, or nil for all.
+func sitesOrAll(site string) []string {
+	if site == "" {
+		return nil
+	}
+	return []string{site}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/alerts"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/problem"
@@ -22,15 +23,26 @@ const (
 
 // trouble returns all that needs a person, what is worst first.
 func (p *Pages) trouble(ctx context.Context, w words) []web.Trouble {
-	all := p.diskTrouble(w)
-	for _, c := range together(p.courier.Status()) {
+	all := p.diskTrouble(ctx, w)
+	for _, c := range together(p.courier.Status(ctx)) {
 		all = append(all, p.stopped(ctx, w, c, "/"))
 	}
-	all = append(all, p.watchedTrouble(w)...)
+	all = append(all, p.watchedTrouble(ctx, w)...)
 	all = append(all, p.failedTrouble(ctx, w)...)
 	all = append(all, p.doubtTrouble(ctx, w)...)
 	all = append(all, p.oddTrouble(ctx, w)...)
-	return append(all, p.driftTrouble(ctx, w)...)
+	return onlyTold(ctx, append(all, p.driftTrouble(ctx, w)...))
+}
+
+// onlyTold takes away what whoever asks may not do about the trouble.
+func onlyTold(ctx context.Context, all []web.Trouble) []web.Trouble {
+	if _, err := access.Check(ctx, access.Act); err == nil {
+		return all
+	}
+	for i := range all {
+		all[i].Actions = nil
+	}
+	return all
 }
 
 // together returns the credentials and sites that are stopped. All that are down for the
@@ -58,12 +70,12 @@ func together(status []lead.Credential) []lead.Credential {
 // troubleBySite returns what keeps the leads of each site waiting.
 func (p *Pages) troubleBySite(r *http.Request) map[string][]web.Trouble {
 	w, all := wordsFor(r), map[string][]web.Trouble{}
-	for _, c := range p.courier.Status() {
+	for _, c := range p.courier.Status(r.Context()) {
 		if !isStopped(c) || c.State == lead.SitePausedByHand { // the page says that by itself
 			continue
 		}
 		for _, site := range c.Sites {
-			all[site] = append(all[site], p.stopped(r.Context(), w, c, "/sites"))
+			all[site] = append(all[site], onlyTold(r.Context(), []web.Trouble{p.stopped(r.Context(), w, c, "/sites")})...)
 		}
 	}
 	return all
@@ -115,7 +127,7 @@ func (p *Pages) failedTrouble(ctx context.Context, w words) []web.Trouble {
 			Actions: append([]web.Action{{
 				Label: w.text("do.retry_all"), Path: "/leads/confirm",
 				Hidden: []web.Pair{{Name: "do", Value: "retry"}, {Name: "state", Value: string(lead.Failed)}, {Name: "site", Value: c.Site}, {Name: "back", Value: "/"}},
-			}}, p.seenAction(w, lead.AlertFailed, c.Site)...),
+			}}, p.seenAction(ctx, w, lead.AlertFailed, c.Site)...),
 		})
 	}
 	return all
@@ -138,7 +150,7 @@ func (p *Pages) doubtTrouble(ctx context.Context, w words) []web.Trouble {
 // oddTrouble tells of leads that EasyBroker took and does not list, or lists twice.
 func (p *Pages) oddTrouble(ctx context.Context, w words) []web.Trouble {
 	const most, shown = 200, 10
-	leads, err := p.holdings.OddLeads(ctx, most)
+	leads, err := p.sight.OddLeads(ctx, most)
 	if err != nil {
 		return nil
 	}
@@ -156,7 +168,7 @@ func (p *Pages) oddTrouble(ctx context.Context, w words) []web.Trouble {
 		t := web.Trouble{
 			Mark: markDoubt, Title: alerts.Cause(w.lang, a), Since: w.when(odd[len(odd)-1].ReceivedAt),
 			Begun: w.text("trouble.oldest"), Ago: w.since(odd[len(odd)-1].ReceivedAt),
-			Waiting: alerts.Safe(w.lang, a), Remedy: alerts.Remedy(w.lang, a), Actions: p.seenAction(w, a.Kind, ""),
+			Waiting: alerts.Safe(w.lang, a), Remedy: alerts.Remedy(w.lang, a), Actions: p.seenAction(ctx, w, a.Kind, ""),
 		}
 		for _, l := range odd[:min(len(odd), shown)] {
 			t.Links = append(t.Links, web.Link{Text: w.row(l).Who, URL: web.SafeURL("/leads/" + l.RemoteID.String())})
@@ -168,7 +180,7 @@ func (p *Pages) oddTrouble(ctx context.Context, w words) []web.Trouble {
 
 // driftTrouble tells what the last reconciliation found.
 func (p *Pages) driftTrouble(ctx context.Context, w words) []web.Trouble {
-	reports, _, err := p.holdings.Reports(ctx, 1)
+	reports, _, err := p.store.Reports(ctx, 1)
 	if err != nil || len(reports) == 0 {
 		return nil
 	}
@@ -185,8 +197,8 @@ func (p *Pages) driftTrouble(ctx context.Context, w words) []web.Trouble {
 }
 
 // diskTrouble tells of a disk that is nearly full.
-func (p *Pages) diskTrouble(w words) []web.Trouble {
-	free, err := p.holdings.Free()
+func (p *Pages) diskTrouble(ctx context.Context, w words) []web.Trouble {
+	free, err := p.sight.Free(ctx)
 	if err != nil || free >= lowDisk {
 		return nil
 	}
@@ -208,12 +220,16 @@ func (p *Pages) probe(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	site := r.PostFormValue("site")
-	if p.siteOf(site) == nil {
+	if !slices.Contains(p.ids(r.Context()), site) {
 		return problem.New(problem.Unreadable, errForm)
 	}
 	extendDeadlines(w)
 	done := "probe.works"
-	if reason := p.courier.Probe(r.Context(), site); reason != "" {
+	reason, err := p.courier.Probe(r.Context(), site)
+	if err != nil {
+		return storeProblem(r.Context(), err)
+	}
+	if reason != "" {
 		e := lead.Explain(reason)
 		if e.Cause != "" {
 			e.Key = e.Cause
@@ -221,14 +237,4 @@ func (p *Pages) probe(w http.ResponseWriter, r *http.Request) error {
 		done = fmt.Sprintf("probe.%s.%d", e.Key, e.Status)
 	}
 	return redirect(w, withNotice(returnTo(r), done))
-}
-
-// siteOf returns a site of the settings, or nil.
-func (p *Pages) siteOf(id string) *Site {
-	for i := range p.sites {
-		if p.sites[i].ID == id {
-			return &p.sites[i]
-		}
-	}
-	return nil
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"time"
 
 	"leadrelay/internal/lead"
@@ -87,9 +88,9 @@ func (l *Lead) pointer(f lead.Field) **string {
 	return new(*string)
 }
 
-func (a api) detail(l lead.Lead, attempts []lead.Attempt) LeadDetail {
+func (a api) detail(ctx context.Context, l lead.Lead, attempts []lead.Attempt) LeadDetail {
 	d := LeadDetail{Lead: view(l), Context: l.Context, Extra: l.Extra, Attempts: viewAttempts(attempts)}
-	if now := standing(a.courier.Status(), l.Site); now.keepsWaiting(l.State) {
+	if now := standing(a.courier.Status(ctx), l.Site); now.keepsWaiting(l.State) {
 		d.WaitsFor = &now
 	}
 	if d.Context == nil {

@@ -18,7 +18,8 @@ const (
 
 // StatsQuery selects leads to count.
 type StatsQuery struct {
-	Site          string // empty for all sites
+	Site          string   // empty for all sites
+	Sites         []string // of these alone, unless it is nil
 	After, Before time.Time
 	By            Period
 	Zone          *time.Location // in which a day begins at midnight

@@ -23,6 +23,7 @@ const (
 	Unreadable       Code = "unreadable"
 	BadQuery         Code = "bad_query"
 	Unauthorized     Code = "unauthorized"
+	Forbidden        Code = "forbidden"
 	OriginNotAllowed Code = "origin_not_allowed"
 	UnknownHost      Code = "unknown_host"
 	UnknownSite      Code = "unknown_site"
@@ -45,6 +46,7 @@ var statuses = map[Code]int{
 	Unreadable:       http.StatusBadRequest,
 	BadQuery:         http.StatusBadRequest,
 	Unauthorized:     http.StatusUnauthorized,
+	Forbidden:        http.StatusForbidden,
 	OriginNotAllowed: http.StatusForbidden,
 	UnknownHost:      http.StatusMisdirectedRequest,
 	UnknownSite:      http.StatusNotFound,

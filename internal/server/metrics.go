@@ -2,13 +2,16 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
 )
 
 // Metrics are the relay's metrics. The values of labels are closed sets: none contains
@@ -91,7 +94,40 @@ func (m *Metrics) requestsOf(door string) func(route, method string, status int,
 	}
 }
 
-// Handler returns the handler that Prometheus scrapes.
-func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+// Handler returns the handler that Prometheus scrapes. sitesOf returns the sites that
+// whoever asks may see, or nil for all: they see the series of these sites alone.
+func (m *Metrics) Handler(sitesOf func(*http.Request) []string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var all prometheus.Gatherer = m.registry
+		if sites := sitesOf(r); sites != nil {
+			all = prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return ofSites(m.registry, sites) })
+		}
+		promhttp.HandlerFor(all, promhttp.HandlerOpts{}).ServeHTTP(w, r)
+	})
+}
+
+// ofSites gathers the series that have a site among their labels, or several, of which
+// those are named that are there.
+func ofSites(all prometheus.Gatherer, sites []string) (theirs []*dto.MetricFamily, err error) {
+	families, err := all.Gather()
+	for _, family := range families {
+		family.Metric = slices.DeleteFunc(family.Metric, func(m *dto.Metric) bool { return !narrow(m, sites) })
+		if len(family.Metric) > 0 {
+			theirs = append(theirs, family)
+		}
+	}
+	return theirs, err
+}
+
+// narrow leaves the sites in a series' labels that are there, and reports whether one is.
+// The labels themselves are the registry's.
+func narrow(m *dto.Metric, sites []string) bool {
+	i := slices.IndexFunc(m.Label, func(l *dto.LabelPair) bool { return l.GetName() == "site" || l.GetName() == "sites" })
+	if i < 0 {
+		return false
+	}
+	left := slices.DeleteFunc(strings.Split(m.Label[i].GetValue(), ","), func(site string) bool { return !slices.Contains(sites, site) })
+	m.Label = slices.Clone(m.Label)
+	m.Label[i] = &dto.LabelPair{Name: m.Label[i].Name, Value: new(strings.Join(left, ","))}
+	return len(left) > 0
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -49,7 +50,7 @@ func (s *stage) ask(method, target string, headers ...string) *httptest.Response
 func (s *stage) series(t *testing.T, name string) (found []string) {
 	t.Helper()
 	w := httptest.NewRecorder()
-	s.metrics.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	s.metrics.Handler(func(*http.Request) []string { return nil }).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	require.Equal(t, http.StatusOK, w.Code)
 	for line := range strings.Lines(w.Body.String()) {
 		if strings.HasPrefix(line, name+"{") || strings.HasPrefix(line, name+" ") {
@@ -115,4 +116,32 @@ func readLine(t *testing.T, line string) map[string]any {
 	_, err = in.Token()
 	require.ErrorIs(t, err, io.EOF, line)
 	return read
+}
+
+// Whoever has a token of some sites sees the series that name them, and no other site.
+func TestMetricsOfSomeSites(t *testing.T) {
+	m := server.NewMetrics("v1.2.3")
+	for _, site := range []string{"casas", "lofts", "casas-2"} {
+		m.Accepted(site)
+		m.Refused(site, 422, "lead")
+	}
+	keys := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "leadrelay_credential_state", Help: "x"}, []string{"sites", "state"})
+	keys.WithLabelValues("casas,lofts", "held").Set(1)
+	keys.WithLabelValues("lofts", "working").Set(1)
+	m.Register(keys)
+	see := func(sites []string) string {
+		w := httptest.NewRecorder()
+		m.Handler(func(*http.Request) []string { return sites }).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		require.Equal(t, http.StatusOK, w.Code, w.Body.String())
+		return w.Body.String()
+	}
+	text := see([]string{"casas"})
+	require.Contains(t, text, `leadrelay_leads_accepted_total{site="casas"} 1`)
+	require.Contains(t, text, `leadrelay_credential_state{sites="casas",state="held"} 1`)
+	require.NotContains(t, text, "lofts")
+	require.NotContains(t, text, "casas-2")
+	require.NotContains(t, text, "go_")
+	require.Empty(t, see([]string{}))
+	require.Contains(t, see(nil), `sites="casas,lofts"`)
+	require.Contains(t, see(nil), "go_goroutines")
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,8 +79,10 @@ func (s *Store) Odd(ctx context.Context) (map[string]int, error) {
 }
 
 // OddLeads returns the newest leads that [Store.Odd] counts, at most n of them.
-func (s *Store) OddLeads(ctx context.Context, n int) ([]lead.Lead, error) {
-	rows, err := s.people.QueryContext(ctx, `SELECT `+leadColumns+` FROM leads WHERE reason IN ('missing', 'twice') ORDER BY remote_id DESC LIMIT $1`, n)
+// Nil means those of all sites.
+func (s *Store) OddLeads(ctx context.Context, n int, sites []string) ([]lead.Lead, error) {
+	of, args := s.writer.dialect.ofSites(sites, []any{n})
+	rows, err := s.people.QueryContext(ctx, `SELECT `+leadColumns+` FROM leads WHERE reason IN ('missing', 'twice')`+of+` ORDER BY remote_id DESC LIMIT $1`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list odd leads: %w", err)
 	}
@@ -93,12 +96,13 @@ func (s *Store) OddLeads(ctx context.Context, n int) ([]lead.Lead, error) {
 // quarantineReasonsSQL finds the leads as [erasableSQL] does: one that came since a time was
 // not quarantined before it.
 const quarantineReasonsSQL = `SELECT reason, count(*) FROM leads WHERE ` + mayEnd + ` AND state = ` + sqlQuarantined + `
-	AND ` + endedAt + ` >= $1 AND due_at IS NULL AND received_at >= $1 GROUP BY reason`
+	AND ` + endedAt + ` >= $1 AND due_at IS NULL AND received_at >= $1`
 
 // QuarantineReasons counts the leads that are in quarantine and were received since a
-// time, by their reason.
-func (s *Store) QuarantineReasons(ctx context.Context, since time.Time) (map[string]int, error) {
-	rows, err := s.people.QueryContext(ctx, quarantineReasonsSQL, since.UnixMilli())
+// time, by their reason. Nil means those of all sites.
+func (s *Store) QuarantineReasons(ctx context.Context, since time.Time, sites []string) (map[string]int, error) {
+	of, args := s.writer.dialect.ofSites(sites, []any{since.UnixMilli()})
+	rows, err := s.people.QueryContext(ctx, quarantineReasonsSQL+of+` GROUP BY reason`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("count reasons: %w", err)
 	}
@@ -197,11 +201,21 @@ func sizeOf(l *lead.Lead) int {
 	return base + texts + len(l.Reason) + pair*(len(l.Context)+len(l.Extra))
 }
 
-const listSQL = `SELECT ` + leadColumns + ` FROM leads WHERE ` + matches + ` AND remote_id < $6 AND remote_id >= $7
+const listSQL = `SELECT ` + leadColumns + ` FROM leads WHERE ` + matches + ` AND remote_id < $6 AND remote_id >= $7%s
 	ORDER BY remote_id DESC LIMIT $8`
 
 // matches is a condition on a lead, by [matching].
 const matches = `($1 = '' OR site = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR property_id = $3) AND received_at >= $4 AND received_at < $5`
+
+// ofSites returns the condition that a row is of one of the sites, which are one more
+// parameter. Nil sites are all of them.
+func (d *dialect) ofSites(sites []string, args []any) (condition string, all []any) {
+	if sites == nil {
+		return "", args
+	}
+	args = append(args, jsonList(sites))
+	return " AND site " + fmt.Sprintf(d.oneOfTexts, "$"+strconv.Itoa(len(args))), args
+}
 
 func matching(f lead.Filter) []any {
 	return []any{f.Site, string(f.State), f.PropertyID, millisOr(f.After, 0), millisOr(f.Before, maxMillis)}
@@ -218,7 +232,8 @@ func (s *Store) list(ctx context.Context, f lead.Filter, from lead.RemoteID, p *
 	}
 	for below := cmp.Or(int64(f.Below), maxMillis); ; limit = min(4*limit, most) {
 		before := p.rows
-		err := s.addRows(ctx, f, p, listSQL, append(matching(f), below, int64(from), int64(limit))...)
+		of, args := s.writer.dialect.ofSites(f.Sites, append(matching(f), below, int64(from), int64(limit)))
+		err := s.addRows(ctx, f, p, fmt.Sprintf(listSQL, of), args...)
 		if err != nil || p.more || p.rows-before < limit {
 			return err
 		}

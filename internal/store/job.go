@@ -70,17 +70,23 @@ func (s *Store) Jobs(ctx context.Context, n int) ([]lead.Job, error) {
 }
 
 // AbortJob ends a job, unless it has ended. What it has moved stays so. The error wraps
-// [lead.ErrNotFound] if there is no such job.
-func (s *Store) AbortJob(ctx context.Context, id int64) (j lead.Job, err error) {
+// [lead.ErrNotFound] if there is no such job, or whoever asks may not know of it.
+func (s *Store) AbortJob(ctx context.Context, id int64, may func(lead.Job) bool) (j lead.Job, err error) {
 	err = s.writer.do(ctx, func(tx *writeTx) error {
+		find := func() error {
+			j, err = scanJob(tx.QueryRow(`SELECT `+jobColumns+` FROM jobs WHERE id = $1`, id))
+			if errors.Is(err, sql.ErrNoRows) || err == nil && !may(j) {
+				err = lead.ErrNotFound
+			}
+			return err
+		}
+		if err := find(); err != nil {
+			return err
+		}
 		if err := tx.endJob(id, lead.JobAborted); err != nil {
 			return err
 		}
-		j, err = scanJob(tx.QueryRow(`SELECT `+jobColumns+` FROM jobs WHERE id = $1`, id))
-		if errors.Is(err, sql.ErrNoRows) {
-			err = lead.ErrNotFound
-		}
-		return err
+		return find()
 	})
 	if err != nil {
 		return lead.Job{}, fmt.Errorf("abort job: %w", err)
@@ -189,7 +195,7 @@ func (tx *writeTx) moveForJob(j lead.Job, id lead.RemoteID, now time.Time) (l le
 		return l, false, err
 	}
 	was := l.State
-	if j.Filter.State != "" && was != j.Filter.State || j.Move(now)(&l) != nil {
+	if j.Filter.State != "" && was != j.Filter.State || !j.Filter.HasSite(l.Site) || j.Move(now)(&l) != nil {
 		return l, false, nil
 	}
 	return l, true, tx.rewrite(was, &l, now)

@@ -67,7 +67,7 @@ func TestNothingReadsAllLeads(t *testing.T) {
 		"doubts":  {inDoubtSQL, []any{"casas", "queued", now, 10, maxMillis}, 100},
 		"failed":  {failedSQL, []any{"casas", lead.MaxStuck}, 20},
 		"odd":     {oddSQL, []any{lead.MaxStuck}, 20},
-		"reasons": {quarantineReasonsSQL, []any{now}, 20},
+		"reasons": {quarantineReasonsSQL + " GROUP BY reason", []any{now}, 20},
 
 		"take over: attempts": {s.writer.dialect.atSites(closeAttemptsSQL), []any{now, `["casas", "lofts", "costa"]`}, 30},
 		"take over: leads":    {s.writer.dialect.atSites(doubtSendingSQL), []any{now, `["casas", "lofts", "costa"]`}, 30},

@@ -156,12 +156,13 @@ func (s *search) addSome(ctx context.Context, ids []lead.RemoteID) error {
 	if s.filter.Below > 0 {
 		ids = ids[after(ids, s.filter.Below-1):]
 	}
-	query := `SELECT ` + leadColumns + ` FROM leads WHERE ` + matches + ` AND remote_id ` + fmt.Sprintf(s.writer.dialect.oneOf, "$6") + ` ORDER BY remote_id DESC`
+	query := `SELECT ` + leadColumns + ` FROM leads WHERE ` + matches + ` AND remote_id ` + fmt.Sprintf(s.writer.dialect.oneOf, "$6")
 	for n := first; len(ids) > 0; n = min(2*n, most) {
 		some := ids[:min(n, len(ids))]
 		ids = ids[len(some):]
 		s.states.asked += len(some)
-		err := s.addRows(ctx, s.filter, &s.page, query, append(matching(s.filter), listed(some))...)
+		of, args := s.writer.dialect.ofSites(s.filter.Sites, append(matching(s.filter), listed(some)))
+		err := s.addRows(ctx, s.filter, &s.page, query+of+` ORDER BY remote_id DESC`, args...)
 		if err != nil || s.page.more {
 			return err
 		}

@@ -33,7 +33,11 @@ func (s *search) readStates(ctx context.Context) (err error) {
 	}
 	s.states.others = slices.DeleteFunc(lead.States(), func(other lead.State) bool { return other == f.State })
 	sites := []string{f.Site}
-	if f.Site == "" {
+	switch {
+	case f.Site != "":
+	case f.Sites != nil:
+		sites = f.Sites
+	default:
 		if sites, err = s.writer.dialect.allSites(ctx, s.people); err != nil {
 			return fmt.Errorf("sites: %w", err)
 		}

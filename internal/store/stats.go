@@ -99,8 +99,9 @@ func (k bucketKey) compare(other bucketKey) int {
 
 // addStats adds the counts of a span. $5 is empty for all sites.
 func (s *Store) addStats(ctx context.Context, all map[bucketKey]*lead.Bucket, q lead.StatsQuery, span statsSpan) error {
+	of, args := s.writer.dialect.ofSites(q.Sites, []any{span.offset, span.width, span.from, span.to, q.Site})
 	rows, err := s.people.QueryContext(ctx, `SELECT (hour + $1) / $2 AS slot, site, what, step, CAST(sum(leads) AS BIGINT) FROM `+s.writer.dialect.stats+`
-		WHERE hour >= $3 AND hour < $4 AND ($5 = '' OR site = $5) GROUP BY slot, site, what, step`, span.offset, span.width, span.from, span.to, q.Site)
+		WHERE hour >= $3 AND hour < $4 AND ($5 = '' OR site = $5)`+of+` GROUP BY slot, site, what, step`, args...)
 	if err != nil {
 		return err
 	}
@@ -157,11 +158,12 @@ func addCount(b *lead.Bucket, what string, step int64, n int) {
 }
 
 // Overview counts the leads that wait now, and those that were received since the midnight
-// of now's zone. An empty site is all of them.
-func (s *Store) Overview(ctx context.Context, now time.Time, site string) (n lead.Now, err error) {
+// of now's zone. Nil sites are all of them.
+func (s *Store) Overview(ctx context.Context, now time.Time, sites []string) (n lead.Now, err error) {
 	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
+	of, args := s.writer.dialect.ofSites(sites, []any{midnight.UnixMilli() / msPerHour})
 	rows, err := s.people.QueryContext(ctx, `SELECT hour >= 0 AS today, what, CAST(sum(leads) AS BIGINT) FROM `+s.writer.dialect.stats+`
-		WHERE (hour = -1 OR hour >= $1 AND what IN ('received', 'confirmed')) AND ($2 = '' OR site = $2) GROUP BY today, what`, midnight.UnixMilli()/msPerHour, site)
+		WHERE (hour = -1 OR hour >= $1 AND what IN ('received', 'confirmed'))`+of+` GROUP BY today, what`, args...)
 	if err != nil {
 		return n, fmt.Errorf("stats: %w", err)
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // back6 takes a SQLite database back to step 6 of its schema.
-const back6 = `DROP TABLE alerts; DROP TABLE seen_leads; DROP TRIGGER search_changed; DROP TRIGGER search_gone; DROP TABLE search_blocks; DROP TABLE search_pages; DROP TABLE search_stale;
+const back6 = `DROP TABLE tokens; DROP TABLE alerts; DROP TABLE seen_leads; DROP TRIGGER search_changed; DROP TRIGGER search_gone; DROP TABLE search_blocks; DROP TABLE search_pages; DROP TABLE search_stale;
 	DROP TRIGGER leads_moved; DROP TABLE lead_changes; DROP TRIGGER leads_changed; DROP TRIGGER leads_erased; DROP VIEW lead_stats;
 	DROP TABLE stats; DROP TABLE stat_kinds; DROP TABLE stat_steps; DROP TABLE shared_secret; DROP TABLE ended_sessions;
 	DROP TABLE pauses; DROP TABLE jobs; DROP TABLE job_leads; DELETE FROM schema_versions WHERE version >= 7; DELETE FROM schema_oldest; `
@@ -123,7 +123,7 @@ func BenchmarkStats(b *testing.B) {
 				if _, err := s.Stats(b.Context(), q); err != nil {
 					b.Fatal(err)
 				}
-				if _, err := s.Overview(b.Context(), time.Now(), ""); err != nil {
+				if _, err := s.Overview(b.Context(), time.Now(), nil); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -24,6 +24,7 @@ type Store struct {
 
 	nextDueStmt *sql.Stmt
 	held        watched
+	uses        uses
 
 	transfer bool // it was opened to be moved
 

@@ -24,6 +24,13 @@ func For(f lead.Filter) (q Query) {
 	if f.Site != "" {
 		q = append(q, clause{{just(named(siteKind, f.Site))}})
 	}
+	if f.Site == "" && f.Sites != nil {
+		var of clause
+		for _, site := range f.Sites {
+			of = append(of, []span{just(named(siteKind, site))})
+		}
+		q = append(q, of)
+	}
 	if f.PropertyID != "" {
 		q = append(q, clause{{just(named(propertyKind, f.PropertyID))}})
 	}

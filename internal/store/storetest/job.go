@@ -86,7 +86,7 @@ func jobAborted(t *testing.T, s *store.Store) {
 	require.Equal(t, first.ID, j.ID, "the oldest")
 	j, _, err := s.StepJob(t.Context(), j, "a", left[:1], time.Hour)
 	require.NoError(t, err)
-	aborted, err := s.AbortJob(t.Context(), first.ID)
+	aborted, err := s.AbortJob(t.Context(), first.ID, anyJob)
 	require.NoError(t, err)
 	require.Equal(t, lead.JobAborted, aborted.State)
 	_, _, err = s.StepJob(t.Context(), j, "a", left[1:], time.Hour)
@@ -100,9 +100,11 @@ func jobAborted(t *testing.T, s *store.Store) {
 	require.NoError(t, err)
 	require.Equal(t, lead.JobDone, after.State)
 	require.Len(t, left, 2)
-	same, err := s.AbortJob(t.Context(), second.ID)
+	same, err := s.AbortJob(t.Context(), second.ID, anyJob)
 	require.NoError(t, err)
 	require.Equal(t, lead.JobDone, same.State, "it has ended already")
-	_, err = s.AbortJob(t.Context(), 99)
+	_, err = s.AbortJob(t.Context(), 99, anyJob)
 	require.ErrorIs(t, err, lead.ErrNotFound)
 }
+
+func anyJob(lead.Job) bool { return true }

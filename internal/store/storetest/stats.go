@@ -120,7 +120,7 @@ type counts struct {
 func (c *counts) require(t *testing.T, rt require.TestingT) {
 	there := All(t, c.s)
 	require.Equal(rt, Count(slices.Concat(there, c.erased)), ByHour(t, c.s))
-	got, err := c.s.Overview(t.Context(), time.Now().UTC(), "")
+	got, err := c.s.Overview(t.Context(), time.Now().UTC(), nil)
 	require.NoError(rt, err)
 	want := nowOf(there)
 	want.ReceivedToday, want.ConfirmedToday = got.ReceivedToday, got.ConfirmedToday
@@ -279,12 +279,12 @@ func waitsNow(t *testing.T, s *store.Store) {
 	t.Helper()
 	zone := time.FixedZone("six hours back", -6*3600)
 	at := time.Date(2026, 11, 24, 9, 30, 0, 0, zone)
-	number := func(now time.Time, site string) lead.Now {
-		n, err := s.Overview(t.Context(), now, site)
+	number := func(now time.Time, sites ...string) lead.Now {
+		n, err := s.Overview(t.Context(), now, sites)
 		require.NoError(t, err)
 		return n
 	}
-	require.Zero(t, number(at, ""))
+	require.Zero(t, number(at))
 	keep(t, s, at.Add(-10*time.Hour)) // yesterday
 	settle(t, s, at.Add(-9*time.Hour), lead.Settlement{State: lead.Failed, Attempt: &lead.Attempt{Outcome: lead.OutcomeRefused}})
 	for range 5 {
@@ -299,9 +299,9 @@ func waitsNow(t *testing.T, s *store.Store) {
 	require.NoError(t, err)
 	keepIn(t, s, lead.Quarantined, at)
 	want := lead.Now{ReceivedToday: 6, ConfirmedToday: 1, OnTheWay: 3, InDoubt: 1, WaitingForYou: 1, Quarantined: 1}
-	require.Equal(t, want, number(at, ""))
+	require.Equal(t, want, number(at))
 	require.Equal(t, want, number(at, site))
 	require.Zero(t, number(at, "lofts"))
 	want.ReceivedToday, want.ConfirmedToday = 0, 0
-	require.Equal(t, want, number(at.AddDate(0, 0, 1), ""))
+	require.Equal(t, want, number(at.AddDate(0, 0, 1)))
 }

@@ -75,6 +75,10 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"a job that is aborted moves nothing more":                jobAborted,
 		"a pause stays, and a new one goes on where the last was": paused,
 
+		"a token is known by its digest until it is revoked or has expired": tokensKnown,
+		"there are so many tokens at most":                                  tokensBounded,
+		"whoever sees some sites sees nothing of others":                    someSites,
+
 		"alerts stay, and closed ones for a day":          alertsStay,
 		"leads that wait for too long are found":          stuckLeads,
 		"a failed lead that was looked at may fail again": failedLeadsAreSeen,
