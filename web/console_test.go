@@ -105,6 +105,12 @@ func consolePages(l locale.Lang, v string) map[string]func(*bytes.Buffer) error 
 				{ID: 1, Title: v, State: "done", Facts: []string{v}, Done: 3, Matched: 3, Ordered: noon, Ended: noon},
 			}})
 		},
+		"audit": func(b *bytes.Buffer) error {
+			return RenderAudit(b, AuditPage{Frame: frame(l, "/audit"), Who: v, Folio: v, After: v, Deeds: []Choice{{Value: "retry", Label: v, IsChosen: true}}, IsFiltered: true, Next: "/audit?cursor=7", Export: "/audit.ndjson?", Entries: []AuditEntry{
+				{At: noon, Who: v, From: "203.0.113.0/24", What: v, Leads: []Link{{Text: "28 793 951 000", URL: "/leads/28793951000"}}, About: []string{v, v}}, {At: noon, Who: v, What: v},
+			}})
+		},
+		"audit-none":   func(b *bytes.Buffer) error { return RenderAudit(b, AuditPage{Frame: frame(l, "/audit"), Wrong: v}) },
 		"jobs-none":    func(b *bytes.Buffer) error { return RenderJobs(b, JobsPage{Frame: frame(l, "/leads")}) },
 		"reports-none": func(b *bytes.Buffer) error { return RenderReports(b, ReportsPage{Frame: frame(l, "/reports")}) },
 		"settings": func(b *bytes.Buffer) error {

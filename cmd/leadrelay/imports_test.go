@@ -22,7 +22,7 @@ import (
 var mayImport = map[string][]string{
 	// What everything is about, and words for it.
 	"internal/lead":    {},
-	"internal/access":  {},
+	"internal/access":  {"internal/lead"},
 	"internal/secret":  {},
 	"internal/locale":  {},
 	"internal/accept":  {},

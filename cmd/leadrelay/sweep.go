@@ -33,7 +33,8 @@ func sweep(ctx context.Context, keep config.Retention, s *store.Store, log zerol
 				log.Error().Err(err).Msg("leads not erased")
 			}
 		}
-		if err := errors.Join(s.FoldStats(ctx), s.DeleteOldChanges(ctx), s.ForgetSeen(ctx)); err != nil && ctx.Err() == nil {
+		_, oldEntries := s.DeleteOldEntries(ctx, time.Now().Add(-store.AuditKept))
+		if err := errors.Join(s.FoldStats(ctx), s.DeleteOldChanges(ctx), s.ForgetSeen(ctx), oldEntries); err != nil && ctx.Err() == nil {
 			log.Error().Err(err).Msg("stats, changes and what was seen not tidied")
 		}
 		select {

@@ -50,6 +50,7 @@ type Access struct {
 	Role  Role     //
 	Sites []string // nil for all
 	From  string   // the part of the address that does not identify a person
+	Doing string   // what: see [Doing]
 }
 
 // May reports whether whoever asks may do what needs that.

@@ -134,7 +134,7 @@ var walk = map[string]visit{
 	"GET /leads/{failed}/edit": wants(access.Act), "POST /leads/{failed}/edit": sends(access.Act, "name=Luz"),
 	"GET /sites/{site}/pause": wants(access.Act), "POST /sites/{site}/pause": sends(access.Act, "lasts=2h0m0s&why=x"), "POST /sites/{site}/resume": wants(access.Act),
 	"POST /leads/confirm": sends(access.Act, "do=retry&id={failed}"), "POST /leads/move": sends(access.Act, "do=retry&id={failed}"),
-	"POST /jobs/confirm": sends(access.Act, "do=release&site={site}"), "POST /jobs": sends(access.Act, "do=release&site={site}&newest={quarantined}&told=1"),
+	"POST /jobs/confirm": sends(access.Act, "do=release&site={site}"), "POST /jobs": sends(access.Act, "do=release&site={site}&newest={quarantined}&told=999"),
 	"POST /jobs/{job}/abort": wants(access.Act), "POST /probe": sends(access.Act, "site={site}"), "POST /alerts/seen": sends(access.Act, "id={site}"),
 	"GET /reports": wants(forAll(access.See)), "POST /reports": sends(forAll(access.Act), "days=1"),
 	"GET /settings": wants(forAll(access.Own)), "POST /settings": wants(forAll(access.Own)),
@@ -149,6 +149,8 @@ var walk = map[string]visit{
 	"GET /api/v1/sites":    wants(access.See), "POST /api/v1/sites/{site}/pause": sends(access.Act, `{"until":"2026-11-24T13:00:00Z","why":"x"}`), "POST /api/v1/sites/{site}/resume": wants(access.Act),
 	"GET /api/v1/stats": wants(access.See), "GET /api/v1/alerts": wants(access.See), "POST /api/v1/alerts/{site}/seen": wants(access.Act),
 	"GET /api/v1/reconciliations": wants(forAll(access.See)), "POST /api/v1/reconciliations": wants(forAll(access.Act)),
+	"GET /audit": wants(access.See), "GET /audit.ndjson": wants(access.See), "GET /api/v1/audit": wants(access.See), "GET /api/v1/audit.ndjson": wants(access.See),
+
 	"GET /api/v1/tokens": wants(access.Own), "POST /api/v1/tokens": {need: access.Own, body: `{"name":"{name}","role":"viewer","sites":["{site}"]}`}, "POST /api/v1/tokens/{token}/revoke": wants(access.Own),
 }
 
@@ -215,7 +217,7 @@ func (h *house) visit(line string, v visit, text string, n int) *httptest.Respon
 	doomed, _, err := access.New(access.Settings(), "doomed-"+name, access.Viewer, []string{"casas"}, time.Now(), time.Time{})
 	require.NoError(h.t, err)
 	require.NoError(h.t, h.store.AddToken(h.t.Context(), doomed, access.Sum(name)))
-	defer func() { _ = h.store.RevokeToken(h.t.Context(), doomed.ID) }()
+	defer func() { _ = h.store.RevokeToken(h.t.Context(), doomed) }()
 	fill := strings.NewReplacer("{failed}", h.casas[lead.Failed].String(), "{quarantined}", h.casas[lead.Quarantined].String(), "{discarded}", h.casas[lead.Discarded].String(),
 		"{site}", "casas", "{job}", fmt.Sprint(h.jobs["casas"]), "{token}", doomed.Name, "{name}", name)
 	method, path, _ := strings.Cut(fill.Replace(line), " ")
@@ -360,7 +362,7 @@ func TestASessionEndsWithItsToken(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		require.Empty(t, streams)
-		require.NoError(t, h.store.RevokeToken(t.Context(), made.ID))
+		require.NoError(t, h.store.RevokeToken(t.Context(), made))
 		require.Equal(t, http.StatusSeeOther, see())
 		time.Sleep(16 * time.Second)
 		synctest.Wait()

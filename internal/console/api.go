@@ -50,6 +50,7 @@ type Store interface {
 	counter
 	Stats
 	TokenStore
+	AuditStore
 }
 
 // Courier is what the console uses of the courier.
@@ -115,10 +116,12 @@ func (a api) route(mux chi.Router, gate *Gate) {
 		mux.Method(method, "/api/v1/reconciliations", needs(allSites(access.See), withoutQuery(a.reports)))
 		mux.Method(method, "/api/v1/jobs", needs(access.See, withoutQuery(a.jobs)))
 		mux.Method(method, "/api/v1/sites", needs(access.See, withoutQuery(a.listSites)))
+		mux.Method(method, "/api/v1/audit", needs(access.See, problem.HandlerFunc(a.audit)))
+		mux.Method(method, "/api/v1/audit.ndjson", needs(access.See, problem.HandlerFunc(a.auditLines)))
 		mux.Method(method, "/api/v1/tokens", needs(access.Own, withoutQuery(a.listTokens)))
 		mux.Method(method, "/api/v1/stats", needs(access.See, problem.HandlerFunc(a.stats)))
 	}
-	all := newExports(a.store, gate.stillIn)
+	all := newExports(a.store, gate.stillIn, a.store.Note)
 	for _, method := range readMethods {
 		mux.Method(method, leads+".csv", needs(access.See, problem.HandlerFunc(all.csv)))
 		mux.Method(method, leads+".ndjson", needs(access.See, problem.HandlerFunc(all.ndjson)))

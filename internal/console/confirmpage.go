@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/locale"
 	"leadrelay/internal/problem"
@@ -141,7 +142,7 @@ func (p *Pages) moveMany(w http.ResponseWriter, r *http.Request) error {
 	if !ok || err != nil || len(f.RemoteIDs) == 0 {
 		return problem.New(problem.Unreadable, errForm)
 	}
-	moved, late, err := p.moveAll(r.Context(), f.RemoteIDs, move(r.PostFormValue("force") == "true"))
+	moved, late, err := p.moveAll(access.Doing(r.Context(), do), f.RemoteIDs, move(r.PostFormValue("force") == "true"))
 	if err != nil && moved == 0 {
 		return moveProblem(r, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/problem"
 )
@@ -22,11 +23,12 @@ import (
 type exports struct {
 	leads   Leads
 	stillIn func(context.Context) bool // asked between the pages: a token may be revoked
-	slots   chan struct{}              // a token for each export, which has a page in memory
+	note    func(context.Context, access.Entry) error
+	slots   chan struct{} // a token for each export, which has a page in memory
 }
 
-func newExports(leads Leads, stillIn func(context.Context) bool) exports {
-	return exports{leads, stillIn, make(chan struct{}, maxPages)}
+func newExports(leads Leads, stillIn func(context.Context) bool, note func(context.Context, access.Entry) error) exports {
+	return exports{leads, stillIn, note, make(chan struct{}, maxPages)}
 }
 
 // exportPage is how many leads are in memory at most, and exportPause how long it may take
@@ -85,6 +87,11 @@ func (e exports) write(w http.ResponseWriter, r *http.Request, contentType, name
 	page, more, err := e.page(r.Context(), f)
 	if err != nil {
 		return err
+	}
+	if r.Method != http.MethodHead {
+		if err := e.note(r.Context(), access.Entry{What: access.DidExport, Sites: sitesOrAll(f.Site), About: name}); err != nil {
+			return storeProblem(ctx, err)
+		}
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)

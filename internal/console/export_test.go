@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/lead"
 )
 
@@ -116,7 +117,7 @@ func TestACSVIsWholeAndReadable(t *testing.T) {
 	const leads = 1203
 	s := newEndless(leads)
 	w := httptest.NewRecorder()
-	require.NoError(t, newExports(s, always).csv(w, httptest.NewRequest("GET", "/api/v1/leads.csv?site=casas&state=queued", nil)))
+	require.NoError(t, newExports(s, always, unnoted).csv(w, httptest.NewRequest("GET", "/api/v1/leads.csv?site=casas&state=queued", nil)))
 	require.Equal(t, "text/csv; charset=utf-8", w.Header().Get("Content-Type"))
 	require.Equal(t, `attachment; filename="leads.csv"`, w.Header().Get("Content-Disposition"))
 	text, ok := strings.CutPrefix(w.Body.String(), "\ufeff")
@@ -139,7 +140,7 @@ func TestACSVIsWholeAndReadable(t *testing.T) {
 func TestNDJSONIsTheListsJSON(t *testing.T) {
 	s := newEndless(3)
 	w := httptest.NewRecorder()
-	require.NoError(t, newExports(s, always).ndjson(w, httptest.NewRequest("GET", "/api/v1/leads.ndjson", nil)))
+	require.NoError(t, newExports(s, always, unnoted).ndjson(w, httptest.NewRequest("GET", "/api/v1/leads.ndjson", nil)))
 	require.Equal(t, "application/x-ndjson", w.Header().Get("Content-Type"))
 	lines := strings.Split(strings.TrimSuffix(w.Body.String(), "\n"), "\n")
 	require.Len(t, lines, 3)
@@ -157,10 +158,10 @@ func TestNDJSONIsTheListsJSON(t *testing.T) {
 func TestAnExportThatFailsIsCutOff(t *testing.T) {
 	s := newEndless(1203)
 	s.fail = 1
-	require.Error(t, newExports(s, always).csv(httptest.NewRecorder(), httptest.NewRequest("GET", "/api/v1/leads.csv", nil)), "before the answer has begun, it is a problem")
+	require.Error(t, newExports(s, always, unnoted).csv(httptest.NewRecorder(), httptest.NewRequest("GET", "/api/v1/leads.csv", nil)), "before the answer has begun, it is a problem")
 	s = newEndless(1203)
 	s.fail = 2
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = newExports(s, always).csv(w, r) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = newExports(s, always, unnoted).csv(w, r) }))
 	defer server.Close()
 	resp, err := server.Client().Get(server.URL)
 	require.NoError(t, err)
@@ -171,14 +172,14 @@ func TestAnExportThatFailsIsCutOff(t *testing.T) {
 
 func TestAnExportHasNoPages(t *testing.T) {
 	for _, query := range []string{"limit=1", "cursor=7", "page=2", "state=lost"} {
-		require.Error(t, newExports(newEndless(1), always).csv(httptest.NewRecorder(), httptest.NewRequest("GET", "/api/v1/leads.csv?"+query, nil)), query)
+		require.Error(t, newExports(newEndless(1), always, unnoted).csv(httptest.NewRecorder(), httptest.NewRequest("GET", "/api/v1/leads.csv?"+query, nil)), query)
 	}
 }
 
 func TestTheHeadOfAnExportIsShort(t *testing.T) {
 	s := newEndless(1203)
 	w := httptest.NewRecorder()
-	require.NoError(t, newExports(s, always).csv(w, httptest.NewRequest("HEAD", "/api/v1/leads.csv", nil)))
+	require.NoError(t, newExports(s, always, unnoted).csv(w, httptest.NewRequest("HEAD", "/api/v1/leads.csv", nil)))
 	require.Len(t, *s.asked, 1)
 	require.Zero(t, w.Body.Len())
 }
@@ -193,7 +194,7 @@ func TestAnExportHoldsOnePage(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		peak = max(peak, m.HeapAlloc)
 	}}
-	require.NoError(t, newExports(s, always).csv(w, httptest.NewRequest("GET", "/api/v1/leads.csv", nil)))
+	require.NoError(t, newExports(s, always, unnoted).csv(w, httptest.NewRequest("GET", "/api/v1/leads.csv", nil)))
 	require.Greater(t, w.bytes, 38<<20)
 	require.Less(t, peak, uint64(most))
 }
@@ -216,3 +217,5 @@ func (m *meter) Write(p []byte) (int, error) {
 }
 
 func always(context.Context) bool { return true }
+
+func unnoted(context.Context, access.Entry) error { return nil }

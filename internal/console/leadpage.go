@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/locale"
 	"leadrelay/internal/problem"
@@ -167,7 +168,7 @@ func (p *Pages) saveEdit(w http.ResponseWriter, r *http.Request) error {
 			changes[f] = values[0]
 		}
 	}
-	_, err = p.amend(r.Context(), id, p.edited(changes))
+	_, err = p.amend(access.Doing(r.Context(), access.DidEdit), id, p.edited(changes))
 	if invalid := (*lead.InvalidError)(nil); errors.As(err, &invalid) {
 		l, _, err := p.findOne(r.Context(), id)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/problem"
 )
@@ -17,21 +18,21 @@ func (a api) retry(w http.ResponseWriter, r *http.Request) error {
 	if err := readBody(w, r, jsonFields{"force": parseInto(&force)}); err != nil {
 		return err
 	}
-	return a.move(w, r, retry(force))
+	return a.move(w, r, access.DidRetry, retry(force))
 }
 
 func (a api) release(w http.ResponseWriter, r *http.Request) error {
 	if err := readBody(w, r, nil); err != nil {
 		return err
 	}
-	return a.move(w, r, release)
+	return a.move(w, r, access.DidRelease, release)
 }
 
 func (a api) discard(w http.ResponseWriter, r *http.Request) error {
 	if err := readBody(w, r, nil); err != nil {
 		return err
 	}
-	return a.move(w, r, discard)
+	return a.move(w, r, access.DidDiscard, discard)
 }
 
 // edit changes the fields in the body. null clears a field.
@@ -43,20 +44,20 @@ func (a api) edit(w http.ResponseWriter, r *http.Request) error {
 	if err := readBody(w, r, known); err != nil {
 		return err
 	}
-	return a.move(w, r, a.edited(changes))
+	return a.move(w, r, access.DidEdit, a.edited(changes))
 }
 
 // change is what a person does with a lead, at a time.
 type change func(l *lead.Lead, now time.Time) error
 
 // move changes a lead and answers it.
-func (a api) move(w http.ResponseWriter, r *http.Request, f change) error {
+func (a api) move(w http.ResponseWriter, r *http.Request, what string, f change) error {
 	id, err := remoteID(r)
 	if err != nil {
 		return err
 	}
 	zerolog.Ctx(r.Context()).UpdateContext(func(c zerolog.Context) zerolog.Context { return c.Int64("remote_id", int64(id)) })
-	l, err := a.amend(r.Context(), id, f)
+	l, err := a.amend(access.Doing(r.Context(), what), id, f)
 	if err != nil {
 		return moveProblem(r, err)
 	}

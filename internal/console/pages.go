@@ -89,11 +89,12 @@ func (p *Pages) Route(mux chi.Router) {
 		return problem.New(problem.OriginNotAllowed, nil)
 	}))
 	mux = mux.With(guard.Handler)
-	exports := newExports(p.store, p.gate.stillIn)
+	exports := newExports(p.store, p.gate.stillIn, p.store.Note)
 	for _, method := range readMethods {
 		for need, pages := range map[access.Need]map[string]pageFunc{
 			access.See: {
 				"/": p.showOverview, "/leads": p.showLeads, "/leads/{remote_id}": p.showLead, "/quarantine": p.showQuarantine, "/jobs": p.showJobs, "/sites": p.showSites,
+				"/audit": p.showAudit, "/audit.ndjson": exporting(p.auditLines),
 				"/leads.csv": exporting(exports.csv), "/leads.ndjson": exporting(exports.ndjson),
 			},
 			access.Act:           {"/leads/{remote_id}/edit": p.showEdit, "/sites/{site}/pause": p.showPause},
@@ -223,6 +224,7 @@ func (p *Pages) login(w http.ResponseWriter, r *http.Request) error {
 	if err := p.sessions.start(w, r, by.Token); err != nil {
 		return err
 	}
+	p.note(access.With(r.Context(), by), access.Entry{What: access.DidLogIn, Sites: by.Sites})
 	return redirect(w, "/")
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/stretchr/testify/require"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/console"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/secret"
@@ -60,6 +61,8 @@ func replica(secretToken string, ended console.EndedSessions, now func() time.Ti
 type nothing struct{ console.Holdings }
 
 func (nothing) CountsOf(context.Context, ...lead.State) ([]lead.Count, error) { return nil, nil }
+
+func (nothing) Note(context.Context, access.Entry) error { return nil }
 
 func (nothing) LastEvent(context.Context) (lead.EventCursor, error) { return lead.EventCursor{}, nil }
 

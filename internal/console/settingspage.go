@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/locale"
 	"leadrelay/internal/problem"
 	"leadrelay/web"
@@ -46,6 +47,7 @@ func (p *Pages) examine(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer free()
+	p.note(ctx, access.Entry{What: access.DidDoctor})
 	all, err := p.opt.Examine(ctx)
 	if err != nil {
 		return problem.NewTryAgain(time.Second, err)

@@ -232,7 +232,7 @@ func (c reach) Replay(ctx context.Context, f lead.Filter, dryRun bool) ([]lead.R
 	if err != nil {
 		return nil, 0, err
 	}
-	return c.all.Replay(ctx, within(by, f), dryRun)
+	return c.all.Replay(access.Doing(ctx, access.DidReplay), within(by, f), dryRun)
 }
 
 // Status returns how the credentials of their sites stand.

@@ -19,7 +19,7 @@ import (
 type TokenStore interface {
 	AddToken(ctx context.Context, t access.Token, digest access.Digest) error
 	Tokens(ctx context.Context) ([]access.Token, error)
-	RevokeToken(ctx context.Context, id access.TokenID) error
+	RevokeToken(ctx context.Context, t access.Token) error
 }
 
 // Token is a token in the API. What is to be sent is shown once, when it is made.
@@ -86,7 +86,7 @@ func (s sight) RevokeToken(ctx context.Context, name string) (access.Token, erro
 	if i < 0 {
 		return access.Token{}, lead.ErrNotFound
 	}
-	return all[i], s.all.RevokeToken(ctx, all[i].ID)
+	return all[i], s.all.RevokeToken(ctx, all[i])
 }
 
 func (a api) listTokens(w http.ResponseWriter, r *http.Request) error {

@@ -225,6 +225,7 @@ func (p *Pages) probe(w http.ResponseWriter, r *http.Request) error {
 	}
 	extendDeadlines(w)
 	done := "probe.works"
+	p.note(r.Context(), access.Entry{What: access.DidProbe, Sites: []string{site}})
 	reason, err := p.courier.Probe(r.Context(), site)
 	if err != nil {
 		return storeProblem(r.Context(), err)

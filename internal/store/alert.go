@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/lead"
 )
 
@@ -210,7 +211,7 @@ func (s *Store) SeeLeads(ctx context.Context, kind lead.AlertKind, sites []strin
 				return err
 			}
 		}
-		return nil
+		return tx.note(ctx, access.Entry{What: access.DidSee, Sites: sites, About: string(kind)})
 	})
 	if err != nil {
 		return fmt.Errorf("see leads: %w", err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/lead"
 )
 
@@ -30,6 +31,9 @@ func (s *Store) Amend(ctx context.Context, id lead.RemoteID, f func(*lead.Lead) 
 		amended = l
 		now, err := tx.now()
 		if err != nil {
+			return err
+		}
+		if err := tx.note(ctx, access.Entry{Sites: []string{l.Site}, RemoteIDs: []lead.RemoteID{id}}); err != nil {
 			return err
 		}
 		return tx.rewrite(was, &l, now)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/lead"
 )
 
@@ -51,6 +52,9 @@ func (s *Store) AddJob(ctx context.Context, j lead.Job, ids []lead.RemoteID) (ad
 		if _, err := tx.Exec(`INSERT INTO job_leads (job, ids) VALUES ($1, $2)`, added.ID, string(leads)); err != nil {
 			return err
 		}
+		if err := tx.note(ctx, access.Entry{What: access.DidOrder, Sites: jobSites(j), Job: added.ID, Leads: len(ids), About: string(j.Do)}); err != nil {
+			return err
+		}
 		_, err = tx.Exec(`DELETE FROM jobs WHERE id <= $1 AND state <> $2`, added.ID-maxJobs, lead.JobRunning)
 		return err
 	})
@@ -58,6 +62,14 @@ func (s *Store) AddJob(ctx context.Context, j lead.Job, ids []lead.RemoteID) (ad
 		return lead.Job{}, fmt.Errorf("add job: %w", err)
 	}
 	return added, nil
+}
+
+// jobSites returns the sites that a job's leads are of, or nil for all.
+func jobSites(j lead.Job) []string {
+	if j.Filter.Site != "" {
+		return []string{j.Filter.Site}
+	}
+	return j.Filter.Sites
 }
 
 // Jobs returns the last n jobs, newest first.
@@ -86,7 +98,10 @@ func (s *Store) AbortJob(ctx context.Context, id int64, may func(lead.Job) bool)
 		if err := tx.endJob(id, lead.JobAborted); err != nil {
 			return err
 		}
-		return find()
+		if err := find(); err != nil {
+			return err
+		}
+		return tx.note(ctx, access.Entry{What: access.DidAbort, Sites: jobSites(j), Job: j.ID, Leads: j.Matched, About: string(j.Do)})
 	})
 	if err != nil {
 		return lead.Job{}, fmt.Errorf("abort job: %w", err)

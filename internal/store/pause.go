@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"leadrelay/internal/access"
 	"leadrelay/internal/lead"
 )
 
@@ -22,7 +23,7 @@ func (s *Store) Pause(ctx context.Context, sites []string, p lead.Pause) error {
 				return err
 			}
 		}
-		return nil
+		return tx.note(ctx, access.Entry{What: access.DidPause, Sites: sites})
 	})
 	if err != nil {
 		return fmt.Errorf("pause: %w", err)
@@ -38,7 +39,7 @@ func (s *Store) Resume(ctx context.Context, sites []string, now time.Time) error
 				return err
 			}
 		}
-		return nil
+		return tx.note(ctx, access.Entry{What: access.DidResume, Sites: sites})
 	})
 	if err != nil {
 		return fmt.Errorf("resume: %w", err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"leadrelay/internal/access"
 )
 
 // maxReports is how many drift reports are kept: a month and a half of daily
@@ -17,6 +19,9 @@ func (s *Store) KeepReport(ctx context.Context, at time.Time, body []byte) error
 		err := tx.QueryRow(`INSERT INTO reconciliations (number, at, body)
 			SELECT 1 + COALESCE(max(number), 0), $1, $2 FROM reconciliations RETURNING number`, at.UnixMilli(), string(body)).Scan(&number)
 		if err != nil {
+			return err
+		}
+		if err := tx.note(ctx, access.Entry{What: access.DidReconcile}); err != nil {
 			return err
 		}
 		_, err = tx.Exec(`DELETE FROM reconciliations WHERE number <= $1`, number-maxReports)

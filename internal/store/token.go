@@ -46,7 +46,10 @@ func (s *Store) AddToken(ctx context.Context, t access.Token, digest access.Dige
 		}
 		_, err = tx.Exec(`INSERT INTO tokens (id, name, digest, role, sites, created_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 			t.ID[:], t.Name, digest[:], string(t.Role), string(sites), t.CreatedBy, t.CreatedAt.UnixMilli(), millis(t.ExpiresAt))
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.note(ctx, access.Entry{What: access.DidMakeToken, Sites: t.Sites, About: t.Name + " " + string(t.Role)})
 	})
 	if err != nil {
 		return fmt.Errorf("add token: %w", err)
@@ -65,13 +68,16 @@ func (s *Store) Tokens(ctx context.Context) ([]access.Token, error) {
 
 // RevokeToken deletes a token: from its commit on it is nobody's. The error wraps
 // [lead.ErrNotFound] if there is no such token.
-func (s *Store) RevokeToken(ctx context.Context, id access.TokenID) error {
+func (s *Store) RevokeToken(ctx context.Context, t access.Token) error {
 	err := s.writer.do(ctx, func(tx *writeTx) error {
-		isGone, err := changed(tx.Exec(`DELETE FROM tokens WHERE id = $1`, id[:]))
+		isGone, err := changed(tx.Exec(`DELETE FROM tokens WHERE id = $1`, t.ID[:]))
 		if err == nil && !isGone {
 			err = lead.ErrNotFound
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.note(ctx, access.Entry{What: access.DidRevoke, Sites: t.Sites, About: t.Name})
 	})
 	if err != nil {
 		return fmt.Errorf("revoke token: %w", err)

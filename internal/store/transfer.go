@@ -278,6 +278,7 @@ var transferTables = []transferTable{
 	{"job_leads", 1, []string{"job", "ids"}, "TRUE"},
 	{"alerts", 1, []string{"id", "closed_at", "body"}, "TRUE"},
 	{"seen_leads", 2, []string{"remote_id", "what", "fence"}, "TRUE"},
+	{"audit", 1, []string{"id", "at", "who", "came_from", "what", "sites", "remote_ids", "leads", "job", "about"}, "TRUE"},
 	{"tokens", 1, []string{"id", "name", "digest", "role", "sites", "created_by", "created_at", "expires_at", "used_on"}, "TRUE"},
 }
 

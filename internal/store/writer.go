@@ -46,6 +46,7 @@ type writer struct {
 	live     []*job // the jobs of the transaction
 	repeats  repeats
 	oldKeys  keySweep
+	entries  entryIDs
 }
 
 // job is a write that waits for its place in a commit: a lead to keep, or a

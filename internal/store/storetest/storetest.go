@@ -79,6 +79,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"there are so many tokens at most":                                  tokensBounded,
 		"whoever sees some sites sees nothing of others":                    someSites,
 
+		"what somebody does is noted with it, and stays":    noted,
+		"what was done two years ago is forgotten by steps": notedForTwoYears,
+
 		"alerts stay, and closed ones for a day":          alertsStay,
 		"leads that wait for too long are found":          stuckLeads,
 		"a failed lead that was looked at may fail again": failedLeadsAreSeen,

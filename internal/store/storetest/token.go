@@ -60,8 +60,8 @@ func tokensKnown(t *testing.T, s *store.Store) {
 	require.NoError(t, err)
 	require.Len(t, tokens, 2, "and is listed until it is revoked")
 
-	require.NoError(t, s.RevokeToken(t.Context(), all.ID))
-	require.ErrorIs(t, s.RevokeToken(t.Context(), all.ID), lead.ErrNotFound)
+	require.NoError(t, s.RevokeToken(t.Context(), all))
+	require.ErrorIs(t, s.RevokeToken(t.Context(), all), lead.ErrNotFound)
 	_, err = s.TokenByID(t.Context(), all.ID)
 	require.ErrorIs(t, err, lead.ErrNotFound)
 	again, _ := addToken(t, s, "ana", time.Time{})
