@@ -24,5 +24,8 @@ func index(ctx context.Context, s *store.Store, log zerolog.Logger) {
 			log.Error().Err(err).Msg("new leads not indexed for searches")
 			pause = afterAnError
 		}
+		if err := s.Scrub(ctx); err != nil && ctx.Err() == nil {
+			log.Error().Err(err).Msg("what was erased may still be in a file")
+		}
 	}
 }

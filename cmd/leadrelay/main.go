@@ -74,6 +74,7 @@ type verbs struct {
 	Pause       pauseCmd        `cmd:"" help:"Pause a site: its inquiries are taken and wait, until the end or until resume."`
 	Resume      resumeCmd       `cmd:"" help:"End the pause of a site."`
 	Audit       auditCmd        `cmd:"" help:"List who did what, newest first."`
+	People      peopleCmd       `cmd:"" help:"All that is kept of a person: export it, or erase it. Only an owner's token can."`
 	Token       tokenCmd        `cmd:"" help:"Make, list and revoke tokens for people and programs. Only an owner's token can."`
 	Reconcile   reconcileCmd    `cmd:"" help:"Compare our leads with EasyBroker's list. Exits with 0 when they agree, 3 when not, 1 when that could not be found out."`
 	Alerts      alertsCmd       `cmd:"" help:"See whether people would be told of trouble."`

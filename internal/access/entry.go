@@ -40,13 +40,16 @@ const (
 	DidDoctor    = "doctor"
 	DidMakeToken = "token.create"
 	DidRevoke    = "token.revoke"
+
+	DidExportPerson = "people.export"
+	DidErasePerson  = "people.erase"
 )
 
 // Deeds returns the names of all deeds.
 func Deeds() []string {
 	return []string{
 		DidLogIn, DidRetry, DidRelease, DidDiscard, DidEdit, DidReplay, DidOrder, DidAbort, DidPause, DidResume, DidProbe, DidSee, DidReconcile, DidExport, DidDoctor,
-		DidMakeToken, DidRevoke,
+		DidMakeToken, DidRevoke, DidExportPerson, DidErasePerson,
 	}
 }
 

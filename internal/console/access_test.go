@@ -149,6 +149,7 @@ var walk = map[string]visit{
 	"GET /api/v1/sites":    wants(access.See), "POST /api/v1/sites/{site}/pause": sends(access.Act, `{"until":"2026-11-24T13:00:00Z","why":"x"}`), "POST /api/v1/sites/{site}/resume": wants(access.Act),
 	"GET /api/v1/stats": wants(access.See), "GET /api/v1/alerts": wants(access.See), "POST /api/v1/alerts/{site}/seen": wants(access.Act),
 	"GET /api/v1/reconciliations": wants(forAll(access.See)), "POST /api/v1/reconciliations": wants(forAll(access.Act)),
+	"POST /api/v1/people/export": sends(access.Own, `{"email":"failed@casas.mx"}`), "POST /api/v1/people/erase": sends(access.Own, `{"email":"failed@casas.mx","dry_run":true}`),
 	"GET /audit": wants(access.See), "GET /audit.ndjson": wants(access.See), "GET /api/v1/audit": wants(access.See), "GET /api/v1/audit.ndjson": wants(access.See),
 
 	"GET /api/v1/tokens": wants(access.Own), "POST /api/v1/tokens": {need: access.Own, body: `{"name":"{name}","role":"viewer","sites":["{site}"]}`}, "POST /api/v1/tokens/{token}/revoke": wants(access.Own),
@@ -399,4 +400,14 @@ func TestATokenMakesNoneBeyondItself(t *testing.T) {
 	require.NotContains(t, h.send("Bearer "+bound, "GET", "/api/v1/tokens", "").Body.String(), `"b"`)
 	require.Equal(t, http.StatusNotFound, h.send("Bearer "+bound, "POST", "/api/v1/tokens/b/revoke", "").Code)
 	require.Equal(t, http.StatusOK, h.send("Bearer "+token, "POST", "/api/v1/tokens/b/revoke", "").Code)
+}
+
+// see opens a page in English.
+func (h *house) see(path string, session *http.Cookie) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Header.Set("Accept-Language", "en")
+	r.AddCookie(session)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
 }

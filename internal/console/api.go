@@ -51,6 +51,7 @@ type Store interface {
 	Stats
 	TokenStore
 	AuditStore
+	PeopleStore
 }
 
 // Courier is what the console uses of the courier.
@@ -130,6 +131,8 @@ func (a api) route(mux chi.Router, gate *Gate) {
 	mux.Method(http.MethodPost, one+"/retry", needs(access.Act, withoutQuery(a.retry)))
 	mux.Method(http.MethodPost, one+"/release", needs(access.Act, withoutQuery(a.release)))
 	mux.Method(http.MethodPost, one+"/discard", needs(access.Act, withoutQuery(a.discard)))
+	mux.Method(http.MethodPost, "/api/v1/people/export", needs(access.Own, withoutQuery(a.exportPerson)))
+	mux.Method(http.MethodPost, "/api/v1/people/erase", needs(access.Own, withoutQuery(a.erasePerson)))
 	mux.Method(http.MethodPost, "/api/v1/tokens", needs(access.Own, withoutQuery(a.makeToken)))
 	mux.Method(http.MethodPost, "/api/v1/tokens/{name}/revoke", needs(access.Own, withoutQuery(a.revokeToken)))
 	mux.Method(http.MethodPost, "/api/v1/replays", needs(access.Act, withoutQuery(a.replay)))

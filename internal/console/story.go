@@ -113,6 +113,8 @@ func (w words) confirmed(l lead.Lead) []web.Moment {
 // do. standing is how its credential stands, if that keeps the lead waiting.
 func (w words) stands(l lead.Lead, standing *lead.Credential) string {
 	switch {
+	case l.IsErased():
+		return w.text("now.erased")
 	case l.Reason == lead.ReasonMissing || l.Reason == lead.ReasonTwice:
 		return w.text("now." + l.Reason)
 	case standing != nil && standing.State == lead.SitePausedByHand && l.State == lead.Queued:

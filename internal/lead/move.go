@@ -19,7 +19,7 @@ func (e *MoveError) Error() string { return fmt.Sprintf("cannot %s a lead that i
 // time. A lead on its way is never queued, because two couriers could send it.
 func (l *Lead) Retry(now time.Time, force bool) error {
 	taken := l.State == Delivered || l.State == Confirmed
-	if l.State != Failed && l.State != Discarded && (!taken || !force) {
+	if l.IsErased() || l.State != Failed && l.State != Discarded && (!taken || !force) {
 		return &MoveError{From: l.State, Verb: "retry"}
 	}
 	l.queue(now)
@@ -28,7 +28,7 @@ func (l *Lead) Retry(now time.Time, force bool) error {
 
 // Release queues a quarantined lead.
 func (l *Lead) Release(now time.Time) error {
-	if l.State != Quarantined {
+	if l.IsErased() || l.State != Quarantined {
 		return &MoveError{From: l.State, Verb: "release"}
 	}
 	l.queue(now)
@@ -56,7 +56,7 @@ func (l *Lead) Discard() error {
 // inquiry is cleaned and checked as in [New]. If Edit returns an error, which is an
 // [*InvalidError] or a [*MoveError], the lead is unchanged.
 func (l *Lead) Edit(changes map[Field]string, rules Rules) error {
-	if l.State != Failed && l.State != Discarded && l.State != Quarantined {
+	if l.IsErased() || l.State != Failed && l.State != Discarded && l.State != Quarantined {
 		return &MoveError{From: l.State, Verb: "edit"}
 	}
 	q := l.Inquiry

@@ -61,6 +61,10 @@ const (
 	ReasonListTooLarge = "the list is too large to be held in memory"
 	ReasonListMoves    = "the list changes while it is read, or contradicts itself"
 
+	// ReasonErased is for a lead whose visitor wanted to be forgotten. Nothing of what they
+	// wrote is left.
+	ReasonErased = "erased"
+
 	// Of a site that is paused.
 	ReasonPaused = "EasyBroker refuses lead after lead, whatever the property"
 )
@@ -88,7 +92,7 @@ func WithStatus(reason string, status int) string { return fmt.Sprintf("%s (%d)"
 
 // reasonKeys are short names of the reasons, for the texts of pages.
 var reasonKeys = map[string]string{
-	ReasonMissing: "missing", ReasonTwice: "twice", ReasonDeadline: "deadline", ReasonFlood: "flood",
+	ReasonErased: "erased", ReasonMissing: "missing", ReasonTwice: "twice", ReasonDeadline: "deadline", ReasonFlood: "flood",
 
 	ReasonAccepted: "accepted", ReasonKeyRefused: "key_refused", ReasonPause: "pause", ReasonRedirected: "redirected", ReasonRefused: "refused",
 	ReasonFolioRefused: "folio_refused", ReasonNotEasyBroker: "not_easybroker", ReasonError: "error", ReasonUnreadable: "unreadable",

@@ -94,7 +94,7 @@ func (s *Store) Quarantine(ctx context.Context, id lead.RemoteID, until time.Tim
 // restored. A failed lead may be one that EasyBroker has taken and later refused.
 // A lead that is being sent is left to its courier.
 func (s *Store) Confirm(ctx context.Context, id lead.RemoteID, at time.Time, reason string) (bool, error) {
-	isNews, err := s.change(ctx, `UPDATE leads SET state = `+sqlConfirmed+`, reason = $1, due_at = NULL, confirmed_at = $2, fence = fence + 1
+	isNews, err := s.change(ctx, `UPDATE leads SET state = `+sqlConfirmed+`, reason = CASE WHEN reason = '`+lead.ReasonErased+`' THEN reason ELSE $1 END, due_at = NULL, confirmed_at = $2, fence = fence + 1
 		WHERE remote_id = $3 AND state IN (`+sqlDelivered+`, `+sqlDoubtful+`, `+sqlQueued+`, `+sqlFailed+`)`, reason, at.UnixMilli(), int64(id))
 	if err != nil {
 		return false, fmt.Errorf("confirm lead %d: %w", id, err)

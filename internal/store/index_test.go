@@ -271,3 +271,78 @@ func TestTheIndexOfALeadIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// What a person wrote is in no file of ours a minute after it was erased: not in the
+// database, its log, or the search index.
+func TestAnErasedPersonIsInNoFile(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(t.Context(), filepath.Join(dir, "leads.db"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	first := clone(t, s, smallBlock)
+	hers := []lead.RemoteID{first, first + 7, first + smallBlock - 1}
+	for i, id := range hers {
+		_, err = s.Amend(t.Context(), id, func(l *lead.Lead) error {
+			l.Name, l.Email, l.Phone, l.Message = "Wzqkjx Vwpfgh", "wzqkjx@vwpfgh.mx", "55 1234 9876", strings.Repeat("Wzqkjx Vwpfgh ", 100*(1+i))
+			l.Extra, l.Context = []lead.Pair{{Name: "zona", Value: "Wzqkjx"}}, map[string]string{"page_url": "https://casas.mx/?de=Wzqkjx"}
+			l.Reason, l.State = "EasyBroker: Wzqkjx", lead.Confirmed
+			return nil
+		})
+		require.NoError(t, err)
+		_, err = s.writer.db.ExecContext(t.Context(), `INSERT INTO attempts (remote_id, number, begun_at, ended_at, outcome, detail, sent) VALUES ($1, 1, 1, 2, 'delivered', 'gracias Wzqkjx', $2)`,
+			int64(id), []byte("Wzqkjx fingerpri"))
+		require.NoError(t, err)
+		_, err = s.writer.db.ExecContext(t.Context(), `INSERT INTO repeats (digest, content, remote_id, kept_at) VALUES ($1, $2, $3, $4)`,
+			[]byte(fmt.Sprint("Wzqkjx ", i, " key....")), []byte("Wzqkjx content.."), int64(id), time.Now().UnixMilli())
+		require.NoError(t, err)
+	}
+	indexUpTo(t, s, first+smallBlock-1)
+	inFiles := func() (found []string) {
+		files, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		for _, file := range files {
+			text, err := os.ReadFile(filepath.Join(dir, file.Name()))
+			require.NoError(t, err)
+			for _, word := range []string{"Wzqkjx", "wzqkjx", "vwpfgh", "Vwpfgh", "1234 9876"} {
+				if strings.Contains(string(text), word) {
+					found = append(found, file.Name()+" has "+word)
+				}
+			}
+		}
+		return found
+	}
+	require.NotEmpty(t, inFiles())
+	keys := func() (all []byte) {
+		require.NoError(t, s.people.QueryRowContext(t.Context(), `SELECT group_concat(hex(keys), '') FROM search_pages`).Scan(&all))
+		return all
+	}
+	with := keys()
+	erased, err := s.ErasePerson(t.Context(), hers, func(*lead.Lead) bool { return true })
+	require.NoError(t, err)
+	require.Equal(t, hers, erased)
+	require.NoError(t, s.Scrub(t.Context()))
+	require.NotEmpty(t, inFiles(), "the index is not made anew yet, so it is too early")
+	indexUpTo(t, s, first+smallBlock-1)
+	require.Less(t, len(keys()), len(with))
+
+	reader, err := s.people.BeginTx(t.Context(), nil) // who reads keeps the log
+	require.NoError(t, err)
+	var n int
+	require.NoError(t, reader.QueryRowContext(t.Context(), `SELECT count(*) FROM leads`).Scan(&n))
+	begun := time.Now()
+	require.NoError(t, s.Scrub(t.Context()))
+	require.Less(t, time.Since(begun), time.Second, "it does not wait for readers, because those who write wait for it")
+	require.NoError(t, reader.Rollback())
+	require.NoError(t, s.Scrub(t.Context()))
+	require.Empty(t, inFiles())
+	keepSome(t, s)
+	require.NoError(t, s.Lost())
+}
+
+func keepSome(t *testing.T, s *Store) {
+	t.Helper()
+	l, err := lead.New(lead.Inquiry{Site: "casas", PropertyID: "EB-1", Email: "luz@ejemplo.mx", Message: "Hola"}, "casas.mx", lead.DefaultRules(), time.Now())
+	require.NoError(t, err)
+	_, err = s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
+	require.NoError(t, err)
+}

@@ -101,7 +101,7 @@ func (tx *writeTx) findActive(id lead.RemoteID) (*lead.Lead, error) {
 	}
 	l, err := tx.find(id)
 	switch {
-	case errors.Is(err, lead.ErrNotFound), err == nil && l.State.IsGivenUp():
+	case errors.Is(err, lead.ErrNotFound), err == nil && (l.State.IsGivenUp() || l.IsErased()):
 		return nil, nil
 	case err != nil:
 		return nil, err

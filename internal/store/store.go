@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,7 @@ type Store struct {
 	nextDueStmt *sql.Stmt
 	held        watched
 	uses        uses
+	unscrubbed  atomic.Bool // something was erased that may still be in a file
 
 	transfer bool // it was opened to be moved
 
@@ -63,6 +65,7 @@ func openFile(ctx context.Context, database string, transfer bool) (*Store, erro
 }
 
 func (s *Store) start(ctx context.Context) (err error) {
+	s.unscrubbed.Store(true) // by a process that was killed
 	if err := migrate(ctx, s.writer.db, &s.writer.dialect, s.transfer); err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func (c *comparison) check(ctx context.Context, l lead.Lead) (listed bool, err e
 		return false, err
 	}
 	if len(items) == 0 {
-		if c.began.Sub(takenAt(l)) > MissingAfter(c.verifier.MaxListLag) {
+		if c.began.Sub(takenAt(l)) > MissingAfter(c.verifier.MaxListLag) && !l.IsErased() {
 			c.drift.Note(lead.OnlyHere, drifted(l))
 		}
 		return false, nil
@@ -115,7 +115,7 @@ func (c *comparison) check(ctx context.Context, l lead.Lead) (listed bool, err e
 	if twice {
 		c.drift.Note(lead.Twice, drifted(l))
 	}
-	if fields := s.differingFields(items[0]); len(fields) > 0 {
+	if fields := s.differingFields(items[0]); len(fields) > 0 && !l.IsErased() { // ours has no contents any more
 		d := drifted(l)
 		d.Fields = fields
 		c.drift.Note(lead.Differing, d)

@@ -55,6 +55,8 @@ func (a *Auditor) Replay(ctx context.Context, f lead.Filter, dryRun bool) (all [
 		v := a.bySite[c.site]
 		switch {
 		case all[i].Why != "":
+		case c.isErased:
+			all[i].Why = "what its visitor wrote was erased"
 		case v == nil:
 			all[i].Why = "its site is not in the settings"
 		default:
@@ -78,6 +80,7 @@ type candidate struct {
 	id             lead.RemoteID
 	site, property string
 	state          lead.State
+	isErased       bool
 	queuedAt       time.Time
 
 	*lead.Replayed
@@ -93,7 +96,7 @@ func (a *Auditor) candidates(ctx context.Context, f lead.Filter) (all []candidat
 			return nil, 0, err
 		}
 		for _, l := range page {
-			all = append(all, candidate{id: l.RemoteID, site: l.Site, property: l.PropertyID, state: l.State, queuedAt: l.QueuedAt})
+			all = append(all, candidate{id: l.RemoteID, site: l.Site, property: l.PropertyID, state: l.State, isErased: l.IsErased(), queuedAt: l.QueuedAt})
 			f.Below = l.RemoteID
 		}
 		if newer := len(all) - maxReplayed; newer > 0 {

@@ -90,3 +90,5 @@ func notedForTwoYears(t *testing.T, s *store.Store) {
 	require.NoError(t, s.Note(by(t, "ana"), access.Entry{What: access.DidProbe}))
 	require.Len(t, entries(t, s, access.EntryFilter{}), 1)
 }
+
+func entryFilter(what string) access.EntryFilter { return access.EntryFilter{What: what} }

@@ -82,6 +82,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"what somebody does is noted with it, and stays":    noted,
 		"what was done two years ago is forgotten by steps": notedForTwoYears,
 
+		"a person is erased, and the number, site, state and times stay": personErased,
+
 		"alerts stay, and closed ones for a day":          alertsStay,
 		"leads that wait for too long are found":          stuckLeads,
 		"a failed lead that was looked at may fail again": failedLeadsAreSeen,

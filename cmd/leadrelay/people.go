@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+
+	"leadrelay/internal/console"
+	"leadrelay/internal/lead"
+)
+
+type peopleCmd struct {
+	Export peopleExportCmd `cmd:"" help:"Print all that is kept of a person, as JSON."`
+	Erase  peopleEraseCmd  `cmd:"" help:"Erase what a person wrote. Folio, site, state and times stay. Asks on a terminal, and wants --yes elsewhere. Exits with 1 if leads are on their way and stay."`
+}
+
+// whoArg is the argument that names a person.
+type whoArg struct {
+	Who string `arg:"" name:"email-or-phone" help:"An e-mail address or a phone with its area code, in any spelling."`
+}
+
+// Validate implements kong's check of the command line.
+func (a whoArg) Validate() error {
+	_, err := lead.PersonByPhone(a.Who)
+	if strings.Contains(a.Who, "@") {
+		_, err = lead.PersonByEmail(a.Who)
+	}
+	if err != nil {
+		return fmt.Errorf("this is %w", err)
+	}
+	return nil
+}
+
+// body returns the person as the API wants it, so that no address of ours has it.
+func (a whoArg) body() map[string]any {
+	if strings.Contains(a.Who, "@") {
+		return map[string]any{"email": a.Who}
+	}
+	return map[string]any{"phone": a.Who}
+}
+
+type peopleExportCmd struct{ whoArg }
+
+// Run prints what is kept.
+func (c peopleExportCmd) Run(p *program) error {
+	op, err := p.operator()
+	if err != nil {
+		return err
+	}
+	var all console.PersonExport
+	if err := op.call(p.ctx, http.MethodPost, "/api/v1/people/export", c.body(), &all, longCall); err != nil {
+		return err
+	}
+	return printJSON(p.stdout, all)
+}
+
+type peopleEraseCmd struct {
+	whoArg
+
+	Force  bool `help:"Leads that are on their way as well. They are discarded; EasyBroker may have them already."`
+	DryRun bool `help:"Only say what would be erased."`
+	Yes    bool `help:"Do not ask."`
+	JSON   bool `name:"json" help:"Print JSON."`
+}
+
+var (
+	errNobodyAsked = errors.New("nothing is erased without --yes where nobody can be asked; --dry-run says what would be")
+	errNotErased   = errors.New("leads that are on their way stay: wait until they have arrived, or take --force, which discards them")
+)
+
+// Run erases, after it has said what and has asked.
+func (c peopleEraseCmd) Run(p *program) error {
+	op, err := p.operator()
+	if err != nil {
+		return err
+	}
+	call := func(dryRun bool) (e console.Erasure, err error) {
+		body := c.body()
+		body["dry_run"], body["force"] = dryRun, c.Force
+		return e, op.call(p.ctx, http.MethodPost, "/api/v1/people/erase", body, &e, longCall)
+	}
+	if c.DryRun || !c.Yes {
+		would, err := call(true)
+		if err != nil {
+			return err
+		}
+		if err := c.print(p, would); err != nil || c.DryRun {
+			return err
+		}
+		if err := confirmed(p); err != nil {
+			return err
+		}
+	}
+	done, err := call(false)
+	if err != nil {
+		return err
+	}
+	return c.print(p, done)
+}
+
+// confirmed asks the person at the terminal.
+func confirmed(p *program) error {
+	if _, isTerminal := terminalWidth(os.Stdin); !isTerminal {
+		return errNobodyAsked
+	}
+	p.printf("Erase this for good? It cannot be brought back. Type yes: ")
+	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+	if strings.TrimSpace(answer) != "yes" {
+		return errors.New("nothing was erased")
+	}
+	return nil
+}
+
+func (c peopleEraseCmd) print(p *program, e console.Erasure) error {
+	if c.JSON {
+		if err := printJSON(p.stdout, e); err != nil {
+			return err
+		}
+	}
+	var stay bool
+	for _, l := range e.Leads {
+		if stay = stay || l.Verdict == "on its way"; !c.JSON {
+			p.printf("%s  %s  %s  %s\n", l.RemoteID, l.Site, l.State, l.Verdict)
+		}
+	}
+	if !c.JSON {
+		for _, id := range e.MentionedIn {
+			p.printf("%s  is another's, and mentions it\n", id)
+		}
+		if e.LeftOut > 0 {
+			p.printf("%s more: call it again\n", plural(e.LeftOut, "lead"))
+		}
+		if len(e.Leads) == 0 {
+			p.printf("nothing is kept of this person\n")
+		}
+	}
+	if stay && !e.DryRun {
+		return errNotErased
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"leadrelay/internal/lead"
+	"leadrelay/internal/store"
+)
+
+func personErased(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now().Add(-time.Hour)
+	key := lead.KeyOf(site, "her key")
+	hers := func(state lead.State) lead.RemoteID {
+		l := Draft(t, at)
+		l.Message = "de " + string(state)
+		sub := lead.Submission{Lead: l, Tick: lead.Milliseconds, Content: l.Content()}
+		if state == lead.Confirmed {
+			sub.Key = key
+		}
+		kept, err := s.Keep(t.Context(), sub)
+		require.NoError(t, err)
+		return kept.RemoteID
+	}
+	arrived := hers(lead.Confirmed)
+	claims := begin(t, s, at, 1)
+	require.Len(t, claims, 1)
+	require.NoError(t, s.Settle(t.Context(), claims[0], lead.Settlement{
+		State: lead.Delivered, At: at, DueAt: at.Add(time.Minute), Attempt: &lead.Attempt{Number: 1, Outcome: lead.OutcomeDelivered, Status: 200, Detail: "gracias María José", EndedAt: at},
+	}))
+	sending := hers(lead.Sending)
+	claims = begin(t, s, at, 1)
+	require.Len(t, claims, 1)
+	other := keep(t, s, at)
+	all := []lead.RemoteID{arrived, sending, other}
+
+	erased, err := s.ErasePerson(by(t, "ana"), all, func(l *lead.Lead) bool { return l.RemoteID == arrived || l.RemoteID == other && l.Name == "nobody" })
+	require.NoError(t, err)
+	require.Equal(t, []lead.RemoteID{arrived}, erased)
+	l, attempts, err := s.Find(t.Context(), arrived)
+	require.NoError(t, err)
+	require.True(t, l.IsErased())
+	require.Equal(t, lead.Delivered, l.State)
+	require.Equal(t, site, l.Site)
+	require.True(t, l.ReceivedAt.Equal(at))
+	for _, f := range lead.Fields() {
+		require.Empty(t, l.Get(f))
+	}
+	require.Empty(t, l.Context)
+	require.Equal(t, []lead.Pair{{Name: "¿Crédito?"}, {Name: "zona"}}, l.Extra, "the names of fields stay")
+	require.Len(t, attempts, 1)
+	require.Empty(t, attempts[0].Detail)
+	require.Zero(t, attempts[0].Fingerprint)
+	require.Equal(t, 200, attempts[0].Status)
+	news, err := s.Confirm(t.Context(), arrived, now(), "")
+	require.NoError(t, err)
+	require.True(t, news)
+	l, _, err = s.Find(t.Context(), arrived)
+	require.NoError(t, err)
+	require.True(t, l.IsErased(), "a reconciliation takes nothing back")
+	require.Equal(t, lead.Confirmed, l.State)
+	for _, move := range []func(*lead.Lead) error{
+		func(l *lead.Lead) error { return l.Retry(now(), true) }, func(l *lead.Lead) error { return l.Edit(nil, lead.Rules{}) },
+	} {
+		_, err = s.Amend(t.Context(), arrived, move)
+		require.Error(t, err, "nothing is left to be sent")
+	}
+	again := Draft(t, now())
+	again.Message = "de " + string(lead.Confirmed)
+	kept, err := s.Keep(t.Context(), lead.Submission{Lead: again, Tick: lead.Milliseconds, Content: again.Content(), Key: key})
+	require.NoError(t, err)
+	require.NotEqual(t, arrived, kept.RemoteID, "who writes again is new")
+
+	erased, err = s.ErasePerson(by(t, "ana"), all, func(l *lead.Lead) bool { return l.RemoteID != other })
+	require.NoError(t, err)
+	require.Equal(t, []lead.RemoteID{sending}, erased, "nothing is erased twice")
+	err = s.Settle(t.Context(), claims[0], lead.Settlement{State: lead.Delivered, At: now(), Attempt: &lead.Attempt{Number: 1, Outcome: lead.OutcomeDelivered, EndedAt: now()}})
+	require.ErrorIs(t, err, lead.ErrLost)
+	l, _, err = s.Find(t.Context(), sending)
+	require.NoError(t, err)
+	require.Equal(t, lead.Discarded, l.State)
+	kept2, _, err := s.Find(t.Context(), other)
+	require.NoError(t, err)
+	require.NotEmpty(t, kept2.Name)
+
+	index(t, s)
+	require.NoError(t, s.Scrub(t.Context()))
+	leads, _, err := s.List(t.Context(), lead.Filter{Text: "gracias", Limit: 10})
+	require.NoError(t, err)
+	for _, l := range leads {
+		require.NotContains(t, []lead.RemoteID{arrived, sending}, l.RemoteID)
+	}
+	did := entries(t, s, entryFilter("people.erase"))
+	require.Len(t, did, 2)
+	require.Equal(t, []lead.RemoteID{sending}, did[0].RemoteIDs)
+	require.Equal(t, []string{site}, did[0].Sites)
+}
