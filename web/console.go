@@ -20,7 +20,7 @@ type Frame struct {
 
 	// What whoever looks may do: change something, see what is about all sites, and see
 	// the settings.
-	CanAct, SeesAll, SeesSettings bool
+	CanAct, SeesAll, SeesPeople, SeesSettings bool
 }
 
 // When is a time for people, and for programs.

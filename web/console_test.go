@@ -14,7 +14,7 @@ import (
 var noon = When{Text: "12:00:07", ISO: "2026-11-28T12:00:07-06:00"}
 
 func frame(l locale.Lang, here string) Frame {
-	return Frame{Lang: l, Here: here, Back: here, Zone: "CST", Quarantined: 3, CanAct: true, SeesAll: true, SeesSettings: true}
+	return Frame{Lang: l, Here: here, Back: here, Zone: "CST", Quarantined: 3, CanAct: true, SeesAll: true, SeesPeople: true, SeesSettings: true}
 }
 
 // liveFrame is that of a page that shows changes as they come.
@@ -110,7 +110,14 @@ func consolePages(l locale.Lang, v string) map[string]func(*bytes.Buffer) error 
 				{At: noon, Who: v, From: "203.0.113.0/24", What: v, Leads: []Link{{Text: "28 793 951 000", URL: "/leads/28793951000"}}, About: []string{v, v}}, {At: noon, Who: v, What: v},
 			}})
 		},
-		"audit-none":   func(b *bytes.Buffer) error { return RenderAudit(b, AuditPage{Frame: frame(l, "/audit"), Wrong: v}) },
+		"audit-none": func(b *bytes.Buffer) error { return RenderAudit(b, AuditPage{Frame: frame(l, "/audit"), Wrong: v}) },
+		"people": func(b *bytes.Buffer) error {
+			return RenderPeople(b, PeoplePage{Frame: frame(l, "/people"), Who: v, IsAsked: true, Title: v, Effects: []string{v}, Button: v, Force: v, Done: v,
+				Leads: []PersonLead{{Link: Link{Text: "7", URL: "/leads/7"}, State: "confirmed", Site: v, Received: noon}}, Mentioned: []Link{{Text: "8", URL: "/leads/8"}}})
+		},
+		"people-wrong": func(b *bytes.Buffer) error {
+			return RenderPeople(b, PeoplePage{Frame: frame(l, "/people"), Who: v, Error: v})
+		},
 		"jobs-none":    func(b *bytes.Buffer) error { return RenderJobs(b, JobsPage{Frame: frame(l, "/leads")}) },
 		"reports-none": func(b *bytes.Buffer) error { return RenderReports(b, ReportsPage{Frame: frame(l, "/reports")}) },
 		"settings": func(b *bytes.Buffer) error {

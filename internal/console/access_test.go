@@ -149,7 +149,8 @@ var walk = map[string]visit{
 	"GET /api/v1/sites":    wants(access.See), "POST /api/v1/sites/{site}/pause": sends(access.Act, `{"until":"2026-11-24T13:00:00Z","why":"x"}`), "POST /api/v1/sites/{site}/resume": wants(access.Act),
 	"GET /api/v1/stats": wants(access.See), "GET /api/v1/alerts": wants(access.See), "POST /api/v1/alerts/{site}/seen": wants(access.Act),
 	"GET /api/v1/reconciliations": wants(forAll(access.See)), "POST /api/v1/reconciliations": wants(forAll(access.Act)),
-	"POST /api/v1/people/export": sends(access.Own, `{"email":"failed@casas.mx"}`), "POST /api/v1/people/erase": sends(access.Own, `{"email":"failed@casas.mx","dry_run":true}`),
+	"GET /people": wants(access.Own), "POST /people": sends(access.Own, "who=failed@{site}.mx"), "POST /people/export": sends(access.Own, "who=failed@{site}.mx"), "POST /people/erase": sends(access.Own, "who=nobody@{site}.mx"),
+	"POST /api/v1/people/export": sends(access.Own, `{"email":"failed@{site}.mx"}`), "POST /api/v1/people/erase": sends(access.Own, `{"email":"failed@{site}.mx","dry_run":true}`),
 	"GET /audit": wants(access.See), "GET /audit.ndjson": wants(access.See), "GET /api/v1/audit": wants(access.See), "GET /api/v1/audit.ndjson": wants(access.See),
 
 	"GET /api/v1/tokens": wants(access.Own), "POST /api/v1/tokens": {need: access.Own, body: `{"name":"{name}","role":"viewer","sites":["{site}"]}`}, "POST /api/v1/tokens/{token}/revoke": wants(access.Own),
@@ -283,7 +284,7 @@ func (h *house) checkVisit(line string, v visit, role access.Role, bound string,
 	for site, may := range sees {
 		if !may || w.Code == http.StatusForbidden {
 			for _, of := range []string{"Visitor of " + site, "EB-" + site, "links:" + site, site + ".mx", fmt.Sprint(h.lofts[lead.Failed]), `"` + site + `"`, ">" + site + "<"} {
-				isAsked := strings.Contains(v.body, "{site}") && strings.Trim(of, `"><`) == site // which an answer may repeat
+				isAsked := strings.Contains(v.body, "{site}") && (strings.Trim(of, `"><`) == site || of == site+".mx") // which an answer may repeat
 				if isAsked || site == "casas" && of == fmt.Sprint(h.lofts[lead.Failed]) {
 					continue
 				}

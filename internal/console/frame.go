@@ -28,6 +28,7 @@ func (p *Pages) frame(r *http.Request, here string) web.Frame {
 	}
 	by, err := access.From(r.Context())
 	f.CanAct = err == nil && by.May(access.Act)
+	f.SeesPeople = err == nil && by.May(access.Own)
 	f.SeesAll = err == nil && by.May(allSites(access.See))
 	f.SeesSettings = err == nil && by.May(allSites(access.Own))
 	name, offset := w.now.Zone()

@@ -98,6 +98,7 @@ func (p *Pages) Route(mux chi.Router) {
 				"/leads.csv": exporting(exports.csv), "/leads.ndjson": exporting(exports.ndjson),
 			},
 			access.Act:           {"/leads/{remote_id}/edit": p.showEdit, "/sites/{site}/pause": p.showPause},
+			access.Own:           {"/people": p.showPeople},
 			allSites(access.See): {"/reports": p.showReports},
 			allSites(access.Own): {"/settings": p.showSettings},
 		} {
@@ -115,6 +116,7 @@ func (p *Pages) Route(mux chi.Router) {
 			"/jobs": p.order, "/jobs/confirm": p.confirmJob, "/jobs/{id}/abort": p.abortByForm,
 			"/probe": p.probe, "/alerts/seen": p.seeAlert, "/sites/{site}/pause": p.pause, "/sites/{site}/resume": p.resume,
 		},
+		access.Own:           {"/people": p.findPeople, "/people/export": p.exportPeople, "/people/erase": p.erasePeople},
 		allSites(access.Act): {"/reports": p.runReport},
 		allSites(access.Own): {"/settings": p.examine},
 	} {

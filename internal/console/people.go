@@ -49,7 +49,7 @@ func (s sight) FindPerson(ctx context.Context, p lead.Person) (found personLeads
 			case len(found.leads)+len(found.mentioned) >= maxPersonLeads:
 				found.leftOut++
 			case p.Has(&l.Inquiry):
-				found.leads = append(found.leads, lead.Lead{RemoteID: l.RemoteID, State: l.State, Inquiry: lead.Inquiry{Site: l.Site}})
+				found.leads = append(found.leads, lead.Lead{RemoteID: l.RemoteID, State: l.State, ReceivedAt: l.ReceivedAt, Inquiry: lead.Inquiry{Site: l.Site}})
 			case l.Mentions(p.Text()):
 				found.mentioned = append(found.mentioned, l.RemoteID)
 			}
@@ -155,9 +155,18 @@ func (a api) exportPerson(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	extendDeadlines(w)
-	found, err := a.person(r.Context(), p)
+	all, err := a.kept(r.Context(), p)
 	if err != nil {
 		return err
+	}
+	return writeJSON(w, all)
+}
+
+// kept returns all that is kept of a person, and notes that it was shown.
+func (a api) kept(ctx context.Context, p lead.Person) (PersonExport, error) {
+	found, err := a.person(ctx, p)
+	if err != nil {
+		return PersonExport{}, err
 	}
 	ids, sites := make([]lead.RemoteID, len(found.leads)), []string{}
 	for i, l := range found.leads {
@@ -165,21 +174,21 @@ func (a api) exportPerson(w http.ResponseWriter, r *http.Request) error {
 			sites = append(sites, l.Site)
 		}
 	}
-	if err := a.store.Note(r.Context(), access.Entry{What: access.DidExportPerson, Sites: sites, RemoteIDs: ids}); err != nil {
-		return storeProblem(r.Context(), err)
+	if err := a.store.Note(ctx, access.Entry{What: access.DidExportPerson, Sites: sites, RemoteIDs: ids}); err != nil {
+		return PersonExport{}, storeProblem(ctx, err)
 	}
 	details := make([]LeadDetail, 0, len(ids))
 	for _, id := range ids {
-		l, attempts, err := a.findOne(r.Context(), id)
+		l, attempts, err := a.findOne(ctx, id)
 		if err != nil && problem.From(err).Code == problem.NotFound {
 			continue // it is gone meanwhile
 		}
 		if err != nil {
-			return err
+			return PersonExport{}, err
 		}
-		details = append(details, a.detail(r.Context(), l, attempts))
+		details = append(details, a.detail(ctx, l, attempts))
 	}
-	return writeJSON(w, PersonExport{Leads: details, MentionedIn: append([]lead.RemoteID{}, found.mentioned...), LeftOut: found.leftOut})
+	return PersonExport{Leads: details, MentionedIn: append([]lead.RemoteID{}, found.mentioned...), LeftOut: found.leftOut}, nil
 }
 
 // erasePerson erases what a person wrote, or says what that would do.

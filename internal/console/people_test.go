@@ -3,6 +3,8 @@ package console_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -50,6 +52,20 @@ func TestAPersonIsShownAndErased(t *testing.T) {
 		require.Equal(t, "on its way", one.Verdict)
 	}
 	require.Equal(t, http.StatusForbidden, h.people(h.give(access.Operator), "erase", `{"email":"ana@ejemplo.mx"}`, &done))
+	form := func(path, body string) string {
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.AddCookie(h.session(token))
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		require.Equal(t, http.StatusOK, w.Code)
+		return w.Body.String()
+	}
+	page := form("/people", "who=Ana <ana@ejemplo.mx>")
+	require.Contains(t, page, "2 leads de esta persona")
+	require.Contains(t, page, "2 leads van en camino y no se tocan.")
+	require.Contains(t, form("/people/export", "who=ana@ejemplo.mx"), `"Roma"`)
+	require.Contains(t, form("/people/erase", "who=ana@ejemplo.mx"), "Se borraron 0 leads.")
 	require.Equal(t, http.StatusOK, h.people(token, "erase", `{"email":"ana@ejemplo.mx","force":true}`, &done))
 	require.Len(t, done.Leads, 2)
 	for _, one := range done.Leads {
