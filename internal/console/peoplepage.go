@@ -74,8 +74,11 @@ func (p *Pages) writePerson(w http.ResponseWriter, r *http.Request, person lead.
 	for _, id := range found.mentioned[:min(len(found.mentioned), shown)] {
 		page.Mentioned = append(page.Mentioned, leadLink(id))
 	}
-	if n := len(found.leads); n > 0 {
-		page.Button = t.count("people.button", n)
+	if len(found.leads) > 0 {
+		page.Button = t.text("people.erase")
+		if n := len(found.leads) - onWay; n > 0 {
+			page.Button = t.count("people.button", n)
+		}
 		page.Effects = []string{t.text("people.effect"), t.text("people.final")}
 	}
 	if onWay > 0 {
