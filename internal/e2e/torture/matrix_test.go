@@ -21,8 +21,8 @@ import (
 func inFull() bool { return os.Getenv("LEADRELAY_TORTURE") == "full" }
 
 // isLeftOut reports whether a run with -short leaves out the n-th of many cells. It
-// takes one of five, in which the race detector finds as much as in all.
-func isLeftOut(n int) bool { return testing.Short() && n%5 != 0 }
+// takes one of ten, for the race detector; make torture has it look at all.
+func isLeftOut(n int) bool { return testing.Short() && n%10 != 0 }
 
 // leadsPerCell is how many leads go through each cell.
 func leadsPerCell() int {

@@ -212,7 +212,10 @@ func TestHandOversKeepThePace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				const leads = 100
+				leads := 100
+				if testing.Short() {
+					leads = 50
+				}
 				f := fault{name: name, befall: all[name]}
 				b := newReplicas(t, cell{fault: &f, at: intended, everyNth: 40, nProperties: 7}, fakebroker.Faults{ListLag: fakebroker.Duration(time.Minute)}, clocksOf(3)...)
 				b.visit(leads, 0)

@@ -291,6 +291,9 @@ func TestSimulationOfReplicas(t *testing.T) {
 		require.Empty(t, violations)
 		return
 	}
+	if testing.Short() {
+		t.Skip("what races is found by TestFaultMatrixOfReplicas and TestHandOversKeepThePace")
+	}
 	workers := runtime.GOMAXPROCS(0)
 	for worker := range workers {
 		t.Run(fmt.Sprint("worker ", worker), func(t *testing.T) {
@@ -312,6 +315,9 @@ func simulateReplicas(t *testing.T, seed uint64, tracing bool) (violations []sim
 
 // A simulation is worth nothing unless it finds what is broken.
 func TestTheSimulationOfReplicasFindsWhatItMust(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what races is found by the others")
+	}
 	for name, test := range map[string]struct {
 		sabotage simSabotage
 		first    uint64 // seed; those before find nothing
@@ -319,7 +325,7 @@ func TestTheSimulationOfReplicasFindsWhatItMust(t *testing.T) {
 	}{
 		"a lease that two have":                 {simSabotage{greedy: true}, 0, "lease"},
 		"a replica that sends when it must not": {simSabotage{late: true}, 6, "lease"},
-		"a list that lags for too long":         {simSabotage{lag: 5}, 0, "once"},
+		"a list that lags for too long":         {simSabotage{lag: 5}, 1, "once"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -342,8 +348,10 @@ func TestASeedOfReplicasReplaysExactly(t *testing.T) {
 	if testing.Short() {
 		t.Skip("what races is found by the others")
 	}
-	_, once := simulateReplicas(t, 1, true)
-	_, again := simulateReplicas(t, 1, true)
+	t.Parallel()
+	const seed = 5 // three replicas, and a short day
+	_, once := simulateReplicas(t, seed, true)
+	_, again := simulateReplicas(t, seed, true)
 	require.NotEmpty(t, once)
 	require.Equal(t, once, again)
 }

@@ -53,9 +53,9 @@ func TestWorldsThatBrokeARule(t *testing.T) {
 
 func simSeeds(t *testing.T) int {
 	t.Helper()
-	usual := "60"
+	usual := "40"
 	if testing.Short() {
-		usual = "8"
+		usual = "4"
 	}
 	n, err := strconv.Atoi(cmp.Or(os.Getenv("LEADRELAY_SEEDS"), usual))
 	require.NoError(t, err)
@@ -101,6 +101,7 @@ func TestASeedReplaysExactly(t *testing.T) {
 	if testing.Short() {
 		t.Skip("what races is found by the others")
 	}
+	t.Parallel()
 	for seed := range uint64(10) {
 		_, once := simulate(t, seed, simSabotage{}, true)
 		_, again := simulate(t, seed, simSabotage{}, true)

@@ -23,7 +23,10 @@ func TestATemplateThatChangesWithTheProcess(t *testing.T) {
 	require.NoError(t, err)
 	for name, templates := range map[string][]lead.Template{"another": {page, phone}, "a new one": {{}, page}, "none more": {phone, {}}} {
 		died := faults()[0]
-		for _, at := range died.at {
+		for n, at := range died.at {
+			if isLeftOut(n) {
+				continue
+			}
 			t.Run(name+", "+at.String(), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					b := makeBed(t, cell{fault: &died, at: at, everyNth: 1}, courier.Options{}, fakebroker.Faults{ListLag: fakebroker.Duration(time.Minute)})
