@@ -186,6 +186,9 @@ func TestTheHeadOfAnExportIsShort(t *testing.T) {
 
 // However many leads are exported, few of them are in memory.
 func TestAnExportHoldsOnePage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	const leads, most = 40_000, 24 << 20
 	s := newEndless(leads)
 	peak := uint64(0)

@@ -95,6 +95,9 @@ func TestNoTokenIsNoGuess(t *testing.T) {
 
 // Guesses from very many addresses use bounded memory and are still slowed.
 func TestGuessersFromEverywhere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		d := newGuarded(t)
 		slowed := 0

@@ -43,6 +43,9 @@ func allReasons() []string {
 
 // Every state with every reason has its sentences, in both languages.
 func TestEveryStateAndReasonHasItsSentence(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	for _, lang := range []locale.Lang{locale.ES, locale.EN} {
 		w := words{lang, evening}
 		for _, state := range lead.States() {
@@ -62,6 +65,9 @@ func TestEveryStateAndReasonHasItsSentence(t *testing.T) {
 
 // Every outcome with every status that EasyBroker gives has its sentences, too.
 func TestEveryAttemptHasItsSentence(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	outcomes := []lead.Outcome{"", lead.OutcomeDelivered, lead.OutcomeRefused, lead.OutcomeDeferred, lead.OutcomeUnsure}
 	for _, lang := range []locale.Lang{locale.ES, locale.EN} {
 		w := words{lang, evening}

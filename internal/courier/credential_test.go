@@ -14,6 +14,9 @@ import (
 )
 
 func TestARevokedKeyFailsNoLeadAndIsProbedGently(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what races is found by the others")
+	}
 	bubble(t, func(t *testing.T) {
 		revoked := true
 		b := &broker{answer: func(int, easybroker.Account) answer {
@@ -175,6 +178,9 @@ func TestAKeyThatMayOnlyReadCostsOneLeadAProbe(t *testing.T) {
 }
 
 func TestFiveUnsureEndsInARowOpenTheBreaker(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what races is found by the others")
+	}
 	bubble(t, func(t *testing.T) {
 		b := &broker{listErr: status(500), answer: func(int, easybroker.Account) answer { return answer{err: status(500)} }}
 		w := start(t, b, courier.Options{})
@@ -273,6 +279,9 @@ func TestABrokerThatIsDownBeyondTheDeadlinePutsItsLeadsBeforeAPerson(t *testing.
 }
 
 func TestAFlappingBrokerIsNotTakenForAWorkingOne(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what races is found by the others")
+	}
 	bubble(t, func(t *testing.T) {
 		begin := time.Now()
 		b := &broker{page: 50}

@@ -123,6 +123,9 @@ func (b *broker) cutOff(isAway bool) {
 // A pause that lasts longer than the deadline fails no lead: what is left of it counts
 // from the end of the pause. It is told then why a lead has failed.
 func TestAPauseByHandOutlastsTheDeadline(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what races is found by the others")
+	}
 	bubble(t, func(t *testing.T) {
 		b := &broker{page: 50}
 		w := startPausable(t, b, courier.Options{Deadline: 24 * time.Hour})
@@ -152,6 +155,9 @@ func TestAPauseByHandOutlastsTheDeadline(t *testing.T) {
 
 // A lead that has reached its deadline in the pause is tried when it ends.
 func TestALeadIsTriedAfterALongPause(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what races is found by the others")
+	}
 	bubble(t, func(t *testing.T) {
 		w := startPausable(t, &broker{page: 50}, courier.Options{Deadline: time.Hour})
 		w.pauseFor("casas", 30*24*time.Hour)

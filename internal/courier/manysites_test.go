@@ -17,7 +17,6 @@ import (
 	"leadrelay/internal/lead"
 	"leadrelay/internal/secret"
 	"leadrelay/internal/store"
-	"leadrelay/internal/store/postgrestest"
 )
 
 // senders is a broker that notes which replica has sent for which key.
@@ -64,7 +63,7 @@ func TestManySitesOnThreeReplicas(t *testing.T) {
 		t.Skip("it measures how long a start takes")
 	}
 	t.Parallel()
-	address := postgrestest.Database(t)
+	address := newPostgres(t)
 	var routes []courier.Route
 	for i := range sites {
 		key := fmt.Sprint("key ", i)

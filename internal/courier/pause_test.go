@@ -256,6 +256,9 @@ func (o *watchedOutbox) Begin(ctx context.Context, site string, q lead.Due) ([]l
 
 // What a site remembers of refusals has an end, even if it is not paused for them yet.
 func TestWhatWasRefusedBeforeAPauseIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what races is found by the others")
+	}
 	bubble(t, func(t *testing.T) {
 		b := &broker{answer: func(call int, _ easybroker.Account) answer {
 			if call == 1 {
@@ -284,6 +287,9 @@ func TestWhatWasRefusedBeforeAPauseIsBounded(t *testing.T) {
 // A trial with a lead of a property that was not refused adds that property to those
 // that are. A pause may last for weeks, so what it remembers has an end.
 func TestAPausedSiteRemembersNotTooMuch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what races is found by the others")
+	}
 	bubble(t, func(t *testing.T) {
 		b := &broker{answer: func(int, easybroker.Account) answer { return answer{err: status(404)} }}
 		w := newWorld(t, b)

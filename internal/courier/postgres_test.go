@@ -73,10 +73,22 @@ type relays struct {
 	ids     []lead.RemoteID
 }
 
+// newPostgres returns the address of a database that has a store's tables, and no lead.
+func newPostgres(t *testing.T) string {
+	t.Helper()
+	return postgrestest.Filled(t, func(address string) error {
+		s, err := store.OpenPostgres(context.Background(), address, store.PostgresOptions{})
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	})
+}
+
 func startRelays(t *testing.T, n int) *relays {
 	t.Helper()
 	t.Parallel()
-	w := &relays{T: t, broker: fakebroker.New(fakebroker.Options{}), route: casas, address: postgrestest.Database(t)}
+	w := &relays{T: t, broker: fakebroker.New(fakebroker.Options{}), route: casas, address: newPostgres(t)}
 	url, stop, err := w.broker.Start()
 	require.NoError(t, err)
 	t.Cleanup(stop)

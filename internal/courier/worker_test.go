@@ -17,6 +17,9 @@ import (
 )
 
 func TestATroubledSiteDelaysNoOther(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what races is found by the others")
+	}
 	dead := account
 	dead.Key = secret.New("dead")
 	slow := account

@@ -7,14 +7,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/lead"
-	"leadrelay/internal/store/postgrestest"
 )
 
 // Of two relays one tells of trouble, and the other when the first is gone. Who comes back
 // too late writes nothing.
 func TestOneRelayTells(t *testing.T) {
 	t.Parallel()
-	database := postgrestest.Database(t)
+	database := newPostgres(t)
 	one, two := openPostgres(t, database), openPostgres(t, database)
 	take := func(who string, length time.Duration) bool {
 		s := one

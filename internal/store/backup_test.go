@@ -137,6 +137,10 @@ func TestABackupThatFailsLeavesNothing(t *testing.T) {
 
 // What was on its way in the backup may have arrived since.
 func TestWhatWasDueInABackupIsDoubtful(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
+	t.Parallel()
 	dir := t.TempDir()
 	path, backup, restored := filepath.Join(dir, "leads.db"), filepath.Join(dir, "backup.db"), filepath.Join(dir, "restored.db")
 	s := open(t, path)

@@ -14,7 +14,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"leadrelay/internal/lead"
+	"leadrelay/internal/store/postgrestest"
 )
+
+// NewPostgres returns the address of a database that has a store's tables, and no lead.
+func NewPostgres(tb testing.TB) string {
+	tb.Helper()
+	return postgrestest.Filled(tb, func(address string) error {
+		s, err := OpenPostgres(context.Background(), address, PostgresOptions{})
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	})
+}
 
 // Pragma reads a setting of the connection that writes.
 func Pragma(t *testing.T, s *Store, name string) (value string) {

@@ -14,7 +14,6 @@ import (
 
 	"leadrelay/internal/lead"
 	"leadrelay/internal/store/grams"
-	"leadrelay/internal/store/postgrestest"
 )
 
 // onBoth runs a test on an empty store of each kind.
@@ -27,7 +26,7 @@ func onBoth(t *testing.T, test func(t *testing.T, s *Store)) {
 		test(t, s)
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
-		s, err := OpenPostgres(t.Context(), postgrestest.Database(t), PostgresOptions{})
+		s, err := OpenPostgres(t.Context(), NewPostgres(t), PostgresOptions{})
 		require.NoError(t, err)
 		defer func() { require.NoError(t, s.Close()) }()
 		test(t, s)
@@ -69,6 +68,7 @@ func TestNewBlocksBecomeALargeOne(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it has nothing to race with")
 	}
+	t.Parallel()
 	onBoth(t, func(t *testing.T, s *Store) {
 		first := clone(t, s, grams.MaxLeads+smallBlock)
 		for n := 1; n < mergedBlocks; n++ {
@@ -94,6 +94,10 @@ func requireNoOrphans(t *testing.T, s *Store) {
 
 // What a process that was killed has left of a block is deleted by the next.
 func TestHalfABlockIsNotLeftBehind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
+	t.Parallel()
 	onBoth(t, func(t *testing.T, s *Store) {
 		first := clone(t, s, 2*smallBlock)
 		indexUpTo(t, s, first+smallBlock-1)
@@ -135,7 +139,7 @@ func TestAChangeDuringTheIndexingIsNotForgotten(t *testing.T) {
 // Two processes that make the same block keep one, whoever is first, and one that works
 // leaves the others alone.
 func TestReplicasMakeABlockOnce(t *testing.T) {
-	address := postgrestest.Database(t)
+	address := NewPostgres(t)
 	var stores [2]*Store
 	for i := range stores {
 		s, err := OpenPostgres(t.Context(), address, PostgresOptions{})
@@ -191,6 +195,9 @@ func TestASearchBearsABlockThatIsMadeAgain(t *testing.T) {
 
 // A person who is erased leaves nothing behind: no text in any file, and no key.
 func TestAnErasedLeadIsInNoFile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	dir := t.TempDir()
 	s, err := Open(t.Context(), filepath.Join(dir, "leads.db"))
 	require.NoError(t, err)
@@ -237,6 +244,7 @@ func TestTheIndexOfALeadIsBounded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it has nothing to race with")
 	}
+	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
 	text := func(n, first, last int) string {
 		runes := make([]rune, n)

@@ -39,7 +39,7 @@ func only(all []lead.Lease, err error) (l lead.Lease, _ error) {
 }
 
 func TestOneProcessHoldsALease(t *testing.T) {
-	s := openPostgres(t, postgrestest.Database(t))
+	s := openPostgres(t, newPostgres(t))
 	a, b := askFor("a", time.Minute), askFor("b", time.Minute)
 	got, err := acquire(t, s, a)
 	require.NoError(t, err)
@@ -82,7 +82,7 @@ func TestOneProcessHoldsALease(t *testing.T) {
 }
 
 func TestCallsAreLent(t *testing.T) {
-	s := openPostgres(t, postgrestest.Database(t))
+	s := openPostgres(t, newPostgres(t))
 	_, err := s.WantCalls(t.Context(), "c1", 1)
 	require.Error(t, err, "nobody has ever carried it")
 	a := askFor("a", time.Minute)
@@ -104,7 +104,7 @@ func TestCallsAreLent(t *testing.T) {
 
 func TestALeaseRunsOut(t *testing.T) {
 	const length = 300 * time.Millisecond
-	s := openPostgres(t, postgrestest.Database(t))
+	s := openPostgres(t, newPostgres(t))
 	_, err := acquire(t, s, askFor("a", length))
 	require.NoError(t, err)
 	asked := time.Now()
@@ -118,7 +118,7 @@ func TestALeaseRunsOut(t *testing.T) {
 }
 
 func TestOfManyThatAskOneGetsTheLease(t *testing.T) {
-	s := openPostgres(t, postgrestest.Database(t))
+	s := openPostgres(t, newPostgres(t))
 	var all sync.WaitGroup
 	var held atomic.Int32
 	for _, holder := range []string{"a", "b", "c", "d", "e", "f"} {
@@ -147,7 +147,7 @@ func leaseOf(all []lead.Lease) []lead.Lease {
 // Many leases are asked for at once. One that somebody has locked is passed over, and the
 // answers stand where the requests do.
 func TestManyLeasesAtOnce(t *testing.T) {
-	address := postgrestest.Database(t)
+	address := newPostgres(t)
 	s := openPostgres(t, address)
 	ask := func(holder string, credentials ...string) (all []lead.LeaseRequest) {
 		for _, c := range credentials {
@@ -247,7 +247,7 @@ func find(t *testing.T, s *store.Store, id lead.RemoteID) lead.Lead {
 // What the last holder left open at the credential's sites is taken over, and what
 // it settles after that changes nothing.
 func TestTakingOverALease(t *testing.T) {
-	s := openPostgres(t, postgrestest.Database(t))
+	s := openPostgres(t, newPostgres(t))
 	at := time.Now().UTC().Truncate(time.Millisecond).Add(-time.Second)
 	cut, looked := keep(t, s, at), keep(t, s, at)
 	due := lead.Due{Now: at, N: 2, Lease: time.Minute}
@@ -283,5 +283,5 @@ func TestTakingOverALease(t *testing.T) {
 
 func TestSQLiteIsNotShared(t *testing.T) {
 	require.False(t, openTemp(t).IsShared())
-	require.True(t, openPostgres(t, postgrestest.Database(t)).IsShared())
+	require.True(t, openPostgres(t, newPostgres(t)).IsShared())
 }

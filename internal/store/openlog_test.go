@@ -34,6 +34,9 @@ func overwrite(content []byte) func(*testing.T, string) {
 // stop leaves the database as the last checkpoint left it, instead of copying the
 // zeros of the gap into it.
 func TestACutFileIsLost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	other := killed(t, 3)
 	tests := map[string]struct {
 		end   string
@@ -90,6 +93,10 @@ func closedWith(t *testing.T, path string, leads int) []byte {
 // A backup of the very same size is copied over the database, and nobody has looked
 // in between: it is noticed by what is in it.
 func TestABackupThatIsCopiedOverIsNoticed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
+	t.Parallel()
 	backups := map[string]func(t *testing.T, path string) []byte{
 		"of this database": func(t *testing.T, path string) []byte { t.Helper(); return closedWith(t, path, 1) },
 		"of this database, without the last lead": func(t *testing.T, path string) []byte {
@@ -178,14 +185,18 @@ func TestCheckpointsAreNoAlarm(t *testing.T) {
 	for range 2 {
 		often(func() { require.NoError(t, s.Lost()) })
 	}
-	for range 300 {
+	leads := 300
+	if testing.Short() {
+		leads = 60
+	}
+	for range leads {
 		keep(t, s, time.Now())
 	}
 	close(stop)
 	all.Wait()
 	require.NoError(t, db.Close())
 	require.NoError(t, s.Close())
-	startsWith(t, path, 300)
+	startsWith(t, path, leads)
 }
 
 func sizeOf(t *testing.T, path string) int64 {

@@ -58,7 +58,7 @@ func requireLeads(t *testing.T, s *store.Store, n int) {
 // openBroken opens a database through a proxy that can break.
 func openBroken(t *testing.T) (*store.Store, *postgrestest.Proxy, string) {
 	t.Helper()
-	address := postgrestest.Database(t)
+	address := newPostgres(t)
 	p, broken := postgrestest.NewProxy(t, address)
 	return openPostgres(t, broken), p, address
 }
@@ -206,7 +206,7 @@ func listAll(t *testing.T, s *store.Store) (ids []lead.RemoteID) {
 }
 
 func TestConnectionsThatAreTerminated(t *testing.T) {
-	address := postgrestest.Database(t)
+	address := newPostgres(t)
 	s, db := openPostgres(t, address), session(t, address)
 	terminate := func() {
 		_, err := db.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
@@ -226,7 +226,7 @@ func TestConnectionsThatAreTerminated(t *testing.T) {
 func TestASerializationFailure(t *testing.T) {
 	for _, code := range []string{"40001", "40P01"} {
 		t.Run(code, func(t *testing.T) {
-			address := postgrestest.Database(t)
+			address := newPostgres(t)
 			s := openPostgres(t, address)
 			execute(t, address, `ALTER DATABASE `+databaseOf(address)+` SET default_transaction_isolation = 'serializable'`,
 				`CREATE SEQUENCE tries`, `CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -241,7 +241,7 @@ func TestASerializationFailure(t *testing.T) {
 
 // A real deadlock, with a session that locks two leads the other way round.
 func TestADeadlock(t *testing.T) {
-	address := postgrestest.Database(t)
+	address := newPostgres(t)
 	s, db := openPostgres(t, address), session(t, address)
 	execute(t, address, `ALTER DATABASE `+databaseOf(address)+` SET deadlock_timeout = '100ms'`)
 	for _, message := range []string{"1", "2"} {
@@ -278,7 +278,7 @@ func TestADeadlock(t *testing.T) {
 
 // Whoever waits for a lock, or for a statement, gives up in time and keeps nothing.
 func TestALockThatNobodyGivesUp(t *testing.T) {
-	address := postgrestest.Database(t)
+	address := newPostgres(t)
 	s, db := openPostgres(t, address), session(t, address)
 	tx, err := db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)

@@ -20,7 +20,7 @@ func TestAReplicaThatIsGoneKeepsNoLock(t *testing.T) {
 	for name, pooled := range map[string]bool{"directly": false, "behind a pooler": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			address := postgrestest.Database(t)
+			address := newPostgres(t)
 			if pooled {
 				address = postgrestest.Pooled(t, address)
 			}
@@ -78,7 +78,7 @@ func TestAReplicaThatStandsStillInAStatement(t *testing.T) {
 	for name, pooled := range map[string]bool{"directly": false, "behind a pooler": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			address := postgrestest.Database(t)
+			address := newPostgres(t)
 			if pooled {
 				address = postgrestest.Pooled(t, address)
 			}

@@ -41,6 +41,9 @@ func FillPostgres(tb testing.TB, s *Store, site string, arrived, due int) {
 // tables are known to the planner: a new database has no statistics yet, and an outage
 // makes those that there are wrong.
 func TestNothingReadsAllLeads(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	s, err := OpenPostgres(t.Context(), postgrestest.Database(t), PostgresOptions{})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()

@@ -16,6 +16,8 @@ import (
 	"leadrelay/internal/store/storetest"
 )
 
+var newPostgres = store.NewPostgres
+
 func openPostgres(tb testing.TB, address string) *store.Store {
 	tb.Helper()
 	s, err := store.OpenPostgres(tb.Context(), address, store.PostgresOptions{})
@@ -26,7 +28,11 @@ func openPostgres(tb testing.TB, address string) *store.Store {
 
 func TestPostgres(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) *store.Store { return openPostgres(t, postgrestest.Database(t)) })
+	run := storetest.Run
+	if testing.Short() {
+		run = storetest.RunWhatRaces
+	}
+	run(t, func(t *testing.T) *store.Store { return openPostgres(t, newPostgres(t)) })
 }
 
 // A pooler lends another session for each transaction, takes no setting at the
@@ -37,7 +43,7 @@ func TestPgbouncer(t *testing.T) {
 	}
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) *store.Store {
-		return openPostgres(t, postgrestest.Pooled(t, postgrestest.Database(t)))
+		return openPostgres(t, postgrestest.Pooled(t, newPostgres(t)))
 	})
 }
 
@@ -45,7 +51,7 @@ func TestPgbouncer(t *testing.T) {
 // their couriers claim different leads.
 func TestTwoProcessesShareADatabase(t *testing.T) {
 	const inquiries = 40
-	address := postgrestest.Database(t)
+	address := newPostgres(t)
 	stores := []*store.Store{openPostgres(t, address), openPostgres(t, address)}
 	var all sync.WaitGroup
 	for i := range inquiries {
@@ -91,7 +97,7 @@ func TestTwoProcessesShareADatabase(t *testing.T) {
 func TestTheClockIsTheDatabases(t *testing.T) {
 	t.Parallel()
 	const hour = time.Hour
-	address := postgrestest.Database(t)
+	address := newPostgres(t)
 	right, wrong := openPostgres(t, address), openPostgres(t, address)
 	store.SetClock(wrong, hour)
 	at := time.Now()
@@ -150,7 +156,7 @@ func TestAClockThatDiffersFromTheDatabases(t *testing.T) {
 // A store has no more connections than it may, however many people and couriers come.
 func TestConnectionsAreCounted(t *testing.T) {
 	for _, most := range []int{5, store.DefaultConnections} {
-		address := postgrestest.Database(t)
+		address := newPostgres(t)
 		s, err := store.OpenPostgres(t.Context(), address, store.PostgresOptions{Connections: most})
 		require.NoError(t, err)
 		// Whoever has a connection keeps it for a while.
@@ -179,7 +185,7 @@ func TestConnectionsAreCounted(t *testing.T) {
 // A server may be set so that it forgets what it has committed.
 func TestRisks(t *testing.T) {
 	t.Parallel()
-	address := postgrestest.Database(t)
+	address := newPostgres(t)
 	s := openPostgres(t, address)
 	risks, err := s.Risks(t.Context())
 	require.NoError(t, err)

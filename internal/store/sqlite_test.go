@@ -41,10 +41,18 @@ func openTemp(t *testing.T) *store.Store {
 
 func TestSQLite(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, openTemp)
+	run := storetest.Run
+	if testing.Short() {
+		run = storetest.RunWhatRaces
+	}
+	run(t, openTemp)
 }
 
 func TestSQLiteAfterADeath(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
+	t.Parallel()
 	storetest.RunRestarts(t, func(t *testing.T) (*store.Store, func() *store.Store) {
 		path := filepath.Join(t.TempDir(), "leads.db")
 		s := open(t, path)
@@ -349,6 +357,7 @@ func TestRecentLeadsAreBounded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it has nothing to race with")
 	}
+	t.Parallel()
 	r := store.NewRecent()
 	before := heap()
 	at := time.Now()

@@ -23,6 +23,9 @@ const back6 = `DROP TABLE audit; DROP TABLE tokens; DROP TABLE alerts; DROP TABL
 
 // The leads of a former version are counted at the first start of this one.
 func TestTheLeadsOfAFormerVersionAreCounted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	path := filepath.Join(t.TempDir(), "leads.db")
 	s := open(t, path)
 	fill(t, s, 300)
@@ -39,6 +42,9 @@ func TestTheLeadsOfAFormerVersionAreCounted(t *testing.T) {
 
 // A transfer leaves the stats as they were, with those of leads that were erased.
 func TestStatsAreTransferred(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	t.Parallel()
 	first, server, second := filepath.Join(t.TempDir(), "a.db"), postgrestest.Database(t), filepath.Join(t.TempDir(), "b.db")
 	s := openEither(t, first)

@@ -94,6 +94,10 @@ func changed(b []byte, at, n int) []byte {
 // was killed, and what only the log had was changed on the disk. Whoever is told
 // can start with the rest.
 func TestADamagedLogStopsTheStart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
+	t.Parallel()
 	const leads = 40
 	whole := killed(t, leads)
 	tests := map[string]func(r *remains){
@@ -171,6 +175,7 @@ func TestATornEndIsNoDamage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it has nothing to race with")
 	}
+	t.Parallel()
 	torn := killed(t, 3)
 	torn.index = nil
 	ends := commits(torn.log)
@@ -198,6 +203,9 @@ func TestATornEndIsNoDamage(t *testing.T) {
 // What the disk had not yet confirmed may have been written in any order: all of
 // the last transaction but for any of its sectors.
 func TestALastTransactionWithHolesIsNoDamage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	torn := killed(t, 3)
 	torn.index = nil
 	ends := commits(torn.log)
@@ -242,6 +250,7 @@ func TestAHealthyDatabaseStarts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it has nothing to race with")
 	}
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "leads.db")
 	s := open(t, path)
 	var snapshots []remains
@@ -341,6 +350,9 @@ func BenchmarkWalk(b *testing.B) {
 // Somebody restores a backup and leaves the log of a relay that was killed beside it.
 // SQLite would mix the two without a word.
 func TestALogOfAnotherStateStopsTheStart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	backups := map[string]struct {
 		take   func(t *testing.T, path string) []byte
 		starts bool

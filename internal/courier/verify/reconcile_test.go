@@ -34,6 +34,9 @@ func drifted(l lead.Lead, fields ...lead.Field) lead.Drifted {
 // If everything drifts, a report names a thousand leads of a kind and counts the
 // rest. Its parts are added in the same way.
 func TestADriftOfThousands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what races is found by the others")
+	}
 	bubble(t, func(t *testing.T) {
 		const most, items = 1000, 1207
 		o := newOffice(t, both(easybroker.Partner))
@@ -97,6 +100,9 @@ func TestOneCommandRunsAtATime(t *testing.T) {
 // A reconciliation compares more of our leads than it holds at once, and those of
 // both sites in their order.
 func TestALongReconciliation(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what races is found by the others")
+	}
 	bubble(t, func(t *testing.T) {
 		one := both(easybroker.Partner)
 		one[1].Account = one[0].Account
@@ -283,6 +289,9 @@ func TestAConfirmedLeadIsNotSentAgain(t *testing.T) {
 }
 
 func TestAListOfManyPagesIsReadInHalves(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what races is found by the others")
+	}
 	bubble(t, func(t *testing.T) {
 		o := newOffice(t, both(easybroker.Partner))
 		o.archive.page = 1

@@ -17,15 +17,46 @@ const site = "casas"
 // lease is longer than any test.
 const lease = time.Minute
 
+// tests are the suite's, by what they promise.
+type tests map[string]func(*testing.T, *store.Store)
+
 // Run runs the whole suite; open returns an empty store that the test closes.
 func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, *store.Store){
+	for _, some := range []tests{ofOne(), ofMany()} {
+		some.run(t, open)
+	}
+}
+
+// RunWhatRaces runs what many ask for at once, which is what the race detector is for.
+func RunWhatRaces(t *testing.T, open func(t *testing.T) *store.Store) {
+	t.Helper()
+	ofMany().run(t, open)
+}
+
+func (some tests) run(t *testing.T, open func(t *testing.T) *store.Store) {
+	t.Helper()
+	for name, test := range some {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of them wait for a disk or a server
+			test(t, open(t))
+		})
+	}
+}
+
+func ofMany() tests {
+	return tests{
+		"a thousand visitors at once get a thousand ids": uniqueIDs,
+		"a lead is claimed by one courier only":          oneCourier,
+		"five hundred with one key are one lead":         manyWithOneKey,
+	}
+}
+
+func ofOne() tests {
+	return tests{
 		"a lead that was kept is found again, the same":          foundAgain,
-		"a thousand visitors at once get a thousand ids":         uniqueIDs,
 		"ids grow when the clock jumps back":                     clockJumpsBack,
 		"ids that count seconds and milliseconds never meet":     bothTicks,
-		"a lead is claimed by one courier only":                  oneCourier,
 		"an attempt that nobody ended makes the lead doubtful":   interrupted,
 		"a settlement after the lease changes nothing":           lateSettlement,
 		"a look-up that was given back keeps its turn":           unclaimed,
@@ -50,7 +81,6 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"an unknown lead is not found":                           notFound,
 		"a store that takes writes is ready":                     ready,
 		"a repeat is the lead that it repeats":                   repeats,
-		"five hundred with one key are one lead":                 manyWithOneKey,
 		"a repeat counts against who is on the way or arrived":   sequences,
 		"a better repeat begins the first one's way":             betterRepeat,
 		"a correction takes the place of what has not left":      corrections,
@@ -95,11 +125,6 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"a settlement makes no illegal move":                     settledIllegally,
 		"a person's change makes no illegal move":                amendedIllegally,
 		"what a statement moves by itself makes no illegal move": movedByStatements,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel() // most of them wait for a disk or a server
-			test(t, open(t))
-		})
 	}
 }
 
