@@ -33,12 +33,16 @@ func TestLighthouseOnAccessibility(t *testing.T) {
 		`<style nonce="`+hostNonce+`">:root{color-scheme:light dark} @media (prefers-color-scheme:dark){html{background:#16181d;color:#e8e6e1}}</style>`)
 	h.do(visible("form.leadrelay"))
 	d := relaytest.StartDemo(t)
-	pages := map[string]string{"demo": d.Page, "console": d.Console + "leads?state=queued", "widget": ask(h.browser, chromedp.Location())}
-	for name, address := range pages {
+	for name, page := range map[string]audit{ // in the long form each is looked at in both schemes
+		"demo": {d.Page, "light"}, "console": {d.Console + "leads?state=queued", "dark"}, "widget": {ask(h.browser, chromedp.Location()), "dark"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			for _, scheme := range []string{"light", "dark"} {
+				if scheme != page.Scheme && !relaytest.InFull() {
+					continue
+				}
 				var a audited
-				lighthouse(audit{address, scheme}, &a)
+				lighthouse(audit{page.Address, scheme}, &a)
 				require.Empty(t, a.Failed, scheme)
 				require.Empty(t, a.Warnings, scheme)
 				require.InDelta(t, 100, a.Score, 0, scheme)

@@ -413,6 +413,7 @@ func TestACrowdAtAProxy(t *testing.T) {
 func TestRestartsBehindAProxy(t *testing.T) {
 	for name, proxy := range allFronts(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits for most of its time
 			env := relaytest.Settings(t, "127.0.0.1:1")
 			env["LEADRELAY_DRAIN"] = "1s"
 			f := behind(t, proxy, env)

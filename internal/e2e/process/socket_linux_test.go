@@ -65,6 +65,7 @@ func activated(t *testing.T, env map[string]string, files ...*os.File) *relaytes
 // With its socket held by systemd a relay refuses nobody over a restart, and
 // nobody needs a proxy to wait at.
 func TestRestartsWithASocketOfSystemd(t *testing.T) {
+	t.Parallel() // it waits for most of its time
 	u := newUnit(t)
 	env := relaytest.Settings(t, "127.0.0.1:1")
 	env["LEADRELAY_ADDR"], env["LEADRELAY_DRAIN"] = u.addr, "1s"
