@@ -30,41 +30,54 @@ run: build ## Run the relay with the settings of the environment.
 # copy of that may become everybody's.
 RACE := -race -gcflags='modernc.org/sqlite/lib=-race=false'
 
-# First what can race, with the detector: a test of days in virtual time, a million of
-# something or each byte of a file has nothing to race with and leaves it out (-short).
-# Then, without it, the tests of the whole binary, where the relay of the stories has the
-# detector, and what was left out. In a process that is killed and besieged it triples
-# the time of the whole: there it is in make torture.
+# First what can race, with the detector, and a sample of the torture: a test of days in
+# virtual time, of one goroutine, a million of something or each byte of a file has nothing
+# to race with and leaves it out (-short). Then, without it, the tests of the whole binary,
+# where the relay of the stories has the detector on a file, and what was left out. What
+# has many rows, or many rounds, has a sample of them here, and all in make torture; there
+# is the detector in all of the torture, too, and in a process that is killed and besieged.
 test: go deps ## Run every test, with the race detector; installs what they need.
 	GORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $(LONGEST) $$($(GO) list ./... | grep -v /internal/e2e/)
 	$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay
 	$(GO) build -o bin/plain/leadrelay ./cmd/leadrelay
-	LEADRELAY_BIN=$(CURDIR)/bin $(GO) test $(TEST) ./internal/e2e/...
+	LEADRELAY_BIN=$(CURDIR)/bin LEADRELAY_KILL_ROUNDS=30 $(GO) test $(TEST) ./internal/e2e/process ./internal/e2e/...
 	$(GO) test $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)
 
 # Whoever takes longest begins first.
-LONGEST := ./internal/store ./internal/e2e/torture ./internal/courier
+LONGEST := ./internal/store ./internal/courier ./internal/e2e/torture
 
-SHORTENED := ./internal/alerts ./internal/courier ./internal/fakebroker ./internal/flood ./internal/intake ./internal/store
-LEFT_OUT := TestADayOfBytes TestADayOfBytesOfNewSenders TestAFloodCostsNoMoreThanItSends \
-	TestAFloodOfOthersFreesNobodyEarly TestAHealthyDatabaseStarts TestAHundredThousandErased TestALeadTakes16kB \
-	TestAMillionAddresses TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads TestATornEndIsNoDamage \
-	TestAnInterruptedTransferGoesOn TestEveryByteOfTheLogIsWatched TestIntentsRunAheadOfAFastBrokerOnly \
-	TestKeysAreForgotten TestLeadsThatComeAndGoLeaveLittleBehind TestManyLeads TestManySitesOnThreeReplicas \
-	TestNewBlocksBecomeALargeOne TestOneAgencysTroubleDelaysNoOther TestPgbouncer TestRecentLeadsAreBounded \
-	TestSilenceIsNoiseOnceAYear TestSitesWithOneKeyShareItsPaceInTurn TestTenThousandAttempts \
-	TestTheBookForgetsTheOldest TestTheDiskTakesWhatTheGateCounts TestTheIndexOfALeadIsBounded \
-	TestTheRateHoldsWhateverWaits TestTransfer TestWhoComesInWhileABacklogDrainsGoesFirst
+SHORTENED := ./internal/alerts ./internal/console ./internal/courier ./internal/courier/verify ./internal/fakebroker ./internal/flood ./internal/intake ./internal/store
+LEFT_OUT := TestABackupThatIsCopiedOverIsNoticed TestACutFileIsLost TestADamagedLogStopsTheStart TestADayOfBytes \
+	TestADayOfBytesOfNewSenders TestADriftOfThousands TestAFlappingBrokerIsNotTakenForAWorkingOne \
+	TestAFloodCostsNoMoreThanItSends TestAFloodOfOthersFreesNobodyEarly TestAHealthyDatabaseStarts \
+	TestAHundredThousandErased TestALastTransactionWithHolesIsNoDamage TestALeadIsTriedAfterALongPause \
+	TestALeadTakes16kB TestALeadThatIsNotDeliveredByItsDeadlineWaitsForAPerson TestAListOfManyPagesIsReadInHalves \
+	TestALogOfAnotherStateStopsTheStart TestALongReconciliation TestAMillionAddresses \
+	TestAPauseByHandOutlastsTheDeadline TestAPausedSiteRemembersNotTooMuch TestARevokedKeyFailsNoLeadAndIsProbedGently \
+	TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads TestATornEndIsNoDamage TestATroubledSiteDelaysNoOther \
+	TestAnErasedLeadIsInNoFile TestAnExportHoldsOnePage TestAnInterruptedTransferGoesOn TestCheckpointsAreNoAlarm \
+	TestEveryAttemptHasItsSentence TestEveryByteOfTheLogIsWatched TestEveryStateAndReasonHasItsSentence \
+	TestFiveUnsureEndsInARowOpenTheBreaker TestGuessersFromEverywhere TestHalfABlockIsNotLeftBehind \
+	TestIntentsRunAheadOfAFastBrokerOnly TestKeysAreForgotten TestLeadsThatComeAndGoLeaveLittleBehind TestManyLeads \
+	TestManySitesOnThreeReplicas TestNewBlocksBecomeALargeOne TestNothingReadsAllLeads \
+	TestOneAgencysTroubleDelaysNoOther TestPgbouncer TestPostgres TestRecentLeadsAreBounded \
+	TestReplayingTwiceDeliversOnce TestSQLite TestSQLiteAfterADeath TestSilenceIsNoiseOnceAYear \
+	TestSitesWithOneKeyShareItsPaceInTurn TestStatsAreTransferred TestTenThousandAttempts TestTheBookForgetsTheOldest \
+	TestTheDiskTakesWhatTheGateCounts TestTheIndexOfALeadIsBounded TestTheLeadsOfAFormerVersionAreCounted \
+	TestTheRateHoldsWhateverWaits TestTransfer TestTransfersThatAreRefused TestWhatWasDueInABackupIsDoubtful \
+	TestWhatWasRefusedBeforeAPauseIsBounded TestWhoComesInWhileABacklogDrainsGoesFirst
 space := $() $()
 
 # Only make lint vets.
 TEST := -vet=off -shuffle=on -timeout 30m
 
 torture: deps bin/caddy ## Every fault at every instant, in full; takes a while.
-	LEADRELAY_TORTURE=full LEADRELAY_SEEDS=10000 LEADRELAY_KILL_ROUNDS=300 $(GO) test -count=1 -p 1 -timeout 3h -v \
-		-run 'TestFaultMatrix|TestHandOvers|TestWorlds|TestADayWithoutEasyBroker|TestFlapping|TestSimulation|TestEightFaults|TestKill9|TestGoodVisitorsUnderSiege|TestACrowdKeeps|TestTheMemoryIsBounded|AProxy|TestAPlausibleFlood|TestRubbishCosts|TestAFloodFromMany|TestSearchesKeep|TestAHundredThousand|TestAFailOver' \
-		./internal/e2e/torture ./internal/e2e/process ./internal/store ./cmd/leadrelay
-	$(GO) test $(RACE) -count=1 -p 1 -timeout 1h ./internal/e2e/process ./internal/e2e/browser
+	$(IN_FULL) ./internal/e2e/torture
+	$(IN_FULL) -run 'TestEightFaults|TestKill9|TestGoodVisitorsUnderSiege|TestACrowdKeeps|TestTheMemoryIsBounded|AProxy|TestRubbishCosts|TestAFailOver|TestAFloodFromMany|TestSearchesKeep|TestAHundredThousand|TestLeadsThatComeAndGo|TestLighthouse|TestTheWidgetLooksAtHome|TestTheWidgetOnAPageThatAFramework|TestHostedPages|TestTheOperatorsConsole' \
+		./internal/e2e/process ./internal/e2e/browser ./internal/store ./cmd/leadrelay
+	$(GO) test $(RACE) -count=1 -p 1 -timeout 1h ./internal/e2e/... ./internal/courier/... ./internal/store ./internal/console
+
+IN_FULL := LEADRELAY_TORTURE=full LEADRELAY_SEEDS=10000 LEADRELAY_KILL_ROUNDS=300 $(GO) test -count=1 -p 1 -timeout 3h -v
 
 # Of the Caddyfile's two halves, a distribution's Caddy may need the old one.
 bin/caddy:

@@ -25,10 +25,10 @@ func TestWhatShortLeavesOutRunsAfterIt(t *testing.T) {
 	require.NoError(t, err)
 	for _, line := range []string{
 		"\tGORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $(LONGEST) $$($(GO) list ./... | grep -v /internal/e2e/)\n",
-		"\nLONGEST := ./internal/store ./internal/e2e/torture ./internal/courier\n",
+		"\nLONGEST := ./internal/store ./internal/courier ./internal/e2e/torture\n",
 		"\t$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay\n",
 		"\t$(GO) build -o bin/plain/leadrelay ./cmd/leadrelay\n",
-		"\tLEADRELAY_BIN=$(CURDIR)/bin $(GO) test $(TEST) ./internal/e2e/...\n",
+		"\tLEADRELAY_BIN=$(CURDIR)/bin LEADRELAY_KILL_ROUNDS=30 $(GO) test $(TEST) ./internal/e2e/process ./internal/e2e/...\n",
 		"\t$(GO) test $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)\n",
 		"\nSHORTENED := ./" + strings.Join(left.packages, " ./") + "\n",
 		"\nTEST := -vet=off -shuffle=on -timeout 30m\n",
@@ -38,6 +38,113 @@ func TestWhatShortLeavesOutRunsAfterIt(t *testing.T) {
 	_, names, _ := strings.Cut(strings.ReplaceAll(string(makefile), "\\\n", " "), "\nLEFT_OUT := ")
 	names, _, _ = strings.Cut(names, "\n")
 	require.ElementsMatch(t, left.tests, strings.Fields(names))
+}
+
+// What has a longer form has it in `make torture`, and with the detector what -short leaves
+// out of the first pass.
+func TestWhatIsThinnedOutRunsInFull(t *testing.T) {
+	makefile, err := os.ReadFile("../../Makefile")
+	require.NoError(t, err)
+	text := strings.ReplaceAll(string(makefile), "\\\n", "")
+	for _, line := range []string{
+		"\nIN_FULL := LEADRELAY_TORTURE=full LEADRELAY_SEEDS=10000 LEADRELAY_KILL_ROUNDS=300 $(GO) test -count=1 -p 1 -timeout 3h -v\n",
+		"\t$(IN_FULL) ./internal/e2e/torture\n",
+		"\t$(GO) test $(RACE) -count=1 -p 1 -timeout 1h ./internal/e2e/... ./internal/courier/... ./internal/store ./internal/console\n",
+	} {
+		require.Contains(t, text, line)
+	}
+	found := regexp.MustCompile(`\t\$\(IN_FULL\) -run '(.*?)'(.*)\n`).FindStringSubmatch(text)
+	require.NotNil(t, found)
+	pattern, packages := regexp.MustCompile(found[1]), strings.Fields(found[2])
+	all := longer(t, os.DirFS("../.."))
+	require.NotEmpty(t, all["internal/e2e/torture"], "of which all run")
+	delete(all, "internal/e2e/torture")
+	for folder, tests := range all {
+		require.Contains(t, packages, "./"+folder)
+		for _, test := range tests {
+			require.Regexp(t, pattern, test, folder)
+		}
+	}
+}
+
+func TestWhoHasALongerFormIsSeen(t *testing.T) {
+	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	require.Equal(t, map[string][]string{"internal/a": {"TestA", "TestB"}, "internal/b": {"TestD"}}, longer(t, fstest.MapFS{
+		"internal/a/a_test.go":    file("package a\n\nfunc TestA() { if relaytest.InFull() {} }\n\nfunc TestC() { relaytest.Beside() }\n"),
+		"internal/a/more_test.go": file("package a\n\nfunc TestB() { visitor{}.walk() }\n\nfunc (v visitor) walk() { v.n = rounds() }\n\nfunc rounds() int { return len(os.Getenv(\"LEADRELAY_SEEDS\")) }\n"),
+		"internal/b/b_test.go":    file("package b\n\nfunc TestD() { rounds(os.Getenv(\"LEADRELAY_TORTURE\")) }\n\nfunc TestE() { rounds(1) }\n"),
+	}))
+}
+
+var asksForMore = regexp.MustCompile(`\bInFull\(\)|"LEADRELAY_(TORTURE|SEEDS|KILL_ROUNDS)"`)
+
+// longer returns the tests, by their folders, that have a longer form, or call what has
+// one: a function, or any method of that name.
+func longer(t *testing.T, module fs.FS) map[string][]string {
+	t.Helper()
+	calls, isLonger := map[string]map[string][]string{}, map[string]map[string]bool{}
+	require.NoError(t, fs.WalkDir(module, ".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(file, "_test.go") || file == "cmd/leadrelay/passes_test.go" {
+			return err
+		}
+		text, err := fs.ReadFile(module, file)
+		require.NoError(t, err)
+		parsed, err := parser.ParseFile(token.NewFileSet(), "", text, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		folder := path.Dir(file)
+		if calls[folder] == nil {
+			calls[folder], isLonger[folder] = map[string][]string{}, map[string]bool{}
+		}
+		for _, decl := range parsed.Decls {
+			if f, isFunc := decl.(*ast.FuncDecl); isFunc {
+				name := f.Name.Name
+				if f.Recv != nil {
+					name = "." + name
+				}
+				calls[folder][name] = append(calls[folder][name], called(f)...)
+				isLonger[folder][name] = isLonger[folder][name] || asksForMore.Match(text[f.Pos()-1:f.End()-1])
+			}
+		}
+		return nil
+	}))
+	all := map[string][]string{}
+	for folder, of := range calls {
+		for more := true; more; {
+			more = false
+			for name, callees := range of {
+				if !isLonger[folder][name] && slices.ContainsFunc(callees, func(callee string) bool { return isLonger[folder][callee] }) {
+					isLonger[folder][name], more = true, true
+				}
+			}
+		}
+		for name := range of {
+			if isLonger[folder][name] && strings.HasPrefix(name, "Test") {
+				all[folder] = append(all[folder], name)
+			}
+		}
+		slices.Sort(all[folder])
+		if all[folder] == nil {
+			delete(all, folder)
+		}
+	}
+	return all
+}
+
+// called returns the names of what a function calls, which may be in its own package; those
+// of methods begin with a period.
+func called(f *ast.FuncDecl) (names []string) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		if call, isCall := n.(*ast.CallExpr); isCall {
+			switch fun := call.Fun.(type) {
+			case *ast.Ident:
+				names = append(names, fun.Name)
+			case *ast.SelectorExpr:
+				names = append(names, "."+fun.Sel.Name)
+			}
+		}
+		return true
+	})
+	return names
 }
 
 // The rule is worth nothing unless it sees who makes use of -short.
