@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -82,52 +83,62 @@ var asksForMore = regexp.MustCompile(`\bInFull\(\)|"LEADRELAY_(TORTURE|SEEDS|KIL
 // one: a function, or any method of that name.
 func longer(t *testing.T, module fs.FS) map[string][]string {
 	t.Helper()
-	calls, isLonger := map[string]map[string][]string{}, map[string]map[string]bool{}
+	all := map[string][]string{}
+	for folder, files := range testFiles(t, module) {
+		if !slices.ContainsFunc(files, func(text []byte) bool { return asksForMore.Match(text) }) {
+			continue
+		}
+		calls, isLonger := map[string][]string{}, map[string]bool{}
+		for _, text := range files {
+			parsed, err := parser.ParseFile(token.NewFileSet(), "", text, parser.SkipObjectResolution)
+			require.NoError(t, err)
+			for _, decl := range parsed.Decls {
+				if f, isFunc := decl.(*ast.FuncDecl); isFunc {
+					name := f.Name.Name
+					if f.Recv != nil {
+						name = "." + name
+					}
+					calls[name] = append(calls[name], called(f)...)
+					isLonger[name] = isLonger[name] || asksForMore.Match(text[f.Pos()-1:f.End()-1])
+				}
+			}
+		}
+		spread(calls, isLonger)
+		for name := range calls {
+			if isLonger[name] && strings.HasPrefix(name, "Test") {
+				all[folder] = append(all[folder], name)
+			}
+		}
+		slices.Sort(all[folder])
+	}
+	return all
+}
+
+// testFiles returns the texts of the tests' files, by their folders.
+func testFiles(t *testing.T, module fs.FS) map[string][][]byte {
+	t.Helper()
+	all := map[string][][]byte{}
 	require.NoError(t, fs.WalkDir(module, ".", func(file string, d fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(file, "_test.go") || file == "cmd/leadrelay/passes_test.go" {
 			return err
 		}
 		text, err := fs.ReadFile(module, file)
-		require.NoError(t, err)
-		parsed, err := parser.ParseFile(token.NewFileSet(), "", text, parser.SkipObjectResolution)
-		require.NoError(t, err)
-		folder := path.Dir(file)
-		if calls[folder] == nil {
-			calls[folder], isLonger[folder] = map[string][]string{}, map[string]bool{}
-		}
-		for _, decl := range parsed.Decls {
-			if f, isFunc := decl.(*ast.FuncDecl); isFunc {
-				name := f.Name.Name
-				if f.Recv != nil {
-					name = "." + name
-				}
-				calls[folder][name] = append(calls[folder][name], called(f)...)
-				isLonger[folder][name] = isLonger[folder][name] || asksForMore.Match(text[f.Pos()-1:f.End()-1])
-			}
-		}
-		return nil
+		all[path.Dir(file)] = append(all[path.Dir(file)], text)
+		return err
 	}))
-	all := map[string][]string{}
-	for folder, of := range calls {
-		for more := true; more; {
-			more = false
-			for name, callees := range of {
-				if !isLonger[folder][name] && slices.ContainsFunc(callees, func(callee string) bool { return isLonger[folder][callee] }) {
-					isLonger[folder][name], more = true, true
-				}
+	return all
+}
+
+// spread marks the callers of what is longer.
+func spread(calls map[string][]string, isLonger map[string]bool) {
+	for more := true; more; {
+		more = false
+		for name, callees := range calls {
+			if !isLonger[name] && slices.ContainsFunc(callees, func(callee string) bool { return isLonger[callee] }) {
+				isLonger[name], more = true, true
 			}
-		}
-		for name := range of {
-			if isLonger[folder][name] && strings.HasPrefix(name, "Test") {
-				all[folder] = append(all[folder], name)
-			}
-		}
-		slices.Sort(all[folder])
-		if all[folder] == nil {
-			delete(all, folder)
 		}
 	}
-	return all
 }
 
 // called returns the names of what a function calls, which may be in its own package; those
@@ -185,7 +196,7 @@ func shortened(t *testing.T, module fs.FS) (all leftOut) {
 			return err
 		}
 		text, err := fs.ReadFile(module, file)
-		if err != nil || !usesShort.Match(text) && !usesRace.Match(text) {
+		if err != nil || !mayBeShorter(text) || !usesShort.Match(text) && !usesRace.Match(text) {
 			return err
 		}
 		tests, rest := testsWithShort(t, string(text))
@@ -201,6 +212,11 @@ func shortened(t *testing.T, module fs.FS) (all leftOut) {
 	slices.Sort(all.packages)
 	all.packages = slices.Compact(all.packages)
 	return all
+}
+
+// mayBeShorter is quicker than the patterns, which are slow with the race detector.
+func mayBeShorter(text []byte) bool {
+	return bytes.Contains(text, []byte("Short")) || bytes.Contains(text, []byte("test.short")) || bytes.Contains(text, []byte("//go:build"))
 }
 
 // testsWithShort returns the tests that make use of -short, or all where the file is

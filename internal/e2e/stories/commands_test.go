@@ -237,10 +237,16 @@ func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: until PATTERN program [args...]")
 	}
-	const pause = 250 * time.Millisecond // a process that starts all the time would keep the others from their work
+	// A process that starts all the time would keep the others from their work.
+	const first, last = 200 * time.Millisecond, 2 * time.Second
 	pattern := regexp.MustCompile("(?m)" + args[0])
-	ok := relaytest.PollEvery(pause, func() bool {
+	pause, next := first, time.Time{}
+	ok := relaytest.Poll(func() bool {
+		if time.Now().Before(next) {
+			return false
+		}
 		_ = ts.Exec(args[1], args[2:]...) // it may fail until it matches
+		next, pause = time.Now().Add(pause), min(pause*3/2, last)
 		return pattern.MatchString(ts.ReadFile("stdout"))
 	})
 	if !ok {
