@@ -55,7 +55,7 @@ LEFT_OUT := TestABackupThatIsCopiedOverIsNoticed TestACutFileIsLost TestADamaged
 	TestALogOfAnotherStateStopsTheStart TestALongReconciliation TestAMillionAddresses \
 	TestAPauseByHandOutlastsTheDeadline TestAPausedSiteRemembersNotTooMuch TestARevokedKeyFailsNoLeadAndIsProbedGently \
 	TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads TestATornEndIsNoDamage TestATroubledSiteDelaysNoOther \
-	TestAnErasedLeadIsInNoFile TestAnExportHoldsOnePage TestAnInterruptedTransferGoesOn TestCheckpointsAreNoAlarm \
+	TestAnErasedLeadIsInNoFile TestAnExportHoldsOnePage TestAnInterruptedTransferGoesOn \
 	TestEveryAttemptHasItsSentence TestEveryByteOfTheLogIsWatched TestEveryStateAndReasonHasItsSentence \
 	TestFiveUnsureEndsInARowOpenTheBreaker TestGuessersFromEverywhere TestHalfABlockIsNotLeftBehind \
 	TestIntentsRunAheadOfAFastBrokerOnly TestKeysAreForgotten TestLeadsThatComeAndGoLeaveLittleBehind TestManyLeads \
@@ -73,7 +73,7 @@ TEST := -vet=off -shuffle=on -timeout 30m
 
 torture: deps bin/caddy ## Every fault at every instant, in full; takes a while.
 	$(IN_FULL) ./internal/e2e/torture
-	$(IN_FULL) -run 'TestEightFaults|TestKill9|TestGoodVisitorsUnderSiege|TestACrowdKeeps|TestTheMemoryIsBounded|AProxy|TestRubbishCosts|TestAFailOver|TestAFloodFromMany|TestSearchesKeep|TestAHundredThousand|TestLeadsThatComeAndGo|TestLighthouse|TestTheWidgetLooksAtHome|TestTheWidgetOnAPageThatAFramework|TestHostedPages|TestTheOperatorsConsole|TestTheOperatorsPages' \
+	$(IN_FULL) -run 'TestEightFaults|TestKill9|TestGoodVisitorsUnderSiege|TestACrowdKeeps|TestTheMemoryIsBounded|AProxy|TestRubbishCosts|TestAFailOver|TestAFloodFromMany|TestSearchesKeep|TestAHundredThousand|TestLeadsThatComeAndGo|TestCheckpointsAreNoAlarm|TestSQLite|TestPostgres|TestPgbouncer|TestLighthouse|TestTheWidgetLooksAtHome|TestTheWidgetOnAPageThatAFramework|TestHostedPages|TestTheOperatorsConsole|TestTheOperatorsPages' \
 		./internal/e2e/process ./internal/e2e/browser ./internal/store ./cmd/leadrelay
 	$(GO) test $(RACE) -count=1 -p 1 -timeout 1h ./internal/e2e/... ./internal/courier/... ./internal/store ./internal/console
 

@@ -27,6 +27,7 @@ func openPostgres(tb testing.TB, address string) *store.Store {
 }
 
 func TestPostgres(t *testing.T) {
+	fewHistories(t)
 	t.Parallel()
 	run := storetest.Run
 	if testing.Short() {
@@ -41,6 +42,7 @@ func TestPgbouncer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("what could race does so in TestPostgres")
 	}
+	fewHistories(t)
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) *store.Store {
 		return openPostgres(t, postgrestest.Pooled(t, newPostgres(t)))

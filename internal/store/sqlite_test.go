@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,7 +40,16 @@ func openTemp(t *testing.T) *store.Store {
 	return s
 }
 
+// fewHistories lets rapid make a fifth of the random histories, but not in the long form.
+func fewHistories(t *testing.T) {
+	t.Helper()
+	if os.Getenv("LEADRELAY_TORTURE") != "full" {
+		require.NoError(t, flag.Set("rapid.checks", "20"))
+	}
+}
+
 func TestSQLite(t *testing.T) {
+	fewHistories(t)
 	t.Parallel()
 	run := storetest.Run
 	if testing.Short() {
