@@ -155,7 +155,7 @@ func (c *crowdOfRepeaters) add(ctx context.Context, p *relaytest.Process, who in
 			for !c.inquire(p, message) {
 				time.Sleep(50 * time.Millisecond)
 			}
-			time.Sleep(20 * time.Millisecond) // the machine has other work
+			time.Sleep(50 * time.Millisecond) // the machine has other work
 		}
 	})
 }
