@@ -39,6 +39,9 @@ var mayImport = map[string][]string{
 	"internal/easybroker":    {"internal/secret"},
 	"internal/console":       {"internal/access", "internal/alerts", "internal/lead", "internal/locale", "internal/problem", "internal/secret", "web"},
 
+	// Who tells others.
+	"internal/notify": {"internal/lead"},
+
 	// Who watches them.
 	"internal/alerts":         {"internal/alerts/channel", "internal/lead", "internal/locale"},
 	"internal/alerts/channel": {},
@@ -61,7 +64,7 @@ var mayImport = map[string][]string{
 	// What stands around them.
 	"internal/problem": {"internal/locale"},
 	"internal/server":  {"internal/locale", "internal/problem"},
-	"internal/config":  {"internal/alerts/channel", "internal/captcha", "internal/easybroker", "internal/lead", "internal/secret", "internal/site", "internal/spam"},
+	"internal/config":  {"internal/alerts/channel", "internal/captcha", "internal/easybroker", "internal/lead", "internal/notify", "internal/secret", "internal/site", "internal/spam"},
 	"internal/doctor":  {"internal/config", "internal/easybroker", "internal/lead", "internal/store"},
 	"web":              {"internal/accept", "internal/bounded", "internal/locale"},
 
@@ -90,7 +93,7 @@ var mayImport = map[string][]string{
 	// The only place that knows everybody.
 	"cmd/leadrelay": {
 		"internal/access", "internal/alerts", "internal/alerts/channel", "internal/captcha", "internal/config", "internal/console", "internal/courier", "internal/doctor", "internal/easybroker", "internal/fakebroker", "internal/fakebroker/fault",
-		"internal/flood", "internal/intake", "internal/lead", "internal/mx", "internal/secret", "internal/server", "internal/signals", "internal/site", "internal/store", "web",
+		"internal/flood", "internal/intake", "internal/lead", "internal/mx", "internal/notify", "internal/secret", "internal/server", "internal/signals", "internal/site", "internal/store", "web",
 	},
 }
 

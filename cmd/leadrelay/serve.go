@@ -147,6 +147,12 @@ func serve(ctx context.Context, all loaded, socket net.Listener, log zerolog.Log
 	r.alerts = newWatcher(cfg, r, broker.skew, log)
 	metrics.Register(console.NewGauges(r.store, r.courier.Status))
 	metrics.Register(r.alerts)
+	r.store.Subscribe(subscriptions(cfg.Sites))
+	carrier, err := newCarrier(cfg, r.store, log)
+	if err != nil {
+		return errors.Join(err, r.closeDoors())
+	}
+	metrics.Register(carrier)
 
 	public.set(publicDoor(cfg, r, metrics, log))
 	operator.set(operatorDoor(cfg, r, token, metrics, log))
@@ -161,6 +167,7 @@ func serve(ctx context.Context, all loaded, socket net.Listener, log zerolog.Log
 	watching.Go(func() { newJobRunner(r.store, r.auditor, log).run(ctx) })
 	watching.Go(func() { index(ctx, r.store, log) })
 	watching.Go(func() { r.alerts.Run(ctx) })
+	watching.Go(func() { carrier.Run(ctx) })
 	watching.Go(func() { reconcileDaily(ctx, cfg.Alerts.Reconcile, r, log) })
 	if r.shared {
 		watching.Go(func() { watchVacuum(ctx, r.store.HeldBack, log) })

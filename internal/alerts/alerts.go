@@ -65,13 +65,14 @@ func (r Rules) closesAfter(kind lead.AlertKind) time.Duration {
 type Facts struct {
 	Credentials []lead.Credential
 	Stuck       []lead.Stuck
-	Drift       *lead.Drift   // of the last reconciliation; nil if there was none
-	Silent      []lead.Stuck  // sites without inquiries
-	Flooded     []lead.Stuck  // and with too many
-	Refused     []lead.Alert  // signs of sites that refuse posts
-	Jump, Skew  time.Duration // by how much the clock was set, and how far it is ahead of EasyBroker's
-	Unwritten   bool          // the store cannot write
-	Free, Disk  int64         // bytes of the disk with the database; both zero if it is no disk of ours
+	Drift       *lead.Drift           // of the last reconciliation; nil if there was none
+	Silent      []lead.Stuck          // sites without inquiries
+	Flooded     []lead.Stuck          // and with too many
+	Channels    []lead.ChannelTrouble // that take nothing
+	Refused     []lead.Alert          // signs of sites that refuse posts
+	Jump, Skew  time.Duration         // by how much the clock was set, and how far it is ahead of EasyBroker's
+	Unwritten   bool                  // the store cannot write
+	Free, Disk  int64                 // bytes of the disk with the database; both zero if it is no disk of ours
 
 	// Unknown is true if the store could not be read: then nobody knows of leads.
 	Unknown bool
@@ -102,6 +103,11 @@ func (r Rules) signs(f Facts, excused func(site string) bool) []sign {
 	all = append(all, stuckSigns(f.Stuck, excused)...)
 	for _, s := range f.Silent {
 		all = append(all, sign{Kind: lead.AlertSilence, Subject: s.Site, Sites: []string{s.Site}, Since: s.Since})
+	}
+	for _, c := range f.Channels {
+		if !c.OffAt.IsZero() {
+			all = append(all, sign{Kind: lead.AlertHook, Subject: string(c.Channel), Sites: []string{c.Channel.Site()}, Since: c.OffAt, Reason: c.Why})
+		}
 	}
 	all = append(all, f.Refused...)
 	for _, s := range f.Flooded {

@@ -18,7 +18,7 @@ var began = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 func usual() Rules {
 	return Rules{After: map[lead.AlertKind]time.Duration{
 		lead.AlertHeld: time.Minute, lead.AlertDown: 10 * time.Minute, lead.AlertPaused: 0, lead.AlertLate: 15 * time.Minute, lead.AlertDoubtful: time.Hour,
-		lead.AlertFailed: 0, lead.AlertMissing: 0, lead.AlertTwice: 0, lead.AlertStore: 30 * time.Second, lead.AlertSilence: 0, lead.AlertRefused: 0, lead.AlertFlood: 0, lead.AlertDrift: 0, lead.AlertClock: 0,
+		lead.AlertFailed: 0, lead.AlertMissing: 0, lead.AlertTwice: 0, lead.AlertStore: 30 * time.Second, lead.AlertSilence: 0, lead.AlertRefused: 0, lead.AlertFlood: 0, lead.AlertDrift: 0, lead.AlertHook: 0, lead.AlertClock: 0,
 	}, Low: Space{Bytes: 500_000_000, Percent: 10}}
 }
 

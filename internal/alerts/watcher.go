@@ -21,6 +21,8 @@ type Store interface {
 	TakeAlertTurn(ctx context.Context, holder string, length time.Duration) (isMine bool, err error)
 	Alerts(ctx context.Context) ([]lead.Alert, error)
 	SaveAlerts(ctx context.Context, holder string, all []lead.Alert) error
+	ChannelTroubles(ctx context.Context) ([]lead.ChannelTrouble, error)
+	OpenChannel(ctx context.Context, c lead.Channel) error
 	SeeLeads(ctx context.Context, kind lead.AlertKind, sites []string) error
 	Ready(ctx context.Context) error
 
@@ -250,6 +252,9 @@ func (w *Watcher) gather(ctx context.Context) Facts {
 	if err == nil {
 		f.Stuck, err = w.store.Stuck(ctx, lead.StuckQuery{Queued: w.opt.Rules.before(now, lead.AlertLate), Doubtful: w.opt.Rules.before(now, lead.AlertDoubtful)})
 	}
+	if err == nil {
+		f.Channels, err = w.store.ChannelTroubles(ctx)
+	}
 	if err == nil && w.steps%everyMinute == 0 {
 		w.drift, err = w.lastDrift(ctx)
 	}
@@ -329,8 +334,8 @@ func (w *Watcher) Alerts() []lead.Alert {
 	return w.book.all()
 }
 
-// See notes that a person has looked at the leads of an alert, which will close. The
-// error wraps [lead.ErrNotFound] if there is no such alert.
+// See notes that a person has looked at the leads of an alert, or has a webhook tried
+// again. The alert will close. The error wraps [lead.ErrNotFound] if there is no such alert.
 func (w *Watcher) See(ctx context.Context, id string) (lead.Alert, error) {
 	w.mu.Lock()
 	found := w.book.find(id)
@@ -344,6 +349,9 @@ func (w *Watcher) See(ctx context.Context, id string) (lead.Alert, error) {
 	}
 	if !a.IsOpen() || !a.Kind.CanBeSeen() {
 		return a, nil
+	}
+	if a.Kind == lead.AlertHook {
+		return a, w.store.OpenChannel(ctx, lead.Channel(a.Subject))
 	}
 	return a, w.store.SeeLeads(ctx, a.Kind, a.Sites)
 }

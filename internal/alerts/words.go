@@ -42,6 +42,11 @@ func Cause(l locale.Lang, a lead.Alert) string {
 		return locale.Text(l, "alert.store")
 	case lead.AlertSilence:
 		return locale.Text(l, "alert.silence", sites)
+	case lead.AlertHook:
+		if a.Reason == lead.OffGone {
+			return locale.Text(l, "alert.hook.gone", sites)
+		}
+		return locale.Text(l, "alert.hook.expired", sites)
 	case lead.AlertFlood:
 		return locale.Text(l, "alert.flood", sites)
 	case lead.AlertRefused:
@@ -74,6 +79,8 @@ func Safe(l locale.Lang, a lead.Alert) string {
 		return locale.Text(l, "alert.store.safe")
 	case lead.AlertSilence, lead.AlertRefused:
 		return locale.Text(l, "alert.silence.safe")
+	case lead.AlertHook:
+		return locale.Text(l, "alert.hook.safe")
 	case lead.AlertFlood:
 		return locale.Text(l, "alert.flood.safe")
 	case lead.AlertHeld, lead.AlertDown, lead.AlertPaused, lead.AlertLate:

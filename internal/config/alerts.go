@@ -22,7 +22,7 @@ type Alerts struct {
 	Heartbeat secret.Text // address that is asked every minute while all is well inside
 	Reconcile DailyTime
 
-	Held, Down, Paused, Late, Doubtful, Failed, Missing, Twice, Refused, Silence, Flood, Drift, Clock AlertAfter
+	Held, Down, Paused, Late, Doubtful, Failed, Missing, Twice, Refused, Silence, Flood, Drift, Hook, Clock AlertAfter
 
 	Store StoreAlert
 }
@@ -32,7 +32,7 @@ func (a Alerts) Kinds() map[lead.AlertKind]AlertAfter {
 	return map[lead.AlertKind]AlertAfter{
 		lead.AlertHeld: a.Held, lead.AlertDown: a.Down, lead.AlertPaused: a.Paused, lead.AlertLate: a.Late, lead.AlertDoubtful: a.Doubtful,
 		lead.AlertFailed: a.Failed, lead.AlertMissing: a.Missing, lead.AlertTwice: a.Twice, lead.AlertStore: a.Store.AlertAfter,
-		lead.AlertRefused: a.Refused, lead.AlertSilence: a.Silence, lead.AlertFlood: a.Flood, lead.AlertDrift: a.Drift, lead.AlertClock: a.Clock,
+		lead.AlertRefused: a.Refused, lead.AlertSilence: a.Silence, lead.AlertFlood: a.Flood, lead.AlertDrift: a.Drift, lead.AlertHook: a.Hook, lead.AlertClock: a.Clock,
 	}
 }
 

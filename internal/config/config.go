@@ -66,6 +66,8 @@ type Site struct {
 	Captcha        captcha.Provider // of its forms; empty if they have none
 	CaptchaSiteKey string           // with which the widget shows the captcha
 	CaptchaSecret  secret.Text
+
+	Webhooks []Webhook // who else is told of its leads
 }
 
 // Limit is a token bucket of size N that is refilled over each Per. The zero value is

@@ -17,6 +17,8 @@ type value struct {
 	kind   kind
 	items  []item
 	isFile bool // the text is the name of a file with the secret
+
+	leaveOut bool // an empty list is not printed
 }
 
 type kind int
@@ -31,6 +33,7 @@ const (
 type item struct {
 	place      Place
 	name, text string
+	inner      *value // instead of the text, if the setting has values inside values
 }
 
 func scalarAt(at Place, text string) value {
@@ -62,6 +65,7 @@ type field struct {
 	read   func(*loader, target, value)
 	show   func(target) value
 	secret bool
+	deep   bool // there may be values inside its values
 }
 
 // scalarField is a setting with one value.

@@ -254,7 +254,7 @@ func (w *walker) setting(into layer, e entry, s *setting, isFile bool) {
 		w.add(e.place, "the secret and its file are both set; keep one")
 		return
 	}
-	v, ok := w.value(e)
+	v, ok := w.value(e, s.deep)
 	if !ok {
 		return
 	}
@@ -338,8 +338,8 @@ func quotedKey(key string) string {
 	return fmt.Sprintf(" %q", key)
 }
 
-// value reads the value of a setting.
-func (w *walker) value(e entry) (value, bool) {
+// value reads the value of a setting. If it is deep, there may be values inside.
+func (w *walker) value(e entry, deep bool) (value, bool) {
 	v := value{place: e.place}
 	switch n := w.node(e).(type) {
 	case nil:
@@ -347,23 +347,35 @@ func (w *walker) value(e entry) (value, bool) {
 	case *ast.SequenceNode:
 		v.kind = list
 		for _, x := range n.Values {
-			v.items = w.item(v.items, entry{place: e.place, node: x})
+			v.items = w.item(v.items, entry{place: e.place, node: x}, deep)
 		}
 	case *ast.MappingNode:
 		v.kind = mapping
 		for _, x := range w.entries(e) {
-			v.items = w.item(v.items, x)
+			v.items = w.item(v.items, x, deep)
 		}
 	default:
-		v.items = w.item(v.items, e)
+		v.items = w.item(v.items, e, false)
 	}
 	return v, v.kind != scalar || len(v.items) == 1
 }
 
 // item appends one text to the list.
-func (w *walker) item(to []item, e entry) []item {
+func (w *walker) item(to []item, e entry, deep bool) []item {
 	x := item{name: strings.TrimSpace(e.name), place: e.place}
 	switch n := w.node(e).(type) {
+	case *ast.SequenceNode, *ast.MappingNode:
+		if !deep {
+			w.add(e.place, "wants plain values inside")
+			return to
+		}
+		if token := n.GetToken(); e.name == "" && token != nil {
+			e.place = w.placeOf(token)
+			x.place = e.place
+		}
+		inner, _ := w.value(e, deep)
+		x.inner = &inner
+		return append(to, x)
 	case nil:
 		return to
 	case *ast.LiteralNode:

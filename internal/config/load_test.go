@@ -90,7 +90,7 @@ func TestDefaultsAreThoseOfTheReference(t *testing.T) {
 	}
 	require.Equal(t, map[lead.AlertKind]string{
 		"held": "1m", "down": "10m", "paused": "on", "late": "15m", "doubtful": "1h", "failed": "on", "missing": "on", "twice": "on",
-		"store": "30s", "refused": "on", "silence": "on", "flood": "on", "drift": "on", "clock": "on",
+		"store": "30s", "refused": "on", "silence": "on", "flood": "on", "drift": "on", "hook": "on", "clock": "on",
 	}, said)
 	require.Equal(t, []any{int64(500_000_000), int64(10), "03:30", "es", "", ""},
 		[]any{c.Alerts.Store.Bytes, c.Alerts.Store.Percent, c.Alerts.Reconcile.String(), c.Alerts.Locale, c.Alerts.To.String(), c.Alerts.Heartbeat.Reveal()})
@@ -432,5 +432,5 @@ func TestTheReferenceHasEveryVariable(t *testing.T) {
 	} {
 		require.Contains(t, table, row)
 	}
-	require.Equal(t, 36+26+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
+	require.Equal(t, 36+28+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
 }

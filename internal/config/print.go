@@ -47,12 +47,17 @@ func flowStyle(v value) string {
 	texts := make([]string, len(v.items))
 	for i, x := range v.items {
 		texts[i] = quote(x.text)
+		if x.inner != nil {
+			texts[i] = flowStyle(*x.inner)
+		}
 		if v.kind == mapping {
 			texts[i] = quote(x.name) + ": " + texts[i]
 		}
 	}
 	all := strings.Join(texts, ", ")
 	switch {
+	case v.kind == list && all == "" && v.leaveOut:
+		return ""
 	case v.kind == list:
 		return "[" + all + "]"
 	case v.kind == mapping && all != "":

@@ -123,6 +123,8 @@ var settings = []setting{
 		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Flood })},
 	{"", alerts + "clock", "on", "the clock was set by more than 10 s, or is off EasyBroker's by more than a minute, or `off`",
 		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Clock })},
+	{"", alerts + "hook", "on", "a webhook is switched off: it answered that it is gone, or took nothing for three days, or `off`",
+		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Hook })},
 	{"", alerts + "drift", "on", "a comparison with EasyBroker's list has found something, or `off`",
 		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Drift })},
 
@@ -153,6 +155,7 @@ var settings = []setting{
 		scalarField(parseLine, func(t target) *string { return &t.site.CaptchaSiteKey })},
 	{"", perSite + "captcha_secret", "", "the secret for asking about its tokens",
 		secretField(func(t target) *secret.Text { return &t.site.CaptchaSecret })},
+	{"", perSite + "webhooks", "", "who else is told of its leads: a list of `{url, secret_file, events, allow_private}`; see [webhooks](#webhooks)", webhooksField()},
 
 	{"EASYBROKER_API_KEY", broker + "api_key", "", "the key; required where a site has none of its own",
 		secretField(func(t target) *secret.Text { return &t.site.EasyBroker.Key })},

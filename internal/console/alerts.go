@@ -112,13 +112,21 @@ func (p *Pages) seenAction(ctx context.Context, w words, kind lead.AlertKind, su
 // watchedTrouble tells of what only the watcher knows.
 func (p *Pages) watchedTrouble(ctx context.Context, w words) (all []web.Trouble) {
 	for _, a := range p.watcher.Alerts(ctx) {
-		if !a.IsOpen() || !slices.Contains([]lead.AlertKind{lead.AlertLate, lead.AlertRefused, lead.AlertSilence, lead.AlertFlood, lead.AlertClock}, a.Kind) {
+		if !a.IsOpen() || !slices.Contains([]lead.AlertKind{lead.AlertLate, lead.AlertHook, lead.AlertRefused, lead.AlertSilence, lead.AlertFlood, lead.AlertClock}, a.Kind) {
 			continue
 		}
 		all = append(all, web.Trouble{
 			Mark: markDoubt, Title: alerts.Cause(w.lang, a), Since: w.when(a.Since), Begun: w.text("trouble.since"), Ago: w.since(a.Since),
-			Waiting: alerts.Safe(w.lang, a), Remedy: alerts.Remedy(w.lang, a),
+			Waiting: alerts.Safe(w.lang, a), Remedy: alerts.Remedy(w.lang, a), Actions: p.hookAction(w, a),
 		})
 	}
 	return all
+}
+
+// hookAction has a webhook tried again that was switched off.
+func (p *Pages) hookAction(w words, a lead.Alert) []web.Action {
+	if a.Kind != lead.AlertHook {
+		return nil
+	}
+	return []web.Action{{Label: w.text("alert.hook.again"), Path: "/alerts/seen", Hidden: []web.Pair{{Name: "id", Value: a.ID}}}}
 }

@@ -24,6 +24,8 @@ import (
 // Leads is the part of the store with leads that an operator reads and changes.
 type Leads interface {
 	Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.Attempt, error)
+	// Deliveries returns what others than EasyBroker were told of a lead.
+	Deliveries(ctx context.Context, id lead.RemoteID) ([]lead.Delivery, error)
 	List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error)
 	Amend(ctx context.Context, id lead.RemoteID, f func(*lead.Lead) error) (lead.Lead, error)
 	// Now is the time by which leads are due. It may differ from this process's clock.

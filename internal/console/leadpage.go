@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"leadrelay/internal/access"
 	"leadrelay/internal/lead"
@@ -28,11 +29,15 @@ func (p *Pages) showLead(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	told, err := p.store.Deliveries(r.Context(), id)
+	if err != nil {
+		return problem.NewTryAgain(time.Second, err)
+	}
 	t := wordsFor(r)
 	row := t.row(l)
 	page := web.LeadPage{
 		Frame: frame, Row: row, Now: t.stands(l, p.standing(r.Context(), l.Site)), Message: l.Message,
-		Replies: p.replies(t, l), Story: t.story(l, attempts), Facts: t.facts(l), Extra: t.extras(l), Notes: t.notes(l),
+		Replies: p.replies(t, l), Story: t.story(l, attempts, told), Facts: t.facts(l), Extra: t.extras(l), Notes: t.notes(l),
 		CanEdit: allows(l, (api{}).edited(nil)), CanForce: !row.Retry && allows(l, retry(true)),
 	}
 	if !frame.CanAct {

@@ -48,6 +48,14 @@ func (s sight) Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.At
 	return l, attempts, err
 }
 
+// Deliveries implements [Leads].
+func (s sight) Deliveries(ctx context.Context, id lead.RemoteID) ([]lead.Delivery, error) {
+	if _, _, err := s.Find(ctx, id); err != nil {
+		return nil, err
+	}
+	return s.all.Deliveries(ctx, id)
+}
+
 // Amend implements [Leads].
 func (s sight) Amend(ctx context.Context, id lead.RemoteID, f func(*lead.Lead) error) (lead.Lead, error) {
 	by, err := access.Check(ctx, access.Act)

@@ -18,7 +18,7 @@ const (
 )
 
 // story tells what became of a lead so far, oldest first, and what comes next.
-func (w words) story(l lead.Lead, attempts []lead.Attempt) []web.Moment {
+func (w words) story(l lead.Lead, attempts []lead.Attempt, deliveries []lead.Delivery) []web.Moment {
 	told := []web.Moment{{At: w.when(l.ReceivedAt), Mark: markOK, Text: w.text("story.received", l.Site)}}
 	queuedAgain := l.QueuedAt.After(l.ReceivedAt)
 	if l.State == lead.Quarantined || l.State == lead.Discarded && len(attempts) == 0 {
@@ -36,7 +36,23 @@ func (w words) story(l lead.Lead, attempts []lead.Attempt) []web.Moment {
 	if queuedAgain {
 		told = append(told, w.queuedAgain(l))
 	}
+	for _, d := range deliveries {
+		told = append(told, w.delivery(d))
+	}
 	return append(told, w.ending(l)...)
+}
+
+// delivery tells what another system was told.
+func (w words) delivery(d lead.Delivery) web.Moment {
+	m := web.Moment{At: w.when(d.EndedAt), Mark: markOK, Text: w.text("story.hook."+string(d.State), d.Notice)}
+	switch d.State {
+	case lead.DeliveryDue:
+		m.At, m.Mark = w.when(d.At), markWait
+	case lead.DeliveryGivenUp:
+		m.Mark = markBad
+	case lead.DeliveryTaken:
+	}
+	return m
 }
 
 // queuedAgain tells that a person has sent the lead, or a replay.

@@ -53,7 +53,7 @@ func TestEveryStateAndReasonHasItsSentence(t *testing.T) {
 				for _, due := range []time.Time{{}, evening.Add(-time.Second), evening.Add(time.Hour)} {
 					l := lead.Lead{Inquiry: lead.Inquiry{Site: "casas"}, State: state, Reason: reason, ReceivedAt: evening.Add(-time.Hour), DueAt: due, ConfirmedAt: evening}
 					what := fmt.Sprintf("%s (%s) in %s", state, reason, lang)
-					for _, m := range w.story(l, nil) {
+					for _, m := range w.story(l, nil, nil) {
 						checkWords(t, what, m.Text)
 					}
 					checkWords(t, what, w.stands(l, nil), w.stands(l, &lead.Credential{State: lead.CredentialHeld, Reason: reason}), w.text("state."+string(state)), w.why(l)+".")
@@ -151,7 +151,7 @@ func TestAStory(t *testing.T) {
 	}
 	for lang, want := range want {
 		var got []string
-		for _, m := range (words{lang, evening}).story(l, attempts) {
+		for _, m := range (words{lang, evening}).story(l, attempts, nil) {
 			got = append(got, m.At.Text+" "+m.Text)
 		}
 		require.Equal(t, want, got)

@@ -52,6 +52,9 @@ type Attempt struct {
 	Detail  *string    `json:"detail"`
 }
 
+// View returns a lead as the API shows it.
+func View(l lead.Lead) Lead { return view(l) }
+
 func view(l lead.Lead) Lead {
 	v := Lead{
 		RemoteID: l.RemoteID, Site: l.Site, State: l.State, Reason: orNull(l.Reason),

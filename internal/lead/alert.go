@@ -23,21 +23,22 @@ const (
 	AlertRefused  AlertKind = "refused"  // a site refuses posts because of its settings
 	AlertFlood    AlertKind = "flood"    // a site gets far more inquiries than usual
 	AlertDrift    AlertKind = "drift"    // a reconciliation has found something
+	AlertHook     AlertKind = "hook"     // a webhook was switched off
 	AlertClock    AlertKind = "clock"    // the clock was set, or is wrong
 )
 
 // AlertKinds returns all kinds, what is worst first.
 func AlertKinds() []AlertKind {
 	return []AlertKind{
-		AlertStore, AlertHeld, AlertDown, AlertPaused, AlertLate, AlertFailed, AlertDoubtful, AlertMissing, AlertTwice, AlertDrift, AlertRefused, AlertSilence,
-		AlertFlood, AlertClock,
+		AlertStore, AlertHeld, AlertDown, AlertPaused, AlertLate, AlertFailed, AlertDoubtful, AlertMissing, AlertTwice, AlertDrift, AlertHook, AlertRefused,
+		AlertSilence, AlertFlood, AlertClock,
 	}
 }
 
-// CanBeSeen reports whether a person can say that the leads of such an alert were looked
-// at. The other kinds end by themselves.
+// CanBeSeen reports whether a person can say that such an alert was looked at: that its
+// leads were, or that its webhook is to be tried again. The other kinds end by themselves.
 func (k AlertKind) CanBeSeen() bool {
-	return k == AlertFailed || k == AlertMissing || k == AlertTwice
+	return k == AlertFailed || k == AlertMissing || k == AlertTwice || k == AlertHook
 }
 
 // MaxAlertLeads is how many leads an alert names.

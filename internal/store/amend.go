@@ -71,7 +71,10 @@ func (tx *writeTx) rewrite(was lead.State, l *lead.Lead, now time.Time) error {
 		moved_at = CASE WHEN state = $1 THEN moved_at ELSE $10 END WHERE remote_id = $11`,
 		string(l.State), l.Reason, l.PropertyID, body, millis(l.DueAt), millis(l.QueuedAt),
 		millis(l.DeliveredAt), millis(l.ConfirmedAt), isRestarted, now.UnixMilli(), int64(l.RemoteID))
-	return err
+	if err != nil {
+		return err
+	}
+	return tx.tell(l.RemoteID, l.Site, was, l.State, now)
 }
 
 // Quarantine sets a lead apart if a sign of spam comes late, and reports whether
@@ -94,8 +97,21 @@ func (s *Store) Quarantine(ctx context.Context, id lead.RemoteID, until time.Tim
 // restored. A failed lead may be one that EasyBroker has taken and later refused.
 // A lead that is being sent is left to its courier.
 func (s *Store) Confirm(ctx context.Context, id lead.RemoteID, at time.Time, reason string) (bool, error) {
-	isNews, err := s.change(ctx, `UPDATE leads SET state = `+sqlConfirmed+`, reason = CASE WHEN reason = '`+lead.ReasonErased+`' THEN reason ELSE $1 END, due_at = NULL, confirmed_at = $2, fence = fence + 1
-		WHERE remote_id = $3 AND state IN (`+sqlDelivered+`, `+sqlDoubtful+`, `+sqlQueued+`, `+sqlFailed+`)`, reason, at.UnixMilli(), int64(id))
+	var isNews bool // to be read only after a commit
+	err := s.writer.do(ctx, func(tx *writeTx) error {
+		var site string
+		err := tx.QueryRow(`UPDATE leads SET state = `+sqlConfirmed+`, reason = CASE WHEN reason = '`+lead.ReasonErased+`' THEN reason ELSE $1 END, due_at = NULL, confirmed_at = $2, fence = fence + 1
+			WHERE remote_id = $3 AND state IN (`+sqlDelivered+`, `+sqlDoubtful+`, `+sqlQueued+`, `+sqlFailed+`) RETURNING site`,
+			reason, at.UnixMilli(), int64(id)).Scan(&site)
+		isNews = err == nil
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return tx.tell(id, site, lead.Delivered, lead.Confirmed, at)
+	})
 	if err != nil {
 		return false, fmt.Errorf("confirm lead %d: %w", id, err)
 	}

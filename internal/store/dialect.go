@@ -36,6 +36,10 @@ type dialect struct {
 	isOfSites   string    // the site is one of a JSON list, $2
 	inRows      [2]string // around a query for few rows
 
+	// channelsDue returns the channels of the JSON list $1 with a delivery that is due at $2.
+	channelsDue string
+	skipLocked  string // ends a query that passes over rows which others change, and locks its own
+
 	forUpdate  string // ends a query whose rows the transaction goes on to change
 	oneOf      string // is one of several numbers, which are in the parameter %s with commas between them
 	oneOfTexts string // is one of several texts, which are a JSON list in the parameter %s

@@ -149,13 +149,12 @@ func (n *newLead) appendTo(args []any) []any {
 func (tx *writeTx) insertFresh() error {
 	fresh := tx.fresh
 	tx.fresh = tx.fresh[:0]
-	var err error
-	for len(fresh) > 0 {
-		if fresh, err = tx.w.dialect.insert(tx, fresh); err != nil {
+	for left, err := fresh, error(nil); len(left) > 0; {
+		if left, err = tx.w.dialect.insert(tx, left); err != nil {
 			return tx.w.blame(fmt.Errorf("insert: %w", err))
 		}
 	}
-	return nil
+	return tx.tellKept(fresh)
 }
 
 // insertMany inserts as many of the leads as one statement takes.

@@ -80,6 +80,9 @@ func (tx *writeTx) eraseLead(l *lead.Lead, now time.Time) error {
 	if _, err := tx.Exec(erasePersonSQL, string(l.State), l.Reason, body, now.UnixMilli(), int64(l.RemoteID)); err != nil {
 		return err
 	}
+	if _, err := tx.Exec(`DELETE FROM deliveries WHERE remote_id = $1`, int64(l.RemoteID)); err != nil {
+		return err // whoever was to be told would get what is left
+	}
 	_, err = tx.Exec(`UPDATE attempts SET detail = '', sent = NULL, ended_at = COALESCE(ended_at, $1),
 		outcome = CASE WHEN ended_at IS NULL THEN 'unsure' ELSE outcome END WHERE remote_id = $2`, now.UnixMilli(), int64(l.RemoteID))
 	return err

@@ -42,6 +42,8 @@ var postgresDialect = dialect{
 	isOfSites:   `site = ANY (ARRAY(SELECT json_array_elements_text($2::json)))`,
 	inRows:      [2]string{"= ANY (ARRAY(", "))"}, // IN may read all attempts, whatever is known of them
 	forUpdate:   " FOR UPDATE",
+	skipLocked:  " FOR UPDATE SKIP LOCKED",
+	channelsDue: channelsDue(`json_array_elements_text($1::json) AS mine(channel)`),
 	oneOf:       `= ANY (('{' || %s::text || '}')::bigint[])`,
 	oneOfTexts:  `= ANY (ARRAY(SELECT json_array_elements_text(%s::json)))`,
 	nextIDs:     (*writeTx).takeIDs,

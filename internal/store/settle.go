@@ -27,6 +27,9 @@ func (s *Store) Settle(ctx context.Context, c lead.Claim, to lead.Settlement) er
 	err = s.writer.doLazily(ctx, func(tx *writeTx) error {
 		err := checkFence(tx.exec(settleLead, int64(c.Lead.RemoteID), c.Fence, string(to.State), to.Reason, millis(to.DueAt), to.Tries,
 			atIf(to, lead.Delivered), atIf(to, lead.Confirmed)))
+		if err == nil {
+			err = tx.tell(c.Lead.RemoteID, c.Lead.Site, c.Lead.State, to.State, to.At)
+		}
 		if err != nil || to.Attempt == nil {
 			return err
 		}
@@ -96,8 +99,15 @@ func (s *Store) Expire(ctx context.Context, site string, before time.Time, q lea
 		if err != nil {
 			return err
 		}
-		ids, err = collect(rows, scanColumn[lead.RemoteID])
-		return err
+		if ids, err = collect(rows, scanColumn[lead.RemoteID]); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := tx.tell(id, site, lead.Queued, lead.Failed, q.Now); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("expire: %w", err)

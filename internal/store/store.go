@@ -23,6 +23,8 @@ type Store struct {
 	search chan struct{} // a token for searching leads for a text
 	index  indexer       // belongs to who calls Index
 
+	subscriptions subscriptions
+
 	nextDueStmt *sql.Stmt
 	held        watched
 	uses        uses
@@ -75,6 +77,7 @@ func (s *Store) start(ctx context.Context) (err error) {
 		}
 	}
 	for _, w := range s.writers() {
+		w.subscriptions = &s.subscriptions
 		if err := w.prepare(ctx); err != nil {
 			return fmt.Errorf("prepare: %w", err)
 		}

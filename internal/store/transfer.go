@@ -280,6 +280,8 @@ var transferTables = []transferTable{
 	{"seen_leads", 2, []string{"remote_id", "what", "fence"}, "TRUE"},
 	{"audit", 1, []string{"id", "at", "who", "came_from", "what", "sites", "remote_ids", "leads", "job", "about"}, "TRUE"},
 	{"tokens", 1, []string{"id", "name", "digest", "role", "sites", "created_by", "created_at", "expires_at", "used_on"}, "TRUE"},
+	deliveriesTable,
+	{"delivery_channels", 1, []string{"channel", "failing_since", "off_at", "why"}, "TRUE"},
 }
 
 // page reads the rows that follow a key, or the first if it is nil.

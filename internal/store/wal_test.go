@@ -76,9 +76,16 @@ func commits(log []byte) (ends []int) {
 func startsWith(t *testing.T, path string, leads int) {
 	t.Helper()
 	s := open(t, path)
-	all, _, err := s.List(t.Context(), lead.Filter{Limit: 1000})
-	require.NoError(t, err)
-	require.Len(t, all, leads)
+	n, f := 0, lead.Filter{Limit: 500}
+	for more := true; more; {
+		var page []lead.Lead
+		var err error
+		page, more, err = s.List(t.Context(), f)
+		require.NoError(t, err)
+		require.NotEmpty(t, page)
+		n, f.Below = n+len(page), page[len(page)-1].RemoteID
+	}
+	require.Equal(t, leads, n)
 	require.NoError(t, s.Close())
 }
 

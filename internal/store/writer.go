@@ -39,6 +39,8 @@ type writer struct {
 	files   files
 	reserve *diskReserve
 
+	subscriptions *subscriptions
+
 	// The fields below belong to the writer's goroutine.
 	texts    [statements]string
 	prepared [statements]*sql.Stmt

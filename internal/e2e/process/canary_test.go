@@ -2,6 +2,7 @@ package process
 
 import (
 	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -51,7 +52,30 @@ func canarySettings(t *testing.T, broker string) map[string]string {
 	env["LEADRELAY_OPERATOR_TOKEN"] = "token-" + canary + "-of-the-tests"
 	env["LEADRELAY_LOG_LEVEL"] = "trace"
 	env["LEADRELAY_ORIGINS"] = "https://casas.mx"
+	env["LEADRELAY_CONFIG"] = canaryHooks(t)
 	return env
+}
+
+// canaryHooks are webhooks of which one takes everything, one refuses and one is not there.
+func canaryHooks(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("whsec_"+base64.StdEncoding.EncodeToString([]byte(strings.Repeat(canary, 2)))+"\n"), 0o600))
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "refuses") {
+			http.Error(w, canary, http.StatusTeapot)
+		}
+	}))
+	t.Cleanup(hook.Close)
+	var file strings.Builder
+	file.WriteString("sites:\n  default:\n    webhooks:\n")
+	for _, address := range []string{hook.URL + "/", hook.URL + "/refuses/", "http://127.0.0.1:1/"} {
+		fmt.Fprintf(&file, "      - {url: %q, secret_file: %q}\n", address+canary, secret)
+	}
+	path := filepath.Join(dir, "relay.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(file.String()), 0o600))
+	return path
 }
 
 // No secret and no personal data is in what the relay writes, whatever

@@ -14,6 +14,7 @@ func personErased(t *testing.T, s *store.Store) {
 	t.Helper()
 	at := now().Add(-time.Hour)
 	key := lead.KeyOf(site, "her key")
+	s.Subscribe(map[string][]lead.Subscription{site: {{Channel: lead.HookChannel(site, "https://crm.mx/"), Notices: lead.Notices()}}})
 	hers := func(state lead.State) lead.RemoteID {
 		l := Draft(t, at)
 		l.Message = "de " + string(state)
@@ -37,6 +38,13 @@ func personErased(t *testing.T, s *store.Store) {
 	other := keep(t, s, at)
 	all := []lead.RemoteID{arrived, sending, other}
 
+	told := func() int {
+		waiting, err := s.Deliveries(t.Context(), arrived)
+		require.NoError(t, err)
+		return len(waiting)
+	}
+	require.Equal(t, 2, told(), "received and delivered")
+
 	erased, err := s.ErasePerson(by(t, "ana"), all, func(l *lead.Lead) bool { return l.RemoteID == arrived || l.RemoteID == other && l.Name == "nobody" })
 	require.NoError(t, err)
 	require.Equal(t, []lead.RemoteID{arrived}, erased)
@@ -55,6 +63,7 @@ func personErased(t *testing.T, s *store.Store) {
 	require.Empty(t, attempts[0].Detail)
 	require.Zero(t, attempts[0].Fingerprint)
 	require.Equal(t, 200, attempts[0].Status)
+	require.Zero(t, told(), "what waits for others goes, too")
 	news, err := s.Confirm(t.Context(), arrived, now(), "")
 	require.NoError(t, err)
 	require.True(t, news)

@@ -118,6 +118,12 @@ func ofOne() tests {
 		"leads that wait for too long are found":          stuckLeads,
 		"a failed lead that was looked at may fail again": failedLeadsAreSeen,
 
+		"others are told of a lead once it is queued":          toldOnceQueued,
+		"others are told of each step of a lead":               toldOfEachStep,
+		"a delivery that nobody settled is due again":          deliveryIsDueAgain,
+		"a channel that is off is tried when a person says so": channelOff,
+		"deliveries that have ended are forgotten":             deliveriesForgotten,
+
 		"stats are what a count of all leads is":                 statsAreExact,
 		"a day of stats begins at midnight":                      statsByDay,
 		"who watches is told of each change":                     watched,

@@ -1,0 +1,76 @@
+package notify
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// errPrivate is a hook whose name leads into a network that nobody outside can reach.
+var errPrivate = errors.New("its address is in a private network; allow_private: true would allow it")
+
+// newClient returns a client that follows no redirect, asks no proxy, and connects only to
+// addresses that a hook may have. They are checked when the connection is made, so that a
+// name which points elsewhere by then is no way round. An address of this machine is allowed
+// if the setting itself says so.
+func newClient(address string, allowPrivate bool) *http.Client {
+	u, err := url.Parse(address)
+	isLocal := err == nil && isLoopbackHost(u.Hostname())
+	dialer := &net.Dialer{Timeout: patience, Control: func(_, address string, _ syscall.RawConn) error {
+		ip, err := netip.ParseAddrPort(address)
+		switch {
+		case err != nil:
+			return errPrivate
+		case isLocal && ip.Addr().Unmap().IsLoopback(), allowPrivate && mayBeAllowed(ip.Addr()), isPublic(ip.Addr()):
+			return nil
+		}
+		return errPrivate
+	}}
+	return &http.Client{
+		Transport: &http.Transport{
+			DialContext: dialer.DialContext, TLSHandshakeTimeout: patience, MaxResponseHeaderBytes: 16 << 10,
+			MaxIdleConnsPerHost: 1, MaxConnsPerHost: atOnce, IdleConnTimeout: 30 * time.Second, DisableCompression: true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func isLoopbackHost(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// mayBeAllowed reports whether the setting can allow an address that is not public. Those
+// of a link are none: a cloud keeps its machines' secrets there.
+func mayBeAllowed(ip netip.Addr) bool {
+	ip = ip.Unmap()
+	return ip.IsPrivate() || ip.IsLoopback() || shared.Contains(ip)
+}
+
+var (
+	shared = netip.MustParsePrefix("100.64.0.0/10")
+	// special are networks that are no one machine's on the internet. In the last four there
+	// is an address of IPv4, which may be any.
+	special = prefixes("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",
+		"203.0.113.0/24", "240.0.0.0/4", "100::/64", "2001:db8::/32", "3fff::/20", "5f00::/16", "fec0::/10",
+		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/23", "2002::/16")
+)
+
+func prefixes(all ...string) []netip.Prefix {
+	parsed := make([]netip.Prefix, len(all))
+	for i, s := range all {
+		parsed[i] = netip.MustParsePrefix(s)
+	}
+	return parsed
+}
+
+// isPublic reports whether anybody on the internet could connect to the address.
+func isPublic(ip netip.Addr) bool {
+	ip = ip.Unmap().WithZone("")
+	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(ip) })
+}
