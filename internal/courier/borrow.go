@@ -69,22 +69,31 @@ func (w *credentialWorker) borrow(ctx context.Context, latest time.Time) error {
 	}
 	some := max(1, int64(w.opt.Rate/2))
 	count, err := l.want(ctx, some)
-	if err != nil {
-		return &breaker.StoppedError{State: carriedElsewhere, Reason: "the database does not answer"}
-	}
-	for !l.hasLent(count) {
+	for err != nil || !l.hasLent(count) {
 		if l.isHeld() { // we have become the holder
 			return w.pacer.read(ctx)
 		}
 		if time.Now().After(latest) {
-			return &breaker.StoppedError{State: carriedElsewhere, Reason: "it lends no call"}
+			return notLent(err)
 		}
 		if sleep(ctx, pause); ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if err != nil { // just after the start nobody may have asked for the lease yet
+			count, err = l.want(ctx, some)
+		}
 	}
 	b.left, b.till = some-1, time.Now().Add(askEvery)
 	return nil
+}
+
+// notLent is why there was no call, by the error of the last question for some.
+func notLent(err error) error {
+	reason := "it lends no call"
+	if err != nil {
+		reason = "the database does not answer"
+	}
+	return &breaker.StoppedError{State: carriedElsewhere, Reason: reason}
 }
 
 func (l *lease) want(ctx context.Context, calls int64) (count int64, err error) {

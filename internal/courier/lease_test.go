@@ -2,6 +2,7 @@ package courier_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -61,11 +62,15 @@ func (t *leaseTable) renew(r lead.LeaseRequest) lead.Lease {
 	return lead.Lease{IsHeld: true, State: r.State, Now: t.now(), Wanted: row.wanted, Lent: row.lent}
 }
 
-func (t *leaseTable) want(credential string, calls int64) int64 {
+func (t *leaseTable) want(credential string, calls int64) (int64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.leases[credential].wanted += calls
-	return t.leases[credential].wanted
+	row := t.leases[credential]
+	if row == nil { // nobody has asked for it yet
+		return 0, sql.ErrNoRows
+	}
+	row.wanted += calls
+	return row.wanted, nil
 }
 
 // replica is one of the processes that share a database: a courier, with its ways
@@ -142,7 +147,7 @@ func (r *replica) WantCalls(ctx context.Context, credential string, calls int64)
 	if err := r.ask(ctx); err != nil {
 		return 0, err
 	}
-	return r.table.want(credential, calls), nil
+	return r.table.want(credential, calls)
 }
 
 func (r *replica) Begin(ctx context.Context, site string, q lead.Due) ([]lead.Claim, time.Time, error) {
@@ -503,6 +508,29 @@ func TestAReplicaThatWaitsBorrowsItsCalls(t *testing.T) {
 		require.Equal(t, map[lead.State]int{lead.Confirmed: 100}, w.states(ids))
 		calls := append(b.posts(), b.reads()...)
 		require.LessOrEqual(t, most(calls, 10*time.Second), 11*perSecond+perSecond/2)
+	})
+}
+
+// Whoever asks just after the start waits until it is known who carries the credential.
+func TestAReadingJustAfterTheStart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := &broker{}
+		w := startReplicas(t, b)
+		r := &replica{Store: w.store, table: &leaseTable{leases: map[string]*leaseRow{}}, broker: b}
+		began := time.Now()
+		slow := func(context.Context) error {
+			if time.Since(began) < 3*time.Second {
+				return errAway
+			}
+			return nil
+		}
+		r.answer.Store(&slow)
+		w.all = append(w.all, r)
+		w.start(r, courier.Options{})
+		drift, err := courier.NewAuditor(r.courier, w.store).Reconcile(t.Context(), began.Add(-time.Hour))
+		require.NoError(t, err)
+		require.Empty(t, drift.Unreadable)
+		require.Positive(t, r.reads.Load())
 	})
 }
 
