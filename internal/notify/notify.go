@@ -71,7 +71,7 @@ const (
 // Carrier carries deliveries to channels. Several processes may carry those of one database.
 type Carrier struct {
 	outbox   Outbox
-	channels map[lead.Channel]*lane
+	channels map[lead.Channel]*channelWorker
 	names    []lead.Channel
 	opt      Options
 	ended    *prometheus.CounterVec
@@ -79,8 +79,8 @@ type Carrier struct {
 	step     time.Duration // a test of days takes larger ones
 }
 
-// lane is a channel, and how it stands.
-type lane struct {
+// channelWorker is a channel, and how it stands.
+type channelWorker struct {
 	Channel
 	mu       sync.Mutex
 	busy     bool
@@ -90,12 +90,12 @@ type lane struct {
 
 // New returns a carrier for the channels.
 func New(outbox Outbox, channels []Channel, opt Options) *Carrier {
-	c := &Carrier{outbox: outbox, channels: map[lead.Channel]*lane{}, opt: opt, step: step, ended: prometheus.NewCounterVec(prometheus.CounterOpts{
+	c := &Carrier{outbox: outbox, channels: map[lead.Channel]*channelWorker{}, opt: opt, step: step, ended: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "leadrelay_deliveries_total", Help: "Attempts to tell others than EasyBroker of a lead, by kind of channel and outcome.",
 	}, []string{"channel", "outcome"})}
 	for _, ch := range channels {
 		if c.channels[ch.Name] == nil {
-			c.channels[ch.Name], c.names = &lane{Channel: ch}, append(c.names, ch.Name)
+			c.channels[ch.Name], c.names = &channelWorker{Channel: ch}, append(c.names, ch.Name)
 		}
 	}
 	return c
@@ -159,7 +159,7 @@ func (c *Carrier) look(ctx context.Context) error {
 }
 
 // begin reports whether the channel is to be used now, and by nobody else of this process.
-func (l *lane) begin() bool {
+func (l *channelWorker) begin() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.busy || time.Now().Before(l.restsTo) {
@@ -169,7 +169,7 @@ func (l *lane) begin() bool {
 	return true
 }
 
-func (l *lane) end() {
+func (l *channelWorker) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.busy = false
@@ -177,7 +177,7 @@ func (l *lane) end() {
 
 // carry sends what is due, until nothing is or the channel fails. One that has failed gets
 // one delivery at a time.
-func (c *Carrier) carry(ctx context.Context, l *lane) error {
+func (c *Carrier) carry(ctx context.Context, l *channelWorker) error {
 	for ctx.Err() == nil {
 		now, err := c.outbox.Now(ctx)
 		if err != nil {
@@ -204,7 +204,7 @@ func (c *Carrier) carry(ctx context.Context, l *lane) error {
 	return nil
 }
 
-func (l *lane) isFailing() bool {
+func (l *channelWorker) isFailing() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.failures > 0
@@ -212,7 +212,7 @@ func (l *lane) isFailing() bool {
 
 // note notes how an attempt ended: who fails again and again rests longer and longer, and
 // who asks for a pause has it.
-func (l *lane) note(r Result, schedule []time.Duration) {
+func (l *channelWorker) note(r Result, schedule []time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if r.Taken {
@@ -226,7 +226,7 @@ func (l *lane) note(r Result, schedule []time.Duration) {
 
 // attempt sends a delivery and writes down how that ended. It goes on for a moment if the
 // process is to stop, so that little is sent twice.
-func (c *Carrier) attempt(run context.Context, l *lane, d lead.Delivery) error {
+func (c *Carrier) attempt(run context.Context, l *channelWorker, d lead.Delivery) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(run), lease-patience/2)
 	defer cancel()
 	begun := time.Now()
