@@ -119,9 +119,9 @@ const (
 	// that we send has 60 kB with escapes, and decoding it takes three times as much
 	// for a moment.
 	maxValue = 128 << 10
-	// maxText limits the texts of all items together: twice as much as fifty items
-	// can have.
-	maxText = 2 << 20
+	// maxText limits the texts of all items together. Fifty of the longest leads that
+	// there are have 800 kB.
+	maxText = 1 << 20
 )
 
 // These errors quote nothing, because a list is full of visitors' data.

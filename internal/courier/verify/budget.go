@@ -8,9 +8,9 @@ import (
 
 const (
 	// maxShared is how many bytes of EasyBroker's lists all readings together hold
-	// beyond their own quotas: nine thousand contact requests, or those that are asked
-	// for among a hundred and fifty thousand.
-	maxShared = 6 << 20
+	// beyond their own quotas: six thousand contact requests, or those that are asked
+	// for among a hundred thousand.
+	maxShared = 4 << 20
 	// ownQuota is how many bytes each reading may always hold. So one long list
 	// does not keep the leads of another credential in doubt.
 	ownQuota = 1 << 20
