@@ -40,11 +40,12 @@ var mayImport = map[string][]string{
 	"internal/console":       {"internal/access", "internal/alerts", "internal/lead", "internal/locale", "internal/problem", "internal/secret", "web"},
 
 	// Who tells others.
-	"internal/notify": {"internal/lead"},
+	"internal/notify": {"internal/lead", "internal/locale", "internal/smtp"},
+	"internal/smtp":   {},
 
 	// Who watches them.
 	"internal/alerts":         {"internal/alerts/channel", "internal/lead", "internal/locale"},
-	"internal/alerts/channel": {},
+	"internal/alerts/channel": {"internal/smtp"},
 
 	// A room of the store.
 	"internal/store/grams": {"internal/lead"},
@@ -64,7 +65,7 @@ var mayImport = map[string][]string{
 	// What stands around them.
 	"internal/problem": {"internal/locale"},
 	"internal/server":  {"internal/locale", "internal/problem"},
-	"internal/config":  {"internal/alerts/channel", "internal/captcha", "internal/easybroker", "internal/lead", "internal/notify", "internal/secret", "internal/site", "internal/spam"},
+	"internal/config":  {"internal/alerts/channel", "internal/captcha", "internal/easybroker", "internal/lead", "internal/notify", "internal/secret", "internal/site", "internal/smtp", "internal/spam"},
 	"internal/doctor":  {"internal/config", "internal/easybroker", "internal/lead", "internal/store"},
 	"web":              {"internal/accept", "internal/bounded", "internal/locale"},
 
@@ -74,6 +75,7 @@ var mayImport = map[string][]string{
 	"internal/fakebroker/fault": {},
 	"internal/store/storetest":  {"internal/access", "internal/lead", "internal/store"},
 
+	"internal/smtp/smtptest":      {},
 	"internal/store/postgrestest": {},
 	"internal/bench": {
 		"internal/bench/stock", "internal/config", "internal/fakebroker", "internal/intake", "internal/lead", "internal/server", "internal/site", "internal/spam", "internal/store",
@@ -93,7 +95,7 @@ var mayImport = map[string][]string{
 	// The only place that knows everybody.
 	"cmd/leadrelay": {
 		"internal/access", "internal/alerts", "internal/alerts/channel", "internal/captcha", "internal/config", "internal/console", "internal/courier", "internal/doctor", "internal/easybroker", "internal/fakebroker", "internal/fakebroker/fault",
-		"internal/flood", "internal/intake", "internal/lead", "internal/mx", "internal/notify", "internal/secret", "internal/server", "internal/signals", "internal/site", "internal/store", "web",
+		"internal/flood", "internal/intake", "internal/lead", "internal/locale", "internal/mx", "internal/notify", "internal/secret", "internal/server", "internal/signals", "internal/site", "internal/store", "web",
 	},
 }
 

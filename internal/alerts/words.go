@@ -43,6 +43,9 @@ func Cause(l locale.Lang, a lead.Alert) string {
 	case lead.AlertSilence:
 		return locale.Text(l, "alert.silence", sites)
 	case lead.AlertHook:
+		if isMail(a) {
+			return locale.Text(l, "alert.mail.expired", sites)
+		}
 		if a.Reason == lead.OffGone {
 			return locale.Text(l, "alert.hook.gone", sites)
 		}
@@ -67,6 +70,11 @@ func Cause(l locale.Lang, a lead.Alert) string {
 	return string(a.Kind)
 }
 
+// isMail reports whether an alert is about a mailbox, instead of a webhook.
+func isMail(a lead.Alert) bool {
+	return a.Kind == lead.AlertHook && lead.Channel(a.Subject).Kind() == lead.KindMail
+}
+
 // Safe says what is not lost.
 func Safe(l locale.Lang, a lead.Alert) string {
 	switch a.Kind {
@@ -80,6 +88,9 @@ func Safe(l locale.Lang, a lead.Alert) string {
 	case lead.AlertSilence, lead.AlertRefused:
 		return locale.Text(l, "alert.silence.safe")
 	case lead.AlertHook:
+		if isMail(a) {
+			return locale.Text(l, "alert.mail.safe")
+		}
 		return locale.Text(l, "alert.hook.safe")
 	case lead.AlertFlood:
 		return locale.Text(l, "alert.flood.safe")
@@ -102,6 +113,8 @@ func Remedy(l locale.Lang, a lead.Alert) string {
 		key = "refused." + cmp.Or(a.Reason, "origin")
 	case a.Kind == lead.AlertStore && a.Free > 0:
 		key = "disk"
+	case isMail(a):
+		key = "mail"
 	}
 	return locale.Text(l, "remedy."+key)
 }

@@ -16,6 +16,7 @@ import (
 	"leadrelay/internal/lead"
 	"leadrelay/internal/secret"
 	"leadrelay/internal/site"
+	"leadrelay/internal/smtp"
 )
 
 // Config has all settings. If [Load] returned no error, it is complete and valid.
@@ -34,6 +35,7 @@ type Config struct {
 	Drain          time.Duration
 	Courier        Courier
 	Retention      Retention
+	SMTP           smtp.Server // that mails leads
 	Alerts         Alerts
 	Sites          []Site // sorted by id
 
@@ -68,6 +70,7 @@ type Site struct {
 	CaptchaSecret  secret.Text
 
 	Webhooks []Webhook // who else is told of its leads
+	Mail     Mail
 }
 
 // Limit is a token bucket of size N that is refilled over each Per. The zero value is

@@ -27,6 +27,7 @@ log_level: warn
 limit_address: off
 limit_site: 100/h
 drain: 10s
+smtp: smtps://leads:p%40ss@mail.casas.co?from=leads@casas.co
 
 easybroker:
   api_key: shared-k3y
@@ -73,6 +74,7 @@ sites:
     captcha: turnstile
     captcha_site_key: 0x4AAA
     captcha_secret: c4ptcha
+    mail: {to: [ventas@casas.co, luz@casas.co], when: waiting, after: 20m}
     origins:
       - https://casas.co
       - "https://*.casas.co"
@@ -191,7 +193,7 @@ func TestASettingOfNoSiteIsAnError(t *testing.T) {
 }
 
 func TestAWrongLineIsNamed(t *testing.T) {
-	const siteKeys = "source, origins, thanks_url, locale, require, fields, name, color, privacy_url, spam_threshold, message_template, captcha, captcha_site_key, captcha_secret, webhooks, easybroker"
+	const siteKeys = "source, origins, thanks_url, locale, require, fields, name, color, privacy_url, spam_threshold, message_template, captcha, captcha_site_key, captcha_secret, webhooks, mail, easybroker"
 	const noEntry = "wants entries of [property_id name email phone message], or several of them as email|phone"
 	tests := map[string]struct {
 		file string // %s is where a site with all it needs stands
@@ -200,16 +202,23 @@ func TestAWrongLineIsNamed(t *testing.T) {
 		"an unknown key of a site":        {"sites:\n  a:\n    source: a.mx\n    origin: x\n", []string{`4:5: unknown key "origin" (did you mean origins?); known here: ` + siteKeys}},
 		"a captcha without its secret":    {"sites: {a: {source: a.mx, captcha: turnstile}}", []string{`1:9: the site a wants captcha and captcha_secret (or captcha_secret_file) together`}},
 		"a site key of no captcha":        {"sites: {a: {source: a.mx, captcha_site_key: k}}", []string{`1:9: the site a has a captcha_site_key, but no captcha`}},
+		"mail without a server":           {"sites: {a: {source: a.mx, mail: {to: [v@a.mx]}}}", []string{`1:27: mail goes through a server; set LEADRELAY_SMTP, or smtp at the top of the file`}},
+		"mail to nobody":                  {"smtp: smtp://h?from=a@b.mx\nsites: {a: {source: a.mx, mail: {when: received}}}", []string{`2:27: wants {to: [ventas@casas.mx], when: waiting, after: 15m}`}},
+		"mail to a name":                  {"smtp: smtp://h?from=a@b.mx\nsites: {a: {source: a.mx, mail: {to: 'Ana <v@a.mx>'}}}", []string{`2:38: wants the address of a mailbox, such as ventas@casas.mx`}},
+		"mail to somebody twice":          {"smtp: smtp://h?from=a@b.mx\nsites: {a: {source: a.mx, mail: {to: [v@a.mx, V@a.mx]}}}", []string{`2:34: is there twice`}},
+		"mail at once and later":          {"smtp: smtp://h?from=a@b.mx\nsites: {a: {source: a.mx, mail: {to: v@a.mx, after: 1m, by: x}}}", []string{`2:53: is for when: waiting`, `2:57: unknown key "by"; known here: to, when, after`}},
+		"mail whenever":                   {"smtp: smtp://h?from=a@b.mx\nsites: {a: {source: a.mx, mail: {to: v@a.mx, when: never}}}", []string{`2:52: wants one of [received waiting]`}},
+		"a server of nobody":              {"smtp: https://h?from=a@b.mx\nsites: {a: {source: a.mx}}", []string{`1:7: wants smtp://user:password@host:587?from=address, or smtps://; signs in a password are written as %40`}},
 		"a captcha of nobody":             {"sites: {a: {source: a.mx, captcha: x, captcha_secret: y}}", []string{`1:36: wants one of [turnstile hcaptcha recaptcha]`}},
 		"a score that is none":            {"sites: {a: {source: a.mx, spam_threshold: -1}}", []string{`1:43: wants a score up to 1000, or off`}},
 		"a template without the message":  {"sites:\n  a:\n    source: a.mx\n    message_template: |\n      Página: {page_url}\n", []string{"4:5: wants {message} exactly once: it is where the visitor's own words stand"}},
 		"a template with a brace open":    {"sites:\n  a:\n    source: a.mx\n    message_template: '{message} {page_url'", []string{"4:23: has a { that is no field's name in braces, such as {page_url}; a brace itself is written {{"}},
 		"a list of templates":             {"sites: {a: {source: a.mx, message_template: ['{message}']}}", []string{"1:27: wants one value, not several"}},
 		"a template without quotes":       {"sites:\n  a:\n    source: a.mx\n    message_template: {message}", []string{"4:5: wants a text; put it in quotation marks, or on lines of its own below a |", "4:24: has no value; take the key out for the default"}},
-		"a site's word at the top":        {"source: a.mx\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "source"; known here: addr, operator_addr, url, operator_url, operator_token, database, database_connections, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, retention, alerts, sites`}},
+		"a site's word at the top":        {"source: a.mx\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "source"; known here: addr, operator_addr, url, operator_url, operator_token, database, database_connections, trusted_proxies, log_level, limit_address, limit_site, drain, smtp, easybroker, courier, retention, alerts, sites`}},
 		"an unknown key of the courier":   {"sites: {a: {source: a.mx}}\ncourier: {timeuot: 1s}", []string{`2:11: unknown key "timeuot" (did you mean timeout?); known here: timeout, settle, schedule, deadline, rate, concurrency, probe`}},
 		"a courier inside a site":         {"sites: {a: {source: a.mx, courier: {rate: 1}}}", []string{`1:27: unknown key "courier"; known here: ` + siteKeys}},
-		"a path instead of a section":     {"courier.rate: 1\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "courier.rate"; known here: addr, operator_addr, url, operator_url, operator_token, database, database_connections, trusted_proxies, log_level, limit_address, limit_site, drain, easybroker, courier, retention, alerts, sites`}},
+		"a path instead of a section":     {"courier.rate: 1\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "courier.rate"; known here: addr, operator_addr, url, operator_url, operator_token, database, database_connections, trusted_proxies, log_level, limit_address, limit_site, drain, smtp, easybroker, courier, retention, alerts, sites`}},
 		"a key given twice":               {"sites: {a: {source: a.mx}}\ndrain: 1s\ndrain: 2s", []string{"3:1: is a duplicate of line 2"}},
 		"a site given twice":              {"sites:\n  a: {source: a.mx}\n  b: {source: b.mx}\n  a: {source: c.mx}", []string{"4:3: is a duplicate of line 2"}},
 		"a secret and its file":           {"sites:\n  a:\n    source: a.mx\n    easybroker:\n      api_key: k3y\n      api_key_file: key", []string{"6:7: the secret and its file are both set; keep one"}},
@@ -300,6 +309,7 @@ log_level: warn
 limit_address: off
 limit_site: 100/h
 drain: 10s
+smtp: "•••"
 courier:
   timeout: 20s
   settle: 10m
@@ -362,6 +372,7 @@ sites:
     captcha: turnstile
     captcha_site_key: 0x4AAA
     captcha_secret: "•••"
+    mail: {to: ["ventas@casas.co", "luz@casas.co"], when: waiting, after: 20m}
     easybroker:
       api_key: "•••"
       country_code: CO
@@ -373,8 +384,8 @@ sites:
 `, text)
 
 	_, err = loadFile(text)
-	require.Len(t, complaints(err), 6, "dots are no secret")
-	for _, secret := range []string{"t0ken-of-the-0perator", "ntfy://:t0k3n@ntfy.casas.co/relay,generic+https://casas.co/hook", "https://hc-ping.com/s3cr3t", "0wn-k3y", "c4ptcha", "shared-k3y"} {
+	require.Len(t, complaints(err), 7, "dots are no secret")
+	for _, secret := range []string{"t0ken-of-the-0perator", "smtps://leads:p%40ss@mail.casas.co?from=leads@casas.co", "ntfy://:t0k3n@ntfy.casas.co/relay,generic+https://casas.co/hook", "https://hc-ping.com/s3cr3t", "0wn-k3y", "c4ptcha", "shared-k3y"} {
 		text = strings.Replace(text, `"•••"`, secret, 1)
 	}
 	again, err := loadFile(text)

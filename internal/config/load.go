@@ -40,6 +40,7 @@ func Load(variables map[string]string, open func(name string) (fs.File, error)) 
 
 	var c Config
 	l.fill(target{conf: &c}, env, doc.top, defaults())
+	_, l.hasServer = lookUpIn("smtp", env, doc.top)
 	l.checkDoors(c, env, doc.top)
 	l.checkDatabase(c, env, doc.top, defaults())
 	l.buildSites(&c, env, doc)
@@ -101,10 +102,11 @@ func isLocal(addr string) bool {
 // loader is the state of one Load.
 type loader struct {
 	problems
-	warnings []string
-	open     func(string) (fs.File, error)
-	files    map[string]content // because a pipe can be read only once
-	unread   bool               // the file could not be read, so missing settings may be in it
+	warnings  []string
+	open      func(string) (fs.File, error)
+	files     map[string]content // because a pipe can be read only once
+	hasServer bool               // that mails leads
+	unread    bool               // the file could not be read, so missing settings may be in it
 }
 
 func (l *loader) addMissing(at Place, text string) {
@@ -330,6 +332,7 @@ func (l *loader) buildSite(id string, at Place, layers []layer) Site {
 		}
 	}
 	l.checkCaptcha(id, at, layers)
+	l.checkMail(layers)
 	l.checkPages(s, at, layers)
 	l.checkRefusals(s, at, layers)
 	if _, ok := lookUpIn(broker+"api_key", layers...); !ok {

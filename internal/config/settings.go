@@ -14,6 +14,7 @@ import (
 	"leadrelay/internal/lead"
 	"leadrelay/internal/secret"
 	"leadrelay/internal/site"
+	"leadrelay/internal/smtp"
 	"leadrelay/internal/spam"
 )
 
@@ -66,6 +67,8 @@ var settings = []setting{
 		scalarField(parseLimit, func(t target) *Limit { return &t.conf.LimitSite })},
 	{"LEADRELAY_DRAIN", "drain", "5s", "after SIGTERM, inquiries are taken for this long at most: see [stopping](#stopping-and-exit-codes)",
 		scalarField(parseDuration, func(t target) *time.Duration { return &t.conf.Drain })},
+	{"LEADRELAY_SMTP", "smtp", "", "the server that mails leads: `smtp://user:password@host:587?from=leads@casas.mx`, or `smtps://`; see [leads by mail](#leads-by-mail)",
+		secretFieldOf(parseServer, func(t target) *smtp.Server { return &t.conf.SMTP })},
 
 	{"LEADRELAY_COURIER_TIMEOUT", courier + "timeout", "15s", "one attempt, from dial to the end of the answer",
 		scalarField(parsePositiveDuration, func(t target) *time.Duration { return &t.conf.Courier.Timeout })},
@@ -123,7 +126,7 @@ var settings = []setting{
 		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Flood })},
 	{"", alerts + "clock", "on", "the clock was set by more than 10 s, or is off EasyBroker's by more than a minute, or `off`",
 		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Clock })},
-	{"", alerts + "hook", "on", "a webhook is switched off: it answered that it is gone, or took nothing for three days, or `off`",
+	{"", alerts + "hook", "on", "a webhook or a mailbox is switched off: it answered that it is gone, or took nothing for three days, or `off`",
 		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Hook })},
 	{"", alerts + "drift", "on", "a comparison with EasyBroker's list has found something, or `off`",
 		scalarField(parseOnOff, func(t target) *AlertAfter { return &t.conf.Alerts.Drift })},
@@ -156,6 +159,7 @@ var settings = []setting{
 	{"", perSite + "captcha_secret", "", "the secret for asking about its tokens",
 		secretField(func(t target) *secret.Text { return &t.site.CaptchaSecret })},
 	{"", perSite + "webhooks", "", "who else is told of its leads: a list of `{url, secret_file, events, allow_private}`; see [webhooks](#webhooks)", webhooksField()},
+	{"", perSite + "mail", "", "who of the agency gets its leads by mail: `{to: [ventas@casas.mx], when: received}`, or `when: waiting, after: 15m`; see [leads by mail](#leads-by-mail)", mailField()},
 
 	{"EASYBROKER_API_KEY", broker + "api_key", "", "the key; required where a site has none of its own",
 		secretField(func(t target) *secret.Text { return &t.site.EasyBroker.Key })},

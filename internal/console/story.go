@@ -44,7 +44,7 @@ func (w words) story(l lead.Lead, attempts []lead.Attempt, deliveries []lead.Del
 
 // delivery tells what another system was told.
 func (w words) delivery(d lead.Delivery) web.Moment {
-	m := web.Moment{At: w.when(d.EndedAt), Mark: markOK, Text: w.text("story.hook."+string(d.State), d.Notice)}
+	m := web.Moment{At: w.when(d.EndedAt), Mark: markOK, Text: w.text("story."+d.Channel.Kind()+"."+string(d.State), d.Notice)}
 	switch d.State {
 	case lead.DeliveryDue:
 		m.At, m.Mark = w.when(d.At), markWait

@@ -18,9 +18,14 @@ const (
 	NoticeDelivered Notice = "lead.delivered"
 	NoticeConfirmed Notice = "lead.confirmed"
 	NoticeFailed    Notice = "lead.failed"
+
+	// NoticeWaiting is that EasyBroker does not have a lead some time after it was queued,
+	// and NoticeArrived that it has one of which that was told. They are for mail alone.
+	NoticeWaiting Notice = "lead.waiting"
+	NoticeArrived Notice = "lead.arrived"
 )
 
-// Notices returns all notices.
+// Notices returns the notices of a lead's moves.
 func Notices() []Notice {
 	return []Notice{NoticeReceived, NoticeDelivered, NoticeConfirmed, NoticeFailed}
 }
@@ -46,9 +51,17 @@ func NoticeOf(was, is State) Notice {
 type Channel string
 
 // HookChannel returns the channel of a site's webhook.
-func HookChannel(site, address string) Channel {
+func HookChannel(site, address string) Channel { return channelOf("hook", site, address) }
+
+// MailChannel returns the channel of somebody who gets a site's leads by mail.
+func MailChannel(site, to string) Channel { return channelOf(KindMail, site, to) }
+
+// KindMail is the kind of the channels that are mailboxes.
+const KindMail = "mail"
+
+func channelOf(kind, site, address string) Channel {
 	sum := sha256.Sum256([]byte(address))
-	return Channel("hook:" + site + ":" + hex.EncodeToString(sum[:8]))
+	return Channel(kind + ":" + site + ":" + hex.EncodeToString(sum[:8]))
 }
 
 // Site returns whose channel it is.
@@ -68,6 +81,7 @@ func (c Channel) Kind() string {
 type Subscription struct {
 	Channel Channel
 	Notices []Notice
+	After   time.Duration // after which a lead is waiting
 }
 
 // Wants reports whether the notice goes to the channel.

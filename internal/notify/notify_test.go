@@ -81,6 +81,16 @@ func world(t *testing.T, step time.Duration, run func(t *testing.T, s *store.Sto
 	})
 }
 
+// carryTo runs a carrier for one channel, until the function is called that it returns.
+func carryTo(t *testing.T, s *store.Store, to Channel) (end func()) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	c := New(s, []Channel{to}, Options{Schedule: schedule, Log: zerolog.Nop()})
+	ended := make(chan struct{})
+	go func() { c.Run(ctx); close(ended) }()
+	return func() { stop(); <-ended }
+}
+
 func keep(t *testing.T, s *store.Store) lead.RemoteID {
 	t.Helper()
 	kept, err := s.Keep(t.Context(), lead.Submission{Lead: storetest.Draft(t, time.Now()), Tick: lead.Milliseconds})

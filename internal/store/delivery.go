@@ -44,6 +44,9 @@ func (tx *writeTx) tellKept(fresh []*newLead) error {
 			if s.Wants(lead.NoticeReceived) {
 				rows = append(rows, newDelivery(n.kept.RemoteID, s.Channel, lead.NoticeReceived, 1, n.Lead.ReceivedAt, n.Lead.DueAt))
 			}
+			if s.Wants(lead.NoticeWaiting) {
+				rows = append(rows, newWaiting(n.kept.RemoteID, &s, n.Lead.DueAt))
+			}
 		}
 	}
 	return tx.addDeliveries(rows)
@@ -58,6 +61,15 @@ func (tx *writeTx) tell(id lead.RemoteID, site string, was, is lead.State, at ti
 	}
 	var rows [][]any
 	for _, s := range subscribed {
+		if s.Wants(lead.NoticeWaiting) {
+			row, err := tx.tellOfWait(id, &s, notice, at)
+			if err != nil {
+				return err
+			}
+			if row != nil {
+				rows = append(rows, row)
+			}
+		}
 		if !s.Wants(notice) {
 			continue
 		}
@@ -73,6 +85,35 @@ func (tx *writeTx) tell(id lead.RemoteID, site string, was, is lead.State, at ti
 		rows = append(rows, newDelivery(id, s.Channel, notice, last+1, at, at))
 	}
 	return tx.addDeliveries(rows)
+}
+
+// newWaiting returns what is told of a lead that waits for too long. That happens later.
+func newWaiting(id lead.RemoteID, s *lead.Subscription, queued time.Time) []any {
+	at := queued.Add(s.After)
+	return newDelivery(id, s.Channel, lead.NoticeWaiting, 1, at, at)
+}
+
+// tellOfWait writes down what somebody is to be told who asked only for leads that wait. A
+// lead that arrives before its time is none of these. If it arrives later, that is told,
+// too: once an attempt has begun, there may be a mail.
+func (tx *writeTx) tellOfWait(id lead.RemoteID, s *lead.Subscription, notice lead.Notice, at time.Time) ([]any, error) {
+	var waited, arrived int
+	if err := tx.QueryRow(`SELECT COALESCE(sum(CASE WHEN notice = $3 THEN 1 + attempts ELSE 0 END), 0), COALESCE(sum(CASE WHEN notice = $4 THEN 1 ELSE 0 END), 0)
+		FROM deliveries WHERE remote_id = $1 AND channel = $2`,
+		int64(id), string(s.Channel), string(lead.NoticeWaiting), string(lead.NoticeArrived)).Scan(&waited, &arrived); err != nil {
+		return nil, fmt.Errorf("deliveries: %w", err)
+	}
+	hasArrived := notice == lead.NoticeDelivered || notice == lead.NoticeConfirmed
+	switch {
+	case notice == lead.NoticeReceived && waited == 0:
+		return newWaiting(id, s, at), nil
+	case hasArrived && waited == 1: // nothing has begun
+		_, err := tx.Exec(`DELETE FROM deliveries`+thisDelivery, int64(id), string(s.Channel), string(lead.NoticeWaiting), 1)
+		return nil, err
+	case hasArrived && waited > 1 && arrived == 0:
+		return newDelivery(id, s.Channel, lead.NoticeArrived, 1, at, at), nil
+	}
+	return nil, nil
 }
 
 func newDelivery(id lead.RemoteID, c lead.Channel, n lead.Notice, number int, at, due time.Time) []any {
@@ -121,7 +162,7 @@ func (s *Store) DueChannels(ctx context.Context, channels []lead.Channel, now ti
 // ClaimDeliveries claims up to n deliveries of a channel that are due, and so writes down
 // that an attempt of each begins. If nobody settles it within the lease, it is due again.
 // What is about a lead that a person or a late sign has set apart is dropped: it is told of
-// when the lead is queued again.
+// when the lead is queued again. So is that a lead waits which has arrived.
 func (s *Store) ClaimDeliveries(ctx context.Context, c lead.Channel, now time.Time, n int, lease time.Duration) ([]lead.Delivery, error) {
 	var claimed []lead.Delivery // to be read only after a commit
 	err := s.writer.do(ctx, func(tx *writeTx) error {
@@ -164,7 +205,9 @@ func (tx *writeTx) claimDelivery(d *lead.Delivery, until time.Time) (bool, error
 		return false, err
 	}
 	isSetApart := l.State == lead.Quarantined || l.State == lead.Discarded
-	if err != nil || d.Notice == lead.NoticeReceived && isSetApart {
+	hasArrived := l.State == lead.Delivered || l.State == lead.Confirmed
+	isNeedless := d.Notice == lead.NoticeReceived && isSetApart || d.Notice == lead.NoticeWaiting && (isSetApart || hasArrived)
+	if err != nil || isNeedless {
 		_, err := tx.Exec(`DELETE FROM deliveries`+thisDelivery, keyOf(d)...)
 		return false, err
 	}
@@ -251,7 +294,7 @@ func (s *Store) OpenChannel(ctx context.Context, c lead.Channel) error {
 		if _, err := tx.Exec(`DELETE FROM delivery_channels WHERE channel = $1`, string(c)); err != nil {
 			return err
 		}
-		_, err = tx.Exec(`UPDATE deliveries SET due_at = $2 WHERE channel = $1 AND due_at > $2`, string(c), now.UnixMilli())
+		_, err = tx.Exec(`UPDATE deliveries SET due_at = CASE WHEN at > $2 THEN at ELSE $2 END WHERE channel = $1 AND due_at > $2`, string(c), now.UnixMilli())
 		return err
 	})
 	if err != nil {

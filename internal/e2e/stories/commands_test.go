@@ -26,6 +26,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"leadrelay/internal/e2e/relaytest"
+	"leadrelay/internal/smtp/smtptest"
 )
 
 // The words of the stories, beside those of testscript. README.md beside the
@@ -369,4 +370,18 @@ func cmdHook(ts *testscript.TestScript, neg bool, args []string) {
 	})}
 	go func() { _ = s.Serve(ln) }()
 	ts.Defer(func() { _, _ = s.Close(), f.Close() })
+}
+
+// cmdMailServer: mail-server ADDR FILE takes mails, and appends them to the file.
+func cmdMailServer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mail-server ADDR FILE")
+	}
+	f, err := os.OpenFile(ts.MkAbs(args[1]), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	ts.Check(err)
+	s, err := smtptest.Listen(args[0], func(m smtptest.Mail) {
+		_, _ = fmt.Fprintf(f, "<%s> %v\n%s\n", m.From, m.To, m.Data)
+	})
+	ts.Check(err)
+	ts.Defer(func() { s.Close(); _ = f.Close() })
 }

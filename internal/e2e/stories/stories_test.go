@@ -68,6 +68,8 @@ func tell(t *testing.T, scripts []string, database func(*testing.T) string) {
 			"scribble":   cmdScribble,
 			"listen":     cmdListen,
 			"hook":       cmdHook,
+
+			"mail-server": cmdMailServer,
 		},
 	})
 }
