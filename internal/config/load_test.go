@@ -124,9 +124,10 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"LEADRELAY_LIMIT_ADDRESS": "off", "LEADRELAY_LIMIT_SITE": "5/s", "LEADRELAY_DRAIN": "0",
 		"LEADRELAY_COURIER_TIMEOUT": "1s", "LEADRELAY_COURIER_SETTLE": "2m", "LEADRELAY_COURIER_SCHEDULE": "1s, 2s",
 		"LEADRELAY_COURIER_DEADLINE": "24h", "LEADRELAY_COURIER_RATE": "0.5", "LEADRELAY_COURIER_CONCURRENCY": "1",
-		"LEADRELAY_COURIER_PROBE": "1m",
+		"LEADRELAY_COURIER_PROBE": "1m", "LEADRELAY_SMTP": "smtp://leads:s3cret@mail.casas.co?from=leads@casas.co",
 	}, nil)
 	require.NoError(t, err)
+	require.Equal(t, "leads@casas.co", c.SMTP.From)
 	s := c.Sites[0]
 	require.Equal(t, easybroker.Account{
 		URL: "http://127.0.0.1:7777/v1", Key: secret.New("k3y"), Country: "CO", API: easybroker.Plain, UsePartnerCode: true,
@@ -276,7 +277,7 @@ func TestAllThatIsWrongIsShownAtOnce(t *testing.T) {
 		"EASYBROKER_COUNTRY_CODE: wants two upper-case letters, such as MX",
 		"relay.yaml:1:8: has no unit; write 15s, 5m or 168h",
 		`relay.yaml:2:1: unknown key "adr"; known here: addr, operator_addr, url, operator_url, operator_token, database, database_connections, trusted_proxies, ` +
-			"log_level, limit_address, limit_site, drain, easybroker, courier, retention, alerts, sites",
+			"log_level, limit_address, limit_site, drain, smtp, easybroker, courier, retention, alerts, sites",
 		"relay.yaml:4:3: a site's id has lower-case letters, digits and dashes, at most 63, and begins with no dash",
 		"relay.yaml:4:3: this site wants a source",
 		"relay.yaml:4:3: this site wants a key: easybroker: api_key or api_key_file, here or for all sites, or EASYBROKER_API_KEY",
@@ -432,5 +433,5 @@ func TestTheReferenceHasEveryVariable(t *testing.T) {
 	} {
 		require.Contains(t, table, row)
 	}
-	require.Equal(t, 36+28+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
+	require.Equal(t, 37+29+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
 }

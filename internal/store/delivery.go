@@ -98,7 +98,7 @@ func newWaiting(id lead.RemoteID, s *lead.Subscription, queued time.Time) []any 
 // too: once an attempt has begun, there may be a mail.
 func (tx *writeTx) tellOfWait(id lead.RemoteID, s *lead.Subscription, notice lead.Notice, at time.Time) ([]any, error) {
 	var waited, arrived int
-	if err := tx.QueryRow(`SELECT COALESCE(sum(CASE WHEN notice = $3 THEN 1 + attempts ELSE 0 END), 0), COALESCE(sum(CASE WHEN notice = $4 THEN 1 ELSE 0 END), 0)
+	if err := tx.QueryRow(`SELECT COALESCE(max(CASE WHEN notice = $3 THEN 1 ELSE 0 END), 0), COALESCE(max(CASE WHEN notice = $4 THEN 1 ELSE 0 END), 0)
 		FROM deliveries WHERE remote_id = $1 AND channel = $2`,
 		int64(id), string(s.Channel), string(lead.NoticeWaiting), string(lead.NoticeArrived)).Scan(&waited, &arrived); err != nil {
 		return nil, fmt.Errorf("deliveries: %w", err)
@@ -107,13 +107,17 @@ func (tx *writeTx) tellOfWait(id lead.RemoteID, s *lead.Subscription, notice lea
 	switch {
 	case notice == lead.NoticeReceived && waited == 0:
 		return newWaiting(id, s, at), nil
-	case hasArrived && waited == 1: // nothing has begun
-		_, err := tx.Exec(`DELETE FROM deliveries`+thisDelivery, int64(id), string(s.Channel), string(lead.NoticeWaiting), 1)
-		return nil, err
-	case hasArrived && waited > 1 && arrived == 0:
-		return newDelivery(id, s.Channel, lead.NoticeArrived, 1, at, at), nil
+	case !hasArrived || waited == 0 || arrived > 0:
+		return nil, nil
 	}
-	return nil, nil
+	dropped, err := tx.Exec(`DELETE FROM deliveries`+thisDelivery+` AND attempts = 0`, int64(id), string(s.Channel), string(lead.NoticeWaiting), 1)
+	if err != nil {
+		return nil, fmt.Errorf("deliveries: %w", err)
+	}
+	if n, err := dropped.RowsAffected(); err != nil || n > 0 {
+		return nil, err
+	}
+	return newDelivery(id, s.Channel, lead.NoticeArrived, 1, at, at), nil
 }
 
 func newDelivery(id lead.RemoteID, c lead.Channel, n lead.Notice, number int, at, due time.Time) []any {

@@ -20,6 +20,7 @@ import (
 
 	"leadrelay/internal/e2e/relaytest"
 	"leadrelay/internal/fakebroker"
+	"leadrelay/internal/smtp/smtptest"
 )
 
 // The canaries are found again wherever they fly to: no word that leadrelay
@@ -53,6 +54,7 @@ func canarySettings(t *testing.T, broker string) map[string]string {
 	env["LEADRELAY_LOG_LEVEL"] = "trace"
 	env["LEADRELAY_ORIGINS"] = "https://casas.mx"
 	env["LEADRELAY_CONFIG"] = canaryHooks(t)
+	env["LEADRELAY_SMTP"] = canaryMail(t)
 	return env
 }
 
@@ -73,9 +75,30 @@ func canaryHooks(t *testing.T) string {
 	for _, address := range []string{hook.URL + "/", hook.URL + "/refuses/", "http://127.0.0.1:1/"} {
 		fmt.Fprintf(&file, "      - {url: %q, secret_file: %q}\n", address+canary, secret)
 	}
+	fmt.Fprintf(&file, "    mail: {to: [%s@casas.mx, %s-2@casas.mx]}\n", canaryBox, canaryBox)
 	path := filepath.Join(dir, "relay.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(file.String()), 0o600))
 	return path
+}
+
+// canaryBox is who gets mail. It is no secret, but no log has it.
+const canaryBox = "buzon-de-ventas"
+
+// canaryMail is a mail server with a secret password, which takes what is for one mailbox
+// and refuses what is for the other.
+func canaryMail(t *testing.T) string {
+	t.Helper()
+	s, err := smtptest.Listen("127.0.0.1:0", nil)
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	s.Demand("user-"+canary, "password-"+canary)
+	s.Answer(func(line string) string {
+		if strings.HasPrefix(line, "RCPT") && strings.Contains(line, "-2@") {
+			return "550 " + canary + " " + line
+		}
+		return ""
+	})
+	return fmt.Sprintf("smtp://user-%s:password-%s@%s?from=leads@casas.mx", canary, canary, s.Addr)
 }
 
 // No secret and no personal data is in what the relay writes, whatever
@@ -114,6 +137,9 @@ func TestNoCanaryEscapes(t *testing.T) {
 	p.Kill()
 	<-p.Done
 	requireNoCanary(t, "the log", p.Output())
+	require.NotContains(t, p.Output(), canaryBox)
+	require.Regexp(t, `"channel":"mail:.*"outcome":"taken"`, p.Output())
+	require.Regexp(t, `"channel":"mail:.*"outcome":"failed","status":550`, p.Output())
 	require.NotContains(t, p.Output(), "panic")
 
 	broker.Misbehave(fakebroker.Faults{})
