@@ -63,3 +63,15 @@ func TestManyAreOneMessage(t *testing.T) {
 	require.Equal(t, "Over: “casas”: EasyBroker could not be reached. Over at 2026-03-02 10:30 UTC, after 1 h 30 min.", over.Text)
 	require.True(t, over.IsOver)
 }
+
+// A mailbox that is off is not called a webhook.
+func TestAMailboxIsNoWebhook(t *testing.T) {
+	a := lead.Alert{Kind: lead.AlertHook, Subject: string(lead.MailChannel("casas", "ventas@casas.mx")), Sites: []string{"casas"}, Reason: lead.OffExpired}
+	for _, l := range []locale.Lang{locale.ES, locale.EN} {
+		for _, text := range []string{Cause(l, a), Safe(l, a), Remedy(l, a)} {
+			require.NotContains(t, text, "webhook")
+			require.NotContains(t, text, "alert.")
+			require.NotContains(t, text, "remedy.")
+		}
+	}
+}

@@ -192,3 +192,36 @@ func deliveriesForgotten(t *testing.T, s *store.Store) {
 	require.Equal(t, 1, n)
 	require.Empty(t, notices(t, s, spam), "it goes with its lead")
 }
+
+// Each lead is confirmed at another moment: before its time, during an attempt, and after
+// one. What is set apart is told of no more.
+func toldOfWhatWaits(t *testing.T, s *store.Store) {
+	t.Helper()
+	const after = 15 * time.Minute
+	at := now()
+	s.Subscribe(map[string][]lead.Subscription{site: {{Channel: hook, Notices: []lead.Notice{lead.NoticeWaiting}, After: after}}})
+	confirm := func(id lead.RemoteID) {
+		isNews, err := s.Confirm(t.Context(), id, at.Add(after), "")
+		require.NoError(t, err)
+		require.True(t, isNews)
+	}
+	early, during, gone := keep(t, s, at), keep(t, s, at), keep(t, s, at)
+	require.Equal(t, []lead.Notice{lead.NoticeWaiting}, notices(t, s, early))
+	require.Empty(t, claimDeliveries(t, s, at.Add(after-time.Second), 10))
+	confirm(early)
+	require.Empty(t, notices(t, s, early))
+	done, err := s.Quarantine(t.Context(), gone, at, "no_mail")
+	require.NoError(t, err)
+	require.True(t, done)
+
+	claimed := claimDeliveries(t, s, at.Add(after), 10)
+	require.Len(t, claimed, 1)
+	require.Equal(t, during, claimed[0].RemoteID)
+	require.Empty(t, notices(t, s, gone))
+	confirm(during)
+	require.ElementsMatch(t, []lead.Notice{lead.NoticeWaiting, lead.NoticeArrived}, notices(t, s, during))
+	arrived := claimDeliveries(t, s, at.Add(after+time.Second), 10)
+	require.Len(t, arrived, 1)
+	require.Equal(t, lead.NoticeArrived, arrived[0].Notice)
+	require.Empty(t, claimDeliveries(t, s, at.Add(after+time.Hour), 10)[1:], "its lease has run out, and it waits no more")
+}

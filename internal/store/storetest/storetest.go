@@ -119,6 +119,7 @@ func ofOne() tests {
 		"a failed lead that was looked at may fail again": failedLeadsAreSeen,
 
 		"others are told of a lead once it is queued":          toldOnceQueued,
+		"who asks for what waits is told of nothing else":      toldOfWhatWaits,
 		"others are told of each step of a lead":               toldOfEachStep,
 		"a delivery that nobody settled is due again":          deliveryIsDueAgain,
 		"a channel that is off is tried when a person says so": channelOff,
