@@ -167,18 +167,6 @@ func siteNames(l locale.Lang, sites []string) string {
 // moment is a time, for people in any zone.
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
-// lasting says how long something took.
-func lasting(d time.Duration) string {
-	switch d = d.Round(time.Minute); {
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", max(1, int(d.Minutes())))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
-	default:
-		return fmt.Sprintf("%d d %d h", int(d.Hours())/24, int(d.Hours())%24)
-	}
-}
-
 // group are alerts that are told together: the same is to be done about all.
 type group struct {
 	isOpen       bool
@@ -238,7 +226,7 @@ func (g group) text(l locale.Lang) string {
 	for _, a := range g.alerts[:min(len(g.alerts), most)] {
 		when := locale.Text(l, "alert.since", moment(a.Since))
 		if !a.IsOpen() {
-			when = locale.Text(l, "alert.lasted", moment(a.ClosedAt), lasting(a.ClosedAt.Sub(a.Since)))
+			when = locale.Text(l, "alert.lasted", moment(a.ClosedAt), locale.Lasting(a.ClosedAt.Sub(a.Since)))
 		}
 		lines = append(lines, title(l, a)+". "+when)
 	}

@@ -163,18 +163,13 @@ func (m Mailbox) texts(d *lead.Delivery) (text, page string) {
 		Foot: locale.Text(m.Lang, "mail.foot", l.RemoteID.String(), l.ReceivedAt.UTC().Format("2006-01-02 15:04 UTC")),
 	}
 	if d.Notice == lead.NoticeWaiting {
-		t.Status = locale.Text(m.Lang, key+".status", lasting(m.After))
+		t.Status = locale.Text(m.Lang, key+".status", locale.Lasting(m.After))
 	}
 	var b bytes.Buffer
 	if err := mailPage.Execute(&b, t); err != nil {
 		return "", ""
 	}
 	return t.text(), b.String()
-}
-
-func lasting(d time.Duration) string {
-	s := d.Round(time.Second).String()
-	return strings.TrimSuffix(strings.Replace(s, "m0s", "m", 1), "0m")
 }
 
 // rows returns what the visitor wrote, but for the message.

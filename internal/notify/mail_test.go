@@ -107,7 +107,7 @@ func TestAMailSaysWhatTheVisitorWrote(t *testing.T) {
 	box.Lang = locale.EN
 	box.Sender()(t.Context(), inquiry(lead.NoticeWaiting), time.Now())
 	_, text, _ := read(t, o.Taken()[3].Data)
-	require.Contains(t, text, "After 15m it is not known to be in EasyBroker")
+	require.Contains(t, text, "After 15 min it is not known to be in EasyBroker")
 }
 
 // Whatever somebody calls himself, a mail has the headers that we write, and goes to the
