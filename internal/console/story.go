@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"strings"
 
 	"leadrelay/internal/lead"
 	"leadrelay/web"
@@ -44,7 +45,8 @@ func (w words) story(l lead.Lead, attempts []lead.Attempt, deliveries []lead.Del
 
 // delivery tells what another system was told.
 func (w words) delivery(d lead.Delivery) web.Moment {
-	m := web.Moment{At: w.when(d.EndedAt), Mark: markOK, Text: w.text("story."+d.Channel.Kind()+"."+string(d.State), d.Notice)}
+	what := w.text("notice." + strings.TrimPrefix(string(d.Notice), "lead."))
+	m := web.Moment{At: w.when(d.EndedAt), Mark: markOK, Text: w.text("story."+d.Channel.Kind()+"."+string(d.State), what)}
 	switch d.State {
 	case lead.DeliveryDue:
 		m.At, m.Mark = w.when(d.At), markWait

@@ -41,6 +41,20 @@ func allReasons() []string {
 	return all
 }
 
+// Whatever others were told has its sentence, in both languages.
+func TestEveryDeliveryHasItsSentence(t *testing.T) {
+	for _, lang := range []locale.Lang{locale.ES, locale.EN} {
+		for _, channel := range []lead.Channel{lead.HookChannel("casas", "https://crm.mx/"), lead.MailChannel("casas", "ana@casas.mx")} {
+			for _, notice := range append(lead.Notices(), lead.NoticeWaiting, lead.NoticeArrived) {
+				for _, state := range []lead.DeliveryState{lead.DeliveryDue, lead.DeliveryTaken, lead.DeliveryGivenUp} {
+					m := words{lang, evening}.delivery(lead.Delivery{Channel: channel, Notice: notice, State: state, At: evening, EndedAt: evening})
+					checkWords(t, fmt.Sprintf("%s of %s, %s, in %s", notice, channel.Kind(), state, lang), m.Text)
+				}
+			}
+		}
+	}
+}
+
 // Every state with every reason has its sentences, in both languages.
 func TestEveryStateAndReasonHasItsSentence(t *testing.T) {
 	if testing.Short() {
