@@ -13,7 +13,7 @@ import (
 
 // The memory limit rises with the number of connections, and falls again.
 func TestTheMemoryLimitFollowsTheConnections(t *testing.T) {
-	const usual, each = 28 << 20, 19 << 10
+	const usual, each = 28 << 20, 22 << 10
 	limit := func() int64 { return debug.SetMemoryLimit(-1) }
 	keepMemorySettings(t)
 	t.Setenv("GOMEMLIMIT", "")
