@@ -21,14 +21,15 @@ import (
 // What is not listed may not exist.
 var mayImport = map[string][]string{
 	// What everything is about, and words for it.
-	"internal/lead":    {},
-	"internal/access":  {"internal/lead"},
-	"internal/secret":  {},
-	"internal/locale":  {},
-	"internal/accept":  {},
-	"internal/bounded": {},
-	"internal/signals": {},
-	"internal/site":    {"internal/lead"},
+	"internal/lead":     {},
+	"internal/access":   {"internal/lead"},
+	"internal/secret":   {},
+	"internal/locale":   {},
+	"internal/accept":   {},
+	"internal/bounded":  {},
+	"internal/loopback": {},
+	"internal/signals":  {},
+	"internal/site":     {"internal/lead"},
 
 	// The stations of an inquiry. None knows another.
 	"internal/intake":        {"internal/accept", "internal/bounded", "internal/intake/body", "internal/intake/fields", "internal/flood", "internal/lead", "internal/site", "internal/problem", "internal/locale", "internal/spam", "web"},
@@ -36,16 +37,16 @@ var mayImport = map[string][]string{
 	"internal/intake/fields": {"internal/intake/body", "internal/lead"},
 	"internal/store":         {"internal/access", "internal/bounded", "internal/lead", "internal/store/grams"},
 	"internal/courier":       {"internal/courier/breaker", "internal/courier/verify", "internal/courier/wallclock", "internal/easybroker", "internal/lead"},
-	"internal/easybroker":    {"internal/secret"},
+	"internal/easybroker":    {"internal/loopback", "internal/secret"},
 	"internal/console":       {"internal/access", "internal/alerts", "internal/lead", "internal/locale", "internal/problem", "internal/secret", "web"},
 
 	// Who tells others.
-	"internal/notify": {"internal/lead", "internal/locale", "internal/smtp"},
+	"internal/notify": {"internal/lead", "internal/locale", "internal/loopback", "internal/smtp"},
 	"internal/smtp":   {},
 
 	// Who watches them.
 	"internal/alerts":         {"internal/alerts/channel", "internal/lead", "internal/locale"},
-	"internal/alerts/channel": {"internal/smtp"},
+	"internal/alerts/channel": {"internal/loopback", "internal/smtp"},
 
 	// A room of the store.
 	"internal/store/grams": {"internal/lead"},
@@ -65,7 +66,7 @@ var mayImport = map[string][]string{
 	// What stands around them.
 	"internal/problem": {"internal/locale"},
 	"internal/server":  {"internal/locale", "internal/problem"},
-	"internal/config":  {"internal/alerts/channel", "internal/captcha", "internal/easybroker", "internal/lead", "internal/notify", "internal/secret", "internal/site", "internal/smtp", "internal/spam"},
+	"internal/config":  {"internal/alerts/channel", "internal/captcha", "internal/easybroker", "internal/lead", "internal/loopback", "internal/notify", "internal/secret", "internal/site", "internal/smtp", "internal/spam"},
 	"internal/doctor":  {"internal/config", "internal/easybroker", "internal/lead", "internal/store"},
 	"web":              {"internal/accept", "internal/bounded", "internal/locale"},
 

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"leadrelay/internal/alerts/channel"
-	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
+	"leadrelay/internal/loopback"
 	"leadrelay/internal/secret"
 )
 
@@ -71,7 +71,7 @@ func parseChannels(s string) (Channels, error) {
 
 func parseHeartbeat(s string) (secret.Text, error) {
 	u, err := url.Parse(s)
-	if err != nil || u.Hostname() == "" || u.Scheme != "https" && (u.Scheme != "http" || !easybroker.IsLoopback(u.Hostname())) {
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback.IsHost(u.Hostname())) {
 		return secret.Text{}, errors.New("wants an address such as https://hc-ping.com/…; http is for this machine only")
 	}
 	return secret.New(s), nil

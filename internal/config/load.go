@@ -16,6 +16,7 @@ import (
 
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
+	"leadrelay/internal/loopback"
 	"leadrelay/internal/site"
 )
 
@@ -96,7 +97,7 @@ func isPublic(addr string) bool {
 // isLocal reports whether only this machine can reach the address.
 func isLocal(addr string) bool {
 	host, _, _ := net.SplitHostPort(addr)
-	return easybroker.IsLoopback(host)
+	return loopback.IsHost(host)
 }
 
 // loader is the state of one Load.

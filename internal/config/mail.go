@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"leadrelay/internal/loopback"
 	"leadrelay/internal/secret"
 	"leadrelay/internal/smtp"
 )
@@ -42,7 +43,7 @@ func parseServer(s string) (smtp.Server, error) {
 	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || strings.Trim(u.Path, "/") != "" {
 		return smtp.Server{}, wrong
 	}
-	server, err := smtp.Parse(u)
+	server, err := smtp.Parse(u, loopback.IsHost(u.Hostname()))
 	if err != nil {
 		return smtp.Server{}, wrong
 	}

@@ -17,8 +17,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
+	"leadrelay/internal/loopback"
 	"leadrelay/internal/secret"
 	"leadrelay/internal/site"
 )
@@ -223,7 +223,7 @@ func parseAPIRoot(s string) (string, error) {
 		return "", errors.New("wants no query and no fragment")
 	case slices.Contains(strings.Split(u.Path, "/"), ".."):
 		return "", errors.New("wants no .. in its path")
-	case u.Scheme != "https" && (u.Scheme != "http" || !easybroker.IsLoopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !loopback.IsHost(u.Hostname())):
 		return "", errors.New("wants https; http is for this machine only")
 	}
 	return strings.TrimRight(s, "/"), nil

@@ -5,10 +5,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 
+	"leadrelay/internal/loopback"
 	"leadrelay/internal/secret"
 )
 
@@ -62,16 +62,10 @@ func (a Account) checkURL() error {
 		return errors.New("easybroker: the URL must be https://host/path")
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return errors.New("easybroker: the URL must have no user, query or fragment")
-	case u.Scheme == "https", u.Scheme == "http" && IsLoopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && loopback.IsHost(u.Hostname()):
 		return nil
 	}
 	return errors.New("easybroker: the URL must be https, or http on this machine")
-}
-
-// IsLoopback reports whether a host is this machine.
-func IsLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // checkKey refuses a key that cannot be a header's value.

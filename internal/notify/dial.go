@@ -9,6 +9,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"leadrelay/internal/loopback"
 )
 
 // errPrivate is a hook whose name leads into a network that nobody outside can reach.
@@ -20,7 +22,7 @@ var errPrivate = errors.New("its address is in a private network; allow_private:
 // if the setting itself says so.
 func newClient(address string, allowPrivate bool) *http.Client {
 	u, err := url.Parse(address)
-	isLocal := err == nil && isLoopbackHost(u.Hostname())
+	isLocal := err == nil && loopback.IsHost(u.Hostname())
 	dialer := &net.Dialer{Timeout: patience, Control: func(_, address string, _ syscall.RawConn) error {
 		ip, err := netip.ParseAddrPort(address)
 		switch {
@@ -38,11 +40,6 @@ func newClient(address string, allowPrivate bool) *http.Client {
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-}
-
-func isLoopbackHost(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // mayBeAllowed reports whether the setting can allow an address that is not public. Those

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"leadrelay/internal/lead"
+	"leadrelay/internal/loopback"
 )
 
 // Hook is a web address that is told of leads, as https://www.standardwebhooks.com says.
@@ -61,7 +62,7 @@ func ParseHookURL(s string) (string, error) {
 		return "", errors.New("holds a user or a password; a hook is known by its signature")
 	case u.Fragment != "":
 		return "", errors.New("wants no fragment")
-	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopbackHost(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !loopback.IsHost(u.Hostname())):
 		return "", errors.New("wants https; http is for this machine only")
 	}
 	return s, nil

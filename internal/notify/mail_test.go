@@ -17,6 +17,7 @@ import (
 
 	"leadrelay/internal/lead"
 	"leadrelay/internal/locale"
+	"leadrelay/internal/loopback"
 	"leadrelay/internal/smtp"
 	"leadrelay/internal/smtp/smtptest"
 	"leadrelay/internal/store"
@@ -27,7 +28,7 @@ func mailboxAt(t *testing.T, addr string) Mailbox {
 	t.Helper()
 	u, err := url.Parse("smtp://" + addr + "?from=leads@casas.mx")
 	require.NoError(t, err)
-	server, err := smtp.Parse(u)
+	server, err := smtp.Parse(u, loopback.IsHost(u.Hostname()))
 	require.NoError(t, err)
 	return Mailbox{
 		Server: server, To: "ventas@casas.mx", Site: "Casas de la Costa", Lang: locale.ES, After: 15 * time.Minute,

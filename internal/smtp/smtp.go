@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/textproto"
 	"net/url"
 	"strconv"
@@ -30,8 +29,8 @@ type Server struct {
 }
 
 // Parse reads smtp://user:password@host:port/?from=…, or smtps:// with TLS from the first
-// byte on. The connection must be safe, unless it does not leave this machine.
-func Parse(u *url.URL) (Server, error) {
+// byte on. The connection must be safe, unless the server is here, on this machine.
+func Parse(u *url.URL, isHere bool) (Server, error) {
 	const submission, submissionTLS = 587, 465
 	s := Server{From: Parameter(u, "from", "fromaddress"), host: u.Hostname(), port: submission, user: u.User.Username()}
 	s.password, _ = u.User.Password()
@@ -47,7 +46,7 @@ func Parse(u *url.URL) (Server, error) {
 		s.port = int(port)
 	}
 	s.tls = s.tls || s.port == submissionTLS
-	s.mayBePlain = isLoopback(s.host)
+	s.mayBePlain = isHere
 	if s.host == "" || s.NewMessage() == nil {
 		return s, errors.New("wants smtp://user:password@host:587?from=address")
 	}
@@ -64,11 +63,6 @@ func Parameter(u *url.URL, names ...string) string {
 		}
 	}
 	return ""
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // IsZero reports whether there is no server.

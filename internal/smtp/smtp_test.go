@@ -20,7 +20,7 @@ func parse(t *testing.T, address string) Server {
 	t.Helper()
 	u, err := url.Parse(address)
 	require.NoError(t, err)
-	s, err := Parse(u)
+	s, err := Parse(u, u.Hostname() == "127.0.0.1")
 	require.NoError(t, err)
 	return s
 }

@@ -13,11 +13,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"leadrelay/internal/loopback"
 )
 
 // Message is what a person is to know.
@@ -141,16 +142,11 @@ func webAddress(u url.URL, isPlain bool) (url.URL, error) {
 	switch {
 	case u.Hostname() == "":
 		return u, errors.New("wants a channel with a host")
-	case isPlain && !isLoopback(u.Hostname()):
+	case isPlain && !loopback.IsHost(u.Hostname()):
 		return u, errors.New("wants https; plain http is for this machine only")
 	}
 	u.Fragment = ""
 	return u, nil
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 func isYes(s string) bool {

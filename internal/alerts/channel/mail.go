@@ -8,6 +8,7 @@ import (
 
 	"github.com/wneessen/go-mail"
 
+	"leadrelay/internal/loopback"
 	"leadrelay/internal/smtp"
 )
 
@@ -19,7 +20,7 @@ type mailTo struct {
 
 // parseSMTP reads smtp://user:password@host:port/?from=…&to=a,b.
 func parseSMTP(u *url.URL) (sender, error) {
-	server, err := smtp.Parse(u)
+	server, err := smtp.Parse(u, loopback.IsHost(u.Hostname()))
 	t := mailTo{server: server}
 	for one := range strings.SplitSeq(smtp.Parameter(u, "to", "toaddresses"), ",") {
 		if one = strings.TrimSpace(one); one != "" {
