@@ -65,7 +65,7 @@ var mayImport = map[string][]string{
 
 	// What stands around them.
 	"internal/problem": {"internal/locale"},
-	"internal/server":  {"internal/locale", "internal/problem"},
+	"internal/server":  {"internal/bounded", "internal/locale", "internal/problem"},
 	"internal/config":  {"internal/alerts/channel", "internal/captcha", "internal/easybroker", "internal/lead", "internal/loopback", "internal/notify", "internal/secret", "internal/site", "internal/smtp", "internal/spam"},
 	"internal/doctor":  {"internal/config", "internal/easybroker", "internal/lead", "internal/store"},
 	"web":              {"internal/accept", "internal/bounded", "internal/locale"},

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"leadrelay/internal/bounded"
 )
 
 // connLimiter is a listener with a fixed number of slots for connections. If all
@@ -23,7 +25,8 @@ type connLimiter struct {
 	conns         *list.List // of *trackedConn, by paceSince
 	requestMemory int        // bytes that requests use
 	addresses     map[netip.Addr]*addressUse
-	overQuota     int // how many addresses use more than their quota
+	overQuota     int                                // how many addresses use more than their quota
+	evictions     bounded.Map[netip.Addr, evictions] // by address
 	memory        memoryByConns
 	nearlyFull    time.Time // when most slots were used last
 	closed        bool
@@ -41,7 +44,8 @@ func newConnLimiter(l net.Listener, proxies Proxies, lim limits) *connLimiter {
 		Listener: l, limits: lim, proxies: proxies,
 		freed: make(chan struct{}, 1), pipelined: make(chan struct{}, maxPipelinedAtOnce),
 		conns: list.New(), addresses: map[netip.Addr]*addressUse{},
-		memory: memoryByConns{slots: memoryStep},
+		evictions: bounded.New[netip.Addr, evictions](rememberedAddresses),
+		memory:    memoryByConns{slots: memoryStep},
 	}
 }
 
@@ -123,14 +127,15 @@ func (l *connLimiter) evictOne() bool {
 // evict closes a connection. The closing is left to another goroutine, because all
 // other connections wait for the lock.
 func (l *connLimiter) evict(c *trackedConn) {
+	l.noteEviction(c.address, time.Now())
 	l.remove(c)
 	go func() { _ = c.Conn.Close() }()
 }
 
 // victim returns the connection to close if a slot is needed, or nil. A new
 // connection is not closed before its limits.minAge, or a fifth of it if its address
-// uses more than its quota: whoever comes back as soon as it is hung up on would keep
-// all others waiting for its new connections to grow old.
+// uses more than its quota or keeps coming back: whoever comes back as soon as it is
+// hung up on would keep all others waiting for its new connections to grow old.
 func (l *connLimiter) victim() (victim *trackedConn) {
 	now := time.Now()
 	for e := l.conns.Front(); e != nil; {
@@ -139,7 +144,7 @@ func (l *connLimiter) victim() (victim *trackedConn) {
 		isOver := c.address.isOver(l.quota())
 		isFirst := l.overQuota == 0 || isOver
 		minAge := l.limits.minAge
-		if isOver {
+		if isOver || c.comesBack {
 			minAge /= 5
 		}
 		switch {

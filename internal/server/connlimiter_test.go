@@ -2,12 +2,16 @@ package server_test
 
 import (
 	"bufio"
+	"context"
+	"fmt"
 	"io"
 	"math"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -156,6 +160,35 @@ func TestManyNewConnectionsOfOneAddressMakeRoom(t *testing.T) {
 	begun := time.Now()
 	require.Contains(t, s.connect("127.0.0.4", getAndClose).rest(), "200 OK")
 	require.Less(t, time.Since(begun), minAge/2)
+}
+
+// Nor for those of addresses that were often hung up on and come back each time.
+func TestWhoComesBackEachTimeMakesRoom(t *testing.T) {
+	const minAge, addresses, each = 300 * time.Millisecond, 8, 2 // half of them fit in; none is over its quota
+	s := newScene(t, 26, func(b *server.Limits) { b.MinAge = minAge })
+	var evicted [addresses]atomic.Int64
+	var all sync.WaitGroup
+	over, end := context.WithCancel(t.Context())
+	for i := range addresses * each {
+		all.Go(func() {
+			for over.Err() == nil {
+				c := s.connect(fmt.Sprintf("127.0.1.%d", i%addresses), longPost)
+				_ = c.SetReadDeadline(time.Now().Add(2 * minAge))
+				_, _ = c.in.ReadByte()
+				_ = c.Close()
+				evicted[i%addresses].Add(1)
+			}
+		})
+	}
+	for i := range evicted { // and those that came before the last one are gone, too
+		require.Eventually(t, func() bool { return evicted[i].Load() > server.ManyEvictions+2*each }, patience, time.Millisecond)
+	}
+	begun := time.Now()
+	require.Contains(t, s.connect("127.0.0.4", getAndClose).rest(), "200 OK")
+	waited := time.Since(begun)
+	end()
+	all.Wait()
+	require.Less(t, waited, minAge*2/3)
 }
 
 func TestAQuotaIsACustomersNetwork(t *testing.T) {

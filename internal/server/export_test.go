@@ -11,6 +11,9 @@ import (
 // MaxLines is how many lines of 128 bytes wait for a slow reader of the log.
 const MaxLines = maxQueuedBytes / 128
 
+// ManyEvictions is how many evictions within a while show that an address comes back.
+const ManyEvictions = manyEvictions
+
 // Limits are the limits of a door.
 type Limits struct {
 	Connections                         int

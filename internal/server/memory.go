@@ -14,7 +14,7 @@ const (
 	// as many.
 	memoryStep = 256
 	// slotMemory is what a used slot adds to the limit: its bytes and some garbage.
-	slotMemory = 22 << 10
+	slotMemory = 19 << 10
 )
 
 // TuneMemory lets the heap grow further between collections than Go does by default,

@@ -3,6 +3,7 @@ package server
 import (
 	"net"
 	"net/netip"
+	"time"
 )
 
 // addressUse is what the connections of one address use together. All of an IPv6 /48
@@ -32,6 +33,7 @@ func (l *connLimiter) countConn(c *trackedConn) {
 	}
 	c.address = l.addresses[address]
 	c.address.conns++
+	c.comesBack = l.comesBack(address, c.phaseSince)
 	l.addToAddress(c.address, slotBytes)
 }
 
@@ -78,4 +80,38 @@ func countedAddress(proxies Proxies, addr net.Addr) netip.Addr {
 		return prefix.Addr()
 	}
 	return ip
+}
+
+// evictions counts how many connections of an address were evicted.
+type evictions struct {
+	count int
+	since time.Time
+}
+
+// An address comes back if manyEvictions of its connections were evicted within
+// evictionWindow: those who keep a connection waiting once or twice on a bad line have
+// fewer. rememberedAddresses bounds the memory for it, to some hundred kB.
+const (
+	manyEvictions       = 8
+	evictionWindow      = 10 * time.Second
+	rememberedAddresses = 2048
+)
+
+// noteEviction counts a connection of the address that is evicted.
+func (l *connLimiter) noteEviction(u *addressUse, now time.Time) {
+	if u == nil {
+		return
+	}
+	e, _ := l.evictions.Get(u.address)
+	if now.Sub(e.since) > evictionWindow {
+		e = evictions{since: now}
+	}
+	e.count++
+	l.evictions.Put(u.address, e)
+}
+
+// comesBack reports whether the address was often hung up on just before.
+func (l *connLimiter) comesBack(address netip.Addr, now time.Time) bool {
+	e, _ := l.evictions.Get(address)
+	return e.count >= manyEvictions && now.Sub(e.since) <= evictionWindow
 }

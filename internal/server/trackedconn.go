@@ -27,6 +27,7 @@ type trackedConn struct {
 
 	// The limiter's lock guards the rest.
 	address       *addressUse // nil if the connection has no quota
+	comesBack     bool        // its address was often hung up on just before
 	element       *list.Element
 	phase         phase
 	hadRequest    bool
