@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"leadrelay/internal/store"
 )
 
 // warmUp is how long a load runs before it counts.
@@ -32,6 +30,17 @@ func (b *bench) accepts(ctx context.Context) error {
 	stacks := []*stack{{name: durable}, {name: unguarded}, {name: nothing}, {name: single}}
 	for i, s := range stacks {
 		s.database = filepath.Join(b.dir, fmt.Sprintf("accepts-%d.db", i))
+	}
+	if err := b.pressAll(ctx, stacks); err != nil {
+		return err
+	}
+	b.addAccepts(stacks[0], stacks[1], stacks[2], stacks[3])
+	return nil
+}
+
+// pressAll puts the load on each stack in turn, and kills and checks them in the end.
+func (b *bench) pressAll(ctx context.Context, stacks []*stack) error {
+	for _, s := range stacks {
 		if err := s.start(ctx); err != nil {
 			return err
 		}
@@ -55,7 +64,6 @@ func (b *bench) accepts(ctx context.Context) error {
 			return err
 		}
 	}
-	b.addAccepts(stacks[0], stacks[1], stacks[2], stacks[3])
 	return nil
 }
 
@@ -65,11 +73,15 @@ func (b *bench) addAccepts(durable, unguarded, nothing, single *stack) {
 	t.atLeast(0.8, "accepts: durable ÷ no look at spam and repeats", ratio(durable.rates, unguarded.rates))
 	t.atLeast(6, "accepts: durable ÷ one to a commit", ratio(durable.rates, single.rates))
 	for _, s := range []*stack{durable, unguarded, nothing, single} {
-		t.add("accepts, "+s.name, median(s.rates), "/s")
-		t.add("  latency, p50", median(s.p50s), "ms")
-		t.add("  latency, p99", median(s.p99s), "ms")
-		t.add("  processor time of each", milliseconds(s.processor), "ms")
+		t.addStack(s.name, s)
 	}
+}
+
+func (t *table) addStack(name string, s *stack) {
+	t.add("accepts, "+name, median(s.rates), "/s")
+	t.add("  latency, p50", median(s.p50s), "ms")
+	t.add("  latency, p99", median(s.p99s), "ms")
+	t.add("  processor time of each", milliseconds(s.processor), "ms")
 }
 
 // ratio is the median of the ratios of rounds that followed each other, which
@@ -109,7 +121,7 @@ func (s *stack) check(ctx context.Context) error {
 	if s.name == nothing {
 		return nil
 	}
-	kept, err := store.Open(ctx, s.database)
+	kept, err := openStore(ctx, s.database)
 	if err != nil {
 		return err
 	}

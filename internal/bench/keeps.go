@@ -29,6 +29,23 @@ type keeper struct {
 	leads          int
 }
 
+// postgresAccepts measures how many inquiries a second are taken with PostgreSQL, and
+// with SQLite.
+func (b *bench) postgresAccepts(ctx context.Context) error {
+	server, err := b.postgres()
+	if err != nil {
+		return err
+	}
+	shared, file := &stack{name: durable, database: server}, &stack{name: durable, database: filepath.Join(b.dir, "accepts.db")}
+	if err := b.pressAll(ctx, []*stack{shared, file}); err != nil {
+		return err
+	}
+	b.table.atLeast(0.5, "accepts: PostgreSQL ÷ SQLite", ratio(shared.rates, file.rates))
+	b.table.addStack("PostgreSQL", shared)
+	b.table.addStack("SQLite", file)
+	return nil
+}
+
 // postgresKeeps measures how many leads a second are kept in PostgreSQL, by one
 // process and by several, against SQLite and against one lead to a transaction.
 func (b *bench) postgresKeeps(ctx context.Context) error {
@@ -52,7 +69,7 @@ func (b *bench) postgresKeeps(ctx context.Context) error {
 		}
 	}
 	t := &b.table
-	t.atLeast(0.5, "keeps: PostgreSQL ÷ SQLite", ratio(one.rates, sqlite.rates))
+	t.add("keeps: PostgreSQL ÷ SQLite", ratio(one.rates, sqlite.rates), "")
 	t.atLeast(3, "keeps: PostgreSQL ÷ one to a transaction", ratio(one.rates, alone.rates))
 	t.add("keeps: two replicas ÷ one", ratio(two.rates, one.rates), "")
 	t.add("keeps: four replicas ÷ one", ratio(four.rates, one.rates), "")

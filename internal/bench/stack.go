@@ -74,7 +74,7 @@ func newKeeper(ctx context.Context, p part) (intake.Keeper, error) {
 	if p.Stack == nothing {
 		return new(forgetful), nil
 	}
-	s, err := store.Open(ctx, p.Database)
+	s, err := openStore(ctx, p.Database)
 	if err != nil {
 		return nil, err
 	}
