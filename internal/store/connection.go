@@ -51,7 +51,7 @@ const endStuckSQL = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activi
 
 // unblockPostgres: see [dialect].
 func unblockPostgres(ctx context.Context, db *sql.DB, err error) {
-	if failed := (*pgconn.PgError)(nil); !errors.Is(err, errLeaseLocked) && (!errors.As(err, &failed) || failed.Code != lockNotAvailable) {
+	if !errors.Is(err, errLeaseLocked) && !isPostgresLocked(err) {
 		return
 	}
 	_, _ = db.ExecContext(ctx, endStuckSQL) // the next who waits in vain tries again

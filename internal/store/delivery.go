@@ -129,7 +129,7 @@ func newDelivery(id lead.RemoteID, c lead.Channel, n lead.Notice, number int, at
 
 func (tx *writeTx) addDeliveries(rows [][]any) error {
 	if err := deliveriesTable.insert(tx, rows); err != nil {
-		return tx.w.blame(fmt.Errorf("deliveries: %w", err))
+		return tx.w.blame(nil, fmt.Errorf("deliveries: %w", err))
 	}
 	return nil
 }

@@ -74,6 +74,8 @@ type dialect struct {
 	// isTrouble reports whether an error is the database's own and not a write's.
 	// Then nothing is gained by a transaction for each write of the batch.
 	isTrouble func(err error) bool
+	// isLocked reports whether another session has held a lock for too long.
+	isLocked func(err error) bool
 	// mayRetry reports whether nothing can have been committed when a transaction
 	// failed for the n-th time, and it may succeed if it is run again.
 	mayRetry func(err error, n int) bool

@@ -113,6 +113,9 @@ func KeepTogether(t *testing.T, s *Store, subs ...lead.Submission) (ids []lead.R
 // Occupy keeps the writer busy until it is released.
 func Occupy(s *Store) (release func()) { return occupy(s.writer) }
 
+// Waiting is how many writes wait for the writer.
+func Waiting(s *Store) int { return len(s.writer.jobs) }
+
 func occupy(w *writer) (release func()) {
 	begun, end := make(chan struct{}), make(chan struct{})
 	done := make(chan struct{})

@@ -75,7 +75,7 @@ func (tx *writeTx) keepAll(batch []*job) error {
 		}
 		isRepeat, err := tx.isRepeat(n, next[n.Tick])
 		if err != nil {
-			return tx.w.blame(fmt.Errorf("repeats: %w", err))
+			return tx.w.blame(j, fmt.Errorf("repeats: %w", err))
 		}
 		if isRepeat {
 			continue
@@ -151,7 +151,7 @@ func (tx *writeTx) insertFresh() error {
 	tx.fresh = tx.fresh[:0]
 	for left, err := fresh, error(nil); len(left) > 0; {
 		if left, err = tx.w.dialect.insert(tx, left); err != nil {
-			return tx.w.blame(fmt.Errorf("insert: %w", err))
+			return tx.w.blame(nil, fmt.Errorf("insert: %w", err))
 		}
 	}
 	return tx.tellKept(fresh)

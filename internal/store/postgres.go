@@ -64,6 +64,7 @@ var postgresDialect = dialect{
 
 	timeout:   1600 * time.Millisecond,
 	isTrouble: isPostgresTrouble,
+	isLocked:  isPostgresLocked,
 	mayRetry:  mayRetryPostgres,
 	unblock:   unblockPostgres,
 }

@@ -49,6 +49,12 @@ func isPostgresTrouble(err error) bool {
 	return isBroken(err) || errors.Is(err, context.DeadlineExceeded)
 }
 
+// isPostgresLocked: see [dialect].
+func isPostgresLocked(err error) bool {
+	failed, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && failed.Code == lockNotAvailable
+}
+
 // mayRetryPostgres: see [dialect]. If the connection breaks during a commit, it may
 // have been committed.
 func mayRetryPostgres(err error, n int) bool {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -298,6 +299,45 @@ func TestALockThatNobodyGivesUp(t *testing.T) {
 	kept, err := keepInTime(t, s, inquiry(t, "Hola"))
 	require.NoError(t, err)
 	require.False(t, kept.Again)
+}
+
+// Somebody who has locked one lead, such as a person with psql, delays the others of its
+// batch and fails none of them.
+func TestALeadThatSomebodyHasLocked(t *testing.T) {
+	const leads = 3
+	address := newPostgres(t)
+	s, db := openPostgres(t, address), session(t, address)
+	for n := range leads {
+		_, err := keepInTime(t, s, inquiry(t, strconv.Itoa(n)))
+		require.NoError(t, err)
+	}
+	now := time.Now()
+	claims, _, err := s.Begin(t.Context(), "casas", lead.Due{Now: now, N: leads, Lease: time.Minute})
+	require.NoError(t, err)
+	require.Len(t, claims, leads)
+	settle := func(c lead.Claim) error {
+		attempt := &lead.Attempt{Number: c.Number, EndedAt: now, Outcome: lead.OutcomeDelivered, Status: 200}
+		return s.Settle(t.Context(), c, lead.Settlement{State: lead.Delivered, At: now, DueAt: now, Tries: 1, Attempt: attempt})
+	}
+
+	tx, err := db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = tx.Exec(`SELECT FROM leads WHERE remote_id = $1 FOR UPDATE`, int64(claims[1].Lead.RemoteID))
+	require.NoError(t, err)
+	release := store.Occupy(s)
+	failed := make([]error, leads)
+	var all sync.WaitGroup
+	for n, c := range claims {
+		all.Go(func() { failed[n] = settle(c) })
+	}
+	require.Eventually(t, func() bool { return store.Waiting(s) == leads }, patience, time.Millisecond)
+	release()
+	all.Wait()
+	require.NoError(t, failed[0])
+	require.ErrorContains(t, failed[1], "55P03")
+	require.NoError(t, failed[2])
+	require.NoError(t, tx.Rollback())
+	require.NoError(t, settle(claims[1]), "and nothing of it is lost")
 }
 
 // A process that stands still while it keeps leads stops the others for a moment

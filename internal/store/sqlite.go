@@ -62,6 +62,7 @@ var sqliteDialect = dialect{
 
 	countCommit: func(tx *writeTx) error { return tx.w.files.count.raise(tx) },
 	isTrouble:   func(error) bool { return false },
+	isLocked:    func(error) bool { return false }, // the file is ours alone
 	mayRetry:    func(error, int) bool { return false },
 	clock:       func() string { return strconv.FormatInt(time.Now().UnixMilli(), 10) },
 	now:         func(context.Context, querier) (time.Time, error) { return time.Now(), nil },

@@ -49,6 +49,7 @@ type writer struct {
 	repeats  repeats
 	oldKeys  keySweep
 	entries  entryIDs
+	blocked  bool // a job of the batch has waited for a row that another session has locked
 }
 
 // job is a write that waits for its place in a commit: a lead to keep, or a
@@ -192,16 +193,21 @@ func (w *writer) linger(batch []*job) []*job {
 }
 
 // jobError is the failure of one job. The other jobs of its batch may be sound.
-type jobError struct{ error }
+type jobError struct {
+	error
+	job *job // nil if it is not known which one
+}
 
 func (e jobError) Unwrap() error { return e.error }
 
-// blame returns a jobError, unless it is the database that is in trouble.
-func (w *writer) blame(err error) error {
-	if w.dialect.isTrouble(err) {
-		return err
+// blame returns a jobError, unless it is the database that is in trouble. If a row is
+// locked by another session, it is the job's trouble, the first time: then it may be the
+// whole table, and all jobs would wait in turn.
+func (w *writer) blame(j *job, err error) error {
+	if w.dialect.isLocked(err) && j != nil && !w.blocked || !w.dialect.isTrouble(err) {
+		return jobError{err, j}
 	}
-	return jobError{err}
+	return err
 }
 
 // commitError is the failure of a commit. It may have been committed all the same.
@@ -211,8 +217,8 @@ func (e commitError) Error() string { return "commit: " + e.error.Error() }
 
 func (e commitError) Unwrap() error { return e.error }
 
-// commit answers every job of the batch. If one of them fails, each gets a
-// transaction of its own, so that a bad write costs nobody else. If the disk is
+// commit answers every job of the batch. If one of them fails, the others get a
+// transaction without it, so that a bad write costs nobody else. If the disk is
 // full, only jobs that keep no lead may use the reserve. A commit fails if a file
 // of the database is no longer at its path, or is cut.
 func (w *writer) commit(batch []*job) {
@@ -234,9 +240,7 @@ func (w *writer) commit(batch []*job) {
 	}
 	var one jobError
 	if errors.As(err, &one) && len(batch) > 1 {
-		for _, j := range batch {
-			w.commit([]*job{j})
-		}
+		w.commitApart(batch, one)
 		return
 	}
 	if err == nil && len(batch) > 0 {
@@ -245,6 +249,28 @@ func (w *writer) commit(batch []*job) {
 		}
 	}
 	answer(batch, damaged(w.path, err))
+}
+
+// commitApart commits a batch in which one job has failed: first the others, and then
+// that one, which may have failed because of another. If it is not known which, each has
+// a transaction of its own. A job that has waited for a lock does not wait again.
+func (w *writer) commitApart(batch []*job, failed jobError) {
+	if failed.job == nil {
+		for _, j := range batch {
+			w.commit([]*job{j})
+		}
+		return
+	}
+	others := slices.DeleteFunc(slices.Clone(batch), func(j *job) bool { return j == failed.job })
+	if !w.dialect.isLocked(failed) {
+		w.commit(others)
+		w.commit([]*job{failed.job})
+		return
+	}
+	answer([]*job{failed.job}, failed)
+	w.blocked = true
+	w.commit(others)
+	w.blocked = false
 }
 
 func answer(batch []*job, err error) {
@@ -308,7 +334,7 @@ func (w *writer) writeOnce(ctx context.Context, batch []*job) error {
 			continue
 		}
 		if err := j.run(tx); err != nil {
-			return w.blame(err)
+			return w.blame(j, err)
 		}
 	}
 	if len(batch) > 0 {
