@@ -24,15 +24,21 @@ type sight struct {
 	Complaints    []string // of the page, as browser.quiet has them
 }
 
+// firefox starts a Firefox that does what a script of testdata/firefox says.
+func firefox(t *testing.T, script string) (ask func(question, answer any)) {
+	t.Helper()
+	const program = "/usr/bin/firefox-esr"
+	if _, err := os.Stat(program); err != nil {
+		require.FailNow(t, "a second browser is missing: run make deps, or install Debian's firefox-esr", "%v", err)
+	}
+	return nodeScript(t, installed(t, "testdata/firefox"), script)
+}
+
 // The widget in a second engine, on the page and under the policy that it has
 // in Chromium. An answer that is lost makes no second lead there either.
 func TestTheWidgetInFirefox(t *testing.T) {
 	t.Parallel()
-	const firefox = "/usr/bin/firefox-esr"
-	if _, err := os.Stat(firefox); err != nil {
-		require.FailNow(t, "a second browser is missing: run make deps, or install Debian's firefox-esr", "%v", err)
-	}
-	h, visits := unvisited(t), nodeScript(t, installed(t, "testdata/firefox"), "visit.mjs")
+	h, visits := unvisited(t), firefox(t, "visit.mjs")
 	tests := map[string]struct {
 		property string
 		snags    []snag
