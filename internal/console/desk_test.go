@@ -239,7 +239,7 @@ func TestFormsThatAreNotOurs(t *testing.T) {
 	for _, target := range []string{"/leads/1", "/leads/x", "/leads/0/edit"} {
 		w := o.person.ask(http.MethodGet, target, nil)
 		require.Equal(t, http.StatusNotFound, w.Code)
-		require.Contains(t, w.Body.String(), "No hay tal prospecto")
+		require.Contains(t, w.Body.String(), "No hay tal lead")
 	}
 }
 

@@ -259,7 +259,7 @@ func (p *Pages) showSites(w http.ResponseWriter, r *http.Request) error {
 	}
 	for i, s := range p.sitesOf(r.Context()) {
 		view := web.SiteView{ID: s.ID, Source: s.Source, Origins: s.Origins, Trouble: trouble[s.ID]}
-		view.Paused, view.Waiting = describe(page.Lang, statuses[i])
+		view.Paused, view.Waiting = wordsFor(r).describe(statuses[i])
 		if isAddress {
 			s.Snippet.Relay, s.Snippet.PropertyID = page.Relay, page.PropertyID
 			view.Form, view.Tag, view.PinnedTag = s.Snippet.FormURL(), s.Snippet.Tag(), s.Snippet.PinnedTag()

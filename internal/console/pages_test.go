@@ -423,6 +423,11 @@ func TestTheSitesAndTheirTags(t *testing.T) {
 	}
 }
 
+// clockOf returns how a page shows an hour of the desk's day.
+func clockOf(hour int) string {
+	return time.Date(2026, 11, 24, hour, 0, 0, 0, time.UTC).Local().Format("15:04:05")
+}
+
 // A person pauses a site and goes on, without a script.
 func TestASiteIsPausedOnAPage(t *testing.T) {
 	d := newDesk(t)
@@ -439,7 +444,7 @@ func TestASiteIsPausedOnAPage(t *testing.T) {
 			require.Contains(t, w.Body.String(), text)
 		}
 	}
-	page("/sites", "en", `<a href="/sites/casas/pause">Pause…</a>`, "Leads that wait: 1, since 2026-11-24 12:00 UTC.")
+	page("/sites", "en", `<a href="/sites/casas/pause">Pause…</a>`, "Leads that wait: 1, since ", clockOf(12)+".")
 	page("/sites/casas/pause", "es", "Pausar el sitio casas", `<option value="2h0m0s" selected>2 h</option>`, "Sus mensajes se reciben", "la misma clave: lofts")
 
 	w := p.ask(http.MethodPost, "/sites/casas/pause", url.Values{"lasts": {"8h0m0s"}}, "Accept-Language", "es")
@@ -450,8 +455,8 @@ func TestASiteIsPausedOnAPage(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, p.ask(http.MethodPost, "/sites/casas/pause", url.Values{"lasts": {"9000h"}, "why": {"x"}}).Code)
 
 	require.Equal(t, http.StatusSeeOther, p.ask(http.MethodPost, "/sites/casas/pause", url.Values{"lasts": {"8h0m0s"}, "why": {"<b>EasyBroker</b>"}}).Code)
-	page("/sites", "es", "En pausa por una persona hasta 2026-11-24 20:00 UTC: &lt;b&gt;EasyBroker&lt;/b&gt;", `<a href="/sites/casas/pause">Reanudar`, `<a href="/sites/lofts/pause">Pausar…`)
-	page("/sites/casas/pause", "en", "Resume the site casas", `action="/sites/casas/resume"`, "until 2026-11-24 20:00 UTC")
+	page("/sites", "es", "En pausa por una persona hasta ", clockOf(20)+": &lt;b&gt;EasyBroker&lt;/b&gt;", `<a href="/sites/casas/pause">Reanudar`, `<a href="/sites/lofts/pause">Pausar…`)
+	page("/sites/casas/pause", "en", "Resume the site casas", `action="/sites/casas/resume"`, "until ", clockOf(20))
 	require.Equal(t, http.StatusSeeOther, p.ask(http.MethodPost, "/sites/lofts/pause", url.Values{"lasts": {"1h0m0s"}, "why": {"x"}, "credential": {"true"}}).Code)
 	require.Len(t, d.courier.keys, 3)
 	require.Equal(t, http.StatusSeeOther, p.ask(http.MethodPost, "/sites/casas/resume", url.Values{"credential": {"true"}}).Code)

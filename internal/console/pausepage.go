@@ -46,17 +46,15 @@ func (p *Pages) ids(ctx context.Context) []string {
 
 // describe says until when and why a person has paused the site, and how many leads
 // wait there.
-func describe(lang locale.Lang, s SiteStatus) (paused, waiting string) {
+func (w words) describe(s SiteStatus) (paused, waiting string) {
 	if s.State == lead.SitePausedByHand {
-		paused = locale.Text(lang, "console.paused_by_hand", pageTime(s.Until), *s.Reason)
+		paused = w.text("console.paused_by_hand", w.when(*s.Until).Text, *s.Reason)
 	}
 	if s.Waiting > 0 {
-		waiting = locale.Text(lang, "console.waiting", s.Waiting, pageTime(s.WaitingSince))
+		waiting = w.text("console.waiting", s.Waiting, w.when(*s.WaitingSince).Text)
 	}
 	return paused, waiting
 }
-
-func pageTime(t *time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // pausePage returns the page of the site in the path.
 func (p *Pages) pausePage(r *http.Request) (page web.PausePage, err error) {
@@ -69,7 +67,7 @@ func (p *Pages) pausePage(r *http.Request) (page web.PausePage, err error) {
 		return page, err
 	}
 	page.Site, page.Frame = site, p.frame(r, "/sites")
-	page.Now, page.Waiting = describe(page.Lang, all[0])
+	page.Now, page.Waiting = wordsFor(r).describe(all[0])
 	if page.Now != "" {
 		page.Why = *all[0].Reason
 	}

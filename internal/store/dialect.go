@@ -41,6 +41,7 @@ type dialect struct {
 	skipLocked  string // ends a query that passes over rows which others change, and locks its own
 
 	forUpdate  string // ends a query whose rows the transaction goes on to change
+	joinedIDs  string // all remote ids of a query, with commas between them
 	oneOf      string // is one of several numbers, which are in the parameter %s with commas between them
 	oneOfTexts string // is one of several texts, which are a JSON list in the parameter %s
 

@@ -44,6 +44,7 @@ var postgresDialect = dialect{
 	forUpdate:   " FOR UPDATE",
 	skipLocked:  " FOR UPDATE SKIP LOCKED",
 	channelsDue: channelsDue(`json_array_elements_text($1::json) AS mine(channel)`),
+	joinedIDs:   `string_agg(remote_id::text, ',')`,
 	oneOf:       `= ANY (('{' || %s::text || '}')::bigint[])`,
 	oneOfTexts:  `= ANY (ARRAY(SELECT json_array_elements_text(%s::json)))`,
 	nextIDs:     (*writeTx).takeIDs,

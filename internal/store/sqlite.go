@@ -30,6 +30,7 @@ var sqliteDialect = dialect{
 	channelsDue: channelsDue(`(SELECT value AS channel FROM json_each($1)) AS mine`),
 	counted:     "leads",
 	stats:       "stats",
+	joinedIDs:   `group_concat(remote_id)`,
 	oneOf:       `IN (SELECT value FROM json_each('[' || %s || ']'))`,
 	oneOfTexts:  `IN (SELECT value FROM json_each(%s))`,
 
