@@ -430,7 +430,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 func usualAnswers(t *testing.T) *description {
 	_, address := relaytest.StartBroker(t)
 	env := relaytest.Settings(t, address)
-	env["LEADRELAY_ORIGINS"] = "https://casas.mx"
+	env["LEADRELAY_ORIGINS"], env["LEADRELAY_SECURITY_CONTACT"] = "https://casas.mx", "seguridad@casas.mx"
 	d := openDoors(t, env)
 	for name, state := range map[string]lead.State{
 		"failed": lead.Failed, "lost": lead.Failed, "quarantined": lead.Quarantined, "missing": lead.Delivered, "delivered": lead.Failed,
@@ -461,6 +461,7 @@ func usualAnswers(t *testing.T) *description {
 	d.askAt(operatorName, d.doc, question{"GET /", 303, "", "", ""})
 	d.ask(d.doc, question{"GET /f/default/thanks?folio=7", 200, "", "7", ""})
 	d.ask(d.doc, question{"GET /f/default/thanks", 404, "", "<html", ""})
+	d.ask(d.doc, question{"GET /.well-known/security.txt", 200, "", "Contact: mailto:seguridad@casas.mx\n", ""})
 	for _, q := range byAPerson {
 		d.ask(d.doc, q)
 	}
@@ -562,6 +563,7 @@ func answersWithoutADefault(t *testing.T, doc *description) {
 	for _, q := range nowhere("/f") {
 		d.ask(doc, q)
 	}
+	d.ask(doc, question{"GET /.well-known/security.txt", 404, "", `"not_found"`, "Accept: application/json"})
 }
 
 func answersToAFlood(t *testing.T, doc *description) {

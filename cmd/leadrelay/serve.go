@@ -389,6 +389,8 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 		CheckMail: r.mail.Check,
 		Secret:    r.secret,
 		Now:       r.courier.Now,
+
+		SecurityContacts: cfg.Contacts,
 	})
 	mux := door("public", server.Readyz(r.store.Ready, r.drain), r, metrics, log, proxies.WarnOfUntrusted(log), server.BelowPath(cfg.URL.Path))
 	assets := web.Assets()

@@ -29,6 +29,7 @@ type Config struct {
 	Database       Database
 	Connections    int // to a database server, at most
 	TrustedProxies []netip.Prefix
+	Contacts       []string // URIs of those who want to hear of a hole
 	LogLevel       zerolog.Level
 	LimitAddress   Limit
 	LimitSite      Limit

@@ -23,6 +23,7 @@ operator_url: https://ops.casas.co
 operator_token: "t0ken-of-the-0perator"
 database: /var/lib/leadrelay/leads.db
 trusted_proxies: [10.0.0.0/8, fd00::/8]
+security_contact: [seguridad@casas.co, https://casas.co/seguridad]
 log_level: warn
 limit_address: off
 limit_site: 100/h
@@ -215,10 +216,10 @@ func TestAWrongLineIsNamed(t *testing.T) {
 		"a template with a brace open":    {"sites:\n  a:\n    source: a.mx\n    message_template: '{message} {page_url'", []string{"4:23: has a { that is no field's name in braces, such as {page_url}; a brace itself is written {{"}},
 		"a list of templates":             {"sites: {a: {source: a.mx, message_template: ['{message}']}}", []string{"1:27: wants one value, not several"}},
 		"a template without quotes":       {"sites:\n  a:\n    source: a.mx\n    message_template: {message}", []string{"4:5: wants a text; put it in quotation marks, or on lines of its own below a |", "4:24: has no value; take the key out for the default"}},
-		"a site's word at the top":        {"source: a.mx\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "source"; known here: addr, operator_addr, url, operator_url, operator_token, database, database_connections, trusted_proxies, log_level, limit_address, limit_site, drain, smtp, easybroker, courier, retention, alerts, sites`}},
+		"a site's word at the top":        {"source: a.mx\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "source"; known here: addr, operator_addr, url, operator_url, operator_token, database, database_connections, trusted_proxies, security_contact, log_level, limit_address, limit_site, drain, smtp, easybroker, courier, retention, alerts, sites`}},
 		"an unknown key of the courier":   {"sites: {a: {source: a.mx}}\ncourier: {timeuot: 1s}", []string{`2:11: unknown key "timeuot" (did you mean timeout?); known here: timeout, settle, schedule, deadline, rate, concurrency, probe`}},
 		"a courier inside a site":         {"sites: {a: {source: a.mx, courier: {rate: 1}}}", []string{`1:27: unknown key "courier"; known here: ` + siteKeys}},
-		"a path instead of a section":     {"courier.rate: 1\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "courier.rate"; known here: addr, operator_addr, url, operator_url, operator_token, database, database_connections, trusted_proxies, log_level, limit_address, limit_site, drain, smtp, easybroker, courier, retention, alerts, sites`}},
+		"a path instead of a section":     {"courier.rate: 1\nsites: {a: {source: a.mx}}", []string{`1:1: unknown key "courier.rate"; known here: addr, operator_addr, url, operator_url, operator_token, database, database_connections, trusted_proxies, security_contact, log_level, limit_address, limit_site, drain, smtp, easybroker, courier, retention, alerts, sites`}},
 		"a key given twice":               {"sites: {a: {source: a.mx}}\ndrain: 1s\ndrain: 2s", []string{"3:1: is a duplicate of line 2"}},
 		"a site given twice":              {"sites:\n  a: {source: a.mx}\n  b: {source: b.mx}\n  a: {source: c.mx}", []string{"4:3: is a duplicate of line 2"}},
 		"a secret and its file":           {"sites:\n  a:\n    source: a.mx\n    easybroker:\n      api_key: k3y\n      api_key_file: key", []string{"6:7: the secret and its file are both set; keep one"}},
@@ -305,6 +306,7 @@ operator_token: "•••"
 database: /var/lib/leadrelay/leads.db
 database_connections: 20
 trusted_proxies: [10.0.0.0/8, "fd00::/8"]
+security_contact: ["mailto:seguridad@casas.co", "https://casas.co/seguridad"]
 log_level: warn
 limit_address: off
 limit_site: 100/h

@@ -120,7 +120,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"LEADRELAY_URL": "https://leads.casas.co/", "LEADRELAY_OPERATOR_URL": "https://ops.casas.co:8443",
 		"LEADRELAY_DATABASE": "kept.db", "LEADRELAY_SOURCE": "casas.co", "LEADRELAY_ORIGINS": "https://casas.co, https://*.casas.co,",
 		"LEADRELAY_THANKS_URL": "https://casas.co/gracias", "LEADRELAY_LOCALE": "auto",
-		"LEADRELAY_TRUSTED_PROXIES": "10.1.2.3/8,fd00::/8", "LEADRELAY_LOG_LEVEL": "debug",
+		"LEADRELAY_TRUSTED_PROXIES": "10.1.2.3/8,fd00::/8", "LEADRELAY_SECURITY_CONTACT": "mailto:seguridad@casas.co, https://casas.co/seguridad", "LEADRELAY_LOG_LEVEL": "debug",
 		"LEADRELAY_LIMIT_ADDRESS": "off", "LEADRELAY_LIMIT_SITE": "5/s", "LEADRELAY_DRAIN": "0",
 		"LEADRELAY_COURIER_TIMEOUT": "1s", "LEADRELAY_COURIER_SETTLE": "2m", "LEADRELAY_COURIER_SCHEDULE": "1s, 2s",
 		"LEADRELAY_COURIER_DEADLINE": "24h", "LEADRELAY_COURIER_RATE": "0.5", "LEADRELAY_COURIER_CONCURRENCY": "1",
@@ -146,6 +146,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 	require.Equal(t, "t0ken-of-the-0perator", c.OperatorToken.Reveal())
 	require.Equal(t, "kept.db", string(c.Database))
 	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}, c.TrustedProxies)
+	require.Equal(t, []string{"mailto:seguridad@casas.co", "https://casas.co/seguridad"}, c.Contacts)
 	require.Equal(t, zerolog.DebugLevel, c.LogLevel)
 	require.True(t, c.LimitAddress.Off())
 	require.Equal(t, config.Limit{N: 5, Per: time.Second}, c.LimitSite)
@@ -236,6 +237,9 @@ func TestAWrongVariableIsNamed(t *testing.T) {
 		"a language that we do not speak":       {vars{"LEADRELAY_LOCALE": "fr"}, "LEADRELAY_LOCALE: wants one of [es en auto]"},
 		"origins without commas":                {vars{"LEADRELAY_ORIGINS": "https://casas.mx https://www.casas.mx"}, "LEADRELAY_ORIGINS: entry 1 wants one origin; separate several by commas"},
 		"a proxy without its length":            {vars{"LEADRELAY_TRUSTED_PROXIES": "10.0.0.1"}, "LEADRELAY_TRUSTED_PROXIES: entry 1 wants a network such as 10.0.0.0/8 or fd00::/8; one address is 192.0.2.1/32"},
+		"a contact that is no address":          {vars{"LEADRELAY_SECURITY_CONTACT": "Ana"}, "LEADRELAY_SECURITY_CONTACT: entry 1 wants an e-mail address such as seguridad@casas.mx, or a page such as https://casas.mx/seguridad"},
+		"a contact's page without TLS":          {vars{"LEADRELAY_SECURITY_CONTACT": "a@casas.mx,http://casas.mx/seguridad"}, "LEADRELAY_SECURITY_CONTACT: entry 2 wants an e-mail address such as seguridad@casas.mx, or a page such as https://casas.mx/seguridad"},
+		"a contact of two lines":                {vars{"LEADRELAY_SECURITY_CONTACT": "https://casas.mx/\nExpires: 1970-01-01T00:00:00Z"}, "LEADRELAY_SECURITY_CONTACT: entry 1 wants an e-mail address such as seguridad@casas.mx, or a page such as https://casas.mx/seguridad"},
 		"a level that zerolog alone knows":      {vars{"LEADRELAY_LOG_LEVEL": "1"}, "LEADRELAY_LOG_LEVEL: wants one of [trace debug info warn error]"},
 		"a limit of none":                       {vars{"LEADRELAY_LIMIT_ADDRESS": "0/m"}, "LEADRELAY_LIMIT_ADDRESS: wants a count per s, m or h, such as 60/m, or off"},
 		"a limit without a unit":                {vars{"LEADRELAY_LIMIT_SITE": "60"}, "LEADRELAY_LIMIT_SITE: wants a count per s, m or h, such as 60/m, or off"},
@@ -277,7 +281,7 @@ func TestAllThatIsWrongIsShownAtOnce(t *testing.T) {
 		"EASYBROKER_COUNTRY_CODE: wants two upper-case letters, such as MX",
 		"relay.yaml:1:8: has no unit; write 15s, 5m or 168h",
 		`relay.yaml:2:1: unknown key "adr"; known here: addr, operator_addr, url, operator_url, operator_token, database, database_connections, trusted_proxies, ` +
-			"log_level, limit_address, limit_site, drain, smtp, easybroker, courier, retention, alerts, sites",
+			"security_contact, log_level, limit_address, limit_site, drain, smtp, easybroker, courier, retention, alerts, sites",
 		"relay.yaml:4:3: a site's id has lower-case letters, digits and dashes, at most 63, and begins with no dash",
 		"relay.yaml:4:3: this site wants a source",
 		"relay.yaml:4:3: this site wants a key: easybroker: api_key or api_key_file, here or for all sites, or EASYBROKER_API_KEY",
@@ -433,5 +437,5 @@ func TestTheReferenceHasEveryVariable(t *testing.T) {
 	} {
 		require.Contains(t, table, row)
 	}
-	require.Equal(t, 37+29+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
+	require.Equal(t, 38+29+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
 }

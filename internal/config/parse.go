@@ -260,6 +260,20 @@ func parsePageURL(s string) (string, error) {
 	return s, nil
 }
 
+var mailbox = regexp.MustCompile(`^[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
+
+// parseContact parses whom to tell of a hole, and returns it as a URI. RFC 9116 wants
+// https of a page.
+func parseContact(s string) (string, error) {
+	if address := strings.TrimPrefix(s, "mailto:"); mailbox.MatchString(address) {
+		return "mailto:" + address, nil
+	}
+	if page, err := parsePageURL(s); err == nil && strings.HasPrefix(page, "https://") {
+		return page, nil
+	}
+	return "", errors.New("wants an e-mail address such as seguridad@casas.mx, or a page such as https://casas.mx/seguridad")
+}
+
 // parseThanksURL parses where a visitor goes after an inquiry: the URL of any page, or a
 // path on the relay itself.
 func parseThanksURL(s string) (string, error) {

@@ -59,6 +59,8 @@ var settings = []setting{
 		scalarField(parseConnections, func(t target) *int { return &t.conf.Connections })},
 	{"LEADRELAY_TRUSTED_PROXIES", "trusted_proxies", "", "networks (CIDR) of the proxies in front, separated by commas",
 		listField(0, parseNetwork, func(t target) *[]netip.Prefix { return &t.conf.TrustedProxies })},
+	{"LEADRELAY_SECURITY_CONTACT", "security_contact", "", "whom to tell of a hole in the relay, separated by commas: e-mail addresses, or pages; `/.well-known/security.txt` has them",
+		listField(0, parseContact, func(t target) *[]string { return &t.conf.Contacts })},
 	{"LEADRELAY_LOG_LEVEL", "log_level", "info", "`trace`, `debug`, `info`, `warn` or `error`",
 		scalarField(parseLevel, func(t target) *zerolog.Level { return &t.conf.LogLevel })},
 	{"LEADRELAY_LIMIT_ADDRESS", "limit_address", "60/m", "posts from one address (IPv6: one /64; a /56 has four times as many, a /48 sixteen times), or `off`",

@@ -83,6 +83,8 @@ type Options struct {
 	// domain takes no mail. The lead is delayed until its DueAt, which the store has as
 	// dueAt, because its clock may differ. CheckMail must not block.
 	CheckMail func(l lead.Lead, dueAt time.Time, reason string)
+	// SecurityContacts are URIs of those who want to hear of a hole in the relay.
+	SecurityContacts []string
 	// Secret is what all replicas share. The key is derived from it that signs the time
 	// in our forms. If it is empty, a form is known by the process that has shown it.
 	Secret []byte
@@ -140,6 +142,8 @@ func (h *handler) route(mux chi.Router) {
 	}
 	mux.Get("/", h.serve(h.showRunning))
 	mux.Head("/", h.serve(h.showRunning))
+	mux.Get(securityTxtPath, h.serve(h.showSecurityTxt))
+	mux.Head(securityTxtPath, h.serve(h.showSecurityTxt))
 	mux.Get("/f/{site}/theme.css", h.serve(h.showTheme))
 	mux.Head("/f/{site}/theme.css", h.serve(h.showTheme))
 	mux.Get("/f/{site}/thanks", h.serve(h.showThanks))
