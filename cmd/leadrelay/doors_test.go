@@ -159,6 +159,11 @@ func (d *doors) send(door string, q question) (*http.Request, *http.Response, []
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(d.t, err)
+	require.Equal(d.t, "nosniff", resp.Header.Get("X-Content-Type-Options"), q.line)
+	policy := resp.Header.Get("Content-Security-Policy")
+	for _, directive := range []string{"default-src 'none'", "base-uri 'none'", "form-action ", "frame-ancestors 'none'"} {
+		require.Contains(d.t, policy, directive, q.line) // of every answer: a browser may be led to any of them
+	}
 	return req, resp, body
 }
 

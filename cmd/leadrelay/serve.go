@@ -475,7 +475,7 @@ func door(
 	name string, ready http.HandlerFunc, r relay, metrics *server.Metrics, log zerolog.Logger, first ...func(http.Handler) http.Handler,
 ) *chi.Mux {
 	mux := chi.NewRouter()
-	mux.Use(server.AccessLog(log, metrics, name), server.Recover, r.drain.Middleware)
+	mux.Use(server.AccessLog(log, metrics, name), server.Confine, server.Recover, r.drain.Middleware)
 	mux.Use(first...)
 	mux.Get(server.HealthzPath, server.Healthz)
 	mux.Head(server.HealthzPath, server.Healthz)

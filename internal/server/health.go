@@ -48,7 +48,7 @@ func writeText(w http.ResponseWriter, status int, text string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
+	confine(h)
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text))
 }

@@ -357,9 +357,30 @@ func TestAVisitorsAddressBehindAProxy(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, http.StatusRequestEntityTooLarge, code)
 			relaytest.Eventually(t, "it is the relay that refuses", func() bool { return strings.Contains(p.Out.String(), `"status":413`) })
+			sizes := []int{10, 70 << 10}
+			if name != "HAProxy" { // which leaves it to the relay to refuse the largest
+				sizes = append(sizes, 2<<20)
+			}
+			for _, size := range sizes {
+				require.Equal(t, "max-age=31536000; includeSubDomains", f.answerTo(t, strings.Repeat("a", size)).Get("Strict-Transport-Security"), size)
+			}
 			p.End(os.Interrupt, 0)
 		})
 	}
+}
+
+// answerTo posts a body that is no inquiry and returns the headers of the answer.
+func (f front) answerTo(t *testing.T, body string) http.Header {
+	t.Helper()
+	scheme := map[bool]string{false: "http://", true: "https://"}[f.secure]
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, scheme+f.address+"/f", strings.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Expect", "100-continue") // else who refuses a body may cut off whoever still sends it
+	resp, err := f.visitor(t, "127.0.9.4").Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.GreaterOrEqual(t, resp.StatusCode, 400)
+	return resp.Header
 }
 
 // Those who send slowly or read no answer wait at the proxy, from hundreds of
