@@ -407,7 +407,14 @@ func TestTheLanguageIsRemembered(t *testing.T) {
 	}
 	o.press("/language", "language", "de")
 	require.Contains(t, o.see("/leads"), `<html lang="en">`)
+	require.Equal(t, "leadrelay_language", o.person.chosen.Name)
 	require.True(t, o.person.chosen.HttpOnly)
+	require.Equal(t, http.SameSiteStrictMode, o.person.chosen.SameSite)
+	overTLS := &person{t: t, door: o.person.door, behindTLS: true}
+	overTLS.ask(http.MethodPost, "/language", url.Values{"language": {"en"}}, "Sec-Fetch-Site", "same-origin")
+	require.Equal(t, "__Host-leadrelay_language", overTLS.chosen.Name)
+	require.True(t, overTLS.chosen.Secure)
+	require.Contains(t, overTLS.ask(http.MethodGet, "/login", nil, "Accept-Language", "es").Body.String(), `<html lang="en">`)
 	for _, back := range []string{"https://evil.example/", "//evil.example", `/\evil.example`, "javascript:alert(1)", "", "leads", "http:/x", "/%5cevil.example", "\t//evil.example"} {
 		_, address := o.press("/language", "language", "es", "back", back)
 		require.Equal(t, "/", address, back)

@@ -57,7 +57,7 @@ const languageCookie = "leadrelay_language"
 
 // language returns the language that the person has chosen, or that of the browser.
 func language(r *http.Request) locale.Lang {
-	if cookie, err := r.Cookie(languageCookie); err == nil {
+	if cookie, err := r.Cookie(cookieName(r, languageCookie)); err == nil {
 		if l := locale.Lang(cookie.Value); l == locale.ES || l == locale.EN {
 			return l
 		}
@@ -71,8 +71,8 @@ func (p *Pages) setLanguage(w http.ResponseWriter, r *http.Request) error {
 	const year = 365 * 24 * time.Hour
 	if l := locale.Lang(r.PostFormValue("language")); l == locale.ES || l == locale.EN {
 		http.SetCookie(w, &http.Cookie{
-			Name: languageCookie, Value: string(l), Path: "/", MaxAge: int(year / time.Second), HttpOnly: true, SameSite: http.SameSiteStrictMode,
-			Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
+			Name: cookieName(r, languageCookie), Value: string(l), Path: "/", MaxAge: int(year / time.Second), HttpOnly: true, SameSite: http.SameSiteStrictMode,
+			Secure: isOverTLS(r),
 		})
 	}
 	return redirect(w, returnTo(r))

@@ -141,7 +141,7 @@ func (s *Sessions) read(r *http.Request) (one session, ok bool) {
 	if len(s.key) == 0 {
 		return session{}, false
 	}
-	cookie, err := r.Cookie(s.cookieName(r))
+	cookie, err := r.Cookie(cookieName(r, s.cookie))
 	if err != nil {
 		return session{}, false
 	}
@@ -193,22 +193,22 @@ func isOverTLS(r *http.Request) bool {
 	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
 }
 
-// cookieName returns the name of the cookie. Behind TLS its prefix makes the browser
+// cookieName returns the name of a cookie. Behind TLS its prefix makes the browser
 // take it from this host alone and over TLS alone, so that no other page can put one in
 // its place. By default the door is plain HTTP on the loopback address, where browsers
 // refuse that prefix.
-func (s *Sessions) cookieName(r *http.Request) string {
+func cookieName(r *http.Request, name string) string {
 	if isOverTLS(r) {
-		return "__Host-" + s.cookie
+		return "__Host-" + name
 	}
-	return s.cookie
+	return name
 }
 
 // setCookie sets the cookie so that neither scripts nor other sites' requests can use
 // it.
 func (s *Sessions) setCookie(w http.ResponseWriter, r *http.Request, value string, maxAge int) {
 	http.SetCookie(w, &http.Cookie{
-		Name: s.cookieName(r), Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: isOverTLS(r),
+		Name: cookieName(r, s.cookie), Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: isOverTLS(r),
 	})
 }
 
