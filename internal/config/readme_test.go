@@ -27,3 +27,15 @@ func TestTheReadmeHasTheSettings(t *testing.T) {
 	}
 	require.Equal(t, config.Reference(), table, "run: go test ./internal/config -update")
 }
+
+// The agency's lawyer reads for how long what is kept, in two languages.
+func TestThePageForLawyersHasTheDefaults(t *testing.T) {
+	page, err := os.ReadFile("../../deploy/privacidad.md")
+	require.NoError(t, err)
+	for _, state := range []string{"CONFIRMED", "QUARANTINED", "DISCARDED"} {
+		name := "| `LEADRELAY_RETENTION_" + state + "` | "
+		_, row, ok := strings.Cut(config.Reference(), name)
+		require.True(t, ok, name)
+		require.Equal(t, 2, strings.Count(string(page), name+strings.Split(row, " | ")[1]), name)
+	}
+}

@@ -246,3 +246,9 @@ func Steps(t *testing.T, s *Store) int {
 	require.NoError(t, err)
 	return len(files)
 }
+
+// Exec runs a statement of somebody who has the database.
+func Exec(ctx context.Context, s *Store, statement string) error {
+	_, err := s.writer.db.ExecContext(ctx, statement)
+	return err
+}
