@@ -1,12 +1,16 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
+	"slices"
 	"strings"
 
+	"leadrelay/internal/loopback"
 	"leadrelay/internal/secret"
 )
 
@@ -20,6 +24,23 @@ const DefaultDatabase Database = "leadrelay.db"
 // IsServer reports whether the database is the address of a server, which several
 // processes may share.
 func (d Database) IsServer() bool { return strings.Contains(string(d), "://") }
+
+// mayFallBack reports whether what goes to a server elsewhere may do so without TLS, though
+// nobody has said that it should.
+func (d Database) mayFallBack() bool {
+	u, err := url.Parse(string(d))
+	if err != nil || !d.IsServer() {
+		return false
+	}
+	isElsewhere := func(host string) bool {
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		return !strings.HasPrefix(host, "/") && !loopback.IsHost(strings.Trim(host, "[]")) // a path is that of a socket
+	}
+	hosts := strings.Split(cmp.Or(u.Host, u.Query().Get("host")), ",")
+	return slices.Contains([]string{"", "allow", "prefer"}, u.Query().Get("sslmode")) && slices.ContainsFunc(hosts, isElsewhere)
+}
 
 func (d Database) hasPassword() bool { return d.String() != string(d) }
 

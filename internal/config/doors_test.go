@@ -25,9 +25,17 @@ func TestOpenDoorsAreToldOf(t *testing.T) {
 		"a name":              {"LEADRELAY_OPERATOR_ADDR", "localhost:9090", 0},
 		"behind a proxy":      {"LEADRELAY_ADDR", "127.0.0.1:8080", 1},
 		"in front of all":     {"LEADRELAY_ADDR", ":8080", 0},
+
+		"a server by chance in the clear":   {"LEADRELAY_DATABASE", "postgres://db.casas.mx/leads", 1},
+		"one of several servers":            {"LEADRELAY_DATABASE", "postgres://127.0.0.1:5432,10.0.0.2:5432/leads?sslmode=prefer", 1},
+		"a server in the query":             {"LEADRELAY_DATABASE", "postgres:///leads?host=db&sslmode=allow", 1},
+		"a server over TLS":                 {"LEADRELAY_DATABASE", "postgres://db.casas.mx/leads?sslmode=verify-full", 0},
+		"a server in the clear, on purpose": {"LEADRELAY_DATABASE", "postgres://db/leads?sslmode=disable", 0},
+		"a server on this machine":          {"LEADRELAY_DATABASE", "postgres://[::1]:5432/leads", 0},
+		"a server behind a socket":          {"LEADRELAY_DATABASE", "postgres:///leads?host=/run/postgresql", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := load(enough(vars{tt.variable: tt.value}), nil)
+			c, err := load(enough(vars{tt.variable: tt.value, "LEADRELAY_OPERATOR_TOKEN": "t0ken-of-the-0perator"}), nil)
 			require.NoError(t, err)
 			require.Len(t, c.Warnings, tt.told)
 			if tt.told > 0 {
@@ -35,4 +43,7 @@ func TestOpenDoorsAreToldOf(t *testing.T) {
 			}
 		})
 	}
+	c, err := load(enough(vars{"LEADRELAY_DATABASE": "postgres://db/leads", "LEADRELAY_OPERATOR_TOKEN": "t0ken-of-the-0perator", "PGSSLMODE": "verify-full"}), nil)
+	require.NoError(t, err)
+	require.Empty(t, c.Warnings, "the driver reads it")
 }

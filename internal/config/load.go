@@ -34,7 +34,7 @@ func Open(name string) (fs.File, error) { return os.Open(name) }
 // an [*Errors] with everything that is wrong. The Config then has the settings that are
 // right.
 func Load(variables map[string]string, open func(name string) (fs.File, error)) (Config, error) {
-	l := &loader{open: open, files: map[string]content{}}
+	l := &loader{open: open, files: map[string]content{}, hasSSLMode: variables["PGSSLMODE"] != ""}
 	l.checkNames(variables)
 	env := l.readEnvironment(variables)
 	doc := l.readDocument(strings.TrimSpace(variables[fileVariable]))
@@ -70,6 +70,9 @@ func (l *loader) checkDatabase(c Config, layers ...layer) {
 	if c.Database.IsServer() {
 		if _, ok := lookUpIn("operator_token", layers...); !ok {
 			l.addMissing(Place{Name: "LEADRELAY_OPERATOR_TOKEN"}, "is required with PostgreSQL, since all relays on a database have the same")
+		}
+		if c.Database.mayFallBack() && !l.hasSSLMode {
+			l.warn(v.place, "does not say sslmode, so all leads cross the network in the clear where the server has no TLS; write ?sslmode=verify-full behind it, or sslmode=disable if nobody can listen between here and there")
 		}
 		return
 	}
@@ -108,6 +111,8 @@ type loader struct {
 	files     map[string]content // because a pipe can be read only once
 	hasServer bool               // that mails leads
 	unread    bool               // the file could not be read, so missing settings may be in it
+
+	hasSSLMode bool // PGSSLMODE is set, which the driver reads
 }
 
 func (l *loader) addMissing(at Place, text string) {
