@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 
-.PHONY: help go build demo run test torture deps lint fmt vuln fuzz domains pictures widget bench bench-web cover image clean
+.PHONY: help go build demo run test test-binary test-left-out torture deps lint fmt vuln fuzz domains pictures widget bench bench-web cover image clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,32 +40,41 @@ test: go deps ## Run every test, with the race detector; installs what they need
 	GORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $(LONGEST) $$($(GO) list ./... | grep -v /internal/e2e/)
 	$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay
 	$(GO) build -o bin/plain/leadrelay ./cmd/leadrelay
-	LEADRELAY_BIN=$(CURDIR)/bin LEADRELAY_KILL_ROUNDS=30 $(GO) test $(TEST) ./internal/e2e/process ./internal/e2e/...
-	$(GO) test $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)
+	$(MAKE) --no-print-directory -j 2 test-binary test-left-out
+
+# These mostly wait, each package for other things, so four of them and what was left out
+# run side by side.
+test-binary:
+	LEADRELAY_BIN=$(CURDIR)/bin LEADRELAY_KILL_ROUNDS=30 $(GO) test $(TEST) -p 4 ./internal/e2e/process ./internal/e2e/...
+
+test-left-out:
+	$(GO) test $(TEST) -p 1 -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)
 
 # Whoever takes longest begins first.
 LONGEST := ./internal/store ./internal/courier ./internal/e2e/torture
 
-SHORTENED := ./internal/alerts ./internal/console ./internal/courier ./internal/courier/verify ./internal/fakebroker ./internal/flood ./internal/intake ./internal/store
+SHORTENED := ./internal/alerts ./internal/console ./internal/courier ./internal/courier/verify ./internal/fakebroker ./internal/flood ./internal/intake ./internal/notify ./internal/store
 LEFT_OUT := TestABackupThatIsCopiedOverIsNoticed TestACutFileIsLost TestADamagedLogStopsTheStart TestADayOfBytes \
 	TestADayOfBytesOfNewSenders TestADriftOfThousands TestAFlappingBrokerIsNotTakenForAWorkingOne \
 	TestAFloodCostsNoMoreThanItSends TestAFloodOfOthersFreesNobodyEarly TestAHealthyDatabaseStarts \
-	TestAHundredThousandErased TestALastTransactionWithHolesIsNoDamage TestALeadIsTriedAfterALongPause \
-	TestALeadTakes16kB TestALeadThatIsNotDeliveredByItsDeadlineWaitsForAPerson TestAListOfManyPagesIsReadInHalves \
-	TestALogOfAnotherStateStopsTheStart TestALongReconciliation TestAMillionAddresses \
-	TestAPauseByHandOutlastsTheDeadline TestAPausedSiteRemembersNotTooMuch TestARevokedKeyFailsNoLeadAndIsProbedGently \
-	TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads TestATornEndIsNoDamage TestATroubledSiteDelaysNoOther \
-	TestAnErasedLeadIsInNoFile TestAnExportHoldsOnePage TestAnInterruptedTransferGoesOn \
-	TestEveryAttemptHasItsSentence TestEveryByteOfTheLogIsWatched TestEveryStateAndReasonHasItsSentence \
-	TestFiveUnsureEndsInARowOpenTheBreaker TestGuessersFromEverywhere TestHalfABlockIsNotLeftBehind \
-	TestIntentsRunAheadOfAFastBrokerOnly TestKeysAreForgotten TestLeadsThatComeAndGoLeaveLittleBehind TestManyLeads \
-	TestManySitesOnThreeReplicas TestNewBlocksBecomeALargeOne TestNothingReadsAllLeads \
-	TestOneAgencysTroubleDelaysNoOther TestPgbouncer TestPostgres TestRecentLeadsAreBounded \
+	TestAHookThatIsGoneIsSwitchedOff TestAHundredThousandErased TestALastTransactionWithHolesIsNoDamage \
+	TestALeadIsTriedAfterALongPause TestALeadTakes16kB TestALeadThatIsNeverTakenIsGivenUpAlone \
+	TestALeadThatIsNotDeliveredByItsDeadlineWaitsForAPerson TestALeadThatWaitsIsAMailAndThenAnother \
+	TestAListOfManyPagesIsReadInHalves TestALogOfAnotherStateStopsTheStart TestALongReconciliation \
+	TestAMillionAddresses TestAPauseByHandOutlastsTheDeadline TestAPausedSiteRemembersNotTooMuch \
+	TestARevokedKeyFailsNoLeadAndIsProbedGently TestASiteWhoseEveryRequestIsRefusedKeepsItsLeads \
+	TestATornEndIsNoDamage TestATroubledSiteDelaysNoOther TestAnErasedLeadIsInNoFile TestAnExportHoldsOnePage \
+	TestAnInterruptedTransferGoesOn TestEveryAttemptHasItsSentence TestEveryByteOfTheLogIsWatched \
+	TestEveryStateAndReasonHasItsSentence TestFiveUnsureEndsInARowOpenTheBreaker TestGuessersFromEverywhere \
+	TestHalfABlockIsNotLeftBehind TestIntentsRunAheadOfAFastBrokerOnly TestKeysAreForgotten \
+	TestLeadsThatComeAndGoLeaveLittleBehind TestManyLeads TestManySitesOnThreeReplicas TestNewBlocksBecomeALargeOne \
+	TestNothingReadsAllLeads TestOneAgencysTroubleDelaysNoOther TestPgbouncer TestPostgres TestRecentLeadsAreBounded \
 	TestReplayingTwiceDeliversOnce TestSQLite TestSQLiteAfterADeath TestSilenceIsNoiseOnceAYear \
-	TestSitesWithOneKeyShareItsPaceInTurn TestStatsAreTransferred TestTenThousandAttempts TestTheBookForgetsTheOldest \
-	TestTheDiskTakesWhatTheGateCounts TestTheIndexOfALeadIsBounded TestTheLeadsOfAFormerVersionAreCounted \
-	TestTheRateHoldsWhateverWaits TestTransfer TestTransfersThatAreRefused TestWhatWasDueInABackupIsDoubtful \
-	TestWhatWasRefusedBeforeAPauseIsBounded TestWhoComesInWhileABacklogDrainsGoesFirst
+	TestSitesWithOneKeyShareItsPaceInTurn TestStatsAreTransferred TestTenThousandAttempts \
+	TestTheBookForgetsTheOldest TestTheDiskTakesWhatTheGateCounts TestTheEndOfThreeDaysSwitchesOff \
+	TestTheIndexOfALeadIsBounded TestTheLeadsOfAFormerVersionAreCounted TestTheRateHoldsWhateverWaits TestTransfer \
+	TestTransfersThatAreRefused TestWhatWasDueInABackupIsDoubtful TestWhatWasRefusedBeforeAPauseIsBounded \
+	TestWhoComesInWhileABacklogDrainsGoesFirst
 space := $() $()
 
 # Only make lint vets.
@@ -75,7 +84,7 @@ torture: deps bin/caddy ## Every fault at every instant, in full; takes a while.
 	$(IN_FULL) ./internal/e2e/torture
 	$(IN_FULL) -run 'TestStoriesOnPostgreSQL|TestEightFaults|TestKill9|TestGoodVisitorsUnderSiege|TestACrowdKeeps|TestTheMemoryIsBounded|AProxy|TestRubbishCosts|TestAFailOver|TestAFloodFromMany|TestSearchesKeep|TestAHundredThousand|TestLeadsThatComeAndGo|TestCheckpointsAreNoAlarm|TestSQLite|TestPostgres|TestPgbouncer|TestLighthouse|TestTheWidgetLooksAtHome|TestTheWidgetOnAPageThatAFramework|TestHostedPages|TestTheOperatorsConsole|TestTheOperatorsPages' \
 		./internal/e2e/process ./internal/e2e/browser ./internal/e2e/stories ./internal/store ./cmd/leadrelay
-	$(GO) test $(RACE) -count=1 -p 1 -timeout 1h ./internal/e2e/... ./internal/courier/... ./internal/store ./internal/console
+	$(GO) test $(RACE) -count=1 -p 1 -timeout 1h ./internal/e2e/... ./internal/courier/... ./internal/notify ./internal/store ./internal/console
 
 IN_FULL := LEADRELAY_TORTURE=full LEADRELAY_SEEDS=10000 LEADRELAY_KILL_ROUNDS=300 $(GO) test -count=1 -p 1 -timeout 3h -v
 

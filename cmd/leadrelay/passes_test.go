@@ -29,8 +29,9 @@ func TestWhatShortLeavesOutRunsAfterIt(t *testing.T) {
 		"\nLONGEST := ./internal/store ./internal/courier ./internal/e2e/torture\n",
 		"\t$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay\n",
 		"\t$(GO) build -o bin/plain/leadrelay ./cmd/leadrelay\n",
-		"\tLEADRELAY_BIN=$(CURDIR)/bin LEADRELAY_KILL_ROUNDS=30 $(GO) test $(TEST) ./internal/e2e/process ./internal/e2e/...\n",
-		"\t$(GO) test $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)\n",
+		"\t$(MAKE) --no-print-directory -j 2 test-binary test-left-out\n",
+		"\tLEADRELAY_BIN=$(CURDIR)/bin LEADRELAY_KILL_ROUNDS=30 $(GO) test $(TEST) -p 4 ./internal/e2e/process ./internal/e2e/...\n",
+		"\t$(GO) test $(TEST) -p 1 -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)\n",
 		"\nSHORTENED := ./" + strings.Join(left.packages, " ./") + "\n",
 		"\nTEST := -vet=off -shuffle=on -timeout 30m\n",
 	} {
@@ -50,7 +51,7 @@ func TestWhatIsThinnedOutRunsInFull(t *testing.T) {
 	for _, line := range []string{
 		"\nIN_FULL := LEADRELAY_TORTURE=full LEADRELAY_SEEDS=10000 LEADRELAY_KILL_ROUNDS=300 $(GO) test -count=1 -p 1 -timeout 3h -v\n",
 		"\t$(IN_FULL) ./internal/e2e/torture\n",
-		"\t$(GO) test $(RACE) -count=1 -p 1 -timeout 1h ./internal/e2e/... ./internal/courier/... ./internal/store ./internal/console\n",
+		"\t$(GO) test $(RACE) -count=1 -p 1 -timeout 1h ./internal/e2e/... ./internal/courier/... ./internal/notify ./internal/store ./internal/console\n",
 	} {
 		require.Contains(t, text, line)
 	}

@@ -196,6 +196,9 @@ func TestALeadThatArrivesInTimeIsNoMail(t *testing.T) {
 }
 
 func TestALeadThatWaitsIsAMailAndThenAnother(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	waiting(t, func(t *testing.T, s *store.Store, box *receiver) {
 		id := keep(t, s)
 		time.Sleep(15*time.Minute - 2*time.Second)

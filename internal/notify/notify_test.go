@@ -129,6 +129,9 @@ func unique(all []string) []string {
 }
 
 func TestAHookThatIsGoneIsSwitchedOff(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	world(t, time.Second, func(t *testing.T, s *store.Store, one, _ *receiver) {
 		one.set(func(lead.Delivery) Result { return Result{Status: http.StatusGone, Gone: true} })
 		keep(t, s)
@@ -151,6 +154,9 @@ func TestAHookThatIsGoneIsSwitchedOff(t *testing.T) {
 }
 
 func TestTheEndOfThreeDaysSwitchesOff(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	world(t, time.Minute, func(t *testing.T, s *store.Store, one, _ *receiver) {
 		one.set(refuses)
 		begun := time.Now()
@@ -170,6 +176,9 @@ func TestTheEndOfThreeDaysSwitchesOff(t *testing.T) {
 
 // A lead that a receiver never takes does not switch it off for all others.
 func TestALeadThatIsNeverTakenIsGivenUpAlone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	world(t, time.Minute, func(t *testing.T, s *store.Store, one, _ *receiver) {
 		poison := keep(t, s)
 		one.set(func(d lead.Delivery) Result {
