@@ -235,9 +235,7 @@ func (s *search) chooseByState(ctx context.Context, blocks []*searchBlock, below
 			s.states.atOnce = fewBlocks // perhaps they are all in one of the blocks
 			continue
 		}
-		if areFew {
-			s.states.atOnce = min(2*s.states.atOnce, manyBlocks)
-		}
+		s.states.note(areFew, len(s.query) > 0)
 		blocks = blocks[len(part):]
 		for _, b := range part {
 			if !s.mayHave(b) {

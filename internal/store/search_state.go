@@ -21,6 +21,8 @@ type states struct {
 	tooMany bool
 
 	atOnce int          // of how many blocks the leads in the state are read
+	rest   int          // for how many times they are not asked for, because they were many
+	rested int          // how often in this rest
 	asked  int          // candidates that were looked at
 	others []lead.State // whose leads may be few
 }
@@ -99,7 +101,7 @@ func (s *search) inState(ctx context.Context, query string, args []any) ([]lead.
 // first, of those below an id, unless they are more than a small part of them.
 func (s *search) fewInState(ctx context.Context, blocks []*searchBlock, below lead.RemoteID) (ids []lead.RemoteID, areFew bool, err error) {
 	const part = 32
-	if s.filter.State == "" || s.states.tooMany {
+	if s.filter.State == "" || s.states.tooMany || s.states.rested < s.states.rest {
 		return nil, false, nil
 	}
 	most := 0
@@ -112,6 +114,21 @@ func (s *search) fewInState(ctx context.Context, blocks []*searchBlock, below le
 	ids = append(ids, due[:after(due, from-1)]...)
 	slices.SortFunc(ids, newestFirst)
 	return ids, areFew, err
+}
+
+// note says whether few leads of some blocks were in the state. The more often they were
+// many, the longer the blocks are not asked about, if there are words that say what to
+// read.
+func (s *states) note(areFew, hasWords bool) {
+	const longest = 7
+	switch {
+	case areFew:
+		s.atOnce, s.rest, s.rested = min(2*s.atOnce, manyBlocks), 0, 0
+	case s.rested < s.rest:
+		s.rested++
+	case hasWords:
+		s.rest, s.rested = min(2*s.rest+1, longest), 0
+	}
 }
 
 // dropOthers drops candidates that are in another state with few leads, once nearly all
