@@ -112,8 +112,9 @@ func consolePages(l locale.Lang, v string) map[string]func(*bytes.Buffer) error 
 		},
 		"audit-none": func(b *bytes.Buffer) error { return RenderAudit(b, AuditPage{Frame: frame(l, "/audit"), Wrong: v}) },
 		"people": func(b *bytes.Buffer) error {
-			return RenderPeople(b, PeoplePage{Frame: frame(l, "/people"), Who: v, IsAsked: true, Title: v, Effects: []string{v}, Button: v, Force: v, Done: v,
-				Leads: []PersonLead{{Link: Link{Text: "7", URL: "/leads/7"}, State: "confirmed", Site: v, Received: noon}}, Mentioned: []Link{{Text: "8", URL: "/leads/8"}}})
+			return RenderPeople(b, PeoplePage{Frame: frame(l, "/people"), Who: v, IsAsked: true, Title: v, Done: v,
+				Acts:  []PersonAct{{Name: "block", Title: v, Effects: []string{v}, Button: v}, {Name: "erase", Title: v, Effects: []string{v}, Button: v, Force: v, IsGrave: true}},
+				Leads: []PersonLead{{Link: Link{Text: "7", URL: "/leads/7"}, State: "confirmed", Site: v, Received: noon, Blocked: v}}, Mentioned: []Link{{Text: "8", URL: "/leads/8"}}})
 		},
 		"people-wrong": func(b *bytes.Buffer) error {
 			return RenderPeople(b, PeoplePage{Frame: frame(l, "/people"), Who: v, Error: v})

@@ -2,7 +2,7 @@ package web
 
 import "io"
 
-// PeoplePage shows what is kept of a person, and lets an owner erase it.
+// PeoplePage shows what is kept of a person, and lets an owner block and erase it.
 type PeoplePage struct {
 	Frame
 	Who   string // as it was typed
@@ -10,12 +10,19 @@ type PeoplePage struct {
 
 	IsAsked   bool // for a person; what is kept of them follows
 	Title     string
-	Effects   []string // what erasing would do
 	Leads     []PersonLead
-	Mentioned []Link // leads of others
-	Button    string // empty if there is nothing to erase
-	Force     string // label of a check box for leads on their way; optional
-	Done      string // what was erased just now; optional
+	Mentioned []Link      // leads of others
+	Acts      []PersonAct // what can be done
+	Done      string      // what was done just now; optional
+}
+
+// PersonAct is what can be done with all leads of a person.
+type PersonAct struct {
+	Name, Title string   // Name is the last part of the address
+	Effects     []string // what it would do
+	Button      string
+	Force       string // label of a check box for leads on their way; optional
+	IsGrave     bool
 }
 
 // PersonLead is a lead of a person.
@@ -24,6 +31,7 @@ type PersonLead struct {
 
 	State, Site string
 	Received    When
+	Blocked     string // until when it is; optional
 }
 
 var peoplePage = parsePage("console/base.html", "console/people.html")

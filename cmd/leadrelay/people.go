@@ -14,6 +14,7 @@ import (
 
 type peopleCmd struct {
 	Export peopleExportCmd `cmd:"" help:"Print all that is kept of a person, as JSON."`
+	Block  peopleBlockCmd  `cmd:"" help:"Take what a person wrote out of everybody's sight but an owner's. It is erased by itself after retention.blocked. Asks on a terminal, and wants --yes elsewhere. Exits with 1 if leads are on their way and stay."`
 	Erase  peopleEraseCmd  `cmd:"" help:"Erase what a person wrote. Folio, site, state and times stay. Asks on a terminal, and wants --yes elsewhere. Exits with 1 if leads are on their way and stay."`
 }
 
@@ -57,22 +58,37 @@ func (c peopleExportCmd) Run(p *program) error {
 	return printJSON(p.stdout, all)
 }
 
-type peopleEraseCmd struct {
+// forgetArgs are what to block and to erase a person have in common.
+type forgetArgs struct {
 	whoArg
 
 	Force  bool `help:"Leads that are on their way as well. They are discarded; EasyBroker may have them already."`
-	DryRun bool `help:"Only say what would be erased."`
+	DryRun bool `help:"Only say what would be done."`
 	Yes    bool `help:"Do not ask."`
 	JSON   bool `name:"json" help:"Print JSON."`
 }
 
+type peopleBlockCmd struct{ forgetArgs }
+
+// Run blocks a person.
+func (c peopleBlockCmd) Run(p *program) error {
+	return c.run(p, "block", "Block this? It is erased after the time of retention.blocked.")
+}
+
+type peopleEraseCmd struct{ forgetArgs }
+
+// Run erases what a person wrote.
+func (c peopleEraseCmd) Run(p *program) error {
+	return c.run(p, "erase", "Erase this for good? It cannot be brought back.")
+}
+
 var (
-	errNobodyAsked = errors.New("nothing is erased without --yes where nobody can be asked; --dry-run says what would be")
-	errNotErased   = errors.New("leads that are on their way stay: wait until they have arrived, or take --force, which discards them")
+	errNobodyAsked  = errors.New("nothing is done without --yes where nobody can be asked; --dry-run says what would be")
+	errNotForgotten = errors.New("leads that are on their way stay: wait until they have arrived, or take --force, which discards them")
 )
 
-// Run erases, after it has said what and has asked.
-func (c peopleEraseCmd) Run(p *program) error {
+// run does it, after it has said what and has asked.
+func (c forgetArgs) run(p *program, verb, question string) error {
 	op, err := p.operator()
 	if err != nil {
 		return err
@@ -80,7 +96,7 @@ func (c peopleEraseCmd) Run(p *program) error {
 	call := func(dryRun bool) (e console.Erasure, err error) {
 		body := c.body()
 		body["dry_run"], body["force"] = dryRun, c.Force
-		return e, op.call(p.ctx, http.MethodPost, "/api/v1/people/erase", body, &e, longCall)
+		return e, op.call(p.ctx, http.MethodPost, "/api/v1/people/"+verb, body, &e, longCall)
 	}
 	if c.DryRun || !c.Yes {
 		would, err := call(true)
@@ -90,7 +106,7 @@ func (c peopleEraseCmd) Run(p *program) error {
 		if err := c.print(p, would); err != nil || c.DryRun {
 			return err
 		}
-		if err := confirmed(p); err != nil {
+		if err := confirmed(p, question); err != nil {
 			return err
 		}
 	}
@@ -102,19 +118,19 @@ func (c peopleEraseCmd) Run(p *program) error {
 }
 
 // confirmed asks the person at the terminal.
-func confirmed(p *program) error {
+func confirmed(p *program, question string) error {
 	if _, isTerminal := terminalWidth(os.Stdin); !isTerminal {
 		return errNobodyAsked
 	}
-	p.printf("Erase this for good? It cannot be brought back. Type yes: ")
+	p.printf("%s Type yes: ", question)
 	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
 	if strings.TrimSpace(answer) != "yes" {
-		return errors.New("nothing was erased")
+		return errors.New("nothing was done")
 	}
 	return nil
 }
 
-func (c peopleEraseCmd) print(p *program, e console.Erasure) error {
+func (c forgetArgs) print(p *program, e console.Erasure) error {
 	if c.JSON {
 		if err := printJSON(p.stdout, e); err != nil {
 			return err
@@ -138,7 +154,7 @@ func (c peopleEraseCmd) print(p *program, e console.Erasure) error {
 		}
 	}
 	if stay && !e.DryRun {
-		return errNotErased
+		return errNotForgotten
 	}
 	return nil
 }

@@ -148,6 +148,7 @@ func serve(ctx context.Context, all loaded, socket net.Listener, log zerolog.Log
 	metrics.Register(console.NewGauges(r.store, r.courier.Status))
 	metrics.Register(r.alerts)
 	r.store.Subscribe(subscriptions(cfg.Sites))
+	r.store.BlockFor(time.Duration(cfg.Retention.Blocked))
 	carrier, err := newCarrier(cfg, r.store, log)
 	if err != nil {
 		return errors.Join(err, r.closeDoors())

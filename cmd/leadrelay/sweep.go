@@ -33,6 +33,9 @@ func sweep(ctx context.Context, keep config.Retention, s *store.Store, log zerol
 				log.Error().Err(err).Msg("leads not erased")
 			}
 		}
+		if n, err := s.EraseBlocked(ctx); n > 0 || err != nil && ctx.Err() == nil {
+			log.Info().AnErr("cause", err).Int("leads", n).Msg("blocked leads erased")
+		}
 		_, oldEntries := s.DeleteOldEntries(ctx, time.Now().Add(-store.AuditKept))
 		if err := errors.Join(s.FoldStats(ctx), s.DeleteOldChanges(ctx), s.ForgetSeen(ctx), oldEntries); err != nil && ctx.Err() == nil {
 			log.Error().Err(err).Msg("stats, changes and what was seen not tidied")

@@ -42,6 +42,7 @@ const (
 	DidRevoke    = "token.revoke"
 
 	DidExportPerson = "people.export"
+	DidBlockPerson  = "people.block"
 	DidErasePerson  = "people.erase"
 )
 
@@ -49,7 +50,7 @@ const (
 func Deeds() []string {
 	return []string{
 		DidLogIn, DidRetry, DidRelease, DidDiscard, DidEdit, DidReplay, DidOrder, DidAbort, DidPause, DidResume, DidProbe, DidSee, DidReconcile, DidExport, DidDoctor,
-		DidMakeToken, DidRevoke, DidExportPerson, DidErasePerson,
+		DidMakeToken, DidRevoke, DidExportPerson, DidBlockPerson, DidErasePerson,
 	}
 }
 

@@ -57,7 +57,7 @@ type Courier struct {
 
 // Retention is how long leads are kept after they came into a final state. Zero means
 // forever.
-type Retention struct{ Quarantined, Discarded, Confirmed Period }
+type Retention struct{ Quarantined, Discarded, Confirmed, Blocked Period }
 
 // Site is one web site with the credential that its leads are sent with.
 type Site struct {

@@ -324,6 +324,7 @@ retention:
   quarantined: 90d
   discarded: off
   confirmed: 365d
+  blocked: 180d
 alerts:
   to: "•••"
   heartbeat: "•••"

@@ -98,7 +98,7 @@ func TestDefaultsAreThoseOfTheReference(t *testing.T) {
 	c.Sites, c.Alerts = nil, config.Alerts{}
 	require.Equal(t, config.Config{
 		Addr: ":8080", OperatorAddr: "127.0.0.1:9090", Database: "leadrelay.db", Connections: 20, LogLevel: zerolog.InfoLevel,
-		Retention:    config.Retention{Quarantined: config.Period(90 * 24 * time.Hour), Discarded: config.Period(30 * 24 * time.Hour)},
+		Retention:    config.Retention{Quarantined: config.Period(90 * 24 * time.Hour), Discarded: config.Period(30 * 24 * time.Hour), Blocked: config.Period(180 * 24 * time.Hour)},
 		LimitAddress: config.Limit{N: 60, Per: time.Minute}, LimitSite: config.Limit{N: 300, Per: time.Minute},
 		Drain: 5 * time.Second,
 		Courier: config.Courier{
@@ -245,6 +245,7 @@ func TestAWrongVariableIsNamed(t *testing.T) {
 		"a limit without a unit":                {vars{"LEADRELAY_LIMIT_SITE": "60"}, "LEADRELAY_LIMIT_SITE: wants a count per s, m or h, such as 60/m, or off"},
 		"a duration without a unit":             {vars{"LEADRELAY_DRAIN": "5"}, "LEADRELAY_DRAIN: has no unit; write 15s, 5m or 168h"},
 		"a retention without days":              {vars{"LEADRELAY_RETENTION_DISCARDED": "720h"}, "LEADRELAY_RETENTION_DISCARDED: wants days, such as 90d, from 1d to 3660d, or off"},
+		"blocked for ever":                      {vars{"LEADRELAY_RETENTION_BLOCKED": "off"}, "LEADRELAY_RETENTION_BLOCKED: wants days, such as 90d, from 1d to 3660d"},
 		"a retention of nothing":                {vars{"LEADRELAY_RETENTION_QUARANTINED": "0d"}, "LEADRELAY_RETENTION_QUARANTINED: wants days, such as 90d, from 1d to 3660d, or off"},
 		"a duration in words":                   {vars{"LEADRELAY_DRAIN": "soon"}, "LEADRELAY_DRAIN: wants a duration such as 15s, 5m or 168h"},
 		"a duration below zero":                 {vars{"LEADRELAY_DRAIN": "-1s"}, "LEADRELAY_DRAIN: is below zero"},

@@ -134,6 +134,15 @@ func parsePeriod(s string) (Period, error) {
 	return Period(time.Duration(n) * day), nil
 }
 
+// parseBound parses days that cannot be off.
+func parseBound(s string) (Period, error) {
+	p, err := parsePeriod(s)
+	if p == 0 {
+		return 0, errors.New("wants days, such as 90d, from 1d to 3660d")
+	}
+	return p, err
+}
+
 func parseLimit(s string) (Limit, error) {
 	if s == "off" {
 		return Limit{}, nil

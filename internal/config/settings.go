@@ -93,6 +93,8 @@ var settings = []setting{
 		scalarField(parsePeriod, func(t target) *Period { return &t.conf.Retention.Discarded })},
 	{"LEADRELAY_RETENTION_CONFIRMED", retention + "confirmed", "off", "a confirmed lead is erased that long after EasyBroker's list had it; a reconciliation does not know it any more",
 		scalarField(parsePeriod, func(t target) *Period { return &t.conf.Retention.Confirmed })},
+	{"LEADRELAY_RETENTION_BLOCKED", retention + "blocked", "180d", "what a blocked person wrote is erased that long after it was blocked; there is no `off`",
+		scalarField(parseBound, func(t target) *Period { return &t.conf.Retention.Blocked })},
 
 	{"LEADRELAY_ALERTS", alerts + "to", "", "where people are told of trouble, separated by commas or spaces: `smtp://`, `ntfy://`, `slack://`, `telegram://`, `teams://`, `generic+https://`; see [being told](#being-told)",
 		secretFieldOf(parseChannels, func(t target) *Channels { return &t.conf.Alerts.To })},

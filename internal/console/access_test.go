@@ -149,9 +149,10 @@ var walk = map[string]visit{
 	"GET /api/v1/sites":    wants(access.See), "POST /api/v1/sites/{site}/pause": sends(access.Act, `{"until":"2026-11-24T13:00:00Z","why":"x"}`), "POST /api/v1/sites/{site}/resume": wants(access.Act),
 	"GET /api/v1/stats": wants(access.See), "GET /api/v1/alerts": wants(access.See), "POST /api/v1/alerts/{site}/seen": wants(access.Act),
 	"GET /api/v1/reconciliations": wants(forAll(access.See)), "POST /api/v1/reconciliations": wants(forAll(access.Act)),
-	"GET /people": wants(access.Own), "POST /people": sends(access.Own, "who=failed@{site}.mx"), "POST /people/export": sends(access.Own, "who=failed@{site}.mx"), "POST /people/erase": sends(access.Own, "who=nobody@{site}.mx"),
+	"GET /people": wants(access.Own), "POST /people": sends(access.Own, "who=failed@{site}.mx"), "POST /people/export": sends(access.Own, "who=failed@{site}.mx"), "POST /people/erase": sends(access.Own, "who=nobody@{site}.mx"), "POST /people/block": sends(access.Own, "who=nobody@{site}.mx"),
 	"POST /api/v1/people/export": sends(access.Own, `{"email":"failed@{site}.mx"}`), "POST /api/v1/people/erase": sends(access.Own, `{"email":"failed@{site}.mx","dry_run":true}`),
-	"GET /audit": wants(access.See), "GET /audit.ndjson": wants(access.See), "GET /api/v1/audit": wants(access.See), "GET /api/v1/audit.ndjson": wants(access.See),
+	"POST /api/v1/people/block": sends(access.Own, `{"email":"failed@{site}.mx","dry_run":true}`),
+	"GET /audit":                wants(access.See), "GET /audit.ndjson": wants(access.See), "GET /api/v1/audit": wants(access.See), "GET /api/v1/audit.ndjson": wants(access.See),
 
 	"GET /api/v1/tokens": wants(access.Own), "POST /api/v1/tokens": {need: access.Own, body: `{"name":"{name}","role":"viewer","sites":["{site}"]}`}, "POST /api/v1/tokens/{token}/revoke": wants(access.Own),
 }
@@ -222,14 +223,23 @@ func (h *house) visit(line string, v visit, text string, n int) *httptest.Respon
 	defer func() { _ = h.store.RevokeToken(h.t.Context(), doomed) }()
 	fill := strings.NewReplacer("{failed}", h.casas[lead.Failed].String(), "{quarantined}", h.casas[lead.Quarantined].String(), "{discarded}", h.casas[lead.Discarded].String(),
 		"{site}", "casas", "{job}", fmt.Sprint(h.jobs["casas"]), "{token}", doomed.Name, "{name}", name)
-	method, path, _ := strings.Cut(fill.Replace(line), " ")
+	return h.request(fill.Replace(line), fill.Replace(v.body), text)
+}
+
+// request sends a request of the walk. A stream begins where the headers say.
+func (h *house) request(line, body, text string, headers ...string) *httptest.ResponseRecorder {
+	h.t.Helper()
+	method, path, _ := strings.Cut(line, " ")
 	ctx, cancel := context.WithTimeout(h.t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if !strings.HasSuffix(path, "/events") {
 		ctx = h.t.Context()
 	}
-	r := httptest.NewRequest(method, path, strings.NewReader(fill.Replace(v.body))).WithContext(ctx)
+	r := httptest.NewRequest(method, path, strings.NewReader(body)).WithContext(ctx)
 	r.Header.Set("Accept-Language", "en")
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
 	switch {
 	case strings.HasPrefix(path, "/api/") || path == "/metrics":
 		r.Header.Set("Authorization", "Bearer "+text)

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -14,6 +15,10 @@ import (
 // PeopleStore is the part of the store that forgets people.
 type PeopleStore interface {
 	ErasePerson(ctx context.Context, ids []lead.RemoteID, may func(*lead.Lead) bool) ([]lead.RemoteID, error)
+	BlockPerson(ctx context.Context, ids []lead.RemoteID, may func(*lead.Lead) bool) ([]lead.RemoteID, error)
+	// Blocked calls do with all blocked leads, newest first, as they were.
+	Blocked(ctx context.Context, do func(*lead.BlockedLead)) error
+	FindBlocked(ctx context.Context, id lead.RemoteID) (lead.BlockedLead, []lead.Attempt, error)
 }
 
 // maxPersonLeads is how many leads of a person are seen to at once: more than anybody has,
@@ -25,15 +30,33 @@ const personTimeout = 30 * time.Second
 
 // personLeads are what there is of a person.
 type personLeads struct {
-	leads     []lead.Lead     // newest first; without what the visitor wrote
+	leads     []lead.Lead     // newest first, and then those that are blocked; without what the visitor wrote
 	mentioned []lead.RemoteID // leads of others that mention the address or the phone
 	leftOut   int
+
+	until map[lead.RemoteID]time.Time // of those that are blocked: then they are erased
+}
+
+// add adds a lead if it is theirs, or mentions them.
+func (f *personLeads) add(p lead.Person, l *lead.Lead) (isTheirs bool) {
+	switch {
+	case len(f.leads)+len(f.mentioned) >= maxPersonLeads:
+		f.leftOut++
+	case p.Has(&l.Inquiry):
+		f.leads = append(f.leads, lead.Lead{RemoteID: l.RemoteID, State: l.State, Reason: l.Reason, ReceivedAt: l.ReceivedAt, Inquiry: lead.Inquiry{Site: l.Site}})
+		return true
+	case l.Mentions(p.Text()):
+		f.mentioned = append(f.mentioned, l.RemoteID)
+	}
+	return false
 }
 
 // FindPerson finds all leads of a person, a page at a time, by the search index: it finds
-// all that mention the address or the phone, and some more.
+// all that mention the address or the phone, and some more. What is blocked is not in it,
+// and is read one by one.
 func (s sight) FindPerson(ctx context.Context, p lead.Person) (found personLeads, err error) {
-	if _, err := access.Check(ctx, access.Own); err != nil {
+	by, err := access.Check(ctx, access.Own)
+	if err != nil {
 		return found, err
 	}
 	f := lead.Filter{Text: p.Text(), Limit: maxLimit}
@@ -43,24 +66,47 @@ func (s sight) FindPerson(ctx context.Context, p lead.Person) (found personLeads
 			return found, err
 		}
 		for i := range page {
-			l := &page[i]
-			f.Below = l.RemoteID
-			switch {
-			case len(found.leads)+len(found.mentioned) >= maxPersonLeads:
-				found.leftOut++
-			case p.Has(&l.Inquiry):
-				found.leads = append(found.leads, lead.Lead{RemoteID: l.RemoteID, State: l.State, ReceivedAt: l.ReceivedAt, Inquiry: lead.Inquiry{Site: l.Site}})
-			case l.Mentions(p.Text()):
-				found.mentioned = append(found.mentioned, l.RemoteID)
-			}
+			f.Below = page[i].RemoteID
+			found.add(p, &page[i])
 		}
 	}
-	return found, nil
+	found.until = map[lead.RemoteID]time.Time{}
+	err = s.all.Blocked(ctx, func(b *lead.BlockedLead) {
+		isNear := p.Has(&b.Inquiry) || b.Mentions(p.Text())
+		if by.Sees(b.Site) && isNear && found.add(p, &b.Lead) {
+			found.until[b.RemoteID] = b.Until
+		}
+	})
+	return found, err
 }
 
-// ErasePerson erases what a person wrote in the leads, which must still be theirs. Those on
-// their way are passed over unless forced.
-func (s sight) ErasePerson(ctx context.Context, p lead.Person, leads []lead.Lead, force bool) ([]lead.RemoteID, error) {
+// FindBlocked returns a blocked lead as it was.
+func (s sight) FindBlocked(ctx context.Context, id lead.RemoteID) (lead.BlockedLead, []lead.Attempt, error) {
+	by, err := access.Check(ctx, access.Own)
+	if err != nil {
+		return lead.BlockedLead{}, nil, err
+	}
+	b, attempts, err := s.all.FindBlocked(ctx, id)
+	if err == nil && !by.Sees(b.Site) {
+		return lead.BlockedLead{}, nil, lead.ErrNotFound
+	}
+	return b, attempts, err
+}
+
+// forgetting is a way to forget a person: what it is called when it is done, and before.
+type forgetting struct {
+	done, would string
+	isBlock     bool
+}
+
+var (
+	blocking = forgetting{done: "blocked", would: "would be blocked", isBlock: true}
+	erasing  = forgetting{done: "erased", would: "would be erased"}
+)
+
+// ForgetPerson erases what a person wrote in the leads, which must still be theirs, or blocks
+// it. Those on their way are passed over unless forced.
+func (s sight) ForgetPerson(ctx context.Context, f forgetting, p lead.Person, leads []lead.Lead, force bool) ([]lead.RemoteID, error) {
 	by, err := access.Check(ctx, access.Own)
 	if err != nil {
 		return nil, err
@@ -69,27 +115,37 @@ func (s sight) ErasePerson(ctx context.Context, p lead.Person, leads []lead.Lead
 	for i := range leads {
 		ids[i] = leads[i].RemoteID
 	}
-	return s.all.ErasePerson(ctx, ids, func(l *lead.Lead) bool {
+	forget := s.all.ErasePerson
+	if f.isBlock {
+		forget = s.all.BlockPerson
+	}
+	return forget(ctx, ids, func(l *lead.Lead) bool {
 		return by.Sees(l.Site) && p.Has(&l.Inquiry) && (force || !l.IsOnItsWay())
 	})
 }
 
 // PersonExport is all that is kept of a person.
 type PersonExport struct {
-	Leads       []LeadDetail    `json:"leads"`
+	Leads       []PersonLead    `json:"leads"`
 	MentionedIn []lead.RemoteID `json:"mentioned_in"` // leads of others
 	LeftOut     int             `json:"left_out"`
 }
 
-// The verdicts of an erasure.
+// PersonLead is a lead of a person, with all that is kept of it.
+type PersonLead struct {
+	LeadDetail
+
+	BlockedUntil *time.Time `json:"blocked_until"` // null if it is not blocked
+}
+
+// The other verdicts of an erasure or a block.
 const (
-	erasedVerdict  = "erased"
-	wouldBeErased  = "would be erased"
 	onItsWay       = "on its way"
+	blockedBefore  = "blocked before"
 	changedVerdict = "changed" // since it was found
 )
 
-// Erasure is what became of the leads of a person, or would.
+// Erasure is what became of the leads of a person who is erased or blocked, or would.
 type Erasure struct {
 	DryRun bool         `json:"dry_run"`
 	Leads  []ErasedLead `json:"leads"`
@@ -177,22 +233,43 @@ func (a api) kept(ctx context.Context, p lead.Person) (PersonExport, error) {
 	if err := a.store.Note(ctx, access.Entry{What: access.DidExportPerson, Sites: sites, RemoteIDs: ids}); err != nil {
 		return PersonExport{}, storeProblem(ctx, err)
 	}
-	details := make([]LeadDetail, 0, len(ids))
+	details := make([]PersonLead, 0, len(ids))
 	for _, id := range ids {
-		l, attempts, err := a.findOne(ctx, id)
+		one, err := a.personLead(ctx, id)
 		if err != nil && problem.From(err).Code == problem.NotFound {
 			continue // it is gone meanwhile
 		}
 		if err != nil {
 			return PersonExport{}, err
 		}
-		details = append(details, a.detail(ctx, l, attempts))
+		details = append(details, one)
 	}
 	return PersonExport{Leads: details, MentionedIn: append([]lead.RemoteID{}, found.mentioned...), LeftOut: found.leftOut}, nil
 }
 
-// erasePerson erases what a person wrote, or says what that would do.
-func (a api) erasePerson(w http.ResponseWriter, r *http.Request) error {
+// personLead returns all that is kept of a lead. A blocked one is as it was.
+func (a api) personLead(ctx context.Context, id lead.RemoteID) (PersonLead, error) {
+	l, attempts, err := a.findOne(ctx, id)
+	if err != nil || !l.IsBlocked() {
+		return PersonLead{LeadDetail: a.detail(ctx, l, attempts)}, err
+	}
+	b, attempts, err := a.store.FindBlocked(ctx, id)
+	if errors.Is(err, lead.ErrNotFound) {
+		return PersonLead{}, problem.NewNoLead(err) // it is erased meanwhile
+	}
+	if err != nil {
+		return PersonLead{}, storeProblem(ctx, err)
+	}
+	return PersonLead{a.detail(ctx, b.Lead, attempts), timeOrNull(b.Until)}, nil
+}
+
+// forgetPerson returns the handler that erases or blocks what a person wrote, or says what
+// that would do.
+func (a api) forgetPerson(f forgetting) problem.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error { return a.forget(w, r, f) }
+}
+
+func (a api) forget(w http.ResponseWriter, r *http.Request, f forgetting) error {
 	var dryRun, force bool
 	p, err := readPerson(w, r, jsonFields{"dry_run": parseInto(&dryRun), "force": parseInto(&force)})
 	if err != nil {
@@ -204,21 +281,23 @@ func (a api) erasePerson(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answer := Erasure{DryRun: dryRun, Leads: []ErasedLead{}, MentionedIn: append([]lead.RemoteID{}, found.mentioned...), LeftOut: found.leftOut}
-	var erased []lead.RemoteID
+	var done []lead.RemoteID
 	if !dryRun {
-		if erased, err = a.store.ErasePerson(r.Context(), p, found.leads, force); err != nil {
+		if done, err = a.store.ForgetPerson(r.Context(), f, p, found.leads, force); err != nil {
 			return storeProblem(r.Context(), err)
 		}
 	}
 	for _, l := range found.leads {
 		one := ErasedLead{RemoteID: l.RemoteID, Site: l.Site, State: l.State, Verdict: changedVerdict}
 		switch {
-		case slices.Contains(erased, l.RemoteID):
-			one.Verdict = erasedVerdict
+		case slices.Contains(done, l.RemoteID):
+			one.Verdict = f.done
+		case f.isBlock && l.IsBlocked():
+			one.Verdict = blockedBefore
 		case l.IsOnItsWay() && !force:
 			one.Verdict = onItsWay
 		case dryRun:
-			one.Verdict = wouldBeErased
+			one.Verdict = f.would
 		}
 		answer.Leads = append(answer.Leads, one)
 	}

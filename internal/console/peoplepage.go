@@ -43,7 +43,7 @@ func (p *Pages) askedPerson(w http.ResponseWriter, r *http.Request) (person lead
 	return person, page, true, nil
 }
 
-// findPeople shows what is kept of a person, and what erasing it would do.
+// findPeople shows what is kept of a person, and what blocking and erasing it would do.
 func (p *Pages) findPeople(w http.ResponseWriter, r *http.Request) error {
 	person, page, isGood, err := p.askedPerson(w, r)
 	if err != nil || !isGood {
@@ -59,33 +59,52 @@ func (p *Pages) writePerson(w http.ResponseWriter, r *http.Request, person lead.
 	if err != nil {
 		return err
 	}
-	t, onWay := wordsFor(r), 0
+	t := wordsFor(r)
 	page.IsAsked, page.Title = true, t.count("people.leads", len(found.leads)+found.leftOut)
-	for i, l := range found.leads {
-		if l.IsOnItsWay() {
-			onWay++
+	for _, l := range found.leads[:min(len(found.leads), shown)] {
+		one := web.PersonLead{Link: leadLink(l.RemoteID), State: string(l.State), Site: l.Site, Received: t.when(l.ReceivedAt)}
+		if until, isBlocked := found.until[l.RemoteID]; isBlocked {
+			one.Blocked = t.text("people.until", t.when(until).Text)
 		}
-		if i < shown {
-			page.Leads = append(page.Leads, web.PersonLead{
-				Link: leadLink(l.RemoteID), State: string(l.State), Site: l.Site, Received: t.when(l.ReceivedAt),
-			})
-		}
+		page.Leads = append(page.Leads, one)
 	}
 	for _, id := range found.mentioned[:min(len(found.mentioned), shown)] {
 		page.Mentioned = append(page.Mentioned, leadLink(id))
 	}
-	if len(found.leads) > 0 {
-		page.Button = t.text("people.erase")
-		if n := len(found.leads) - onWay; n > 0 {
-			page.Button = t.count("people.button", n)
+	for _, f := range []forgetting{blocking, erasing} {
+		if act, isThere := t.forgetAct(f, &found); isThere {
+			page.Acts = append(page.Acts, act)
 		}
-		page.Effects = []string{t.text("people.effect"), t.text("people.final")}
-	}
-	if onWay > 0 {
-		page.Effects = append(page.Effects, t.count("people.way", onWay))
-		page.Force = t.count("people.force", onWay)
 	}
 	return writePeople(w, r, http.StatusOK, page)
+}
+
+// forgetAct tells what blocking or erasing a person would do, if there is anything that it
+// could do.
+func (w words) forgetAct(f forgetting, found *personLeads) (act web.PersonAct, isThere bool) {
+	onWay, ready := 0, 0
+	for _, l := range found.leads {
+		switch {
+		case l.IsOnItsWay():
+			onWay++
+		case !f.isBlock || !l.IsBlocked():
+			ready++
+		}
+	}
+	name := "erase"
+	if f.isBlock {
+		name = "block"
+	}
+	key := "people." + name
+	act = web.PersonAct{Name: name, Title: w.text(key), Button: w.text(key), IsGrave: !f.isBlock, Effects: []string{w.text(key + ".effect"), w.text(key + ".final")}}
+	if ready > 0 {
+		act.Button = w.count(key+".button", ready)
+	}
+	if onWay > 0 {
+		act.Effects = append(act.Effects, w.count("people.way", onWay))
+		act.Force = w.count(key+".force", onWay)
+	}
+	return act, onWay+ready > 0
 }
 
 func leadLink(id lead.RemoteID) web.Link {
@@ -112,8 +131,13 @@ func (p *Pages) exportPeople(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// erasePeople erases what a person wrote, and shows what is left.
-func (p *Pages) erasePeople(w http.ResponseWriter, r *http.Request) error {
+// forgetPeople returns the handler that erases or blocks what a person wrote, and shows what
+// is left.
+func (p *Pages) forgetPeople(f forgetting) pageFunc {
+	return func(w http.ResponseWriter, r *http.Request) error { return p.forgetByForm(w, r, f) }
+}
+
+func (p *Pages) forgetByForm(w http.ResponseWriter, r *http.Request, f forgetting) error {
 	person, page, isGood, err := p.askedPerson(w, r)
 	if err != nil || !isGood {
 		return err
@@ -123,11 +147,11 @@ func (p *Pages) erasePeople(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	erased, err := p.store.ErasePerson(r.Context(), person, found.leads, r.PostFormValue("force") == "true")
+	done, err := p.store.ForgetPerson(r.Context(), f, person, found.leads, r.PostFormValue("force") == "true")
 	if err != nil {
 		return storeProblem(r.Context(), err)
 	}
-	page.Done = wordsFor(r).count("people.done", len(erased))
+	page.Done = wordsFor(r).count("people."+f.done, len(done))
 	p.counts.forget()
 	return p.writePerson(w, r, person, page)
 }

@@ -35,6 +35,11 @@ func within(by access.Access, f lead.Filter) lead.Filter {
 	return f
 }
 
+// maySee reports whether a lead is there for whoever asks: a blocked one is for owners alone.
+func maySee(by access.Access, l *lead.Lead) bool {
+	return by.Sees(l.Site) && (!l.IsBlocked() || by.May(access.Own))
+}
+
 // Find implements [Leads].
 func (s sight) Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.Attempt, error) {
 	by, err := access.Check(ctx, access.See)
@@ -42,7 +47,7 @@ func (s sight) Find(ctx context.Context, id lead.RemoteID) (lead.Lead, []lead.At
 		return lead.Lead{}, nil, err
 	}
 	l, attempts, err := s.all.Find(ctx, id)
-	if err == nil && !by.Sees(l.Site) {
+	if err == nil && !maySee(by, &l) {
 		return lead.Lead{}, nil, lead.ErrNotFound
 	}
 	return l, attempts, err
@@ -63,7 +68,7 @@ func (s sight) Amend(ctx context.Context, id lead.RemoteID, f func(*lead.Lead) e
 		return lead.Lead{}, err
 	}
 	return s.all.Amend(ctx, id, func(l *lead.Lead) error {
-		if !by.Sees(l.Site) {
+		if !maySee(by, l) {
 			return lead.ErrNotFound
 		}
 		return f(l)

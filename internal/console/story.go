@@ -131,6 +131,8 @@ func (w words) confirmed(l lead.Lead) []web.Moment {
 // do. standing is how its credential stands, if that keeps the lead waiting.
 func (w words) stands(l lead.Lead, standing *lead.Credential) string {
 	switch {
+	case l.IsBlocked():
+		return w.text("now.blocked")
 	case l.IsErased():
 		return w.text("now.erased")
 	case l.Reason == lead.ReasonMissing || l.Reason == lead.ReasonTwice:

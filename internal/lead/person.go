@@ -55,6 +55,26 @@ func (p Person) Has(q *Inquiry) bool {
 	return strings.HasSuffix(digits, p.phone) || strings.HasSuffix(p.phone, digits)
 }
 
+// BlockedFor is how long what a blocked person wrote is kept, unless the settings say
+// otherwise.
+const BlockedFor = 180 * 24 * time.Hour
+
+// BlockedLead is a lead whose visitor is blocked, as it was before that.
+type BlockedLead struct {
+	Lead
+	At, Until time.Time // it is erased then
+}
+
+// Block removes all that the visitor wrote, as [Lead.Erase] does. Whoever calls it keeps it
+// apart.
+func (l *Lead) Block() {
+	l.Erase()
+	l.Reason = ReasonBlocked
+}
+
+// IsBlocked reports whether what the visitor wrote is kept apart.
+func (l *Lead) IsBlocked() bool { return l.Reason == ReasonBlocked }
+
 // Erase removes all that the visitor wrote. The names of the form's other fields stay, and
 // the lead's number, its site, its state and its times. A lead that was on its way or
 // waited for a person is thrown away, because nothing is left to be sent.
@@ -64,14 +84,15 @@ func (l *Lead) Erase() {
 		extra[i].Name = pair.Name
 	}
 	l.Inquiry = Inquiry{Site: l.Site, Extra: extra}
-	if l.State == Queued || l.State == Sending || l.State == Doubtful || l.State == Failed {
+	if l.State == Queued || l.State == Sending || l.State == Doubtful || l.State == Failed || l.State == Quarantined {
 		l.State = Discarded
 	}
 	l.Reason, l.DueAt = ReasonErased, time.Time{}
 }
 
-// IsErased reports whether what the visitor wrote was erased.
-func (l *Lead) IsErased() bool { return l.Reason == ReasonErased }
+// IsErased reports whether nothing is left in the lead of what the visitor wrote. If it is
+// blocked, that is kept apart.
+func (l *Lead) IsErased() bool { return l.Reason == ReasonErased || l.IsBlocked() }
 
 // IsOnItsWay reports whether EasyBroker may get the lead yet, or may have got it without our
 // knowing.

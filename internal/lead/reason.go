@@ -64,6 +64,9 @@ const (
 	// ReasonErased is for a lead whose visitor wanted to be forgotten. Nothing of what they
 	// wrote is left.
 	ReasonErased = "erased"
+	// ReasonBlocked is for a lead whose visitor is blocked. What they wrote is kept apart, for
+	// owners alone, until it is erased.
+	ReasonBlocked = "blocked"
 
 	// Of a site that is paused.
 	ReasonPaused = "EasyBroker refuses lead after lead, whatever the property"
@@ -92,7 +95,7 @@ func WithStatus(reason string, status int) string { return fmt.Sprintf("%s (%d)"
 
 // reasonKeys are short names of the reasons, for the texts of pages.
 var reasonKeys = map[string]string{
-	ReasonErased: "erased", ReasonMissing: "missing", ReasonTwice: "twice", ReasonDeadline: "deadline", ReasonFlood: "flood",
+	ReasonErased: "erased", ReasonBlocked: "blocked", ReasonMissing: "missing", ReasonTwice: "twice", ReasonDeadline: "deadline", ReasonFlood: "flood",
 
 	ReasonAccepted: "accepted", ReasonKeyRefused: "key_refused", ReasonPause: "pause", ReasonRedirected: "redirected", ReasonRefused: "refused",
 	ReasonFolioRefused: "folio_refused", ReasonNotEasyBroker: "not_easybroker", ReasonError: "error", ReasonUnreadable: "unreadable",

@@ -100,7 +100,7 @@ func (s *Store) Confirm(ctx context.Context, id lead.RemoteID, at time.Time, rea
 	var isNews bool // to be read only after a commit
 	err := s.writer.do(ctx, func(tx *writeTx) error {
 		var site string
-		err := tx.QueryRow(`UPDATE leads SET state = `+sqlConfirmed+`, reason = CASE WHEN reason = '`+lead.ReasonErased+`' THEN reason ELSE $1 END, due_at = NULL, confirmed_at = $2, fence = fence + 1
+		err := tx.QueryRow(`UPDATE leads SET state = `+sqlConfirmed+`, reason = CASE WHEN reason IN ('`+lead.ReasonErased+`', '`+lead.ReasonBlocked+`') THEN reason ELSE $1 END, due_at = NULL, confirmed_at = $2, fence = fence + 1
 			WHERE remote_id = $3 AND state IN (`+sqlDelivered+`, `+sqlDoubtful+`, `+sqlQueued+`, `+sqlFailed+`) RETURNING site`,
 			reason, at.UnixMilli(), int64(id)).Scan(&site)
 		isNews = err == nil

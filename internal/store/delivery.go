@@ -166,7 +166,8 @@ func (s *Store) DueChannels(ctx context.Context, channels []lead.Channel, now ti
 // ClaimDeliveries claims up to n deliveries of a channel that are due, and so writes down
 // that an attempt of each begins. If nobody settles it within the lease, it is due again.
 // What is about a lead that a person or a late sign has set apart is dropped: it is told of
-// when the lead is queued again. So is that a lead waits which has arrived.
+// when the lead is queued again. So is that a lead waits which has arrived, and what is
+// about a lead that has no contents any more.
 func (s *Store) ClaimDeliveries(ctx context.Context, c lead.Channel, now time.Time, n int, lease time.Duration) ([]lead.Delivery, error) {
 	var claimed []lead.Delivery // to be read only after a commit
 	err := s.writer.do(ctx, func(tx *writeTx) error {
@@ -210,7 +211,7 @@ func (tx *writeTx) claimDelivery(d *lead.Delivery, until time.Time) (bool, error
 	}
 	isSetApart := l.State == lead.Quarantined || l.State == lead.Discarded
 	hasArrived := l.State == lead.Delivered || l.State == lead.Confirmed
-	isNeedless := d.Notice == lead.NoticeReceived && isSetApart || d.Notice == lead.NoticeWaiting && (isSetApart || hasArrived)
+	isNeedless := l.IsErased() || d.Notice == lead.NoticeReceived && isSetApart || d.Notice == lead.NoticeWaiting && (isSetApart || hasArrived)
 	if err != nil || isNeedless {
 		_, err := tx.Exec(`DELETE FROM deliveries`+thisDelivery, keyOf(d)...)
 		return false, err

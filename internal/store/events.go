@@ -33,7 +33,7 @@ const maxEvents = 500
 
 // Events returns the new leads, and the changes of states, since the cursor, and where to
 // go on. There may be more if there are many. isLost says that so much has changed since
-// the cursor that the changes are not known any more.
+// the cursor that the changes are not known any more. There are none of blocked leads.
 func (s *Store) Events(ctx context.Context, c lead.EventCursor) (events []lead.Event, next lead.EventCursor, isLost bool, err error) {
 	isKnown := true
 	if c.Number > 0 {
@@ -47,7 +47,7 @@ func (s *Store) Events(ctx context.Context, c lead.EventCursor) (events []lead.E
 		last *int64
 		end  int64
 	}{{&next.Milliseconds, maxMillis}, {&next.Seconds, secondsEnd}} {
-		rows, err := s.people.QueryContext(ctx, `SELECT remote_id, site, state FROM leads WHERE remote_id > $1 AND remote_id < $2 ORDER BY remote_id LIMIT $3`,
+		rows, err := s.people.QueryContext(ctx, `SELECT remote_id, site, state FROM leads WHERE remote_id > $1 AND remote_id < $2 AND `+isSeen+` ORDER BY remote_id LIMIT $3`,
 			*fresh.last, fresh.end, maxEvents)
 		if err != nil {
 			return nil, c, false, fmt.Errorf("events: %w", err)
@@ -68,14 +68,20 @@ func (s *Store) Events(ctx context.Context, c lead.EventCursor) (events []lead.E
 	if err != nil {
 		return nil, c, false, fmt.Errorf("events: %w", err)
 	}
-	changes, err := collect(rows, func(row scanner) (e lead.Event, err error) {
-		err = row.Scan(&next.Tx, &next.Number, &e.RemoteID, &e.Site, &e.State)
+	var isBlocked bool
+	scan := func(row scanner) (e lead.Event, err error) {
+		err = row.Scan(&next.Tx, &next.Number, &e.RemoteID, &e.Site, &e.State, &isBlocked)
 		return e, err
-	})
-	if err != nil {
-		return nil, c, false, fmt.Errorf("events: %w", err)
 	}
-	return append(events, changes...), next, false, nil
+	for e, err := range each(rows, scan) {
+		if err != nil {
+			return nil, c, false, fmt.Errorf("events: %w", err)
+		}
+		if !isBlocked {
+			events = append(events, e)
+		}
+	}
+	return events, next, false, nil
 }
 
 // changeID returns the parameter for a transaction, which PostgreSQL reads as text.

@@ -149,7 +149,7 @@ func (s *Store) Taken(ctx context.Context, site string, since time.Time) ([]lead
 	return ids, nil
 }
 
-// List returns the leads that match, newest first, and whether there are more. A
+// List returns the leads that match and are not blocked, newest first, and whether there are more. A
 // page ends at the limit or at 1 MiB, and has at least one lead if any matches. There
 // is one search for a text at a time.
 func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error) {
@@ -204,8 +204,8 @@ func sizeOf(l *lead.Lead) int {
 const listSQL = `SELECT ` + leadColumns + ` FROM leads WHERE ` + matches + ` AND remote_id < $6 AND remote_id >= $7%s
 	ORDER BY remote_id DESC LIMIT $8`
 
-// matches is a condition on a lead, by [matching].
-const matches = `($1 = '' OR site = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR property_id = $3) AND received_at >= $4 AND received_at < $5`
+// matches is a condition on a lead, by [matching]. A blocked lead matches nothing.
+const matches = `($1 = '' OR site = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR property_id = $3) AND received_at >= $4 AND received_at < $5 AND ` + isSeen
 
 // ofSites returns the condition that a row is of one of the sites, which are one more
 // parameter. Nil sites are all of them.

@@ -281,8 +281,29 @@ func TestTheIndexOfALeadIsBounded(t *testing.T) {
 }
 
 // What a person wrote is in no file of ours a minute after it was erased: not in the
-// database, its log, or the search index.
+// database, its log, or the search index. Nor is it when a block is over.
 func TestAnErasedPersonIsInNoFile(t *testing.T) {
+	everyLead := func(*lead.Lead) bool { return true }
+	t.Run("erased", func(t *testing.T) {
+		forgottenInFiles(t, func(s *Store, ids []lead.RemoteID) ([]lead.RemoteID, error) {
+			return s.ErasePerson(t.Context(), ids, everyLead)
+		})
+	})
+	t.Run("blocked for a time", func(t *testing.T) {
+		forgottenInFiles(t, func(s *Store, ids []lead.RemoteID) ([]lead.RemoteID, error) {
+			s.BlockFor(time.Millisecond)
+			done, err := s.BlockPerson(t.Context(), ids, everyLead)
+			require.NoError(t, err)
+			time.Sleep(10 * time.Millisecond)
+			n, err := s.EraseBlocked(t.Context())
+			require.Equal(t, len(ids), n)
+			return done, err
+		})
+	})
+}
+
+func forgottenInFiles(t *testing.T, forget func(*Store, []lead.RemoteID) ([]lead.RemoteID, error)) {
+	t.Helper()
 	dir := t.TempDir()
 	s, err := Open(t.Context(), filepath.Join(dir, "leads.db"))
 	require.NoError(t, err)
@@ -325,7 +346,7 @@ func TestAnErasedPersonIsInNoFile(t *testing.T) {
 		return all
 	}
 	with := keys()
-	erased, err := s.ErasePerson(t.Context(), hers, func(*lead.Lead) bool { return true })
+	erased, err := forget(s, hers)
 	require.NoError(t, err)
 	require.Equal(t, hers, erased)
 	require.NoError(t, s.Scrub(t.Context()))

@@ -18,27 +18,42 @@ const erasePersonSQL = `UPDATE leads SET state = $1, reason = $2, property_id = 
 // that it has erased. It passes over those that may says no to, and those that were erased
 // before. EasyBroker's words in their attempts go with it, the fingerprints of what was
 // sent, and the keys by which a repeat is known. What is left in other places (the search
-// index, the log of a file) goes with [Store.Scrub].
-func (s *Store) ErasePerson(ctx context.Context, ids []lead.RemoteID, may func(*lead.Lead) bool) (erased []lead.RemoteID, err error) {
+// index, the log of a file) goes with [Store.Scrub]. A blocked lead is shown to may, and
+// erased, with what is kept apart of it.
+func (s *Store) ErasePerson(ctx context.Context, ids []lead.RemoteID, may func(*lead.Lead) bool) ([]lead.RemoteID, error) {
+	return s.forget(ctx, ids, forgetting{
+		deed: access.DidErasePerson, one: (*writeTx).eraseLead,
+		may: func(l *lead.Lead) bool { return l.Reason != lead.ReasonErased && may(l) },
+	})
+}
+
+// forgetting is a way in which people are forgotten.
+type forgetting struct {
+	deed string // its name in the audit
+	may  func(*lead.Lead) bool
+	one  func(*writeTx, *lead.Lead, time.Time) error
+}
+
+func (s *Store) forget(ctx context.Context, ids []lead.RemoteID, f forgetting) (forgotten []lead.RemoteID, err error) {
 	const step = 32
 	for len(ids) > 0 {
 		some := ids[:min(step, len(ids))]
 		ids = ids[len(some):]
 		var done []lead.RemoteID // to be read only after a commit
 		err := s.writer.do(ctx, func(tx *writeTx) (err error) {
-			done, err = tx.erasePerson(ctx, some, may)
+			done, err = tx.forget(ctx, some, f)
 			return err
 		})
 		if err != nil {
-			return erased, fmt.Errorf("erase a person: %w", err)
+			return forgotten, fmt.Errorf("forget a person: %w", err)
 		}
-		erased = append(erased, done...)
+		forgotten = append(forgotten, done...)
 	}
 	s.unscrubbed.Store(true)
-	return erased, nil
+	return forgotten, nil
 }
 
-func (tx *writeTx) erasePerson(ctx context.Context, ids []lead.RemoteID, may func(*lead.Lead) bool) (erased []lead.RemoteID, err error) {
+func (tx *writeTx) forget(ctx context.Context, ids []lead.RemoteID, f forgetting) (forgotten []lead.RemoteID, err error) {
 	now, err := tx.now()
 	if err != nil {
 		return nil, err
@@ -49,30 +64,41 @@ func (tx *writeTx) erasePerson(ctx context.Context, ids []lead.RemoteID, may fun
 		if err != nil {
 			return nil, err
 		}
-		if l.IsErased() || !may(&l) {
+		if err := tx.putBack(&l); err != nil {
+			return nil, err
+		}
+		if !f.may(&l) {
 			continue
 		}
 		sites[l.Site] = true
-		if err := tx.eraseLead(&l, now); err != nil {
+		if err := f.one(tx, &l, now); err != nil {
 			return nil, err
 		}
-		erased = append(erased, id)
+		forgotten = append(forgotten, id)
 	}
-	if len(erased) == 0 {
+	if len(forgotten) == 0 {
 		return nil, nil
 	}
-	if _, err := tx.Exec(`DELETE FROM repeats WHERE remote_id `+fmt.Sprintf(tx.w.dialect.oneOf, "$1"), listed(erased)); err != nil {
+	if _, err := tx.Exec(`DELETE FROM repeats WHERE remote_id `+fmt.Sprintf(tx.w.dialect.oneOf, "$1"), listed(forgotten)); err != nil {
 		return nil, err
 	}
 	names := make([]string, 0, len(sites))
 	for site := range sites {
 		names = append(names, site)
 	}
-	return erased, tx.note(ctx, access.Entry{What: access.DidErasePerson, Sites: names, RemoteIDs: erased})
+	return forgotten, tx.note(ctx, access.Entry{What: f.deed, Sites: names, RemoteIDs: forgotten})
 }
 
 func (tx *writeTx) eraseLead(l *lead.Lead, now time.Time) error {
 	l.Erase()
+	if _, err := tx.Exec(`DELETE FROM blocked_leads WHERE remote_id = $1`, int64(l.RemoteID)); err != nil {
+		return err
+	}
+	return tx.empty(l, now)
+}
+
+// empty writes a lead that has nothing of its visitor any more.
+func (tx *writeTx) empty(l *lead.Lead, now time.Time) error {
 	body, err := pack(l)
 	if err != nil {
 		return err
@@ -114,7 +140,7 @@ func (s *Store) Scrub(ctx context.Context) error {
 
 func (s *Store) scrub(ctx context.Context) (bool, error) {
 	if s.IsShared() {
-		_, err := s.people.ExecContext(ctx, `VACUUM leads, attempts, repeats, search_blocks, search_pages`)
+		_, err := s.people.ExecContext(ctx, `VACUUM leads, attempts, repeats, search_blocks, search_pages, blocked_leads`)
 		return true, err // if it fails, the server cleans up by itself some time
 	}
 	conn, err := s.writer.db.Conn(ctx)

@@ -32,7 +32,7 @@ var postgresDialect = dialect{
 	stats:      `(SELECT hour, site, what, step, leads FROM stats UNION ALL SELECT hour, site, what, step, leads FROM stat_changes) AS all_stats`,
 	lastChange: `SELECT tx::text::bigint, number FROM lead_changes WHERE ` + settledChange + ` ORDER BY tx DESC, number DESC LIMIT 1`,
 	hasChange:  `SELECT EXISTS (SELECT 1 FROM lead_changes WHERE tx = $1::text::xid8 AND number = $2)`,
-	changes: `SELECT tx::text::bigint, number, remote_id, site, state FROM lead_changes
+	changes: `SELECT tx::text::bigint, number, remote_id, site, state, ` + changedIsBlocked + ` FROM lead_changes
 		WHERE (tx, number) > ($1::text::xid8, $2) AND ` + settledChange + ` ORDER BY tx, number LIMIT $3`,
 	hasOldChange: `SELECT count(*) >= $1 FROM lead_changes`,
 	deleteChanges: `DELETE FROM lead_changes WHERE (tx, number) IN (SELECT tx, number FROM lead_changes ORDER BY tx, number

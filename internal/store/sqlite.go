@@ -36,7 +36,7 @@ var sqliteDialect = dialect{
 
 	lastChange: `SELECT 0, number FROM lead_changes ORDER BY number DESC LIMIT 1`,
 	hasChange:  `SELECT EXISTS (SELECT 1 FROM lead_changes WHERE $1 = 0 AND number = $2)`,
-	changes: `SELECT 0, number, remote_id, site, state FROM lead_changes
+	changes: `SELECT 0, number, remote_id, site, state, ` + changedIsBlocked + ` FROM lead_changes
 		WHERE $1 = 0 AND number > $2 ORDER BY number LIMIT $3`,
 	hasOldChange: `SELECT COALESCE(max(number) - min(number) >= $1, FALSE) FROM lead_changes`,
 	deleteChanges: `DELETE FROM lead_changes WHERE number <= (SELECT max(number) FROM lead_changes) - $1

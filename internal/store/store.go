@@ -28,7 +28,8 @@ type Store struct {
 	nextDueStmt *sql.Stmt
 	held        watched
 	uses        uses
-	unscrubbed  atomic.Bool // something was erased that may still be in a file
+	unscrubbed  atomic.Bool  // something was erased that may still be in a file
+	blockFor    atomic.Int64 // nanoseconds; zero for [lead.BlockedFor]
 
 	transfer bool // it was opened to be moved
 

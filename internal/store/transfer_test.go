@@ -106,6 +106,7 @@ func whole(t *testing.T, s *store.Store) (all []string) {
 		require.NoError(t, err)
 		all = append(all, fmt.Sprintf("%+v %+v", again, attempts))
 	}
+	require.NoError(t, s.Blocked(t.Context(), func(b *lead.BlockedLead) { all = append(all, fmt.Sprintf("%+v", *b)) }))
 	reports, _, err := s.Reports(t.Context(), 10)
 	require.NoError(t, err)
 	pauses, err := s.Pauses(t.Context())
@@ -119,10 +120,14 @@ func TestTransfer(t *testing.T) {
 		t.Skip("it has nothing to race with")
 	}
 	t.Parallel()
-	const leads = 1500
+	const leads = 1501
 	first, server, second := filepath.Join(t.TempDir(), "a.db"), postgrestest.Database(t), filepath.Join(t.TempDir(), "b.db")
 	s := openEither(t, first)
-	last := fill(t, s, leads)
+	last := fill(t, s, leads-1)
+	kept, err := s.Keep(t.Context(), lead.Submission{Lead: storetest.Draft(t, time.Now()), Tick: lead.Milliseconds})
+	require.NoError(t, err)
+	_, err = s.BlockPerson(t.Context(), []lead.RemoteID{kept.RemoteID}, func(*lead.Lead) bool { return true })
+	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	s = openEither(t, first) // which makes what was being sent doubtful
 	before := whole(t, s)
@@ -133,7 +138,7 @@ func TestTransfer(t *testing.T) {
 		reports++
 		rows := map[string]int{}
 		require.NoError(t, transfer(t, step.from, step.to, func(done store.Transferred, _ context.CancelFunc) { rows[done.Table] = done.Rows }))
-		require.Equal(t, map[string]int{"leads": leads, "attempts": leads / 2, "repeats": leads / 2, "reconciliations": reports, "pauses": 2}, rows)
+		require.Equal(t, map[string]int{"leads": leads, "attempts": leads / 2, "repeats": leads / 2, "reconciliations": reports, "pauses": 2, "blocked_leads": 1}, rows)
 		_, err := openAny(t, step.from)
 		require.ErrorContains(t, err, "were moved to another database", "two relays would send them twice")
 		told := map[string]int{}

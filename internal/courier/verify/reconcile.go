@@ -112,7 +112,7 @@ func (c *comparison) check(ctx context.Context, l lead.Lead) (listed bool, err e
 		return false, nil
 	}
 	twice := slices.ContainsFunc(items, func(item easybroker.Listed) bool { return !item.HappenedAt.Equal(items[0].HappenedAt) })
-	if twice {
+	if twice && !l.IsBlocked() {
 		c.drift.Note(lead.Twice, drifted(l))
 	}
 	if fields := s.differingFields(items[0]); len(fields) > 0 && !l.IsErased() { // ours has no contents any more
@@ -164,7 +164,9 @@ func (c *comparison) unexpected(ctx context.Context, l lead.Lead) error {
 	case lead.Sending: // its courier will find out
 		return nil
 	case lead.Failed, lead.Discarded, lead.Quarantined:
-		c.drift.Note(lead.OnlyThere, drifted(l))
+		if !l.IsBlocked() { // which nobody is told of
+			c.drift.Note(lead.OnlyThere, drifted(l))
+		}
 		return nil
 	case lead.Queued, lead.Doubtful, lead.Delivered, lead.Confirmed:
 	}

@@ -107,3 +107,118 @@ func personErased(t *testing.T, s *store.Store) {
 	require.Equal(t, []lead.RemoteID{sending}, did[0].RemoteIDs)
 	require.Equal(t, []string{site}, did[0].Sites)
 }
+
+func personBlocked(t *testing.T, s *store.Store) {
+	t.Helper()
+	at, key := now().Add(-time.Hour), lead.KeyOf(site, "her key")
+	s.Subscribe(map[string][]lead.Subscription{site: {{Channel: lead.HookChannel(site, "https://crm.mx/"), Notices: lead.Notices()}}})
+	l := Draft(t, at)
+	kept, err := s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds, Content: l.Content(), Key: key})
+	require.NoError(t, err)
+	arrived := kept.RemoteID
+	settle(t, s, at, lead.Settlement{State: lead.Delivered, Attempt: &lead.Attempt{Outcome: lead.OutcomeDelivered, Status: 200, Detail: "gracias María José"}})
+	failed, other := keepIn(t, s, lead.Failed, at), keep(t, s, at)
+	since, err := s.LastEvent(t.Context())
+	require.NoError(t, err)
+
+	everyLead := func(*lead.Lead) bool { return true }
+	blocked, err := s.BlockPerson(by(t, "ana"), []lead.RemoteID{arrived, failed, other}, func(l *lead.Lead) bool { return l.RemoteID != other })
+	require.NoError(t, err)
+	require.Equal(t, []lead.RemoteID{arrived, failed}, blocked)
+	blocked, err = s.BlockPerson(by(t, "ana"), []lead.RemoteID{arrived}, everyLead)
+	require.NoError(t, err)
+	require.Empty(t, blocked, "nothing is blocked twice, which would be for longer")
+	require.Len(t, entries(t, s, entryFilter("people.block")), 1)
+
+	checkOutOfSight(t, s, arrived, failed, since)
+	fresh := Draft(t, now())
+	kept, err = s.Keep(t.Context(), lead.Submission{Lead: fresh, Tick: lead.Milliseconds, Content: fresh.Content(), Key: key})
+	require.NoError(t, err)
+	require.NotEqual(t, arrived, kept.RemoteID, "who writes again is new")
+
+	was, attempts, err := s.FindBlocked(t.Context(), arrived)
+	require.NoError(t, err)
+	require.Equal(t, l.Inquiry, was.Inquiry)
+	require.Equal(t, "gracias María José", attempts[0].Detail)
+	require.Equal(t, lead.BlockedFor, was.Until.Sub(was.At))
+	require.WithinDuration(t, now(), was.At, time.Minute)
+	var all []lead.RemoteID
+	require.NoError(t, s.Blocked(t.Context(), func(b *lead.BlockedLead) { all = append(all, b.RemoteID) }))
+	require.Equal(t, []lead.RemoteID{failed, arrived}, all)
+
+	n, err := s.EraseBlocked(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, n, "it is not time yet")
+	erased, err := s.ErasePerson(by(t, "ana"), []lead.RemoteID{failed}, func(l *lead.Lead) bool { return l.Name != "" })
+	require.NoError(t, err)
+	require.Equal(t, []lead.RemoteID{failed}, erased, "whoever asks for it is erased sooner")
+	_, _, err = s.FindBlocked(t.Context(), failed)
+	require.ErrorIs(t, err, lead.ErrNotFound)
+	s.BlockFor(time.Nanosecond)
+	blocked, err = s.BlockPerson(t.Context(), []lead.RemoteID{other}, everyLead)
+	require.NoError(t, err)
+	require.Equal(t, []lead.RemoteID{other}, blocked)
+	n, err = s.EraseBlocked(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	gone, _, err := s.Find(t.Context(), other)
+	require.NoError(t, err)
+	require.Equal(t, lead.ReasonErased, gone.Reason)
+	_, _, err = s.FindBlocked(t.Context(), other)
+	require.ErrorIs(t, err, lead.ErrNotFound)
+	_, _, err = s.FindBlocked(t.Context(), arrived)
+	require.NoError(t, err)
+}
+
+// checkOutOfSight requires that two blocked leads are in nothing that others see, whatever
+// is done, and that what has arrived is not taken back.
+func checkOutOfSight(t *testing.T, s *store.Store, arrived, failed lead.RemoteID, since lead.EventCursor) {
+	t.Helper()
+	for _, id := range []lead.RemoteID{arrived, failed} {
+		l, attempts, err := s.Find(t.Context(), id)
+		require.NoError(t, err)
+		require.True(t, l.IsBlocked())
+		require.Empty(t, l.Name+l.Email+l.Phone+l.Message+l.PropertyID)
+		require.Empty(t, l.Context)
+		for _, a := range attempts {
+			require.Empty(t, a.Detail)
+		}
+		_, err = s.Amend(t.Context(), id, func(l *lead.Lead) error { return l.Retry(now(), true) })
+		require.Error(t, err, "nothing is left to be sent")
+	}
+	l, _, err := s.Find(t.Context(), failed)
+	require.NoError(t, err)
+	require.Equal(t, lead.Discarded, l.State, "it waits for nobody any more")
+	news, err := s.Confirm(t.Context(), arrived, now(), "")
+	require.NoError(t, err)
+	require.True(t, news)
+	l, _, err = s.Find(t.Context(), arrived)
+	require.NoError(t, err)
+	require.True(t, l.IsBlocked(), "a reconciliation takes nothing back")
+	for _, state := range []lead.State{lead.Confirmed, lead.Discarded} {
+		_, err = s.Erase(t.Context(), state, now().Add(time.Hour))
+		require.NoError(t, err)
+	}
+	told, err := s.ClaimDeliveries(t.Context(), lead.HookChannel(site, "https://crm.mx/"), now().Add(time.Hour), 100, lease)
+	require.NoError(t, err)
+	for _, d := range told {
+		require.NotContains(t, []lead.RemoteID{arrived, failed}, d.RemoteID)
+	}
+	require.NotEmpty(t, told, "of the other")
+	index(t, s)
+	for _, f := range []lead.Filter{{}, {Text: "ejemplo"}, {State: lead.Confirmed}, {State: lead.Discarded}, {RemoteIDs: []lead.RemoteID{arrived, failed}}} {
+		f.Limit = 10
+		leads, _, err := s.List(t.Context(), f)
+		require.NoError(t, err)
+		for _, l := range leads {
+			require.NotContains(t, []lead.RemoteID{arrived, failed}, l.RemoteID)
+		}
+	}
+	require.Eventually(t, func() bool { // a server's changes wait for others' transactions
+		events, next, isLost, err := s.Events(t.Context(), since)
+		require.NoError(t, err)
+		require.False(t, isLost)
+		require.Empty(t, events)
+		return next.Number > since.Number+1
+	}, 10*time.Second, 10*time.Millisecond)
+}
