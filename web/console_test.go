@@ -113,8 +113,11 @@ func consolePages(l locale.Lang, v string) map[string]func(*bytes.Buffer) error 
 		"audit-none": func(b *bytes.Buffer) error { return RenderAudit(b, AuditPage{Frame: frame(l, "/audit"), Wrong: v}) },
 		"people": func(b *bytes.Buffer) error {
 			return RenderPeople(b, PeoplePage{Frame: frame(l, "/people"), Who: v, IsAsked: true, Title: v, Done: v,
-				Acts:  []PersonAct{{Name: "block", Title: v, Effects: []string{v}, Button: v}, {Name: "erase", Title: v, Effects: []string{v}, Button: v, Force: v, IsGrave: true}},
-				Leads: []PersonLead{{Link: Link{Text: "7", URL: "/leads/7"}, State: "confirmed", Site: v, Received: noon, Blocked: v}}, Mentioned: []Link{{Text: "8", URL: "/leads/8"}}})
+				SeesRequests: true, Kinds: []Choice{{Value: "access", Label: v}}, RequestError: v,
+				Requests: []RequestView{{ID: 7, Title: v, Who: v, State: v, Due: v, Left: v, Mark: "doubt", Received: noon, Steps: []Choice{{Value: "check", Label: v}}}},
+				Ended:    []RequestView{{ID: 3, Title: v, State: v, Received: noon, Ended: noon}},
+				Acts:     []PersonAct{{Name: "block", Title: v, Effects: []string{v}, Button: v}, {Name: "erase", Title: v, Effects: []string{v}, Button: v, Force: v, IsGrave: true}},
+				Leads:    []PersonLead{{Link: Link{Text: "7", URL: "/leads/7"}, State: "confirmed", Site: v, Received: noon, Blocked: v}}, Mentioned: []Link{{Text: "8", URL: "/leads/8"}}})
 		},
 		"people-wrong": func(b *bytes.Buffer) error {
 			return RenderPeople(b, PeoplePage{Frame: frame(l, "/people"), Who: v, Error: v})

@@ -2,11 +2,26 @@ package web
 
 import "io"
 
+// RequestView is what a person has asked for.
+type RequestView struct {
+	ID              int64
+	Title, Who      string
+	State           string
+	Due, Left, Mark string // when the next step is due; empty if the request has ended
+	Received, Ended When
+	Steps           []Choice
+}
+
 // PeoplePage shows what is kept of a person, and lets an owner block and erase it.
 type PeoplePage struct {
 	Frame
 	Who   string // as it was typed
 	Error string // what is wrong with it; optional
+
+	SeesRequests    bool
+	Requests, Ended []RequestView
+	Kinds           []Choice
+	RequestError    string // what is wrong with a new one; optional
 
 	IsAsked   bool // for a person; what is kept of them follows
 	Title     string

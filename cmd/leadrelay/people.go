@@ -13,9 +13,10 @@ import (
 )
 
 type peopleCmd struct {
-	Export peopleExportCmd `cmd:"" help:"Print all that is kept of a person, as JSON."`
-	Block  peopleBlockCmd  `cmd:"" help:"Take what a person wrote out of everybody's sight but an owner's. It is erased by itself after retention.blocked. Asks on a terminal, and wants --yes elsewhere. Exits with 1 if leads are on their way and stay."`
-	Erase  peopleEraseCmd  `cmd:"" help:"Erase what a person wrote. Folio, site, state and times stay. Asks on a terminal, and wants --yes elsewhere. Exits with 1 if leads are on their way and stay."`
+	Export   peopleExportCmd `cmd:"" help:"Print all that is kept of a person, as JSON."`
+	Block    peopleBlockCmd  `cmd:"" help:"Take what a person wrote out of everybody's sight but an owner's. It is erased by itself after retention.blocked. Asks on a terminal, and wants --yes elsewhere. Exits with 1 if leads are on their way and stay."`
+	Requests requestsCmd     `cmd:"" help:"What people ask for that is theirs by law, with its clock: access, rectification, cancellation, opposition."`
+	Erase    peopleEraseCmd  `cmd:"" help:"Erase what a person wrote. Folio, site, state and times stay. Asks on a terminal, and wants --yes elsewhere. Exits with 1 if leads are on their way and stay."`
 }
 
 // whoArg is the argument that names a person.

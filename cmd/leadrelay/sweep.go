@@ -37,7 +37,8 @@ func sweep(ctx context.Context, keep config.Retention, s *store.Store, log zerol
 			log.Info().AnErr("cause", err).Int("leads", n).Msg("blocked leads erased")
 		}
 		_, oldEntries := s.DeleteOldEntries(ctx, time.Now().Add(-store.AuditKept))
-		if err := errors.Join(s.FoldStats(ctx), s.DeleteOldChanges(ctx), s.ForgetSeen(ctx), oldEntries); err != nil && ctx.Err() == nil {
+		oldRequests := s.DeleteOldRequests(ctx, time.Now().Add(-store.AuditKept))
+		if err := errors.Join(s.FoldStats(ctx), s.DeleteOldChanges(ctx), s.ForgetSeen(ctx), oldEntries, oldRequests); err != nil && ctx.Err() == nil {
 			log.Error().Err(err).Msg("stats, changes and what was seen not tidied")
 		}
 		select {

@@ -44,14 +44,23 @@ const (
 	DidExportPerson = "people.export"
 	DidBlockPerson  = "people.block"
 	DidErasePerson  = "people.erase"
+
+	DidOpenRequest = "request.open"
 )
+
+// RequestDeed returns the name of a step that was taken with a person's request.
+func RequestDeed(step lead.RequestStep) string { return "request." + string(step) }
 
 // Deeds returns the names of all deeds.
 func Deeds() []string {
-	return []string{
+	all := []string{
 		DidLogIn, DidRetry, DidRelease, DidDiscard, DidEdit, DidReplay, DidOrder, DidAbort, DidPause, DidResume, DidProbe, DidSee, DidReconcile, DidExport, DidDoctor,
-		DidMakeToken, DidRevoke, DidExportPerson, DidBlockPerson, DidErasePerson,
+		DidMakeToken, DidRevoke, DidExportPerson, DidBlockPerson, DidErasePerson, DidOpenRequest,
 	}
+	for _, step := range lead.RequestSteps() {
+		all = append(all, RequestDeed(step))
+	}
+	return all
 }
 
 // EntryFilter selects entries. A zero value selects all.

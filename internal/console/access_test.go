@@ -151,6 +151,9 @@ var walk = map[string]visit{
 	"GET /api/v1/reconciliations": wants(forAll(access.See)), "POST /api/v1/reconciliations": wants(forAll(access.Act)),
 	"GET /people": wants(access.Own), "POST /people": sends(access.Own, "who=failed@{site}.mx"), "POST /people/export": sends(access.Own, "who=failed@{site}.mx"), "POST /people/erase": sends(access.Own, "who=nobody@{site}.mx"), "POST /people/block": sends(access.Own, "who=nobody@{site}.mx"),
 	"POST /api/v1/people/export": sends(access.Own, `{"email":"failed@{site}.mx"}`), "POST /api/v1/people/erase": sends(access.Own, `{"email":"failed@{site}.mx","dry_run":true}`),
+	"GET /api/v1/people/requests": wants(forAll(access.Own)), "POST /api/v1/people/requests": sends(forAll(access.Own), `{"kind":"access","email":"failed@{site}.mx"}`),
+	"POST /api/v1/people/requests/{request}/{step}": wants(forAll(access.Own)), "POST /people/requests/{request}/{step}": wants(forAll(access.Own)),
+	"POST /people/requests":     sends(forAll(access.Own), "kind=access&who=failed@{site}.mx"),
 	"POST /api/v1/people/block": sends(access.Own, `{"email":"failed@{site}.mx","dry_run":true}`),
 	"GET /audit":                wants(access.See), "GET /audit.ndjson": wants(access.See), "GET /api/v1/audit": wants(access.See), "GET /api/v1/audit.ndjson": wants(access.See),
 
@@ -160,7 +163,7 @@ var walk = map[string]visit{
 // route returns a line of the walk with the names of the description's parameters.
 func route(line string) string {
 	return strings.NewReplacer("{failed}", "{remote_id}", "{discarded}", "{remote_id}", "{quarantined}", "{remote_id}", "{job}", "{id}",
-		"/alerts/{site}", "/alerts/{id}", "{token}", "{name}").Replace(line)
+		"{request}", "{id}", "/alerts/{site}", "/alerts/{id}", "{token}", "{name}").Replace(line)
 }
 
 // Every address of the operator's door asks who may, and shows nothing of a site to whoever
@@ -216,13 +219,15 @@ func (h *house) visit(line string, v visit, text string, n int) *httptest.Respon
 	for _, state := range []lead.State{lead.Failed, lead.Quarantined, lead.Discarded} {
 		h.casas[state] = h.putAt("casas", state)
 	}
+	asked, err := h.store.AddRequest(h.t.Context(), lead.PersonRequest{Kind: lead.RequestAccess, Who: "nobody@ejemplo.mx", ReceivedAt: noon})
+	require.NoError(h.t, err)
 	name := fmt.Sprint("n", n)
 	doomed, _, err := access.New(access.Settings(), "doomed-"+name, access.Viewer, []string{"casas"}, time.Now(), time.Time{})
 	require.NoError(h.t, err)
 	require.NoError(h.t, h.store.AddToken(h.t.Context(), doomed, access.Sum(name)))
 	defer func() { _ = h.store.RevokeToken(h.t.Context(), doomed) }()
 	fill := strings.NewReplacer("{failed}", h.casas[lead.Failed].String(), "{quarantined}", h.casas[lead.Quarantined].String(), "{discarded}", h.casas[lead.Discarded].String(),
-		"{site}", "casas", "{job}", fmt.Sprint(h.jobs["casas"]), "{token}", doomed.Name, "{name}", name)
+		"{site}", "casas", "{job}", fmt.Sprint(h.jobs["casas"]), "{token}", doomed.Name, "{request}", fmt.Sprint(asked.ID), "{step}", "check", "{name}", name)
 	return h.request(fill.Replace(line), fill.Replace(v.body), text)
 }
 

@@ -54,6 +54,7 @@ type Store interface {
 	TokenStore
 	AuditStore
 	PeopleStore
+	RequestStore
 }
 
 // Courier is what the console uses of the courier.
@@ -121,6 +122,7 @@ func (a api) route(mux chi.Router, gate *Gate) {
 		mux.Method(method, "/api/v1/sites", needs(access.See, withoutQuery(a.listSites)))
 		mux.Method(method, "/api/v1/audit", needs(access.See, problem.HandlerFunc(a.audit)))
 		mux.Method(method, "/api/v1/audit.ndjson", needs(access.See, problem.HandlerFunc(a.auditLines)))
+		mux.Method(method, "/api/v1/people/requests", needs(allSites(access.Own), withoutQuery(a.listRequests)))
 		mux.Method(method, "/api/v1/tokens", needs(access.Own, withoutQuery(a.listTokens)))
 		mux.Method(method, "/api/v1/stats", needs(access.See, problem.HandlerFunc(a.stats)))
 	}
@@ -134,6 +136,8 @@ func (a api) route(mux chi.Router, gate *Gate) {
 	mux.Method(http.MethodPost, one+"/release", needs(access.Act, withoutQuery(a.release)))
 	mux.Method(http.MethodPost, one+"/discard", needs(access.Act, withoutQuery(a.discard)))
 	mux.Method(http.MethodPost, "/api/v1/people/export", needs(access.Own, withoutQuery(a.exportPerson)))
+	mux.Method(http.MethodPost, "/api/v1/people/requests", needs(allSites(access.Own), withoutQuery(a.openRequest)))
+	mux.Method(http.MethodPost, "/api/v1/people/requests/{id}/{step}", needs(allSites(access.Own), withoutQuery(a.stepRequest)))
 	mux.Method(http.MethodPost, "/api/v1/people/block", needs(access.Own, withoutQuery(a.forgetPerson(blocking))))
 	mux.Method(http.MethodPost, "/api/v1/people/erase", needs(access.Own, withoutQuery(a.forgetPerson(erasing))))
 	mux.Method(http.MethodPost, "/api/v1/tokens", needs(access.Own, withoutQuery(a.makeToken)))

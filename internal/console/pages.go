@@ -118,7 +118,7 @@ func (p *Pages) Route(mux chi.Router) {
 		},
 		access.Own:           {"/people": p.findPeople, "/people/export": p.exportPeople, "/people/block": p.forgetPeople(blocking), "/people/erase": p.forgetPeople(erasing)},
 		allSites(access.Act): {"/reports": p.runReport},
-		allSites(access.Own): {"/settings": p.examine},
+		allSites(access.Own): {"/settings": p.examine, "/people/requests": p.openRequestByForm, "/people/requests/{id}/{step}": p.stepRequestByForm},
 	} {
 		for path, do := range pages {
 			mux.Method(http.MethodPost, path, p.requireSession(need, do))

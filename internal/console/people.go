@@ -129,6 +129,7 @@ type PersonExport struct {
 	Leads       []PersonLead    `json:"leads"`
 	MentionedIn []lead.RemoteID `json:"mentioned_in"` // leads of others
 	LeftOut     int             `json:"left_out"`
+	Requests    []Request       `json:"requests"` // that have not ended
 }
 
 // PersonLead is a lead of a person, with all that is kept of it.
@@ -244,7 +245,11 @@ func (a api) kept(ctx context.Context, p lead.Person) (PersonExport, error) {
 		}
 		details = append(details, one)
 	}
-	return PersonExport{Leads: details, MentionedIn: append([]lead.RemoteID{}, found.mentioned...), LeftOut: found.leftOut}, nil
+	requests, err := a.openRequestsOf(ctx, p)
+	if err != nil {
+		return PersonExport{}, storeProblem(ctx, err)
+	}
+	return PersonExport{Leads: details, MentionedIn: append([]lead.RemoteID{}, found.mentioned...), LeftOut: found.leftOut, Requests: requests}, nil
 }
 
 // personLead returns all that is kept of a lead. A blocked one is as it was.

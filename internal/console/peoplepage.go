@@ -22,7 +22,11 @@ func personOf(who string) (lead.Person, error) {
 
 // showPeople asks for a person. Who they are stands in no address.
 func (p *Pages) showPeople(w http.ResponseWriter, r *http.Request) error {
-	return writePeople(w, r, http.StatusOK, web.PeoplePage{Frame: p.frame(r, "/people")})
+	page, err := p.peoplePage(r)
+	if err != nil {
+		return err
+	}
+	return writePeople(w, r, http.StatusOK, page)
 }
 
 func writePeople(w http.ResponseWriter, r *http.Request, status int, page web.PeoplePage) error {
@@ -35,7 +39,10 @@ func (p *Pages) askedPerson(w http.ResponseWriter, r *http.Request) (person lead
 	if err := checkBody(w, r); err != nil {
 		return person, page, false, err
 	}
-	page = web.PeoplePage{Frame: p.frame(r, "/people"), Who: strings.TrimSpace(r.PostFormValue("who"))}
+	if page, err = p.peoplePage(r); err != nil {
+		return person, page, false, err
+	}
+	page.Who = strings.TrimSpace(r.PostFormValue("who"))
 	if person, err = personOf(page.Who); err != nil {
 		page.Error = locale.Text(page.Lang, "people.wrong")
 		return person, page, false, writePeople(w, r, problem.New(problem.Invalid, nil).Status, page)

@@ -140,7 +140,7 @@ func (s *Store) Scrub(ctx context.Context) error {
 
 func (s *Store) scrub(ctx context.Context) (bool, error) {
 	if s.IsShared() {
-		_, err := s.people.ExecContext(ctx, `VACUUM leads, attempts, repeats, search_blocks, search_pages, blocked_leads`)
+		_, err := s.people.ExecContext(ctx, `VACUUM leads, attempts, repeats, search_blocks, search_pages, blocked_leads, person_requests`)
 		return true, err // if it fails, the server cleans up by itself some time
 	}
 	conn, err := s.writer.db.Conn(ctx)

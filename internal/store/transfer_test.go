@@ -128,6 +128,8 @@ func TestTransfer(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.BlockPerson(t.Context(), []lead.RemoteID{kept.RemoteID}, func(*lead.Lead) bool { return true })
 	require.NoError(t, err)
+	_, err = s.AddRequest(t.Context(), lead.PersonRequest{Kind: lead.RequestAccess, Who: "luz@ejemplo.mx", ReceivedAt: time.Now()})
+	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	s = openEither(t, first) // which makes what was being sent doubtful
 	before := whole(t, s)
@@ -138,7 +140,7 @@ func TestTransfer(t *testing.T) {
 		reports++
 		rows := map[string]int{}
 		require.NoError(t, transfer(t, step.from, step.to, func(done store.Transferred, _ context.CancelFunc) { rows[done.Table] = done.Rows }))
-		require.Equal(t, map[string]int{"leads": leads, "attempts": leads / 2, "repeats": leads / 2, "reconciliations": reports, "pauses": 2, "blocked_leads": 1}, rows)
+		require.Equal(t, map[string]int{"leads": leads, "attempts": leads / 2, "repeats": leads / 2, "reconciliations": reports, "pauses": 2, "blocked_leads": 1, "person_requests": 1}, rows)
 		_, err := openAny(t, step.from)
 		require.ErrorContains(t, err, "were moved to another database", "two relays would send them twice")
 		told := map[string]int{}
