@@ -89,7 +89,7 @@ func consolePages(l locale.Lang, v string) map[string]func(*bytes.Buffer) error 
 			return RenderLead(b, LeadPage{Frame: frame(l, "/leads"), Row: LeadRow{ID: 7, Who: v, State: "confirmed"}, CanForce: true})
 		},
 		"edit": func(b *bytes.Buffer) error {
-			return RenderEdit(b, EditPage{Frame: frame(l, "/leads"), ID: 7, Who: v, Summary: v, Fields: []EditField{
+			return RenderEdit(b, EditPage{Frame: frame(l, "/leads"), ID: 7, Who: v, Hint: v, Summary: v, Fields: []EditField{
 				{Key: "property_id", Value: v, Error: v, Focus: true}, {Key: "name", Value: v}, {Key: "email", Value: v}, {Key: "phone", Value: v}, {Key: "message", Value: v},
 			}})
 		},

@@ -100,6 +100,7 @@ type EditPage struct {
 	Frame
 	ID      int64
 	Who     string
+	Hint    string // what saving does, and what it does not
 	Fields  []EditField
 	Summary string // how many fields are wrong; empty if none is
 }

@@ -159,7 +159,9 @@ var byTheOperator = []question{
 	{"PATCH /api/v1/leads/{failed}", 200, `{"name":"Luz","phone":null}`, `"Luz"`, ""},
 	{"PATCH /api/v1/leads/{failed}", 400, `[]`, "", ""},
 	{"PATCH /api/v1/leads/1", 404, `{}`, "", ""},
-	{"PATCH /api/v1/leads/{delivered}", 409, `{"name":"Luz"}`, "", ""},
+	{"PATCH /api/v1/leads/{delivered}", 200, `{"name":"Luz"}`, `"rectified":"name"`, ""},
+	{"PATCH /api/v1/leads/{delivered}", 422, `{"property_id":"EB-9"}`, `"TAKEN"`, ""},
+	{"PATCH /api/v1/leads/{erased}", 409, `{"name":"Luz"}`, "", ""},
 	{"PATCH /api/v1/leads/{failed}", 413, large, "", ""},
 	{"PATCH /api/v1/leads/{failed}", 422, `{"email":"luz"}`, `"TYPE_EMAIL"`, ""},
 
@@ -192,7 +194,7 @@ var byTheOperator = []question{
 	{"POST /api/v1/people/requests", 422, `{"email":"luz@ejemplo.mx"}`, `"kind"`, ""},
 	{"GET /api/v1/people/requests", 200, "", `"who":"luz@ejemplo.mx"`, ""},
 	{"GET /api/v1/people/requests?limit=7", 400, "", "", ""},
-	{"POST /api/v1/people/requests/1/check", 200, "", `"state":"checked"`, ""},
+	{"POST /api/v1/people/requests/2/check", 200, "", `"state":"checked"`, ""},
 	{"POST /api/v1/people/requests/1/check", 400, `7`, "", ""},
 	{"POST /api/v1/people/requests/1/check", 409, "", `"wrong_state"`, ""},
 	{"POST /api/v1/people/requests/1/steal", 404, "", "", ""},
@@ -299,11 +301,11 @@ func inTheConsole(cookie string) []question {
 		{"GET /leads/1", 404, "", "<html", look},
 		{"GET /leads/{failed}/edit", 200, "", "<html", look},
 		{"GET /leads/1/edit", 404, "", "<html", look},
-		{"GET /leads/{delivered}/edit", 409, "", "<html", look},
+		{"GET /leads/{erased}/edit", 409, "", "<html", look},
 		{"POST /leads/{failed}/edit", 303, "name=Luz", "", post},
 		{"POST /leads/{failed}/edit", 422, "email=luz", "<html", post},
 		{"POST /leads/1/edit", 404, "name=Luz", "<html", post},
-		{"POST /leads/{delivered}/edit", 409, "name=Luz", "<html", post},
+		{"POST /leads/{erased}/edit", 409, "name=Luz", "<html", post},
 		{"GET /quarantine", 200, "", "<html", look},
 		{"GET /quarantine?page=2", 400, "", "<html", look},
 		{"POST /leads/confirm", 200, "do=discard&id={failed}", "<html", post},
@@ -468,7 +470,7 @@ func usualAnswers(t *testing.T) *description {
 	env["LEADRELAY_ORIGINS"], env["LEADRELAY_SECURITY_CONTACT"] = "https://casas.mx", "seguridad@casas.mx"
 	d := openDoors(t, env)
 	for name, state := range map[string]lead.State{
-		"failed": lead.Failed, "lost": lead.Failed, "quarantined": lead.Quarantined, "missing": lead.Delivered, "delivered": lead.Failed,
+		"failed": lead.Failed, "lost": lead.Failed, "quarantined": lead.Quarantined, "missing": lead.Delivered, "delivered": lead.Failed, "erased": lead.Confirmed,
 	} {
 		d.put(name, state)
 	}

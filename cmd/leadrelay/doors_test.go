@@ -101,6 +101,9 @@ func (d *doors) put(name string, state lead.State) {
 	at := time.Now().Add(-time.Hour)
 	l, err := lead.New(lead.Inquiry{Site: "default", PropertyID: "EB-1", Email: "ana@ejemplo.mx", Message: "Hola"}, "casas.mx", lead.DefaultRules(), at)
 	require.NoError(d.t, err)
+	if name == "erased" {
+		l.Erase()
+	}
 	if l.State = state; state != lead.Queued {
 		l.DueAt = time.Time{}
 	}

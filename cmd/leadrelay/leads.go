@@ -24,7 +24,7 @@ type leadsCmd struct {
 	Retry   leadsRetryCmd   `cmd:"" help:"Send leads that failed or were discarded."`
 	Release leadsReleaseCmd `cmd:"" help:"Send leads that looked like spam and are none."`
 	Discard leadsDiscardCmd `cmd:"" help:"Throw leads away that failed or look like spam; a retry brings them back."`
-	Edit    leadsEditCmd    `cmd:"" help:"Correct a lead that waits for a person; a retry sends it."`
+	Edit    leadsEditCmd    `cmd:"" help:"Correct a lead that waits for a person, which a retry sends, or that has arrived, which is to be corrected in EasyBroker, too."`
 	Watch   leadsWatchCmd   `cmd:"" help:"Print each lead that comes in or changes its state, until it is interrupted."`
 	Export  leadsExportCmd  `cmd:"" help:"Export leads as a table for a spreadsheet, or as JSON."`
 	Replay  leadsReplayCmd  `cmd:"" help:"Send many leads again that EasyBroker's list does not have."`

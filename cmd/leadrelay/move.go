@@ -159,8 +159,14 @@ func (c leadsEditCmd) Run(p *program) error {
 	if err := op.call(p.ctx, http.MethodPatch, "/api/v1/leads/"+id.String(), c.changes(), &s, normalCall); err != nil {
 		return withFolio(id, err)
 	}
-	if err := printDetail(p.stdout, s, c.JSON); err != nil || c.JSON || s.State != lead.Failed {
+	if err := printDetail(p.stdout, s, c.JSON); err != nil || c.JSON {
 		return err
+	}
+	if fields := s.Context["rectified"]; fields != "" {
+		p.printf("\nIt is changed here. EasyBroker has the old %s, and takes no corrections by program: correct it there, too\n", fields)
+	}
+	if s.State != lead.Failed {
+		return nil
 	}
 	p.printf("\nIt is changed, and not sent yet: leadrelay leads retry %s\n", id)
 	return nil

@@ -262,10 +262,26 @@ func TestALeadIsCorrected(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, lead.Inquiry{Site: "casas", PropertyID: "EB-2", Name: "Luz", Email: "luz@ejemplo.mx", Message: "Hola"}, l.Inquiry)
 	require.Equal(t, lead.Failed, l.State)
-	for _, state := range []lead.State{lead.Queued, lead.Confirmed} {
-		w := o.person.ask(http.MethodGet, "/leads/"+o.put(state).String()+"/edit", nil)
-		require.Equal(t, http.StatusConflict, w.Code)
-	}
+	w := o.person.ask(http.MethodGet, "/leads/"+o.put(lead.Queued).String()+"/edit", nil)
+	require.Equal(t, http.StatusConflict, w.Code)
+}
+
+// What EasyBroker has is corrected here, and says so: EasyBroker takes no corrections.
+func TestALeadThatHasArrivedIsCorrected(t *testing.T) {
+	o := newOffice(t)
+	id := o.put(lead.Confirmed)
+	target := "/leads/" + id.String()
+	form := o.see(target + "/edit")
+	require.Contains(t, form, "no recibe correcciones por programa")
+	require.NotContains(t, form, `name="property_id"`)
+	_, address := o.press(target+"/edit", "name", "Luz", "email", "luz@ejemplo.mx", "message", "Hola", "phone", "55 1234 5678")
+	require.Contains(t, o.see(address), "EasyBroker tiene los datos anteriores")
+	require.Contains(t, o.see(address), "corrígelos también allá: Nombre, Correo")
+	l, _, err := o.store.Find(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, lead.Confirmed, l.State)
+	require.Equal(t, "luz@ejemplo.mx", l.Email)
+	require.Equal(t, []lead.Field{lead.Name, lead.Email}, l.Rectified())
 }
 
 func TestTheVisitorIsAnswered(t *testing.T) {

@@ -112,7 +112,7 @@ var marks = []string{"ambiguous", "sanitized", "phone_typed"}
 func (w words) extras(l lead.Lead) []web.Pair {
 	var all []web.Pair
 	for _, name := range slices.Sorted(maps.Keys(l.Context)) {
-		if name == "ambiguous" || name == "sanitized" {
+		if name == "ambiguous" || name == "sanitized" || name == "rectified" {
 			continue // its note says it
 		}
 		label := w.text("context." + name)
@@ -134,6 +134,13 @@ func (w words) notes(l lead.Lead) []string {
 		if l.Context[mark] != "" {
 			all = append(all, w.text("note."+mark))
 		}
+	}
+	if fields := l.Rectified(); len(fields) > 0 {
+		labels := make([]string, len(fields))
+		for i, f := range fields {
+			labels[i] = w.text("field.label." + string(f))
+		}
+		all = append(all, w.text("note.rectified", strings.Join(labels, ", ")))
 	}
 	if meant := l.MeantEmail(); meant != "" {
 		all = append(all, w.text("note.mistyped", meant))
@@ -192,10 +199,16 @@ func (p *Pages) saveEdit(w http.ResponseWriter, r *http.Request) error {
 
 func (p *Pages) writeEdit(w http.ResponseWriter, r *http.Request, l lead.Lead, wrong []lead.FieldError) error {
 	t := wordsFor(r)
-	page := web.EditPage{Frame: p.frame(r, "/leads"), ID: int64(l.RemoteID), Who: t.row(l).Who}
+	page := web.EditPage{Frame: p.frame(r, "/leads"), ID: int64(l.RemoteID), Who: t.row(l).Who, Hint: t.text("edit.hint")}
+	if l.IsTaken() {
+		page.Hint = t.text("edit.taken")
+	}
 	page.Back = "/leads/" + l.RemoteID.String() + "/edit"
 	isFirst := true
 	for _, f := range lead.Fields() {
+		if l.IsTaken() && f == lead.PropertyID {
+			continue // it must stay
+		}
 		field := web.EditField{Key: string(f), Value: l.Get(f)}
 		for _, e := range wrong {
 			if e.Field == f {

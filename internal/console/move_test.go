@@ -133,15 +133,21 @@ func TestAnEditChangesFieldsOnly(t *testing.T) {
 	d := newDesk(t)
 	for _, from := range lead.States() {
 		id := d.put(from)
-		w := d.order(http.MethodPatch, path(id), `{"property_id":"EB-2","name":" Luz\n Paz ","phone":null}`)
-		if from != lead.Failed && from != lead.Discarded && from != lead.Quarantined {
+		isTaken, property := from == lead.Delivered || from == lead.Confirmed, "EB-2"
+		if isTaken { // it is looked for in EasyBroker under its property
+			d.refused(d.order(http.MethodPatch, path(id), `{"property_id":"EB-2"}`), http.StatusUnprocessableEntity, problem.Invalid)
+			property = "EB-AB1234"
+		}
+		w := d.order(http.MethodPatch, path(id), `{"property_id":"`+property+`","name":" Luz\n Paz ","phone":null}`)
+		if from != lead.Failed && from != lead.Discarded && from != lead.Quarantined && !isTaken {
 			d.refused(w, http.StatusConflict, problem.WrongState)
 			continue
 		}
 		s := d.moved(w)
+		require.Equal(t, isTaken, s.Context["rectified"] == "name, phone")
 		require.Equal(t, from, s.State)
 		require.Equal(t, "no se pudo", *s.Reason)
-		require.Equal(t, "EB-2", *s.PropertyID)
+		require.Equal(t, property, *s.PropertyID)
 		require.Equal(t, "Luz Paz", *s.Name)
 		require.Nil(t, s.Phone, "null takes it away")
 		require.Equal(t, "ana@ejemplo.mx", *s.Email, "what is not named stays")

@@ -55,7 +55,7 @@ func TestWhatAPersonMayDoWithALeadInEachState(t *testing.T) {
 		},
 		"edit": {
 			"edit", func(l *lead.Lead) error { return l.Edit(nil, lead.DefaultRules()) },
-			[]lead.State{lead.Failed, lead.Discarded, lead.Quarantined}, "",
+			[]lead.State{lead.Failed, lead.Discarded, lead.Quarantined, lead.Delivered, lead.Confirmed}, "",
 		},
 	}
 	for name, tt := range tests {
@@ -134,6 +134,27 @@ func TestEditLeavesTheContextOfACopyAlone(t *testing.T) {
 	require.NoError(t, edited.Edit(map[lead.Field]string{lead.Phone: strings.Repeat("5 ", 60)}, lead.DefaultRules()))
 	require.Contains(t, edited.Context, "phone_typed")
 	require.Equal(t, before, l.Context)
+}
+
+// A lead that EasyBroker has says which fields are others there, until it is sent again.
+func TestALeadThatIsTakenIsRectified(t *testing.T) {
+	l := in(t, lead.Confirmed)
+	before := l
+	require.NoError(t, l.Edit(map[lead.Field]string{lead.Name: "Luz"}, lead.DefaultRules()))
+	require.NoError(t, l.Edit(map[lead.Field]string{lead.Phone: "55 9999 0000"}, lead.DefaultRules()))
+	require.NoError(t, l.Edit(nil, lead.DefaultRules()))
+	require.Equal(t, []lead.Field{lead.Name, lead.Phone}, l.Rectified())
+	require.Empty(t, before.Rectified(), "a copy is as it was")
+	require.Equal(t, lead.Confirmed, l.State)
+	again := l
+	require.Equal(t, []string{"property_id TAKEN"}, codes(t, again.Edit(map[lead.Field]string{lead.PropertyID: "EB-2", lead.Name: "Paz"}, lead.DefaultRules())))
+	require.Equal(t, l, again)
+	require.NoError(t, again.Retry(noon, true))
+	require.Empty(t, again.Rectified(), "what is sent is what stands here")
+	require.NotEmpty(t, l.Rectified())
+	waits := in(t, lead.Failed)
+	require.NoError(t, waits.Edit(map[lead.Field]string{lead.Name: "Luz"}, lead.DefaultRules()))
+	require.Empty(t, waits.Rectified(), "nobody has it yet")
 }
 
 func TestMoveErrorSaysWhatWasWantedOfWhat(t *testing.T) {

@@ -19,6 +19,9 @@ const (
 	// ambiguous marks a lead whose form named more than one property. The others are
 	// in its extra fields.
 	ambiguous = "ambiguous"
+	// rectified names the fields that a person has changed after EasyBroker had taken the
+	// lead.
+	rectified = "rectified"
 )
 
 // Longer values are shortened. Both count runes.

@@ -21,6 +21,7 @@ const (
 	NotEmail         Code = "TYPE_EMAIL"
 	NotText          Code = "TYPE_TEXT"
 	NotProperty      Code = "TYPE_PROPERTY"
+	Taken            Code = "TAKEN" // EasyBroker has it as it is
 	TooLong          Code = "TOO_LONG"
 	ControlCharacter Code = "CONTROL_CHARACTER"
 	EmailOrPhone     Code = "EMAIL_OR_PHONE"

@@ -115,7 +115,9 @@ func (c *comparison) check(ctx context.Context, l lead.Lead) (listed bool, err e
 	if twice && !l.IsBlocked() {
 		c.drift.Note(lead.Twice, drifted(l))
 	}
-	if fields := s.differingFields(items[0]); len(fields) > 0 && !l.IsErased() { // ours has no contents any more
+	rectified := l.Rectified() // which the lead says itself
+	fields := slices.DeleteFunc(s.differingFields(items[0]), func(f lead.Field) bool { return slices.Contains(rectified, f) })
+	if len(fields) > 0 && !l.IsErased() { // ours has no contents any more
 		d := drifted(l)
 		d.Fields = fields
 		c.drift.Note(lead.Differing, d)

@@ -206,6 +206,15 @@ func TestAReconciliationNamesWhatDiffers(t *testing.T) {
 			o.archive.list(edit(sent(l), func(i *easybroker.Listed) { i.PropertyID, i.Name, i.Phone = "EB-2", "", "5500000000" }))
 			return lead.Drift{Ours: 1, Listed: 1, Differing: []lead.Drifted{drifted(l, lead.PropertyID, lead.Name, lead.Phone)}}
 		}},
+		"rectified by us, and changed there": {func(o *office) lead.Drift {
+			l := o.ago(time.Hour, "casas", lead.Confirmed, "Hola")
+			o.archive.list(edit(sent(l), func(i *easybroker.Listed) { i.Phone = "5500000000" }))
+			_, err := o.store.Amend(o.Context(), l.RemoteID, func(l *lead.Lead) error {
+				return l.Edit(map[lead.Field]string{lead.Name: "Luz"}, lead.DefaultRules())
+			})
+			require.NoError(o, err)
+			return lead.Drift{Ours: 1, Listed: 1, Differing: []lead.Drifted{drifted(l, lead.Phone)}}
+		}},
 		"somebody else's under the same number": {func(o *office) lead.Drift {
 			l := o.ago(time.Hour, "casas", lead.Queued, "Hola")
 			o.archive.list(easybroker.Listed{

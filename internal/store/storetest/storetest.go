@@ -113,7 +113,7 @@ func ofOne() tests {
 		"what was done two years ago is forgotten by steps": notedForTwoYears,
 
 		"a person is erased, and the number, site, state and times stay": personErased,
-		"what people ask for is kept until it has ended":                requestsKept,
+		"what people ask for is kept until it has ended":                 requestsKept,
 		"a person is blocked, and erased when the time is over":          personBlocked,
 
 		"alerts stay, and closed ones for a day":          alertsStay,
