@@ -82,7 +82,7 @@ func consolePages(l locale.Lang, v string) map[string]func(*bytes.Buffer) error 
 		"lead": func(b *bytes.Buffer) error {
 			return RenderLead(b, LeadPage{
 				Frame: frame(l, "/leads"), Row: row, Now: v, Message: v, Replies: []Link{link}, Story: []Moment{{noon, "ok", v}, {Mark: "bad", Text: v}},
-				Facts: pairs, Extra: pairs, Notes: []string{v}, CanEdit: true,
+				Facts: pairs, Rectified: v, Consent: pairs, Extra: pairs, Notes: []string{v}, CanEdit: true,
 			})
 		},
 		"lead-taken": func(b *bytes.Buffer) error {

@@ -16,7 +16,7 @@ type LeadRow struct {
 }
 
 // Filter is which leads a list shows, as in its address.
-type Filter struct{ Site, State, PropertyID, Text, After, Before string }
+type Filter struct{ Site, State, PropertyID, Text, After, Before, Notice string }
 
 // LeadsPage lists leads, newest first.
 type LeadsPage struct {
@@ -83,6 +83,8 @@ type LeadPage struct {
 	Replies           []Link
 	Story             []Moment
 	Facts             []Pair // its other fields
+	Rectified         string // which fields are others in EasyBroker; optional
+	Consent           []Pair // what its visitor has agreed to
 	Extra             []Pair // what else came with it
 	Notes             []string
 	CanEdit, CanForce bool

@@ -20,8 +20,10 @@ type FormPage struct {
 	Action     string // the path that the form posts to
 	PropertyID string // shown below the heading; it is also one of Fields
 	PrivacyURL string // the agency's privacy notice; optional
-	Fields     []Field
-	Hidden     []Pair // everything else that was posted, so that nothing is lost
+	// PrivacyText stands in front of the link to it.
+	PrivacyText string
+	Fields      []Field
+	Hidden      []Pair // everything else that was posted, so that nothing is lost
 }
 
 // Field is a field of the form. The property's field is hidden if it has a valid value,

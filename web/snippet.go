@@ -10,13 +10,14 @@ import (
 
 // Snippet is the tag that puts a site's form on a page.
 type Snippet struct {
-	Relay      string // URL of the public door, such as https://leads.casas.mx
-	Site       string // empty for the site default
-	PropertyID string
-	Require    string // the required fields, separated by spaces; empty for the widget's default
-	PrivacyURL string // optional, as are the next two
-	Captcha    string
-	CaptchaKey string
+	Relay       string // URL of the public door, such as https://leads.casas.mx
+	Site        string // empty for the site default
+	PropertyID  string
+	Require     string // the required fields, separated by spaces; empty for the widget's default
+	PrivacyURL  string // optional, as are the next three
+	PrivacyText string
+	Captcha     string
+	CaptchaKey  string
 }
 
 // Tag returns the script's tag for any page.
@@ -40,7 +41,7 @@ func (s Snippet) address(path string) string { return strings.TrimSuffix(s.Relay
 
 func (s Snippet) tag(attributes ...[2]string) string {
 	options := [][2]string{
-		{"data-relay", strings.TrimSuffix(s.Relay, "/")}, {"data-site", s.Site}, {"data-property-id", s.PropertyID}, {"data-require", s.Require}, {"data-privacy", s.PrivacyURL},
+		{"data-relay", strings.TrimSuffix(s.Relay, "/")}, {"data-site", s.Site}, {"data-property-id", s.PropertyID}, {"data-require", s.Require}, {"data-privacy", s.PrivacyURL}, {"data-privacy-text", s.PrivacyText},
 		{"data-captcha", s.Captcha}, {"data-captcha-key", s.CaptchaKey},
 	}
 	var b strings.Builder

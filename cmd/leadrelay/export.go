@@ -13,7 +13,7 @@ import (
 )
 
 type leadsExportCmd struct {
-	leadsFilter
+	listFilter
 
 	Format string `enum:"csv,ndjson" default:"csv" help:"csv for a spreadsheet, or ndjson for programs: a lead to a line."`
 	Output string `short:"o" placeholder:"FILE" help:"Write a file that only you can read. It is there when it is whole, and takes the place of one of this name. Without it, the leads go to stdout."`

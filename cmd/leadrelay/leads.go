@@ -78,8 +78,24 @@ func states() string {
 	return strings.Join(names, ", ")
 }
 
-type leadsListCmd struct {
+// listFilter has the flags that select leads to be shown.
+type listFilter struct {
 	leadsFilter
+
+	Notice string `help:"Only leads whose visitor has agreed to what has this text, such as the address of a privacy notice."`
+}
+
+// ask returns the operator's door and the query of the filter, if its site is there.
+func (f listFilter) ask(p *program) (operator, url.Values, error) {
+	op, query, err := f.leadsFilter.ask(p)
+	if err == nil && f.Notice != "" {
+		query.Set("notice", f.Notice)
+	}
+	return op, query, err
+}
+
+type leadsListCmd struct {
+	listFilter
 
 	Limit int  `default:"50" help:"How many at most."`
 	JSON  bool `name:"json" help:"Print JSON."`

@@ -124,8 +124,9 @@ func TestACheckWithWarningsAlone(t *testing.T) {
 	env := map[string]string{"LEADRELAY_SOURCE": "https://casas.mx", "EASYBROKER_API_KEY": "k3y", "LEADRELAY_ADRR": ":1"}
 	code, stdout, stderr := runHere(t, env, "config", "check")
 	require.Equal(t, 0, code, stderr)
-	require.Equal(t, 3, strings.Count(stdout, "warning: "), stdout)
-	require.Regexp(t, `No errors, but 3 warnings: 1 site\. The relay would start all the same\.\n$`, stdout)
+	require.Equal(t, 4, strings.Count(stdout, "warning: "), stdout)
+	require.Contains(t, stdout, "LEADRELAY_PRIVACY_URL: is not set")
+	require.Regexp(t, `No errors, but 4 warnings: 1 site\. The relay would start all the same\.\n$`, stdout)
 }
 
 // Whoever reads the output may go away, as head does. That is no news, unless something

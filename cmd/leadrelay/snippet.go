@@ -118,7 +118,7 @@ func fieldNames(fields []lead.Field) (all []string) {
 
 // snippetOf returns the widget's tag with the attributes that the site's settings need.
 func snippetOf(s config.Site) web.Snippet {
-	tag := web.Snippet{PrivacyURL: s.Privacy}
+	tag := web.Snippet{PrivacyURL: s.Privacy, PrivacyText: s.PrivacyText}
 	if s.ID != site.Default {
 		tag.Site = s.ID
 	}

@@ -194,7 +194,7 @@ func TestASettingOfNoSiteIsAnError(t *testing.T) {
 }
 
 func TestAWrongLineIsNamed(t *testing.T) {
-	const siteKeys = "source, origins, thanks_url, locale, require, fields, name, color, privacy_url, spam_threshold, message_template, captcha, captcha_site_key, captcha_secret, webhooks, mail, easybroker"
+	const siteKeys = "source, origins, thanks_url, locale, require, fields, name, color, privacy_url, privacy_text, spam_threshold, message_template, captcha, captcha_site_key, captcha_secret, webhooks, mail, easybroker"
 	const noEntry = "wants entries of [property_id name email phone message], or several of them as email|phone"
 	tests := map[string]struct {
 		file string // %s is where a site with all it needs stands

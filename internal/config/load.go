@@ -260,6 +260,9 @@ func (l *loader) checkPages(s Site, at Place, layers []layer) {
 	if v, ok := lookUpIn(perSite+"source", layers...); ok && strings.Contains(s.Source, "://") {
 		l.warn(v.place, "EasyBroker shows the source as it is; give the site's name, such as casas.mx, without https://")
 	}
+	if v, ok := lookUpIn(perSite+"privacy_text", layers...); ok && s.Privacy == "" {
+		l.warn(v.place, "stands in front of the link to the privacy notice, and is not shown without one; name it with privacy_url")
+	}
 	if v, ok := lookUpIn(broker+"url", layers...); ok && isBareHost(s.EasyBroker.URL) {
 		l.warn(v.place, "has no path, and EasyBroker's API is below one; write /v1 behind it, as in "+easybroker.DefaultURL)
 	}

@@ -143,6 +143,16 @@ func parseBound(s string) (Period, error) {
 	return p, err
 }
 
+// parsePrivacyText parses a notice that fits into the lead's context with the address behind it.
+func parsePrivacyText(s string) (string, error) {
+	const most = 300
+	text, err := parseLine(s)
+	if err == nil && utf8.RuneCountInString(text) > most {
+		err = fmt.Errorf("has more than %d characters; the notice itself, at privacy_url, has room for more", most)
+	}
+	return text, err
+}
+
 func parseLimit(s string) (Limit, error) {
 	if s == "off" {
 		return Limit{}, nil

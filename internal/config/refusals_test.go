@@ -66,3 +66,16 @@ func TestAWrongListIsNotWarnedOfTwice(t *testing.T) {
 	require.Len(t, complaints(err), 1)
 	require.Empty(t, c.Warnings)
 }
+
+func TestAPrivacyTextNeedsItsNotice(t *testing.T) {
+	const one = "sites: {a: {source: a.mx, easybroker: {api_key: k}, privacy_text: %s%s}}"
+	c, err := loadFile(fmt.Sprintf(one, "Usamos tus datos", ""))
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(c.Warnings, "\n"), "is not shown without one; name it with privacy_url")
+	c, err = loadFile(fmt.Sprintf(one, "Usamos tus datos", ", privacy_url: https://a.mx/aviso"))
+	require.NoError(t, err)
+	require.NotContains(t, strings.Join(c.Warnings, "\n"), "privacy")
+	require.Equal(t, "Usamos tus datos", c.Sites[0].PrivacyText)
+	_, err = loadFile(fmt.Sprintf(one, strings.Repeat("ñ", 301), ""))
+	require.ErrorContains(t, err, "has more than 300 characters")
+}

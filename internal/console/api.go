@@ -217,7 +217,7 @@ func (a api) find(ctx context.Context, f lead.Filter) (leads []lead.Lead, more b
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	slots := a.pages
-	if f.Text != "" {
+	if f.Text != "" || f.Notice != "" {
 		slots = a.searches
 	}
 	if free, err = acquire(ctx, slots); err != nil {

@@ -284,6 +284,27 @@ func TestALeadThatHasArrivedIsCorrected(t *testing.T) {
 	require.Equal(t, []lead.Field{lead.Name, lead.Email}, l.Rectified())
 }
 
+// What a visitor has agreed to is told word for word, and leads are found by its notice. No
+// job is offered for these, because it would be about more.
+func TestConsentIsToldAndFound(t *testing.T) {
+	o := newOffice(t)
+	text := "Casas SA usa tus datos. Acepto el aviso: https://casas.mx/aviso?v=2"
+	id := o.keep(0, lead.Inquiry{Name: "Zoe", Context: map[string]string{"consent": text, "page_url": "https://casas.mx/1"}})
+	other := o.keep(1, lead.Inquiry{Name: "Beto", Context: map[string]string{"consent": "on"}})
+	page := o.see("/leads/" + id.String())
+	for _, want := range []string{text, "<dd>https://casas.mx/aviso?v=2</dd>", "<dd>https://casas.mx/1</dd>", "2026-11-24T12:00:00Z"} {
+		require.Contains(t, page, want)
+	}
+	require.NotContains(t, o.see("/leads/"+o.keep(2, lead.Inquiry{}).String()), ">Consentimiento<")
+	found := o.see("/leads?notice=" + url.QueryEscape("https://casas.mx/aviso?v=2"))
+	require.Contains(t, found, "/leads/"+id.String())
+	require.NotContains(t, found, "/leads/"+other.String())
+	require.Contains(t, found, "/leads.csv?notice=https")
+	require.NotContains(t, found, "/jobs/confirm")
+	require.Len(t, o.list("notice=casas.mx%2Faviso").Leads, 1)
+	require.Len(t, o.list("notice=casas.mx%2Faviso&q=beto").Leads, 0)
+}
+
 func TestTheVisitorIsAnswered(t *testing.T) {
 	o := newOffice(t)
 	page := o.see("/leads/" + o.keep(0, lead.Inquiry{Name: "Ana", Email: "ana+1@ejemplo.mx", Phone: "55 1234 5678"}).String())

@@ -47,7 +47,7 @@ func (e exports) csv(w http.ResponseWriter, r *http.Request) error {
 		_ = rows.Write(columnNames())
 		return func(page []lead.Lead) error {
 			for _, l := range page {
-				_ = rows.Write(csvRow(view(l)))
+				_ = rows.Write(csvRow(exported(l)))
 			}
 			rows.Flush()
 			return rows.Error()
@@ -55,13 +55,27 @@ func (e exports) csv(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// ndjson answers leads as in the API, one to a line.
+// ExportedLead is a lead in a file, with what its visitor has agreed to.
+type ExportedLead struct {
+	Lead
+
+	Consent *string `json:"consent"` // word for word
+	Notice  *string `json:"notice"`  // the address of the privacy notice
+	PageURL *string `json:"page_url"`
+}
+
+func exported(l lead.Lead) ExportedLead {
+	c := l.Consent()
+	return ExportedLead{Lead: view(l), Consent: orNull(c.Text), Notice: orNull(c.Notice), PageURL: orNull(l.Context["page_url"])}
+}
+
+// ndjson answers leads as in the API, one to a line, with what their visitors agreed to.
 func (e exports) ndjson(w http.ResponseWriter, r *http.Request) error {
 	return e.write(w, r, "application/x-ndjson", "leads.ndjson", func(out io.Writer) func([]lead.Lead) error {
 		each := json.NewEncoder(out)
 		return func(page []lead.Lead) error {
 			for _, l := range page {
-				if err := each.Encode(view(l)); err != nil {
+				if err := each.Encode(exported(l)); err != nil {
 					return err
 				}
 			}
@@ -153,29 +167,32 @@ func parseExport(r *http.Request) (lead.Filter, error) {
 // exportColumn is a column of the table, by its name in the API.
 type exportColumn struct {
 	name string
-	cell func(l *Lead) string
+	cell func(l *ExportedLead) string
 }
 
 func exportColumns() []exportColumn {
 	columns := []exportColumn{
-		{"remote_id", func(l *Lead) string { return l.RemoteID.String() }},
-		{"received_at", func(l *Lead) string { return csvTime(l.ReceivedAt) }},
-		{"site", func(l *Lead) string { return safeCell(l.Site) }},
-		{"state", func(l *Lead) string { return string(l.State) }},
-		{"reason", func(l *Lead) string { return csvText(l.Reason) }},
+		{"remote_id", func(l *ExportedLead) string { return l.RemoteID.String() }},
+		{"received_at", func(l *ExportedLead) string { return csvTime(l.ReceivedAt) }},
+		{"site", func(l *ExportedLead) string { return safeCell(l.Site) }},
+		{"state", func(l *ExportedLead) string { return string(l.State) }},
+		{"reason", func(l *ExportedLead) string { return csvText(l.Reason) }},
 	}
 	for _, f := range lead.Fields() {
-		cell := func(l *Lead) string { return csvText(l.Get(f)) }
+		cell := func(l *ExportedLead) string { return csvText(l.Get(f)) }
 		if f == lead.Phone {
-			cell = func(l *Lead) string { return csvPhone(l.Phone) }
+			cell = func(l *ExportedLead) string { return csvPhone(l.Phone) }
 		}
 		columns = append(columns, exportColumn{string(f), cell})
 	}
 	return append(columns, []exportColumn{
-		{"source", func(l *Lead) string { return csvText(l.Source) }},
-		{"next_attempt_at", func(l *Lead) string { return csvTime(l.NextAttemptAt) }},
-		{"delivered_at", func(l *Lead) string { return csvTime(l.DeliveredAt) }},
-		{"confirmed_at", func(l *Lead) string { return csvTime(l.ConfirmedAt) }},
+		{"source", func(l *ExportedLead) string { return csvText(l.Source) }},
+		{"next_attempt_at", func(l *ExportedLead) string { return csvTime(l.NextAttemptAt) }},
+		{"delivered_at", func(l *ExportedLead) string { return csvTime(l.DeliveredAt) }},
+		{"confirmed_at", func(l *ExportedLead) string { return csvTime(l.ConfirmedAt) }},
+		{"consent", func(l *ExportedLead) string { return csvText(l.Consent) }},
+		{"notice", func(l *ExportedLead) string { return csvText(l.Notice) }},
+		{"page_url", func(l *ExportedLead) string { return csvText(l.PageURL) }},
 	}...)
 }
 
@@ -187,7 +204,7 @@ func columnNames() []string {
 	return names
 }
 
-func csvRow(l Lead) []string {
+func csvRow(l ExportedLead) []string {
 	var row []string
 	for _, c := range exportColumns() {
 		row = append(row, c.cell(&l))

@@ -110,6 +110,7 @@ func (e endless) List(_ context.Context, f lead.Filter) ([]lead.Lead, bool, erro
 func newEndless(leads int) endless {
 	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	l := lead.Lead{Inquiry: lead.Inquiry{Site: "casas", Name: "=José", Phone: "+52 55", Message: "¿Sigue \"disponible\"?\nGracias, " + strings.Repeat("x", 900)}, State: lead.Queued, ReceivedAt: at, DueAt: at}
+	l.Context = map[string]string{"consent": "Acepto https://casas.mx/aviso.", "page_url": "=https://casas.mx/1"}
 	return endless{leads: leads, l: l, asked: new([]lead.Filter)}
 }
 
@@ -127,10 +128,10 @@ func TestACSVIsWholeAndReadable(t *testing.T) {
 	require.Len(t, rows, 1+leads)
 	require.Equal(t, []string{
 		"remote_id", "received_at", "site", "state", "reason", "property_id", "name", "email", "phone", "message", "source",
-		"next_attempt_at", "delivered_at", "confirmed_at",
+		"next_attempt_at", "delivered_at", "confirmed_at", "consent", "notice", "page_url",
 	}, rows[0])
 	require.Equal(t, []string{
-		"1203", "2026-11-24T12:00:00Z", "casas", "queued", "", "", "'=José", "", "+52 55", s.l.Message, "", "2026-11-24T12:00:00Z", "", "",
+		"1203", "2026-11-24T12:00:00Z", "casas", "queued", "", "", "'=José", "", "+52 55", s.l.Message, "", "2026-11-24T12:00:00Z", "", "", "Acepto https://casas.mx/aviso.", "https://casas.mx/aviso", "'=https://casas.mx/1",
 	}, rows[1])
 	require.Equal(t, "1", rows[leads][0])
 	require.Len(t, *s.asked, 3)
@@ -147,7 +148,7 @@ func TestNDJSONIsTheListsJSON(t *testing.T) {
 	for i, line := range lines {
 		l := s.l
 		l.RemoteID = lead.RemoteID(3 - i)
-		want, err := json.Marshal(view(l))
+		want, err := json.Marshal(exported(l))
 		require.NoError(t, err)
 		require.JSONEq(t, string(want), line)
 	}

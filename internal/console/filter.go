@@ -90,7 +90,8 @@ var parameters = map[string]func(f *lead.Filter, value string) (ok bool){
 	"property_id": func(f *lead.Filter, s string) bool { f.PropertyID = s; return true },
 	// What visitors wrote was cleaned in the same way. A text that is empty after that
 	// is an error: it must not select all leads.
-	"q": func(f *lead.Filter, s string) bool { f.Text = lead.Line(s); return lead.IsSearchable(f.Text) },
+	"q":      func(f *lead.Filter, s string) bool { f.Text = lead.Line(s); return lead.IsSearchable(f.Text) },
+	"notice": func(f *lead.Filter, s string) bool { f.Notice = lead.Line(s); return f.Notice != "" },
 	"state": func(f *lead.Filter, s string) bool {
 		f.State = lead.State(s)
 		return slices.Contains(lead.States(), f.State)

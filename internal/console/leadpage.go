@@ -36,8 +36,8 @@ func (p *Pages) showLead(w http.ResponseWriter, r *http.Request) error {
 	t := wordsFor(r)
 	row := t.row(l)
 	page := web.LeadPage{
-		Frame: frame, Row: row, Now: t.stands(l, p.standing(r.Context(), l.Site)), Message: l.Message,
-		Replies: p.replies(t, l), Story: t.story(l, attempts, told), Facts: t.facts(l), Extra: t.extras(l), Notes: t.notes(l),
+		Frame: frame, Row: row, Now: t.stands(l, p.standing(r.Context(), l.Site)), Rectified: t.rectified(l), Message: l.Message,
+		Replies: p.replies(t, l), Story: t.story(l, attempts, told), Facts: t.facts(l), Consent: t.consent(l), Extra: t.extras(l), Notes: t.notes(l),
 		CanEdit: allows(l, (api{}).edited(nil)), CanForce: !row.Retry && allows(l, retry(true)),
 	}
 	if !frame.CanAct {
@@ -104,6 +104,35 @@ func (w words) facts(l lead.Lead) []web.Pair {
 	return all
 }
 
+// consent tells what the visitor has agreed to, word for word, when and where.
+func (w words) consent(l lead.Lead) []web.Pair {
+	c := l.Consent()
+	if c.Text == "" {
+		return nil
+	}
+	all := []web.Pair{{Name: w.text("consent.text"), Value: c.Text}, {Name: w.text("consent.at"), Value: c.At.Format(time.RFC3339)}}
+	if c.Notice != "" {
+		all = append(all, web.Pair{Name: w.text("consent.notice"), Value: c.Notice})
+	}
+	if c.Page != "" {
+		all = append(all, web.Pair{Name: w.text("consent.page"), Value: c.Page})
+	}
+	return all
+}
+
+// rectified tells which fields are others in EasyBroker.
+func (w words) rectified(l lead.Lead) string {
+	fields := l.Rectified()
+	if len(fields) == 0 {
+		return ""
+	}
+	labels := make([]string, len(fields))
+	for i, f := range fields {
+		labels[i] = w.text("field.label." + string(f))
+	}
+	return w.text("note.rectified", strings.Join(labels, ", "))
+}
+
 // marks are the names of context that only the relay sets. Each has a note.
 var marks = []string{"ambiguous", "sanitized", "phone_typed"}
 
@@ -112,8 +141,8 @@ var marks = []string{"ambiguous", "sanitized", "phone_typed"}
 func (w words) extras(l lead.Lead) []web.Pair {
 	var all []web.Pair
 	for _, name := range slices.Sorted(maps.Keys(l.Context)) {
-		if name == "ambiguous" || name == "sanitized" || name == "rectified" {
-			continue // its note says it
+		if name == "ambiguous" || name == "sanitized" || name == "rectified" || name == "consent" {
+			continue // its note or its own part says it
 		}
 		label := w.text("context." + name)
 		if strings.HasPrefix(label, "context.") {
@@ -134,13 +163,6 @@ func (w words) notes(l lead.Lead) []string {
 		if l.Context[mark] != "" {
 			all = append(all, w.text("note."+mark))
 		}
-	}
-	if fields := l.Rectified(); len(fields) > 0 {
-		labels := make([]string, len(fields))
-		for i, f := range fields {
-			labels[i] = w.text("field.label." + string(f))
-		}
-		all = append(all, w.text("note.rectified", strings.Join(labels, ", ")))
 	}
 	if meant := l.MeantEmail(); meant != "" {
 		all = append(all, w.text("note.mistyped", meant))

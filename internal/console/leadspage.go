@@ -59,7 +59,7 @@ func (p *Pages) showList(w http.ResponseWriter, r *http.Request, page web.LeadsP
 	query := r.URL.Query()
 	query.Del("done")
 	page.Filter = web.Filter{
-		Site: query.Get("site"), State: query.Get("state"), PropertyID: query.Get("property_id"), Text: query.Get("q"), After: query.Get("after"), Before: query.Get("before"),
+		Site: query.Get("site"), State: query.Get("state"), PropertyID: query.Get("property_id"), Text: query.Get("q"), After: query.Get("after"), Before: query.Get("before"), Notice: query.Get("notice"),
 	}
 	page.Sites, page.States, page.Self = p.siteIDs(r.Context(), page.Filter.Site), stateNames(), page.Back
 	f, err := listFilter(query)
@@ -101,7 +101,7 @@ func (p *Pages) fillList(r *http.Request, f lead.Filter, query url.Values, page 
 	if more {
 		page.Next = address(leads[len(leads)-1].RemoteID.String())
 	}
-	if page.CanAct {
+	if page.CanAct && f.Notice == "" { // a job knows no notice, and would be about more
 		page.All = p.allOf(r.Context(), t, f, *page)
 	}
 	if len(leads) > 0 {
@@ -114,7 +114,7 @@ func (p *Pages) fillList(r *http.Request, f lead.Filter, query url.Values, page 
 // whichever page of the list a person is.
 func (w words) exports(f lead.Filter) (all []web.Link) {
 	query := url.Values{}
-	for name, value := range map[string]string{"site": f.Site, "state": string(f.State), "property_id": f.PropertyID, "q": f.Text} {
+	for name, value := range map[string]string{"site": f.Site, "state": string(f.State), "property_id": f.PropertyID, "q": f.Text, "notice": f.Notice} {
 		if value != "" {
 			query.Set(name, value)
 		}

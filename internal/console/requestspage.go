@@ -48,7 +48,7 @@ func (w words) request(r lead.PersonRequest) web.RequestView {
 	const soon = 5
 	v := web.RequestView{
 		ID: r.ID, Title: w.text("request.title", r.ID, w.text("request."+string(r.Kind))), Who: r.Who,
-		State: w.text("request.state." + string(r.State)), Received: w.when(r.ReceivedAt), Ended: w.when(r.EndedAt),
+		State: w.text("request.state." + string(r.State)), Received: w.onDay(r.ReceivedAt), Ended: w.onDay(r.EndedAt),
 	}
 	for _, step := range lead.RequestSteps() {
 		if r.Allows(step) {
@@ -73,6 +73,18 @@ func (w words) request(r lead.PersonRequest) web.RequestView {
 		v.Left, v.Mark = w.count("request.left", left), "wait"
 	}
 	return v
+}
+
+// onDay returns the day of a time, or the time if that is today.
+func (w words) onDay(t time.Time) web.When {
+	at := w.when(t)
+	if t.IsZero() {
+		return at
+	}
+	if day := w.date(t.In(w.now.Location())); day != "" {
+		at.Text = strings.TrimSpace(day)
+	}
+	return at
 }
 
 // openRequestByForm keeps a request of a person.

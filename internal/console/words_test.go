@@ -95,7 +95,7 @@ func TestAWrongTokenIsCalledWrong(t *testing.T) {
 func TestAWrongParameterIsToldWhatFits(t *testing.T) {
 	d := newDesk(t)
 	const query = "state=lost&after=ayer&before=2026-11-28&limit=501&cursor=x&page=2&site=a&site=b"
-	const names = " after, before, cursor, limit, property_id, q, site, state."
+	const names = " after, before, cursor, limit, notice, property_id, q, site, state."
 	for language, unknown := range map[string]string{"es": "Aquí no hay ninguno con ese nombre; hay" + names, "en": "There is none of this name here; there are" + names} {
 		messages := map[string]string{}
 		for _, f := range d.refused(d.ask("GET", "/api/v1/leads?"+query, "Accept-Language", language), http.StatusBadRequest, problem.BadQuery).Errors {

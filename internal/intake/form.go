@@ -80,11 +80,11 @@ func (r *request) writeForm(w http.ResponseWriter, status int, wrong []problem.F
 
 func (r *request) formPage(wrong []problem.Field) web.FormPage {
 	page := web.FormPage{
-		Lang: r.lang, Base: r.relay.Path, SiteName: r.site.title(), Theme: r.site.themePath(), Action: r.site.path, PrivacyURL: r.site.Privacy, Hidden: r.hiddenFields(),
+		Lang: r.lang, Base: r.relay.Path, SiteName: r.site.title(), Theme: r.site.themePath(), Action: r.site.path, PrivacyURL: r.site.Privacy, PrivacyText: cmp.Or(r.site.PrivacyText, locale.Text(r.lang, "form.consent")), Hidden: r.hiddenFields(),
 	}
 	if r.site.Privacy != "" && r.draft.Context("consent") == "" {
 		// The lead keeps, word for word, what the visitor agrees to by sending the form.
-		consent := locale.Text(r.lang, "form.consent") + " " + locale.Text(r.lang, "form.privacy") + ": " + r.site.Privacy
+		consent := page.PrivacyText + " " + locale.Text(r.lang, "form.privacy") + ": " + r.site.Privacy
 		page.Hidden = append(page.Hidden, web.Pair{Name: "consent", Value: consent})
 	}
 	for _, f := range formOrder {

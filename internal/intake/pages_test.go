@@ -306,9 +306,15 @@ func TestTheFormAsksForOneOfTwo(t *testing.T) {
 // agency returns a relay for a site with everything that its pages can show.
 func agency(t *testing.T) *relay {
 	t.Helper()
+	return agencyWith(t, "")
+}
+
+// agencyWith returns the same with words of its own in front of its privacy notice.
+func agencyWith(t *testing.T, notice string) *relay {
+	t.Helper()
 	d := newRelay(t)
 	s := site.Site{
-		ID: "costa", Source: "costa.mx", Name: "Casas de la Costa", Color: "#ffd400", Privacy: "https://costa.mx/aviso?v=2",
+		ID: "costa", Source: "costa.mx", Name: "Casas de la Costa", Color: "#ffd400", Privacy: "https://costa.mx/aviso?v=2", PrivacyText: notice,
 		Origins: origins(t, "https://costa.mx"), Locale: "es", Rules: lead.DefaultRules(), Tick: lead.Milliseconds,
 	}
 	d.open(intake.New([]site.Site{s}, d.keeper, intake.Options{}))
@@ -376,6 +382,9 @@ func TestConsentIsEvidence(t *testing.T) {
 	}
 	w := newRelay(t).ask("GET", "/f/casas", "")
 	require.NotContains(t, w.Body.String(), "consent")
+	own := agencyWith(t, "Casas SA usa tus datos <para responderte>. Al enviar aceptas su").ask("GET", "/f/costa", "")
+	require.Contains(t, own.Body.String(), `usa tus datos &lt;para responderte&gt;. Al enviar aceptas su <a href=`)
+	require.Equal(t, "Casas SA usa tus datos <para responderte>. Al enviar aceptas su aviso de privacidad: https://costa.mx/aviso?v=2", formOf(t, own).Get("consent"))
 }
 
 // While too many ask for pages, who has typed something gets it back all the same.

@@ -13,6 +13,7 @@ type Filter struct {
 	After, Before    time.Time  // received at After or later, and before Before
 	Below            RemoteID   // with a smaller remote id
 	Text             string     // that mention the text: see [Lead.Mentions]
+	Notice           string     // whose visitor has agreed to what has this text, such as a notice's address
 	RemoteIDs        []RemoteID // only these, if there are any
 	Limit            int
 }

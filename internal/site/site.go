@@ -16,17 +16,19 @@ const Default = "default"
 
 // Site is one web site.
 type Site struct {
-	ID        string
-	Source    string // what we send to EasyBroker as the source, such as casas.mx
-	Name      string // the site's name on our pages; if empty, Source
-	Color     string // of buttons and links, such as #0e6657; if empty, ours
-	Privacy   string // URL of its privacy notice, if it has one
-	Origins   Origins
-	ThanksURL string            // where a plain form goes after an inquiry; if empty, our own page
-	Locale    string            // es, en or auto
-	Rules     lead.Rules        // what an inquiry must have
-	Fields    map[string]string // from the form's name of a field to ours
-	Tick      lead.Tick         // the unit of its remote ids
+	ID      string
+	Source  string // what we send to EasyBroker as the source, such as casas.mx
+	Name    string // the site's name on our pages; if empty, Source
+	Color   string // of buttons and links, such as #0e6657; if empty, ours
+	Privacy string // URL of its privacy notice, if it has one
+	// PrivacyText stands in front of the link to that, in place of ours.
+	PrivacyText string
+	Origins     Origins
+	ThanksURL   string            // where a plain form goes after an inquiry; if empty, our own page
+	Locale      string            // es, en or auto
+	Rules       lead.Rules        // what an inquiry must have
+	Fields      map[string]string // from the form's name of a field to ours
+	Tick        lead.Tick         // the unit of its remote ids
 
 	SpamThreshold int // the score from which a lead is quarantined; 0 means never
 }

@@ -151,9 +151,9 @@ func (s *Store) Taken(ctx context.Context, site string, since time.Time) ([]lead
 
 // List returns the leads that match and are not blocked, newest first, and whether there are more. A
 // page ends at the limit or at 1 MiB, and has at least one lead if any matches. There
-// is one search for a text at a time.
+// is one search for a text or a notice at a time. A notice is in no index.
 func (s *Store) List(ctx context.Context, f lead.Filter) (leads []lead.Lead, more bool, err error) {
-	if f.Text != "" {
+	if f.Text != "" || f.Notice != "" {
 		select {
 		case s.search <- struct{}{}:
 			defer func() { <-s.search }()
@@ -227,7 +227,7 @@ func matching(f lead.Filter) []any {
 func (s *Store) list(ctx context.Context, f lead.Filter, from lead.RemoteID, p *page) error {
 	const first, most = 256, 8192
 	limit := f.Limit + 1
-	if f.Text != "" {
+	if f.Text != "" || f.Notice != "" {
 		limit = first // SQL knows neither accents nor JSON
 	}
 	for below := cmp.Or(int64(f.Below), maxMillis); ; limit = min(4*limit, most) {
@@ -253,7 +253,7 @@ func (s *Store) addRows(ctx context.Context, f lead.Filter, p *page, query strin
 			return fmt.Errorf("list leads: %w", err)
 		}
 		p.rows, p.last = p.rows+1, l.RemoteID
-		if !l.HasAll(terms) {
+		if !f.Matches(&l, terms) {
 			continue
 		}
 		if p.add(l); p.more {

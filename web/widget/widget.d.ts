@@ -17,6 +17,8 @@ export interface LeadRelayOptions {
   email?: string;
   /** Address of the privacy notice. */
   privacy?: string;
+  /** The simplified notice in front of the link to it, in place of "Al enviar aceptas el". */
+  privacyText?: string;
   /** Where to go once the inquiry is on disk; without it the thanks take the form's place. */
   next?: string;
   captcha?: "turnstile" | "hcaptcha" | "recaptcha";

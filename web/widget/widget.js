@@ -284,7 +284,7 @@
   const isBuilt = (form) => safe(form).dataset.leadrelay === "built";
 
   function build(options) {
-    const t = words[options.locale], { privacy, propertyId = "", title = t.title, message = t.sample } = options;
+    const t = words[options.locale], { privacy, privacyText = t.consent, propertyId = "", title = t.title, message = t.sample } = options;
     const wanted = (options.require ?? "email message").split(/,| /);
     const field = (name, control) => {
       const asked = wanted.find((one) => one.split("|").includes(name)), isRequired = asked === name;
@@ -300,8 +300,8 @@
       field("email", make("input", { autocomplete: "email", inputmode: "email", autocapitalize: "off", pattern: "\\S+@\\S+\\.\\S+" })), // a type of email takes a phone 2 ms to make
       field("phone", make("input", { autocomplete: "tel", type: "tel", inputmode: "tel" })),
       field("message", make("textarea", { autocomplete: "off" }, message)),
-      privacy && make("input", { type: "hidden", name: "consent", value: `${t.consent} ${t.privacy}: ${privacy}` }),
-      privacy && make("p", { class: "lr-fine" }, t.consent + " ", link(privacy, t.privacy), "."),
+      privacy && make("input", { type: "hidden", name: "consent", value: `${privacyText} ${t.privacy}: ${privacy}` }),
+      privacy && make("p", { class: "lr-fine" }, privacyText + " ", link(privacy, t.privacy), "."),
       make("button", { class: "lr-button" }, t.send),
       contacts(options, [propertyId, message]),
       make("a", { href: "#", class: "lr-probe" }));

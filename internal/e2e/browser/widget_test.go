@@ -245,8 +245,10 @@ func TestTheWidgetOnAHostilePage(t *testing.T) {
 func TestTheWidgetByKeyboard(t *testing.T) {
 	t.Parallel()
 	h := openHost(t)
-	h.show(h.tag(`data-property-id="EB-KB1" data-privacy="https://casas.mx/aviso" data-whatsapp="5512345678"`))
+	h.show(h.tag(`data-property-id="EB-KB1" data-privacy="https://casas.mx/aviso" data-privacy-text="Casas SA usa tus <datos>. Al enviar aceptas su" data-whatsapp="5512345678"`))
 	h.becomes(1, "form.leadrelay")
+	require.Equal(t, "Casas SA usa tus <datos>. Al enviar aceptas su aviso de privacidad: https://casas.mx/aviso | Casas SA usa tus <datos>. Al enviar aceptas su aviso de privacidad.",
+		ask(h.browser, chromedp.Evaluate[string](`document.querySelector("[name=consent]").value + " | " + document.querySelector(".lr-fine").textContent`)), "what is kept is what is shown")
 	v := visitor{browser: h.browser}
 	const label = `(() => {
 		const e = document.activeElement, parts = [...(e.closest("label")?.childNodes ?? [e])];
