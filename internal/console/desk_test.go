@@ -300,9 +300,17 @@ func TestConsentIsToldAndFound(t *testing.T) {
 	require.Contains(t, found, "/leads/"+id.String())
 	require.NotContains(t, found, "/leads/"+other.String())
 	require.Contains(t, found, "/leads.csv?notice=https")
-	require.NotContains(t, found, "/jobs/confirm")
 	require.Len(t, o.list("notice=casas.mx%2Faviso").Leads, 1)
-	require.Len(t, o.list("notice=casas.mx%2Faviso&q=beto").Leads, 0)
+	require.Empty(t, o.list("notice=casas.mx%2Faviso&q=beto").Leads)
+	again := o.keep(3, lead.Inquiry{Name: "Zoe", Context: map[string]string{"consent": text}})
+	for _, id := range []lead.RemoteID{id, other, again} {
+		_, err := o.store.Amend(t.Context(), id, func(l *lead.Lead) error { l.State, l.DueAt = lead.Failed, time.Time{}; return nil })
+		require.NoError(t, err)
+	}
+	require.Contains(t, o.see("/leads?state=failed"), "/jobs/confirm")
+	found = o.see("/leads?state=failed&notice=casas.mx%2Faviso")
+	require.Contains(t, found, "/leads/"+id.String())
+	require.NotContains(t, found, "/jobs/confirm")
 }
 
 func TestTheVisitorIsAnswered(t *testing.T) {

@@ -77,11 +77,9 @@ func (tx *writeTx) keepApart(l *lead.Lead, now, until time.Time) error {
 	return err
 }
 
-// putBack puts what is kept apart of a blocked lead into the lead, as it is in memory.
+// putBack puts what is kept apart of a blocked lead into the lead, as it is in memory. A
+// relay of an older release may have changed its reason.
 func (tx *writeTx) putBack(l *lead.Lead) error {
-	if !l.IsBlocked() {
-		return nil
-	}
 	var text []byte
 	var c contents
 	err := tx.QueryRow(`SELECT contents FROM blocked_leads WHERE remote_id = $1`, int64(l.RemoteID)).Scan(&text)
@@ -92,6 +90,7 @@ func (tx *writeTx) putBack(l *lead.Lead) error {
 		err = json.Unmarshal(text, &c)
 	}
 	if err == nil {
+		l.Reason = lead.ReasonBlocked
 		err = c.into(l)
 	}
 	return err
