@@ -32,7 +32,7 @@ func TestTheReadmeHasTheSettings(t *testing.T) {
 func TestThePageForLawyersHasTheDefaults(t *testing.T) {
 	page, err := os.ReadFile("../../deploy/privacidad.md")
 	require.NoError(t, err)
-	for _, state := range []string{"CONFIRMED", "QUARANTINED", "DISCARDED"} {
+	for _, state := range []string{"CONFIRMED", "QUARANTINED", "DISCARDED", "BLOCKED"} {
 		name := "| `LEADRELAY_RETENTION_" + state + "` | "
 		_, row, ok := strings.Cut(config.Reference(), name)
 		require.True(t, ok, name)
