@@ -65,6 +65,10 @@ func consolePages(l locale.Lang, v string) map[string]func(*bytes.Buffer) error 
 	noticed := frame(l, "/leads")
 	noticed.Notice = v
 	return map[string]func(*bytes.Buffer) error{
+		"tests": func(b *bytes.Buffer) error {
+			return RenderTests(b, TestsPage{Frame: frame(l, "/sites"), Tests: []TestView{{ID: 28252880123, Site: v, PropertyID: v, Story: []Moment{{At: noon, Mark: "ok", Text: v}, {Text: v}}}}})
+		},
+		"tests-none":    func(b *bytes.Buffer) error { return RenderTests(b, TestsPage{Frame: frame(l, "/sites")}) },
 		"leads":         func(b *bytes.Buffer) error { return RenderLeads(b, list) },
 		"leads-none":    func(b *bytes.Buffer) error { return RenderLeads(b, empty) },
 		"leads-wrong":   func(b *bytes.Buffer) error { return RenderLeads(b, wrong) },

@@ -42,6 +42,7 @@ func onEachForm(path string) []question {
 		{"POST " + path, 202, inquiry, "", ""},
 		{"POST " + path, 202, inquiry, "", "Content-Type: text/plain"},
 		{"POST " + path, 303, form, "", asForm},
+		{"POST " + path, 202, strings.Replace(inquiry, "{", `{"_test":"token-of-all-the-tests",`, 1), `"test":true`, ""},
 		{"POST " + path, 202, inParts("property_id", "EB-1", "email", "ana@ejemplo.mx", "message", "Hola"), "", asParts},
 		{"POST " + path, 202, inquiry, "", "Idempotency-Key: " + path},
 		{"POST " + path, 202, inquiry, "", "Idempotency-Key: " + path},
@@ -143,6 +144,12 @@ var byTheOperator = []question{
 	{"POST /api/v1/alerts/{alert}/seen", 413, large, "", ""},
 	{"POST /api/v1/alerts/{alert}/seen", 422, `{"all":true}`, "", ""},
 
+	{"GET /api/v1/tests", 200, "", `{"tests":[{"remote_id":{test},"site":"default","state":"test"`, ""},
+	{"GET /api/v1/tests?site=default", 400, "", `"INVALID_PARAMETER"`, ""},
+	{"GET /api/v1/tests/{test}", 200, "", `"told":[]`, ""},
+	{"GET /api/v1/tests/{test}?told=1", 400, "", `"INVALID_PARAMETER"`, ""},
+	{"GET /api/v1/tests/{failed}", 404, "", "", ""},
+	{"GET /api/v1/leads/{test}", 404, "", "", ""},
 	{"GET /api/v1/sites", 200, "", `"state":"working"`, ""},
 	{"GET /api/v1/sites?site=default", 400, "", `"INVALID_PARAMETER"`, ""},
 	{"POST /api/v1/sites/default/pause", 400, `7`, "", ""},
@@ -228,6 +235,7 @@ const fromElsewhere = asForm + "\nSec-Fetch-Site: cross-site"
 // byAPerson are the questions of a browser, which has no session yet.
 var byAPerson = []question{
 	{"GET /sites", 303, "", "", ""},
+	{"GET /tests", 303, "", "", ""},
 	{"GET /leads", 303, "", "", ""},
 	{"GET /leads/1", 303, "", "", ""},
 	{"GET /leads/1/edit", 303, "", "", ""},
@@ -351,6 +359,7 @@ func inTheConsole(cookie string) []question {
 		{"POST /alerts/seen", 303, "id={alert}", "", post},
 		{"POST /alerts/seen", 404, "id=NOWHERE", "<html", post},
 		{"POST /alerts/seen", 400, "id=%zz", "<html", post},
+		{"GET /tests", 200, "", "<html", look},
 		{"GET /sites?relay=https://leads.casas.mx&property_id=EB-1", 200, "", "https://leads.casas.mx/widget.js", look},
 	}
 }
@@ -431,6 +440,8 @@ var withoutAStore = []question{
 	{"GET /api/v1/reconciliations", 503, "", "", ""},
 	{"POST /api/v1/reconciliations", 503, "", "", ""},
 	{"GET /api/v1/sites", 503, "", "", ""},
+	{"GET /api/v1/tests", 503, "", "", ""},
+	{"GET /api/v1/tests/1", 503, "", "", ""},
 	{"GET /api/v1/jobs", 503, "", "", ""},
 	{"POST /api/v1/jobs", 503, `{"do":"retry","site":"default"}`, "", ""},
 	{"POST /api/v1/jobs/1/abort", 503, "", "", ""},
@@ -486,6 +497,7 @@ func usualAnswers(t *testing.T) *description {
 	for _, q := range inTheConsole(session) {
 		d.ask(d.doc, q)
 	}
+	d.putTest()
 	for _, q := range slices.Concat(byTheOperator, moves("release", "{quarantined}", "{failed}"),
 		moves("discard", "{failed}", "{delivered}"), moves("retry", "{failed}", "{delivered}")) {
 		d.ask(d.doc, q)
@@ -636,6 +648,7 @@ func answersWithoutAStore(t *testing.T, doc *description) {
 		d.ask(doc, q)
 	}
 	d.ask(doc, question{"GET /sites", 503, "", "<html", session})
+	d.ask(doc, question{"GET /tests", 503, "", "<html", session})
 	d.doc = doc
 	d.askGuarded(503, `"try_again"`, "Authorization: Bearer lr_ABCDEFGHIJKLMNOPQRSTUVWXYZ", func() {}) // it may be somebody's
 	for _, path := range []string{"GET /sites/default/pause", "POST /sites/default/pause", "POST /sites/default/resume"} {

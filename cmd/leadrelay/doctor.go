@@ -14,10 +14,12 @@ import (
 	"leadrelay/internal/console"
 	"leadrelay/internal/doctor"
 	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
 )
 
 type doctorCmd struct {
-	JSON bool `name:"json" help:"Print JSON."`
+	JSON bool   `name:"json" help:"Print JSON."`
+	Site string `name:"site" placeholder:"ID" help:"Also post a test inquiry for this site. It goes the whole way but to EasyBroker."`
 }
 
 var errTrouble = errors.New("there is trouble: see above")
@@ -37,6 +39,12 @@ func (c doctorCmd) Run(p *program) error {
 	if cfg.OperatorAddr != "" {
 		d.Operator = "http://" + reachable(cfg.OperatorAddr)
 	}
+	if c.Site != "" {
+		var err error
+		if d.Inquiry, err = p.testInquiry(c.Site); err != nil {
+			return err
+		}
+	}
 	done := p.progress().start("looking")
 	all := d.Examine(p.ctx)
 	done()
@@ -53,6 +61,30 @@ func (c doctorCmd) Run(p *program) error {
 		return errTrouble
 	}
 	return nil
+}
+
+// testInquiry returns how a test inquiry for a site is sent.
+func (p *program) testInquiry(site string) (*doctor.Inquiry, error) {
+	o, err := p.operator()
+	if err != nil {
+		return nil, err
+	}
+	o.progress = progress{}
+	return &doctor.Inquiry{Site: site, Token: o.token, Told: func(ctx context.Context, id lead.RemoteID) (all []doctor.Told, err error) {
+		if id == 0 {
+			return nil, o.get(ctx, "/api/v1/tests", new(struct{}))
+		}
+		var test console.Test
+		err = o.get(ctx, "/api/v1/tests/"+id.String(), &test)
+		for _, t := range test.Told {
+			one := doctor.Told{Kind: t.Kind, State: t.State, Attempts: t.Attempts}
+			if t.Status != nil {
+				one.Status = *t.Status
+			}
+			all = append(all, one)
+		}
+		return all, err
+	}}, nil
 }
 
 func (p *program) printFindings(all []doctor.Finding) {

@@ -56,6 +56,7 @@ func openDoors(t *testing.T, env map[string]string) *doors {
 	require.NoError(t, err)
 	d.shut = sync.OnceValue(d.store.Close)
 	t.Cleanup(func() { require.NoError(t, d.shut()) })
+	d.token = secret.New(env["LEADRELAY_OPERATOR_TOKEN"])
 	metrics, log := server.NewMetrics("test"), zerolog.Nop()
 	d.courier = newCourier(cfg, d.store, newBroker(cfg), metrics, log)
 	d.auditor = courier.NewAuditor(d.courier, d.store)
@@ -63,7 +64,7 @@ func openDoors(t *testing.T, env map[string]string) *doors {
 	d.alerts = newWatcher(cfg, d.relay, nil, log)
 	d.handlers = map[string]chi.Routes{
 		publicName:   publicDoor(cfg, d.relay, metrics, log).(chi.Routes),
-		operatorName: operatorDoor(cfg, d.relay, secret.New(env["LEADRELAY_OPERATOR_TOKEN"]), metrics, log).(chi.Routes),
+		operatorName: operatorDoor(cfg, d.relay, metrics, log).(chi.Routes),
 	}
 	for name, handler := range d.handlers {
 		s := httptest.NewServer(handler.(http.Handler))
@@ -118,6 +119,17 @@ func (d *doors) put(name string, state lead.State) {
 	})
 	require.NoError(d.t, err)
 	d.leads["{"+name+"}"] = id.String()
+}
+
+// putTest keeps a test inquiry, which the tests call {test}.
+func (d *doors) putTest() {
+	d.t.Helper()
+	l, err := lead.New(lead.Inquiry{Site: "default", PropertyID: "EB-1", Email: "ana@ejemplo.mx", Message: "Hola"}, "casas.mx", lead.DefaultRules(), time.Now())
+	require.NoError(d.t, err)
+	l.MarkTest()
+	kept, err := d.store.Keep(d.t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
+	require.NoError(d.t, err)
+	d.leads["{test}"] = kept.RemoteID.String()
 }
 
 // settled reports whether no lead is on its way any more.

@@ -103,7 +103,8 @@ type relay struct {
 	drain            *server.Drain
 	shared           bool   // other relays are on the same database
 	secret           []byte // which they have, too
-	isOpen           bool   // the console
+	token            secret.Text
+	isOpen           bool // the console
 	examine          func(context.Context) ([]console.Finding, error)
 }
 
@@ -131,8 +132,7 @@ func serve(ctx context.Context, all loaded, socket net.Listener, log zerolog.Log
 	if !r.shared {
 		warnOfFolder(cfg, log)
 	}
-	token, err := operatorToken(cfg)
-	if err != nil {
+	if r.token, err = operatorToken(cfg); err != nil {
 		return errors.Join(err, r.closeDoors())
 	}
 	if r.secret, err = r.store.Secret(ctx); err != nil {
@@ -156,7 +156,7 @@ func serve(ctx context.Context, all loaded, socket net.Listener, log zerolog.Log
 	metrics.Register(carrier)
 
 	public.set(publicDoor(cfg, r, metrics, log))
-	operator.set(operatorDoor(cfg, r, token, metrics, log))
+	operator.set(operatorDoor(cfg, r, metrics, log))
 	log.Info().Str("version", version()).Str("public", r.public.Addr()).Str("operator", r.operator.Addr()).
 		Stringer("database", cfg.Database).Int("sites", len(cfg.Sites)).Dur("took", time.Since(begun)).Msg("started")
 	opened(r)
@@ -388,6 +388,7 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 		Client:    proxies.Client,
 		Captchas:  captchas(cfg.Sites),
 		CheckMail: r.mail.Check,
+		IsTest:    testSecrets(cfg.Sites, r.token),
 		Secret:    r.secret,
 		Now:       r.courier.Now,
 
@@ -439,7 +440,7 @@ func captchas(sites []config.Site) map[string]intake.Captcha {
 }
 
 // operatorDoor returns the handler of the operator's door.
-func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server.Metrics, log zerolog.Logger) http.Handler {
+func operatorDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog.Logger) http.Handler {
 	rules := make(map[string]lead.Rules, len(cfg.Sites))
 	sites := make([]console.Site, len(cfg.Sites))
 	for i, s := range cfg.Sites {
@@ -449,7 +450,7 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 			Dial: func(typed string) string { return courier.Dialable(typed, s.EasyBroker.Country) },
 		}
 	}
-	gate := console.NewGate(token, r.store, server.Proxies(cfg.TrustedProxies).Client, log)
+	gate := console.NewGate(r.token, r.store, server.Proxies(cfg.TrustedProxies).Client, log)
 	metrics.Register(gate.Logins())
 	api := console.New(r.store, r.auditor, rules, gate, metrics.Handler(console.SitesOf))
 	ready := console.Readyz(server.Readyz(r.store.Ready, r.drain), r.store.Ready, r.store.HeldBackFor, r.drain.Begun, r.courier.Status)
@@ -461,7 +462,7 @@ func operatorDoor(cfg config.Config, r relay, token secret.Text, metrics *server
 	mux.Method(http.MethodGet, console.EventsPath, events)
 	mux.Method(http.MethodHead, console.EventsPath, events)
 	console.RouteAlerts(mux, r.alerts, r.store, gate)
-	sessions := console.NewSessions(token, r.secret, r.store, r.courier.Now)
+	sessions := console.NewSessions(r.token, r.secret, r.store, r.courier.Now)
 	console.NewPages(r.store, r.auditor, r.alerts, gate, sessions, console.PageOptions{
 		Relay: cfg.URL.String(), Sites: sites, Draining: r.drain.Begun, IsOpen: r.isOpen, Settings: cfg.Print, Examine: r.examine,
 	}).Route(mux)

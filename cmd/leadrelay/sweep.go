@@ -33,8 +33,15 @@ func sweep(ctx context.Context, keep config.Retention, s *store.Store, log zerol
 				log.Error().Err(err).Msg("leads not erased")
 			}
 		}
-		if n, err := s.EraseBlocked(ctx); n > 0 || err != nil && ctx.Err() == nil {
-			log.Info().AnErr("cause", err).Int("leads", n).Msg("blocked leads erased")
+		n, err := s.EraseBlocked(ctx)
+		if n > 0 {
+			log.Info().Int("leads", n).Msg("blocked leads erased")
+		}
+		if err != nil && ctx.Err() == nil {
+			log.Error().Err(err).Msg("blocked leads not erased")
+		}
+		if err := eraseTests(ctx, s); err != nil && ctx.Err() == nil {
+			log.Error().Err(err).Msg("test inquiries not erased")
 		}
 		_, oldEntries := s.DeleteOldEntries(ctx, time.Now().Add(-store.AuditKept))
 		oldRequests := s.DeleteOldRequests(ctx, time.Now().Add(-store.AuditKept))
@@ -47,6 +54,15 @@ func sweep(ctx context.Context, keep config.Retention, s *store.Store, log zerol
 			return
 		}
 	}
+}
+
+// eraseTests erases the test inquiries of yesterday.
+func eraseTests(ctx context.Context, s *store.Store) error {
+	now, err := s.Now(ctx)
+	if err != nil {
+		return err
+	}
+	return s.EraseTests(ctx, now.Add(-lead.TestKept))
 }
 
 // erase erases leads that came into the state so long ago, on the clock that counts.

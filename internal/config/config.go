@@ -70,6 +70,8 @@ type Site struct {
 	CaptchaSiteKey string           // with which the widget shows the captcha
 	CaptchaSecret  secret.Text
 
+	TestSecret secret.Text // makes an inquiry a test
+
 	Webhooks []Webhook // who else is told of its leads
 	Mail     Mail
 }

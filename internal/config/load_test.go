@@ -438,5 +438,5 @@ func TestTheReferenceHasEveryVariable(t *testing.T) {
 	} {
 		require.Contains(t, table, row)
 	}
-	require.Equal(t, 39+30+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
+	require.Equal(t, 39+31+2, strings.Count(table, "\n"), "the variables of the contract, what only a file has, and the head")
 }

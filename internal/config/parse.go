@@ -230,6 +230,15 @@ func parseOperatorToken(s string) (secret.Text, error) {
 	return t, err
 }
 
+// parseTestSecret parses what makes an inquiry a test.
+func parseTestSecret(s string) (secret.Text, error) {
+	t, err := parseKey(s)
+	if err == nil && len(s) < MinTokenLength {
+		return secret.Text{}, fmt.Errorf("has fewer than %d characters; make one with: openssl rand -hex 20", MinTokenLength)
+	}
+	return t, err
+}
+
 // parseAPIRoot parses the URL of an API and removes slashes from its end.
 func parseAPIRoot(s string) (string, error) {
 	u, err := url.Parse(s)

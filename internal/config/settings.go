@@ -164,6 +164,8 @@ var settings = []setting{
 		scalarField(parseLine, func(t target) *string { return &t.site.CaptchaSiteKey })},
 	{"", perSite + "captcha_secret", "", "the secret for asking about its tokens",
 		secretField(func(t target) *secret.Text { return &t.site.CaptchaSecret })},
+	{"", perSite + "test_secret", "", "makes an inquiry with `_test` a test, as the operator's token does: at least 20 characters; see [testing the whole way](#testing-the-whole-way)",
+		secretFieldOf(parseTestSecret, func(t target) *secret.Text { return &t.site.TestSecret })},
 	{"", perSite + "webhooks", "", "who else is told of its leads: a list of `{url, secret_file, events, allow_private}`; see [webhooks](#webhooks)", webhooksField()},
 	{"", perSite + "mail", "", "who of the agency gets its leads by mail: `{to: [ventas@casas.mx], when: received}`, or `when: waiting, after: 15m`; see [leads by mail](#leads-by-mail)", mailField()},
 

@@ -31,20 +31,21 @@ type house struct {
 	mux     *chi.Mux
 	casas   map[lead.State]lead.RemoteID
 	lofts   map[lead.State]lead.RemoteID
+	tests   map[string]lead.RemoteID
 	jobs    map[string]int64 // by site; "" is of all
 	watched knownAlerts
 }
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{desk: newDesk(t), casas: map[lead.State]lead.RemoteID{}, lofts: map[lead.State]lead.RemoteID{}, jobs: map[string]int64{}}
+	h := &house{desk: newDesk(t), casas: map[lead.State]lead.RemoteID{}, lofts: map[lead.State]lead.RemoteID{}, tests: map[string]lead.RemoteID{}, jobs: map[string]int64{}}
 	for site, ids := range map[string]map[lead.State]lead.RemoteID{"casas": h.casas, "lofts": h.lofts} {
 		for _, state := range []lead.State{lead.Failed, lead.Quarantined, lead.Discarded, lead.Queued} {
 			ids[state] = h.putAt(site, state)
 		}
 		j, err := h.store.AddJob(t.Context(), lead.Job{Do: lead.JobRetry, Filter: lead.Filter{Site: site, State: lead.Failed}}, []lead.RemoteID{ids[lead.Failed]})
 		require.NoError(t, err)
-		h.jobs[site] = j.ID
+		h.jobs[site], h.tests[site] = j.ID, h.putAt(site, lead.Test)
 	}
 	all, err := h.store.AddJob(t.Context(), lead.Job{Do: lead.JobRetry, Filter: lead.Filter{State: lead.Failed}}, nil)
 	require.NoError(t, err)
@@ -130,7 +131,7 @@ var (
 // walk is what each route of the operator's door needs. Who adds a route adds it here.
 var walk = map[string]visit{
 	"GET /": wants(access.See), "GET /leads": wants(access.See), "GET /leads.csv": wants(access.See), "GET /leads.ndjson": wants(access.See),
-	"GET /leads/{failed}": wants(access.See), "GET /quarantine": wants(access.See), "GET /jobs": wants(access.See), "GET /sites": wants(access.See),
+	"GET /leads/{failed}": wants(access.See), "GET /quarantine": wants(access.See), "GET /jobs": wants(access.See), "GET /sites": wants(access.See), "GET /tests": wants(access.See),
 	"GET /leads/{failed}/edit": wants(access.Act), "POST /leads/{failed}/edit": sends(access.Act, "name=Luz"),
 	"GET /sites/{site}/pause": wants(access.Act), "POST /sites/{site}/pause": sends(access.Act, "lasts=2h0m0s&why=x"), "POST /sites/{site}/resume": wants(access.Act),
 	"POST /leads/confirm": sends(access.Act, "do=retry&id={failed}"), "POST /leads/move": sends(access.Act, "do=retry&id={failed}"),
@@ -147,6 +148,7 @@ var walk = map[string]visit{
 	"GET /api/v1/jobs": wants(access.See), "POST /api/v1/jobs": sends(access.Act, `{"do":"discard","state":"failed","site":"{site}","dry_run":true}`), "POST /api/v1/jobs/{job}/abort": wants(access.Act),
 	"POST /api/v1/replays": sends(access.Act, `{"remote_ids":[{failed}],"dry_run":true}`),
 	"GET /api/v1/sites":    wants(access.See), "POST /api/v1/sites/{site}/pause": sends(access.Act, `{"until":"2026-11-24T13:00:00Z","why":"x"}`), "POST /api/v1/sites/{site}/resume": wants(access.Act),
+	"GET /api/v1/tests": wants(access.See), "GET /api/v1/tests/{test}": wants(access.See),
 	"GET /api/v1/stats": wants(access.See), "GET /api/v1/alerts": wants(access.See), "POST /api/v1/alerts/{site}/seen": wants(access.Act),
 	"GET /api/v1/reconciliations": wants(forAll(access.See)), "POST /api/v1/reconciliations": wants(forAll(access.Act)),
 	"GET /people": wants(access.Own), "POST /people": sends(access.Own, "who=failed@{site}.mx"), "POST /people/export": sends(access.Own, "who=failed@{site}.mx"), "POST /people/erase": sends(access.Own, "who=nobody@{site}.mx"), "POST /people/block": sends(access.Own, "who=nobody@{site}.mx"),
@@ -163,7 +165,7 @@ var walk = map[string]visit{
 // route returns a line of the walk with the names of the description's parameters.
 func route(line string) string {
 	return strings.NewReplacer("{failed}", "{remote_id}", "{discarded}", "{remote_id}", "{quarantined}", "{remote_id}", "{job}", "{id}",
-		"{request}", "{id}", "/alerts/{site}", "/alerts/{id}", "{token}", "{name}").Replace(line)
+		"{request}", "{id}", "{test}", "{remote_id}", "/alerts/{site}", "/alerts/{id}", "{token}", "{name}").Replace(line)
 }
 
 // Every address of the operator's door asks who may, and shows nothing of a site to whoever
@@ -221,13 +223,14 @@ func (h *house) visit(line string, v visit, text string, n int) *httptest.Respon
 	}
 	asked, err := h.store.AddRequest(h.t.Context(), lead.PersonRequest{Kind: lead.RequestAccess, Who: "nobody@ejemplo.mx", ReceivedAt: noon})
 	require.NoError(h.t, err)
+	h.tests["casas"] = h.putAt("casas", lead.Test)
 	name := fmt.Sprint("n", n)
 	doomed, _, err := access.New(access.Settings(), "doomed-"+name, access.Viewer, []string{"casas"}, time.Now(), time.Time{})
 	require.NoError(h.t, err)
 	require.NoError(h.t, h.store.AddToken(h.t.Context(), doomed, access.Sum(name)))
 	defer func() { _ = h.store.RevokeToken(h.t.Context(), doomed) }()
 	fill := strings.NewReplacer("{failed}", h.casas[lead.Failed].String(), "{quarantined}", h.casas[lead.Quarantined].String(), "{discarded}", h.casas[lead.Discarded].String(),
-		"{site}", "casas", "{job}", fmt.Sprint(h.jobs["casas"]), "{token}", doomed.Name, "{request}", fmt.Sprint(asked.ID), "{step}", "check", "{name}", name)
+		"{site}", "casas", "{job}", fmt.Sprint(h.jobs["casas"]), "{test}", h.tests["casas"].String(), "{token}", doomed.Name, "{request}", fmt.Sprint(asked.ID), "{step}", "check", "{name}", name)
 	return h.request(fill.Replace(line), fill.Replace(v.body), text)
 }
 

@@ -55,6 +55,7 @@ type Store interface {
 	AuditStore
 	PeopleStore
 	RequestStore
+	TestStore
 }
 
 // Courier is what the console uses of the courier.
@@ -120,6 +121,8 @@ func (a api) route(mux chi.Router, gate *Gate) {
 		mux.Method(method, "/api/v1/reconciliations", needs(allSites(access.See), withoutQuery(a.reports)))
 		mux.Method(method, "/api/v1/jobs", needs(access.See, withoutQuery(a.jobs)))
 		mux.Method(method, "/api/v1/sites", needs(access.See, withoutQuery(a.listSites)))
+		mux.Method(method, "/api/v1/tests", needs(access.See, withoutQuery(a.listTests)))
+		mux.Method(method, "/api/v1/tests/{remote_id}", needs(access.See, withoutQuery(a.showTest)))
 		mux.Method(method, "/api/v1/audit", needs(access.See, problem.HandlerFunc(a.audit)))
 		mux.Method(method, "/api/v1/audit.ndjson", needs(access.See, problem.HandlerFunc(a.auditLines)))
 		mux.Method(method, "/api/v1/people/requests", needs(allSites(access.Own), withoutQuery(a.listRequests)))

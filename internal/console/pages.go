@@ -93,7 +93,7 @@ func (p *Pages) Route(mux chi.Router) {
 	for _, method := range readMethods {
 		for need, pages := range map[access.Need]map[string]pageFunc{
 			access.See: {
-				"/": p.showOverview, "/leads": p.showLeads, "/leads/{remote_id}": p.showLead, "/quarantine": p.showQuarantine, "/jobs": p.showJobs, "/sites": p.showSites,
+				"/": p.showOverview, "/leads": p.showLeads, "/leads/{remote_id}": p.showLead, "/quarantine": p.showQuarantine, "/jobs": p.showJobs, "/sites": p.showSites, "/tests": p.showTests,
 				"/audit": p.showAudit, "/audit.ndjson": exporting(p.auditLines),
 				"/leads.csv": exporting(exports.csv), "/leads.ndjson": exporting(exports.ndjson),
 			},

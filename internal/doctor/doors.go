@@ -155,8 +155,13 @@ func (d Doctor) origin(ctx context.Context, form, origin string) Finding {
 
 // get makes a request and reads the answer. It follows no redirect.
 func (d Doctor) get(ctx context.Context, method, address string, header http.Header) (*http.Response, []byte, error) {
+	return d.send(ctx, method, address, header, "")
+}
+
+// send is get with a body.
+func (d Doctor) send(ctx context.Context, method, address string, header http.Header, text string) (*http.Response, []byte, error) {
 	const most = 1 << 20
-	req, err := http.NewRequestWithContext(ctx, method, address, nil)
+	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(text))
 	if err != nil {
 		return nil, nil, err
 	}

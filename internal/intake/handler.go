@@ -85,6 +85,9 @@ type Options struct {
 	CheckMail func(l lead.Lead, dueAt time.Time, reason string)
 	// SecurityContacts are URIs of those who want to hear of a hole in the relay.
 	SecurityContacts []string
+	// IsTest reports whether a secret makes an inquiry for the site a test. If it is nil,
+	// there are no tests.
+	IsTest func(siteID, secret string) bool
 	// Secret is what all replicas share. The key is derived from it that signs the time
 	// in our forms. If it is empty, a form is known by the process that has shown it.
 	Secret []byte
@@ -181,10 +184,16 @@ func (h *handler) submit(w http.ResponseWriter, r *request) error {
 	if err := r.read(w); err != nil {
 		return err
 	}
+	r.isTest = h.isTest(r)
 	l, err := r.lead(time.Now())
-	if err != nil {
+	switch {
+	case err != nil && !r.isTest:
 		h.noteRefused(r, Refusal{Why: ForFields, Site: r.site.ID})
 		return err
+	case err != nil:
+		return err
+	case r.isTest:
+		return h.submitTest(w, r, l)
 	}
 	noMailReason := h.checkSpam(r, &l)
 	decision, err := h.applyFloodLimits(r, &l)
@@ -271,6 +280,7 @@ func (h *handler) store(ctx context.Context, s lead.Submission) (lead.Kept, erro
 		return kept, problem.New(problem.KeyReused, err)
 	case err != nil:
 		return kept, problem.NewTryAgain(retryAfterFailure, err)
+	case s.Lead.State == lead.Test: // which is nobody's lead
 	case !kept.Again && h.opt.Accepted != nil:
 		h.opt.Accepted(s.Lead.Site)
 	case kept.Sooner && h.opt.Sooner != nil:

@@ -38,6 +38,7 @@ type request struct {
 	leftOut int           // how many fields there were beyond those
 	draft   *fields.Draft // what the visitor meant by the fields
 	next    string        // where the form sends the visitor; empty unless it may
+	isTest  bool          // it is a test inquiry
 	meant   string        // the e-mail address that the visitor probably meant, if it is another
 }
 

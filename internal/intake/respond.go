@@ -29,6 +29,7 @@ type accepted struct {
 	Success  bool          `json:"success"`
 	Hint     string        `json:"hint,omitempty"`  // what the visitor may have mistyped
 	Meant    string        `json:"meant,omitempty"` // the address that the hint is about
+	Test     bool          `json:"test,omitempty"`  // it was a test
 }
 
 // writeAccepted answers an inquiry that is on disk, and a repeat like the first.
@@ -60,7 +61,7 @@ func (r *request) writeAccepted(w http.ResponseWriter, kept lead.Kept) error {
 	if strings.HasPrefix(next, "/") { // a page elsewhere has no use for a bare path
 		next = cmp.Or(r.relay.Origin, requestOrigin(r.Request)) + next
 	}
-	answer := accepted{OK: true, RemoteID: kept.RemoteID, Next: next, Message: locale.Text(r.lang, "accepted.message"), Success: true, Meant: r.meant}
+	answer := accepted{OK: true, RemoteID: kept.RemoteID, Next: next, Message: locale.Text(r.lang, "accepted.message"), Success: true, Meant: r.meant, Test: r.isTest}
 	if r.meant != "" {
 		answer.Hint = locale.Text(r.lang, "accepted.hint", r.meant)
 	}

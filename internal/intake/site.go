@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
 
 	"leadrelay/internal/intake/fields"
 	"leadrelay/internal/locale"
@@ -26,12 +27,15 @@ type siteForms struct {
 	originLogged atomic.Int64 // when a refused origin was last logged
 	floodLogged  atomic.Int64 // when a flood was last logged
 	namesLogged  atomic.Int64 // when names that mean nothing were last logged
+	testLogged   atomic.Int64 // when a test that is none was last logged
+	tests        *rate.Limiter
 	preflights   preflights
 }
 
 func newSiteForms(s site.Site, relay site.Address) *siteForms {
 	f := &siteForms{
 		Site: s, path: relay.Path + "/f/" + s.ID, vocabulary: fields.NewVocabulary(s.Fields), policy: contentPolicy(formTargets(s, relay)...), theme: web.Theme(s.Color),
+		tests: rate.NewLimiter(rate.Every(testPace), testBurst),
 	}
 	for _, origin := range s.Origins.List() {
 		_, host, _ := strings.Cut(origin, "://")

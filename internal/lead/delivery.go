@@ -23,6 +23,10 @@ const (
 	// and NoticeArrived that it has one of which that was told. They are for mail alone.
 	NoticeWaiting Notice = "lead.waiting"
 	NoticeArrived Notice = "lead.arrived"
+
+	// NoticeTest is about a test inquiry. It goes to every channel of the site, whatever else
+	// that asks for, so that all of them are tried.
+	NoticeTest Notice = "lead.test"
 )
 
 // Notices returns the notices of a lead's moves.

@@ -205,7 +205,11 @@ func keyOf(d *lead.Delivery, more ...any) []any {
 }
 
 func (tx *writeTx) claimDelivery(d *lead.Delivery, until time.Time) (bool, error) {
-	l, err := scanLead(tx.QueryRow(`SELECT `+leadColumns+` FROM leads WHERE remote_id = $1`, int64(d.RemoteID)))
+	query := `SELECT ` + leadColumns + ` FROM leads WHERE remote_id = $1`
+	if d.Notice == lead.NoticeTest {
+		query = `SELECT ` + testColumns + ` FROM tests WHERE remote_id = $1`
+	}
+	l, err := scanLead(tx.QueryRow(query, int64(d.RemoteID)))
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return false, err
 	}

@@ -65,7 +65,9 @@ func (s *Store) eraseSome(ctx context.Context, state lead.State, before time.Tim
 			return err
 		}
 		for _, id := range ids {
-			for _, statement := range []string{`DELETE FROM attempts WHERE remote_id = $1`, `DELETE FROM leads WHERE remote_id = $1`} {
+			for _, statement := range []string{
+				`DELETE FROM attempts WHERE remote_id = $1`, `DELETE FROM deliveries WHERE remote_id = $1`, `DELETE FROM leads WHERE remote_id = $1`,
+			} {
 				if _, err := tx.Exec(statement, id); err != nil {
 					return err
 				}

@@ -68,9 +68,16 @@ func (tx *writeTx) keepAll(batch []*job) error {
 	if err := tx.w.repeats.lookUp(tx, batch); err != nil {
 		return fmt.Errorf("repeats: %w", err)
 	}
+	var tests []*newLead
 	for _, j := range batch {
 		n := j.lead
 		if n == nil {
+			continue
+		}
+		if n.Lead.State == lead.Test { // each is new, and nothing is a repeat of it
+			n.kept = lead.Kept{RemoteID: next[n.Tick]}
+			next[n.Tick]++
+			tests = append(tests, n)
 			continue
 		}
 		isRepeat, err := tx.isRepeat(n, next[n.Tick])
@@ -84,6 +91,9 @@ func (tx *writeTx) keepAll(batch []*job) error {
 		tx.fresh = append(tx.fresh, n)
 	}
 	if err := tx.insertFresh(); err != nil {
+		return err
+	}
+	if err := tx.insertTests(tests); err != nil {
 		return err
 	}
 	if err := tx.countArrived(); err != nil {

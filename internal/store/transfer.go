@@ -280,6 +280,7 @@ var transferTables = []transferTable{
 	{"seen_leads", 2, []string{"remote_id", "what", "fence"}, "TRUE"},
 	{"audit", 1, []string{"id", "at", "who", "came_from", "what", "sites", "remote_ids", "leads", "job", "about"}, "TRUE"},
 	{"tokens", 1, []string{"id", "name", "digest", "role", "sites", "created_by", "created_at", "expires_at", "used_on"}, "TRUE"},
+	{"tests", 1, []string{"remote_id", "site", "property_id", "body", "received_at"}, "TRUE"},
 	deliveriesTable,
 	{"person_requests", 1, []string{"id", "kind", "who", "state", "received_at", "checked_at", "accepted_at", "ended_at"}, "TRUE"},
 	{"blocked_leads", 1, []string{"remote_id", "at", "until", "contents"}, "TRUE"},

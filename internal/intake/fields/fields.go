@@ -24,6 +24,7 @@ type Draft struct {
 	SubmissionID string   // the form's own id for the inquiry
 	Shown        string   // when our form was shown, signed
 	Typed        string   // the mistyped address that the visitor has corrected
+	TestSecret   string   // with which it says that it is a test
 	Traps        []string // the values of honeypots
 
 	entries   [RoleFirst]Entry // in the order of lead.Fields
@@ -145,6 +146,8 @@ func (a *assigner) add(v *Vocabulary, p joinedField) {
 		setIfEmpty(&d.SubmissionID, p.Field)
 	case roleShown:
 		setIfEmpty(&d.Shown, p.Field)
+	case roleTest:
+		setIfEmpty(&d.TestSecret, p.Field)
 	case roleTyped:
 		setIfEmpty(&d.Typed, p.Field)
 	case roleControl:

@@ -215,6 +215,8 @@ func controlRole(name string) Role {
 		return roleShown
 	case TypedField:
 		return roleTyped
+	case TestField:
+		return roleTest
 	}
 	return roleControl
 }
@@ -224,6 +226,8 @@ const (
 	ShownField = "_shown"
 	// TypedField carries the mistyped address that the visitor has corrected.
 	TypedField = "_typed_email"
+	// TestField carries the secret that makes the inquiry a test.
+	TestField = "_test"
 )
 
 // isControlPath reports whether the name is a control field, or a path with one in it:

@@ -24,6 +24,7 @@ const (
 	roleLanguage   // which language the visitor reads
 	roleSubmission // the form's own id for the inquiry
 	roleShown      // when our form was shown
+	roleTest       // the secret that makes it a test
 	roleTyped      // the mistyped address that the visitor has corrected
 	roleControl    // for others: honeypots, captchas, mail options
 	roleRelay      // what only the relay says, such as remote_id
