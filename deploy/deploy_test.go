@@ -206,7 +206,6 @@ func TestMemoryIsLimitedAlike(t *testing.T) {
 func TestUnitIsConfined(t *testing.T) {
 	u := unit(t, "leadrelay.service")
 	for name, want := range map[string]string{
-		"Type":                    "notify",
 		"TimeoutStartSec":         "infinity",
 		"DynamicUser":             "yes",
 		"StateDirectoryMode":      "0700",
@@ -223,6 +222,8 @@ func TestUnitIsConfined(t *testing.T) {
 	} {
 		assert.Equal(t, []string{want}, u[name], name)
 	}
+	assert.Equal(t, []string{"notify", "notify-reload"}, u["Type"], "the second is left out by a systemd that does not know it")
+	assert.Equal(t, []string{"/usr/local/bin/leadrelay reload"}, u["ExecReload"])
 	assert.Equal(t, []string{"@system-service", "~@privileged @resources"}, u["SystemCallFilter"])
 }
 

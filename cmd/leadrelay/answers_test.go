@@ -144,6 +144,10 @@ var byTheOperator = []question{
 	{"POST /api/v1/alerts/{alert}/seen", 413, large, "", ""},
 	{"POST /api/v1/alerts/{alert}/seen", 422, `{"all":true}`, "", ""},
 
+	{"POST /api/v1/reload", 200, "", `{"sites":["default"],"at_restart":[]}`, ""},
+	{"POST /api/v1/reload", 400, `7`, "", ""},
+	{"POST /api/v1/reload", 413, large, "", ""},
+	{"POST /api/v1/reload", 422, `{"sites":[]}`, "", ""},
 	{"GET /api/v1/tests", 200, "", `{"tests":[{"remote_id":{test},"site":"default","state":"test"`, ""},
 	{"GET /api/v1/tests?site=default", 400, "", `"INVALID_PARAMETER"`, ""},
 	{"GET /api/v1/tests/{test}", 200, "", `"told":[]`, ""},
@@ -440,6 +444,7 @@ var withoutAStore = []question{
 	{"GET /api/v1/reconciliations", 503, "", "", ""},
 	{"POST /api/v1/reconciliations", 503, "", "", ""},
 	{"GET /api/v1/sites", 503, "", "", ""},
+	{"POST /api/v1/reload", 503, "", "", ""},
 	{"GET /api/v1/tests", 503, "", "", ""},
 	{"GET /api/v1/tests/1", 503, "", "", ""},
 	{"GET /api/v1/jobs", 503, "", "", ""},

@@ -115,7 +115,7 @@ func demoConfig(dir, broker, page string) (loaded, error) {
 		"LEADRELAY_COURIER_SCHEDULE": "3s,5s,10s",
 	}
 	cfg, err := config.Load(env, config.Open)
-	return loaded{cfg, env, true}, err
+	return loaded{Config: cfg, env: env, isOpen: true}, err
 }
 
 // freeAddress returns addr, or an address with a free port if it is in use.

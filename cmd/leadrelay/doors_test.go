@@ -58,6 +58,11 @@ func openDoors(t *testing.T, env map[string]string) *doors {
 	t.Cleanup(func() { require.NoError(t, d.shut()) })
 	d.token = secret.New(env["LEADRELAY_OPERATOR_TOKEN"])
 	metrics, log := server.NewMetrics("test"), zerolog.Nop()
+	d.gate = console.NewGate(d.token, d.store, server.Proxies(nil).Client, log)
+	d.isEnding = d.drain.Begun
+	d.reload = func(context.Context) (console.Reload, error) {
+		return console.Reload{Sites: []string{"default"}, AtRestart: []string{}}, nil
+	}
 	d.courier = newCourier(cfg, d.store, newBroker(cfg), metrics, log)
 	d.auditor = courier.NewAuditor(d.courier, d.store)
 	d.refusals = alerts.NewRefusals()

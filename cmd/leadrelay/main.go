@@ -81,6 +81,7 @@ type verbs struct {
 	Snippet     snippetCmd      `cmd:"" help:"Print the tag that puts a site's form on a page."`
 	Config      configCmd       `cmd:"" help:"Check or print the settings."`
 	Move        moveDatabaseCmd `cmd:"" help:"Move all that is in a database into an empty one, SQLite or PostgreSQL, while no relay runs. If it was interrupted, call it again."`
+	Reload      reloadCmd       `cmd:"" help:"Have a running relay read its settings anew. If something is wrong in them, nothing changes, and it says what."`
 	Doctor      doctorCmd       `cmd:"" help:"Look at settings, database, doors, keys and clock of a relay, and say how to mend what is wrong. Exits with 1 if there is trouble."`
 	Backup      backupCmd       `cmd:"" help:"Copy the SQLite database into a new file, while the relay runs or not, and check the copy."`
 	Restore     restoreCmd      `cmd:"" help:"Make a database of a backup: what was due is looked up in EasyBroker before it is sent."`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -36,7 +37,7 @@ type serveCmd struct{}
 
 // Run starts the relay and returns when it has stopped.
 func (serveCmd) Run(p *program) error {
-	reportSignals := ignoreSignals() // before anything that takes time
+	hangups, reportSignals := ignoreSignals() // before anything that takes time
 	socket, err := server.InheritedSocket(p.env)
 	if err != nil {
 		return err
@@ -52,7 +53,8 @@ func (serveCmd) Run(p *program) error {
 	}
 	go reportSignals(p.ctx, log)
 	warnOfSocket(socket, cfg.Addr, log)
-	err = serve(p.ctx, loaded{cfg, p.env, false}, socket, log, func(relay) { p.notify("READY=1", log) })
+	tell := func(state string) { p.notify(state, log) }
+	err = serve(p.ctx, loaded{Config: cfg, env: p.env, read: p.config, hangups: hangups, tell: tell}, socket, log, func(relay) { tell("READY=1") })
 	if p.ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil // we were asked to stop before we had started
 	}
@@ -89,23 +91,33 @@ type loaded struct {
 
 	env    map[string]string
 	isOpen bool // the console asks for no token: all that it has is a sample
+
+	// To reload; nil if nobody can.
+	read    func() (config.Config, error)
+	hangups <-chan os.Signal
+	tell    func(state string) // systemd
 }
 
 // relay has the parts of a running relay.
 type relay struct {
 	store            *store.Store
-	courier          *courier.Courier
-	auditor          *courier.Auditor
-	alerts           *alerts.Watcher
-	refusals         *alerts.Refusals
 	mail             *mx.Checker
 	public, operator *server.Door
 	drain            *server.Drain
 	shared           bool   // other relays are on the same database
 	secret           []byte // which they have, too
-	token            secret.Text
-	isOpen           bool // the console
-	examine          func(context.Context) ([]console.Finding, error)
+	isOpen           bool   // the console
+	reload           func(context.Context) (console.Reload, error)
+
+	// Each shift has its own.
+	courier  *courier.Courier
+	auditor  *courier.Auditor
+	alerts   *alerts.Watcher
+	refusals *alerts.Refusals
+	token    secret.Text
+	gate     *console.Gate
+	isEnding func() bool
+	examine  func(context.Context) ([]console.Finding, error)
 }
 
 // serve runs the relay until ctx ends. It calls opened when both doors are open. The
@@ -132,48 +144,32 @@ func serve(ctx context.Context, all loaded, socket net.Listener, log zerolog.Log
 	if !r.shared {
 		warnOfFolder(cfg, log)
 	}
-	if r.token, err = operatorToken(cfg); err != nil {
+	if _, err = operatorToken(cfg); err != nil { // which the first start makes
 		return errors.Join(err, r.closeDoors())
 	}
 	if r.secret, err = r.store.Secret(ctx); err != nil {
 		return errors.Join(err, r.closeDoors())
 	}
-	metrics := server.NewMetrics(version())
-	broker := newBroker(cfg)
-	r.courier = newCourier(cfg, r.store, broker, metrics, log)
-	r.auditor = courier.NewAuditor(r.courier, r.store)
 	r.mail = mx.New(r.store, mx.Options{Log: log})
-	r.refusals = alerts.NewRefusals()
-	r.alerts = newWatcher(cfg, r, broker.skew, log)
-	metrics.Register(console.NewGauges(r.store, r.courier.Status))
-	metrics.Register(r.alerts)
-	r.store.Subscribe(subscriptions(cfg.Sites))
-	r.store.BlockFor(time.Duration(cfg.Retention.Blocked))
-	carrier, err := newCarrier(cfg, r.store, log)
-	if err != nil {
+	shifts := &shifts{
+		base: r, metrics: server.NewMetrics(version()), log: log, public: &public, operator: &operator, read: all.read, tell: all.tell, failed: newReloadFailed(),
+	}
+	shifts.metrics.Register(shifts.failed)
+	if err = shifts.start(ctx, cfg); err != nil {
 		return errors.Join(err, r.closeDoors())
 	}
-	metrics.Register(carrier)
-
-	public.set(publicDoor(cfg, r, metrics, log))
-	operator.set(operatorDoor(cfg, r, metrics, log))
 	log.Info().Str("version", version()).Str("public", r.public.Addr()).Str("operator", r.operator.Addr()).
 		Stringer("database", cfg.Database).Int("sites", len(cfg.Sites)).Dur("took", time.Since(begun)).Msg("started")
 	opened(r)
 	var watching sync.WaitGroup
 	defer watching.Wait() // before the store closes
-	watching.Go(func() { warnOfStrays(ctx, cfg, r.store, log) })
 	watching.Go(func() { watchFiles(ctx, r.store, log) })
-	watching.Go(func() { sweep(ctx, cfg.Retention, r.store, log) })
-	watching.Go(func() { newJobRunner(r.store, r.auditor, log).run(ctx) })
 	watching.Go(func() { index(ctx, r.store, log) })
-	watching.Go(func() { r.alerts.Run(ctx) })
-	watching.Go(func() { carrier.Run(ctx) })
-	watching.Go(func() { reconcileDaily(ctx, cfg.Alerts.Reconcile, r, log) })
+	watching.Go(func() { shifts.reloadOnHangup(ctx, all.hangups) })
 	if r.shared {
 		watching.Go(func() { watchVacuum(ctx, r.store.HeldBack, log) })
 	}
-	err = r.run(ctx, cfg.Drain, servePublic, serveOperator)
+	err = r.run(ctx, shifts, servePublic, serveOperator)
 	log.Info().Err(err).Msg("stopped")
 	return err
 }
@@ -182,30 +178,28 @@ func serve(ctx context.Context, all loaded, socket net.Listener, log zerolog.Log
 // the relay is unready and begins no attempt. When the attempts have ended and no request
 // comes any more, the doors close. So they are closed only for a moment, however long
 // EasyBroker takes. Leads that are kept meanwhile are due at the next start.
-func (r relay) run(ctx context.Context, drain time.Duration, servePublic, serveOperator func() error) error {
+func (r relay) run(ctx context.Context, shifts *shifts, servePublic, serveOperator func() error) error {
 	life := context.WithoutCancel(ctx)
-	carry, stopCarrying := context.WithCancel(life)
 	ask, stopAsking := context.WithCancel(life)
-	defer stopCarrying()
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(servePublic)
 	parts.Go(serveOperator)
 	parts.Go(func() error { return r.mail.Run(ask) })
-	carried := make(chan struct{})
-	parts.Go(func() error { defer close(carried); return r.courier.Run(carry) })
 	died := context.Canceled
 	parts.Go(func() error {
 		defer stopAsking() // which the public door asks it to do
 		<-ctx.Done()
 		r.drain.Begin()
-		stopCarrying()
+		shifts.stopCarrying()
 		if errors.Is(context.Cause(ctx), died) { // we were asked to stop
-			r.awaitQuiet(drain)
+			r.awaitQuiet(shifts.drain())
 		}
-		<-carried
+		shifts.couriers.Wait()
 		return r.closeDoors()
 	})
-	return parts.Wait()
+	err := parts.Wait()
+	<-shifts.now.ended // before the store closes
+	return err
 }
 
 // awaitQuiet waits until nobody sends us anything. If there are other relays, it waits in
@@ -450,21 +444,20 @@ func operatorDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerol
 			Dial: func(typed string) string { return courier.Dialable(typed, s.EasyBroker.Country) },
 		}
 	}
-	gate := console.NewGate(r.token, r.store, server.Proxies(cfg.TrustedProxies).Client, log)
-	metrics.Register(gate.Logins())
-	api := console.New(r.store, r.auditor, rules, gate, metrics.Handler(console.SitesOf))
+	api := console.New(r.store, r.auditor, rules, r.gate, metrics.Handler(console.SitesOf))
 	ready := console.Readyz(server.Readyz(r.store.Ready, r.drain), r.store.Ready, r.store.HeldBackFor, r.drain.Begun, r.courier.Status)
 	hosts := server.NewHosts(cfg.OperatorAddr, cfg.OperatorURL.Host())
 	mux := door("operator", ready, r, metrics, log, hosts.Only(http.HandlerFunc(console.RefuseHost)))
 	mux.Get(console.OpenAPIPath, console.OpenAPI)
 	mux.Head(console.OpenAPIPath, console.OpenAPI)
-	events := console.NewEvents(r.store, gate, r.drain.Begun)
+	events := console.NewEvents(r.store, r.gate, r.isEnding)
 	mux.Method(http.MethodGet, console.EventsPath, events)
 	mux.Method(http.MethodHead, console.EventsPath, events)
-	console.RouteAlerts(mux, r.alerts, r.store, gate)
+	console.RouteAlerts(mux, r.alerts, r.store, r.gate)
+	console.RouteReload(mux, r.reloading(), r.store, r.gate)
 	sessions := console.NewSessions(r.token, r.secret, r.store, r.courier.Now)
-	console.NewPages(r.store, r.auditor, r.alerts, gate, sessions, console.PageOptions{
-		Relay: cfg.URL.String(), Sites: sites, Draining: r.drain.Begun, IsOpen: r.isOpen, Settings: cfg.Print, Examine: r.examine,
+	console.NewPages(r.store, r.auditor, r.alerts, r.gate, sessions, console.PageOptions{
+		Relay: cfg.URL.String(), Sites: sites, Draining: r.isEnding, IsOpen: r.isOpen, Settings: cfg.Print, Examine: r.examine,
 	}).Route(mux)
 	mux.Mount("/", api)
 	mux.MethodNotAllowed(api.ServeHTTP)

@@ -40,6 +40,7 @@ const (
 	DidDoctor    = "doctor"
 	DidMakeToken = "token.create"
 	DidRevoke    = "token.revoke"
+	DidReload    = "reload"
 
 	DidExportPerson = "people.export"
 	DidBlockPerson  = "people.block"
@@ -55,7 +56,7 @@ func RequestDeed(step lead.RequestStep) string { return "request." + string(step
 func Deeds() []string {
 	all := []string{
 		DidLogIn, DidRetry, DidRelease, DidDiscard, DidEdit, DidReplay, DidOrder, DidAbort, DidPause, DidResume, DidProbe, DidSee, DidReconcile, DidExport, DidDoctor,
-		DidMakeToken, DidRevoke, DidExportPerson, DidBlockPerson, DidErasePerson, DidOpenRequest,
+		DidMakeToken, DidRevoke, DidReload, DidExportPerson, DidBlockPerson, DidErasePerson, DidOpenRequest,
 	}
 	for _, step := range lead.RequestSteps() {
 		all = append(all, RequestDeed(step))

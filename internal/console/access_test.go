@@ -91,6 +91,9 @@ func (h *house) openDoor() {
 		h.mux.Method(method, console.OpenAPIPath, http.HandlerFunc(console.OpenAPI))
 	}
 	console.RouteAlerts(h.mux, h.watched, h.store, gate)
+	console.RouteReload(h.mux, func(context.Context) (console.Reload, []string, error) {
+		return console.Reload{Sites: []string{"casas", "lofts"}}, nil, nil
+	}, h.store, gate)
 	sessions := console.NewSessions(secret.New(token), []byte("of the database"), h.store, time.Now)
 	console.NewPages(h.store, h.courier, h.watched, gate, sessions, console.PageOptions{
 		Sites: sites, Draining: func() bool { return false },
@@ -148,7 +151,8 @@ var walk = map[string]visit{
 	"GET /api/v1/jobs": wants(access.See), "POST /api/v1/jobs": sends(access.Act, `{"do":"discard","state":"failed","site":"{site}","dry_run":true}`), "POST /api/v1/jobs/{job}/abort": wants(access.Act),
 	"POST /api/v1/replays": sends(access.Act, `{"remote_ids":[{failed}],"dry_run":true}`),
 	"GET /api/v1/sites":    wants(access.See), "POST /api/v1/sites/{site}/pause": sends(access.Act, `{"until":"2026-11-24T13:00:00Z","why":"x"}`), "POST /api/v1/sites/{site}/resume": wants(access.Act),
-	"GET /api/v1/tests": wants(access.See), "GET /api/v1/tests/{test}": wants(access.See),
+	"POST /api/v1/reload": wants(forAll(access.Own)),
+	"GET /api/v1/tests":   wants(access.See), "GET /api/v1/tests/{test}": wants(access.See),
 	"GET /api/v1/stats": wants(access.See), "GET /api/v1/alerts": wants(access.See), "POST /api/v1/alerts/{site}/seen": wants(access.Act),
 	"GET /api/v1/reconciliations": wants(forAll(access.See)), "POST /api/v1/reconciliations": wants(forAll(access.Act)),
 	"GET /people": wants(access.Own), "POST /people": sends(access.Own, "who=failed@{site}.mx"), "POST /people/export": sends(access.Own, "who=failed@{site}.mx"), "POST /people/erase": sends(access.Own, "who=nobody@{site}.mx"), "POST /people/block": sends(access.Own, "who=nobody@{site}.mx"),

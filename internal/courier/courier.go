@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -103,6 +104,7 @@ type Courier struct {
 	desk    *leaseDesk
 	workers []*credentialWorker
 	bySite  map[string]*credentialWorker
+	next    atomic.Pointer[Courier] // that has taken over
 }
 
 // New returns a courier for the routes. Sites with the same credential share a
@@ -151,11 +153,20 @@ func (c *Courier) Run(ctx context.Context) error {
 
 // Wake tells the courier that a lead of the site was queued just now.
 func (c *Courier) Wake(site string) {
+	if next := c.next.Load(); next != nil {
+		next.Wake(site)
+		return
+	}
 	if w := c.bySite[site]; w != nil {
 		w.queues[site].pause.leadArrived()
 		w.sendWake.at(time.Now())
 	}
 }
+
+// HandOver says that another courier takes over, with other routes: whoever wakes this one
+// wakes the other. The other may run as soon as the context of this one's Run has ended. It
+// has nothing of what this one has begun, and which it ends.
+func (c *Courier) HandOver(next *Courier) { c.next.Store(next) }
 
 // Now returns the time, on whose clock all processes on the database agree.
 func (c *Courier) Now() time.Time { return c.clock.Read() }

@@ -85,6 +85,12 @@ func (m *Metrics) Seen(after time.Duration) { m.lag.Observe(after.Seconds()) }
 // Register adds the metrics of another package.
 func (m *Metrics) Register(c prometheus.Collector) { m.registry.MustRegister(c) }
 
+// Replace adds the metrics of another package, in place of those of the same names.
+func (m *Metrics) Replace(c prometheus.Collector) {
+	m.registry.Unregister(c) // a collector is known by the names of its metrics
+	m.registry.MustRegister(c)
+}
+
 // requestsOf returns a function that counts a request of the door and its duration.
 func (m *Metrics) requestsOf(door string) func(route, method string, status int, took time.Duration) {
 	durations := sync.OnceValue(func() prometheus.Observer { return m.took.WithLabelValues(door) })

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"leadrelay/internal/alerts"
+	"leadrelay/internal/config"
+	"leadrelay/internal/console"
+	"leadrelay/internal/courier"
+	"leadrelay/internal/notify"
+	"leadrelay/internal/server"
+)
+
+// shift is all of a relay that is made of its settings. A reload makes a new one, which
+// takes over while the doors stay open and the store as it is; the old one ends what it has
+// begun.
+type shift struct {
+	relay
+	cfg        config.Config
+	log        zerolog.Logger
+	carrier    *notify.Carrier
+	public     http.Handler
+	operator   http.Handler
+	collectors []prometheus.Collector
+	over       atomic.Bool
+
+	stopCarrying context.CancelFunc // begins no attempt any more
+	stopRest     context.CancelFunc
+	carried      chan struct{} // closed when the last attempt has ended
+	ended        chan struct{} // closed when all else has
+}
+
+func newShift(cfg config.Config, r relay, metrics *server.Metrics, log zerolog.Logger) (*shift, error) {
+	s := &shift{relay: r, cfg: cfg, log: log, carried: make(chan struct{}), ended: make(chan struct{})}
+	var err error
+	if s.token, err = operatorToken(cfg); err != nil {
+		return nil, err
+	}
+	broker := newBroker(cfg)
+	s.courier = newCourier(cfg, s.store, broker, metrics, log)
+	s.auditor = courier.NewAuditor(s.courier, s.store)
+	s.refusals = alerts.NewRefusals()
+	s.alerts = newWatcher(cfg, s.relay, broker.skew, log)
+	if s.carrier, err = newCarrier(cfg, s.store, log); err != nil {
+		return nil, err
+	}
+	s.gate = console.NewGate(s.token, s.store, server.Proxies(cfg.TrustedProxies).Client, log)
+	s.isEnding = func() bool { return s.over.Load() || s.drain.Begun() }
+	s.collectors = []prometheus.Collector{console.NewGauges(s.store, s.courier.Status), s.alerts, s.carrier, s.gate.Logins()}
+	s.public, s.operator = publicDoor(cfg, s.relay, metrics, log), operatorDoor(cfg, s.relay, metrics, log)
+	return s, nil
+}
+
+// begin begins to carry leads. What must be done by one alone (to tell people of trouble,
+// to erase) begins when the shift before has ended; before is closed then.
+func (s *shift) begin(ctx context.Context, before <-chan struct{}) {
+	life := context.WithoutCancel(ctx)
+	var carry, rest context.Context
+	carry, s.stopCarrying = context.WithCancel(life)
+	rest, s.stopRest = context.WithCancel(life)
+	go func() {
+		defer close(s.carried)
+		_ = s.courier.Run(carry) // which returns no error
+	}()
+	var parts sync.WaitGroup
+	for _, part := range []func(){
+		func() { warnOfStrays(rest, s.cfg, s.store, s.log) },
+		func() { sweep(rest, s.cfg.Retention, s.store, s.log) },
+		func() { newJobRunner(s.store, s.auditor, s.log).run(rest) },
+		func() { s.alerts.Run(rest) },
+		func() { s.carrier.Run(rest) },
+		func() { reconcileDaily(rest, s.cfg.Alerts.Reconcile, s.relay, s.log) },
+	} {
+		parts.Go(func() {
+			<-before
+			part()
+		})
+	}
+	go func() {
+		parts.Wait()
+		close(s.ended)
+	}()
+}
+
+// end ends the shift: it begins nothing any more, and does not wait.
+func (s *shift) end() {
+	s.over.Store(true)
+	s.stopCarrying()
+	s.stopRest()
+}
+
+// shifts are those of a running relay, one after the other.
+type shifts struct {
+	base             relay
+	metrics          *server.Metrics
+	log              zerolog.Logger
+	public, operator *lateHandler
+	read             func() (config.Config, error) // nil if there is nothing to read
+	tell             func(state string)            // systemd
+	failed           prometheus.Gauge
+
+	mu        sync.Mutex
+	now       *shift
+	isStopped bool
+	couriers  sync.WaitGroup // of all shifts
+}
+
+// start begins the first shift.
+func (s *shifts) start(ctx context.Context, cfg config.Config) error {
+	s.base.reload = s.reload
+	first, err := newShift(cfg, s.base, s.metrics, s.log)
+	if err != nil {
+		return err
+	}
+	before := make(chan struct{})
+	close(before)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.takeOver(ctx, first, before)
+	return nil
+}
+
+// takeOver has a shift serve from now on. Requests that are being answered are the old
+// one's; no door is closed meanwhile.
+func (s *shifts) takeOver(ctx context.Context, next *shift, before <-chan struct{}) {
+	s.base.store.Subscribe(subscriptions(next.cfg.Sites))
+	s.base.store.BlockFor(time.Duration(next.cfg.Retention.Blocked))
+	s.public.set(next.public)
+	s.operator.set(next.operator)
+	for _, c := range next.collectors {
+		s.metrics.Replace(c)
+	}
+	next.begin(ctx, before)
+	s.couriers.Go(func() { <-next.carried })
+	s.now = next
+}
+
+// stopCarrying ends the shift: no attempt begins any more, and no shift takes over.
+func (s *shifts) stopCarrying() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.isStopped = true
+	if s.now != nil {
+		s.now.end()
+	}
+}
+
+// drain returns for how long the relay may drain.
+func (s *shifts) drain() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now.cfg.Drain
+}
