@@ -2,7 +2,8 @@
 # Installs what the tests need beyond Go, where it is missing: a C compiler for
 # the race detector, Chromium and Firefox for the pages, Node.js and curl for
 # the clients that sites use, buildah and crun for the image, nginx, HAProxy and
-# Caddy for the files in this folder, PostgreSQL and pgbouncer for the store.
+# Caddy for the files in this folder, promtool for the rules, PostgreSQL and
+# pgbouncer for the store, Exim for mails.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -23,6 +24,8 @@ need haproxy haproxy
 need caddy caddy
 command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 need pgbouncer pgbouncer
+need exim4 exim4-daemon-light
+need promtool prometheus
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 [ -n "$missing" ] || exit 0
 
@@ -46,7 +49,7 @@ $sudo apt-get update -qq
 # shellcheck disable=SC2086 # the words are packages
 $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
 if command -v systemctl >/dev/null 2>&1; then
-	for service in nginx haproxy caddy postgresql pgbouncer; do
-		case "$missing " in *" $service "*) $sudo systemctl disable --quiet "$service" || true ;; esac
+	for service in nginx haproxy caddy postgresql pgbouncer exim4 prometheus; do
+		case "$missing " in *" $service"*) $sudo systemctl disable --quiet "$service" || true ;; esac
 	done
 fi

@@ -1,6 +1,6 @@
 // Package doctor looks at a relay from outside and says what is wrong with it, and how
 // to mend that. It changes nothing, sends nothing to anybody but EasyBroker, of which it
-// reads one line, and the relay's own doors. If it is asked to, it posts a test inquiry.
+// reads one line, and the relay's own doors. To the mail server it only logs in. If it is asked to, it posts a test inquiry.
 package doctor
 
 import (
@@ -59,7 +59,7 @@ const patience = 20 * time.Second
 func (d Doctor) Examine(ctx context.Context) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	looks := []func(context.Context) []Finding{d.settings, d.database, d.relay, d.credentials, d.doors, d.inquiry}
+	looks := []func(context.Context) []Finding{d.settings, d.database, d.relay, d.credentials, d.doors, d.mailServer, d.hooks, d.inquiry}
 	found := make([][]Finding, len(looks))
 	var looking sync.WaitGroup
 	for i, look := range looks {

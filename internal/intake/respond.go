@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -29,7 +30,14 @@ type accepted struct {
 	Success  bool          `json:"success"`
 	Hint     string        `json:"hint,omitempty"`  // what the visitor may have mistyped
 	Meant    string        `json:"meant,omitempty"` // the address that the hint is about
-	Test     bool          `json:"test,omitempty"`  // it was a test
+	*tested
+}
+
+// tested is what the sender of a test is told besides.
+type tested struct {
+	Test   bool       `json:"test"`
+	Client netip.Addr `json:"client"` // whom the relay takes for the visitor
+	Peer   netip.Addr `json:"peer"`   // who has connected
 }
 
 // writeAccepted answers an inquiry that is on disk, and a repeat like the first.
@@ -61,7 +69,11 @@ func (r *request) writeAccepted(w http.ResponseWriter, kept lead.Kept) error {
 	if strings.HasPrefix(next, "/") { // a page elsewhere has no use for a bare path
 		next = cmp.Or(r.relay.Origin, requestOrigin(r.Request)) + next
 	}
-	answer := accepted{OK: true, RemoteID: kept.RemoteID, Next: next, Message: locale.Text(r.lang, "accepted.message"), Success: true, Meant: r.meant, Test: r.isTest}
+	answer := accepted{OK: true, RemoteID: kept.RemoteID, Next: next, Message: locale.Text(r.lang, "accepted.message"), Success: true, Meant: r.meant}
+	if r.isTest {
+		peer, _ := netip.ParseAddrPort(r.RemoteAddr) // of a socket without addresses there is none
+		answer.tested = &tested{Test: true, Client: r.client.Unmap(), Peer: peer.Addr().Unmap()}
+	}
 	if r.meant != "" {
 		answer.Hint = locale.Text(r.lang, "accepted.hint", r.meant)
 	}

@@ -1,6 +1,9 @@
 package notify
 
 import (
+	"cmp"
+	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -13,8 +16,8 @@ import (
 	"leadrelay/internal/loopback"
 )
 
-// errPrivate is a hook whose name leads into a network that nobody outside can reach.
-var errPrivate = errors.New("its address is in a private network; allow_private: true would allow it")
+// ErrPrivate is about a hook whose name leads into a network that nobody outside can reach.
+var ErrPrivate = errors.New("its address is in a private network; allow_private: true would allow it")
 
 // newClient returns a client that follows no redirect, asks no proxy, and connects only to
 // addresses that a hook may have. They are checked when the connection is made, so that a
@@ -27,11 +30,11 @@ func newClient(address string, allowPrivate bool) *http.Client {
 		ip, err := netip.ParseAddrPort(address)
 		switch {
 		case err != nil:
-			return errPrivate
+			return ErrPrivate
 		case isLocal && ip.Addr().Unmap().IsLoopback(), allowPrivate && mayBeAllowed(ip.Addr()), isPublic(ip.Addr()):
 			return nil
 		}
-		return errPrivate
+		return ErrPrivate
 	}}
 	return &http.Client{
 		Transport: &http.Transport{
@@ -40,6 +43,30 @@ func newClient(address string, allowPrivate bool) *http.Client {
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// Reach connects to a hook as if to send something, and sends nothing. It returns the host,
+// and until when its certificate is good, if it has one.
+func Reach(ctx context.Context, address string, allowPrivate bool) (host string, until time.Time, err error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", time.Time{}, errors.New("the address is none") // which may have a secret
+	}
+	port := map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	dial := newClient(address, allowPrivate).Transport.(*http.Transport).DialContext //nolint:forcetypeassert // as we made it
+	conn, err := dial(ctx, "tcp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port)))
+	if err != nil {
+		return u.Host, time.Time{}, err
+	}
+	defer func() { _ = conn.Close() }()
+	if u.Scheme != "https" {
+		return u.Host, time.Time{}, nil
+	}
+	secure := tls.Client(conn, &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12})
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return u.Host, time.Time{}, err
+	}
+	return u.Host, secure.ConnectionState().PeerCertificates[0].NotAfter, nil
 }
 
 // mayBeAllowed reports whether the setting can allow an address that is not public. Those

@@ -163,8 +163,8 @@ func explain(ctx context.Context, err error) string {
 	var name *net.DNSError
 	var dial *net.OpError
 	switch {
-	case errors.Is(err, errPrivate):
-		return errPrivate.Error()
+	case errors.Is(err, ErrPrivate):
+		return ErrPrivate.Error()
 	case errors.Is(ctx.Err(), context.Canceled):
 		return "the relay stopped meanwhile"
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):

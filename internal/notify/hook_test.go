@@ -129,7 +129,7 @@ func TestNoPrivateAddressIsAsked(t *testing.T) {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL, nil)
 	require.NoError(t, err)
 	_, err = client.Do(req) //nolint:bodyclose // there is none
-	require.ErrorIs(t, err, errPrivate)
+	require.ErrorIs(t, err, ErrPrivate)
 	require.NotContains(t, explain(t.Context(), err), "127.0.0.1")
 	require.False(t, asked)
 

@@ -110,6 +110,26 @@ func (e *RefusedError) Error() string { return fmt.Sprintf("refused with status 
 // timeout bounds the time that connecting takes, and then that sending does.
 const timeout = 10 * time.Second
 
+// Address returns host and port, which are no secret.
+func (s Server) Address() string { return net.JoinHostPort(s.host, strconv.Itoa(s.port)) }
+
+// ErrNoTLS means that the server offers no TLS.
+var ErrNoTLS = errors.New("the server offers no TLS")
+
+// Check connects and logs in, and sends nothing.
+func (s Server) Check(ctx context.Context) error {
+	c, err := s.client(ctx)
+	if err != nil {
+		return err
+	}
+	server, err := c.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		return judge(ctx, err, true)
+	}
+	_ = c.CloseWithSMTPClient(server)
+	return nil
+}
+
 // Send hands over a mail. What the server answers is in a [*RefusedError].
 func (s Server) Send(ctx context.Context, msg *mail.Msg) error {
 	c, err := s.client(ctx)
@@ -156,6 +176,8 @@ func judge(ctx context.Context, err error, isLogin bool) error {
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case strings.Contains(err.Error(), "does not support STARTTLS"): // the library has no name for it
+		return ErrNoTLS
 	case errors.As(err, &failed):
 		return &RefusedError{Status: failed.ErrorCode()}
 	case errors.As(err, &answered):
