@@ -234,7 +234,7 @@ func (g group) text(l locale.Lang) string {
 		lines = append(lines, locale.Text(l, "alert.more", n))
 	}
 	if g.isOpen {
-		lines = append(lines, g.safe, g.remedy)
+		lines = append(lines, g.safe, g.remedy, locale.Text(l, "alert.runbook", string(g.alerts[0].Kind)))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -91,6 +91,9 @@ func (m *Metrics) Replace(c prometheus.Collector) {
 	m.registry.MustRegister(c)
 }
 
+// Describe sends what each metric is called, and which labels it has.
+func (m *Metrics) Describe(descs chan<- *prometheus.Desc) { m.registry.Describe(descs) }
+
 // requestsOf returns a function that counts a request of the door and its duration.
 func (m *Metrics) requestsOf(door string) func(route, method string, status int, took time.Duration) {
 	durations := sync.OnceValue(func() prometheus.Observer { return m.took.WithLabelValues(door) })
