@@ -165,7 +165,7 @@ func siteNames(l locale.Lang, sites []string) string {
 }
 
 // moment is a time, for people in any zone.
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+func moment(t time.Time) string { return locale.Moment(t) }
 
 // group are alerts that are told together: the same is to be done about all.
 type group struct {

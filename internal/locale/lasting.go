@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// Moment says when something happened, in the zone of the process, as the console does. The
+// zone is named, because whoever reads it may be in another.
+func Moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
+
 // Lasting says how long something took, in units that both languages write alike: 15 min,
 // 9 h 5 min, 2 d 3 h.
 func Lasting(d time.Duration) string {

@@ -132,7 +132,10 @@ func (h Hook) Sender(userAgent string) func(context.Context, lead.Delivery, time
 }
 
 func judgeAnswer(resp *http.Response, now time.Time) Result {
-	r := Result{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"), now)}
+	r := Result{Status: resp.StatusCode}
+	if r.Status == http.StatusTooManyRequests || r.Status == http.StatusServiceUnavailable {
+		r.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), now)
+	}
 	switch {
 	case resp.StatusCode >= 200 && resp.StatusCode <= 299:
 		r.Taken = true

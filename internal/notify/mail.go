@@ -160,7 +160,7 @@ func (m Mailbox) texts(d *lead.Delivery) (text, page string) {
 	t := letter{
 		Lang: m.Lang, Title: locale.Text(m.Lang, key+".title", m.Site), Status: locale.Text(m.Lang, key+".status"),
 		Rows: m.rows(l), Label: locale.Text(m.Lang, "mail.message"), Message: l.Message,
-		Foot: locale.Text(m.Lang, "mail.foot", l.RemoteID.String(), l.ReceivedAt.UTC().Format("2006-01-02 15:04 UTC")),
+		Foot: locale.Text(m.Lang, "mail.foot", l.RemoteID.String(), locale.Moment(l.ReceivedAt)),
 	}
 	if d.Notice == lead.NoticeWaiting {
 		t.Status = locale.Text(m.Lang, key+".status", locale.Lasting(m.After))

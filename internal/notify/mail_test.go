@@ -270,3 +270,16 @@ func noticesOf(t *testing.T, s *store.Store, id lead.RemoteID) (all []lead.Notic
 	}
 	return all
 }
+
+// Times are in the zone of the process, as in the console, and say which that is.
+func TestTimesAreInTheZoneOfTheProcess(t *testing.T) {
+	zone, was := time.FixedZone("CST", -6*60*60), time.Local
+	time.Local = zone
+	defer func() { time.Local = was }()
+	box := Mailbox{Site: "casas.mx", Lang: locale.EN, Dialable: func(string) string { return "" }}
+	at := time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)
+	text, page := box.texts(&lead.Delivery{Notice: lead.NoticeReceived, Lead: lead.Lead{ReceivedAt: at}})
+	for _, one := range []string{text, page} {
+		require.Contains(t, one, "2026-03-01 21:00 CST")
+	}
+}

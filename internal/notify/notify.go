@@ -27,6 +27,7 @@ type Outbox interface {
 	ClaimDeliveries(ctx context.Context, c lead.Channel, now time.Time, n int, lease time.Duration) ([]lead.Delivery, error)
 	SettleDelivery(ctx context.Context, d lead.Delivery, end lead.DeliveryEnd) error
 	TidyDeliveries(ctx context.Context, channels []lead.Channel, before time.Time) error
+	HastenDeliveries(ctx context.Context, waits []time.Duration) error
 }
 
 // Result is how an attempt ended.
@@ -131,7 +132,18 @@ func (c *Carrier) tidy(ctx context.Context) error {
 		return err
 	}
 	// What is behind a channel that is off is tried no more when its time is over.
-	return c.outbox.TidyDeliveries(ctx, c.names, now.Add(-lasts-longestAsked))
+	return errors.Join(c.outbox.TidyDeliveries(ctx, c.names, now.Add(-lasts-longestAsked)), c.outbox.HastenDeliveries(ctx, longestWaits(c.opt.Schedule)))
+}
+
+// longestWaits returns for how long a delivery may wait after each attempt, of which the last
+// may be under way.
+func longestWaits(schedule []time.Duration) []time.Duration {
+	const jittered = 1.2
+	all := make([]time.Duration, len(schedule))
+	for i, wait := range schedule {
+		all[i] = max(lease, time.Duration(jittered*float64(wait)))
+	}
+	return all
 }
 
 // look asks for the channels that have something to carry, and begins to carry it.

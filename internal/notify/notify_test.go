@@ -219,3 +219,16 @@ func TestWhoAsksToWaitIsLeftAlone(t *testing.T) {
 		require.Equal(t, 2, taken)
 	})
 }
+
+// A lead came while the clock was a day ahead, which was set right since.
+func TestAClockThatIsSetBackHoldsNothing(t *testing.T) {
+	world(t, time.Second, func(t *testing.T, s *store.Store, one, _ *receiver) {
+		l := storetest.Draft(t, time.Now().Add(24*time.Hour))
+		l.Site = "casas"
+		_, err := s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
+		require.NoError(t, err)
+		time.Sleep(2 * time.Minute)
+		_, taken := one.counted()
+		require.Equal(t, 1, taken)
+	})
+}

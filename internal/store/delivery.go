@@ -368,6 +368,50 @@ func (s *Store) TidyDeliveries(ctx context.Context, channels []lead.Channel, bef
 	return nil
 }
 
+// HastenDeliveries makes due what waits for longer than it can have to, because the clock was
+// set back meanwhile. The waits are the longest after each attempt, those of the last for all
+// that follow; a delivery whose channel may have asked for a pause keeps it. One that was not
+// tried yet waits for as long as it had to when it happened.
+func (s *Store) HastenDeliveries(ctx context.Context, waits []time.Duration) error {
+	const slack = int64(10 * time.Second / time.Millisecond)
+	now, err := s.Now(ctx)
+	if err != nil {
+		return err
+	}
+	at := now.UnixMilli()
+	// That a lead waits happens later than what begins the wait. After it is set right, due_at
+	// is before at, so that it is set right once.
+	const begun = `(CASE notice WHEN '` + string(lead.NoticeWaiting) + `' THEN
+		COALESCE((SELECT COALESCE(queued_at, received_at) FROM leads WHERE leads.remote_id = deliveries.remote_id), at) ELSE at END)`
+	const untried = `attempts = 0 AND due_at >= at AND ` + begun + ` - $1 > due_at - ` + begun + ` + $2`
+	if err := s.hasten(ctx, untried, `due_at = $1 + due_at - `+begun, at, slack); err != nil {
+		return err
+	}
+	for i, wait := range waits {
+		tried := fmt.Sprintf(`attempts %s %d AND status NOT IN (429, 503) AND due_at > $1 + $2`, map[bool]string{true: ">=", false: "="}[i == len(waits)-1], i+1)
+		if err := s.hasten(ctx, tried, `due_at = $1`, at, wait.Milliseconds()+slack); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) hasten(ctx context.Context, which, set string, now, more int64) error {
+	which = `due_at IS NOT NULL AND due_at > $1 AND ` + which
+	var isAny bool // most often not, and then it must cost no commit
+	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM deliveries WHERE `+which+`)`, now, more).Scan(&isAny)
+	if err == nil && isAny {
+		err = s.writer.doLazily(ctx, func(tx *writeTx) error {
+			_, err := tx.Exec(`UPDATE deliveries SET `+set+` WHERE `+which, now, more)
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("hasten deliveries: %w", err)
+	}
+	return nil
+}
+
 func (s *Store) forgetChannels(ctx context.Context, channels []lead.Channel) error {
 	all, err := s.ChannelTroubles(ctx)
 	if err != nil {

@@ -225,3 +225,39 @@ func toldOfWhatWaits(t *testing.T, s *store.Store) {
 	require.Equal(t, lead.NoticeArrived, arrived[0].Notice)
 	require.Empty(t, claimDeliveries(t, s, at.Add(after+time.Hour), 10)[1:], "its lease has run out, and it waits no more")
 }
+
+// The clock is set back by a day. Nothing waits for longer than it had to before, and what
+// was told to wait by its channel does.
+func clockSetBack(t *testing.T, s *store.Store) {
+	t.Helper()
+	ctx, ahead := t.Context(), now().Add(24*time.Hour)
+	s.Subscribe(map[string][]lead.Subscription{site: {{Channel: hook, Notices: []lead.Notice{lead.NoticeReceived}}}})
+	waits := []time.Duration{time.Minute, time.Hour}
+	tried, asked := keep(t, s, ahead), keep(t, s, ahead)
+	for _, d := range claimDeliveries(t, s, ahead, 10) {
+		end := lead.DeliveryEnd{State: lead.DeliveryDue, Status: 500, At: ahead, DueAt: ahead.Add(5 * time.Second)}
+		if d.RemoteID == asked {
+			end.Status, end.DueAt = 429, ahead.Add(2*time.Hour)
+		}
+		require.NoError(t, s.SettleDelivery(ctx, d, end))
+	}
+	fresh := keep(t, s, ahead)
+	s.Subscribe(map[string][]lead.Subscription{site: {{Channel: hook, Notices: []lead.Notice{lead.NoticeWaiting}, After: 15 * time.Minute}}})
+	waiting := keep(t, s, ahead)
+	require.Empty(t, claimDeliveries(t, s, now().Add(time.Hour), 10), "all are held")
+
+	for range 2 { // it is set right once
+		require.NoError(t, s.HastenDeliveries(ctx, waits))
+	}
+	ids := func(at time.Time) (all []lead.RemoteID) {
+		for _, d := range claimDeliveries(t, s, at, 10) {
+			all = append(all, d.RemoteID)
+		}
+		return all
+	}
+	require.ElementsMatch(t, []lead.RemoteID{tried, fresh}, ids(now().Add(time.Second)))
+	require.NoError(t, s.HastenDeliveries(ctx, waits))
+	require.NotContains(t, ids(now().Add(14*time.Minute)), waiting)
+	require.Contains(t, ids(now().Add(16*time.Minute)), waiting)
+	require.NotContains(t, ids(now().Add(23*time.Hour)), asked)
+}

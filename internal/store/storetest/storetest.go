@@ -125,6 +125,7 @@ func ofOne() tests {
 		"others are told of each step of a lead":               toldOfEachStep,
 		"a delivery that nobody settled is due again":          deliveryIsDueAgain,
 		"a channel that is off is tried when a person says so": channelOff,
+		"a clock that is set back holds no delivery":           clockSetBack,
 		"a test inquiry is told, and is no lead":               testInquiries,
 		"deliveries that have ended are forgotten":             deliveriesForgotten,
 
