@@ -22,7 +22,7 @@ func (tx *writeTx) insertTests(tests []*newLead) error {
 		l, id := &n.Lead, n.kept.RemoteID
 		if _, err := tx.Exec(`INSERT INTO tests (remote_id, site, property_id, body, received_at) VALUES ($1, $2, $3, $4, $5)`,
 			int64(id), l.Site, l.PropertyID, n.body, l.ReceivedAt.UnixMilli()); err != nil {
-			return tx.w.blame(fmt.Errorf("insert test: %w", err))
+			return tx.w.blame(nil, fmt.Errorf("insert test: %w", err))
 		}
 		isTold := map[lead.Channel]bool{}
 		for _, s := range tx.w.subscriptions.of(l.Site) {
