@@ -25,7 +25,7 @@ func measured(t *testing.T) map[string][]string {
 	cfg, err := config.Load(env, config.Open)
 	require.NoError(t, err)
 	metrics := server.NewMetrics("test")
-	s, err := newShift(cfg, d.relay, metrics, zerolog.Nop())
+	s, err := newGeneration(cfg, d.relay, metrics, zerolog.Nop())
 	require.NoError(t, err)
 	all := map[string][]string{}
 	shape := regexp.MustCompile(`fqName: "(\w+)".*variableLabels: \{([^}]*)\}`)

@@ -27,9 +27,9 @@ func newReloadFailed() prometheus.Gauge {
 	})
 }
 
-// reload reads the settings anew and has a new shift take over. If anything is wrong,
+// reload reads the settings anew and has a new generation take over. If anything is wrong,
 // nothing changes, and the error says what.
-func (s *shifts) reload(ctx context.Context) (console.Reload, error) {
+func (s *generations) reload(ctx context.Context) (console.Reload, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.read == nil || s.isStopped {
@@ -64,14 +64,14 @@ func (s *shifts) reload(ctx context.Context) (console.Reload, error) {
 	return done, nil
 }
 
-// next makes the next shift. It also returns the settings that only a start heeds.
-func (s *shifts) next() (*shift, []string, error) {
+// next makes the next generation. It also returns the settings that only a start heeds.
+func (s *generations) next() (*generation, []string, error) {
 	cfg, err := s.read()
 	if err != nil {
 		return nil, nil, err
 	}
 	later := keepFixed(s.now.cfg, &cfg)
-	next, err := newShift(cfg, s.base, s.metrics, s.log)
+	next, err := newGeneration(cfg, s.base, s.metrics, s.log)
 	return next, later, err
 }
 
@@ -95,7 +95,7 @@ func keepFixed(now config.Config, next *config.Config) (changed []string) {
 }
 
 // reloadOnHangup reloads at each SIGHUP, until ctx ends.
-func (s *shifts) reloadOnHangup(ctx context.Context, hangups <-chan os.Signal) {
+func (s *generations) reloadOnHangup(ctx context.Context, hangups <-chan os.Signal) {
 	for {
 		select {
 		case sig := <-hangups:

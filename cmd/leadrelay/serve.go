@@ -109,7 +109,7 @@ type relay struct {
 	isOpen           bool   // the console
 	reload           func(context.Context) (console.Reload, error)
 
-	// Each shift has its own.
+	// Each generation has its own.
 	courier  *courier.Courier
 	auditor  *courier.Auditor
 	alerts   *alerts.Watcher
@@ -151,11 +151,11 @@ func serve(ctx context.Context, all loaded, socket net.Listener, log zerolog.Log
 		return errors.Join(err, r.closeDoors())
 	}
 	r.mail = mx.New(r.store, mx.Options{Log: log})
-	shifts := &shifts{
+	generations := &generations{
 		base: r, metrics: server.NewMetrics(version()), log: log, public: &public, operator: &operator, read: all.read, tell: all.tell, failed: newReloadFailed(),
 	}
-	shifts.metrics.Register(shifts.failed)
-	if err = shifts.start(ctx, cfg); err != nil {
+	generations.metrics.Register(generations.failed)
+	if err = generations.start(ctx, cfg); err != nil {
 		return errors.Join(err, r.closeDoors())
 	}
 	log.Info().Str("version", version()).Str("public", r.public.Addr()).Str("operator", r.operator.Addr()).
@@ -165,11 +165,11 @@ func serve(ctx context.Context, all loaded, socket net.Listener, log zerolog.Log
 	defer watching.Wait() // before the store closes
 	watching.Go(func() { watchFiles(ctx, r.store, log) })
 	watching.Go(func() { index(ctx, r.store, log) })
-	watching.Go(func() { shifts.reloadOnHangup(ctx, all.hangups) })
+	watching.Go(func() { generations.reloadOnHangup(ctx, all.hangups) })
 	if r.shared {
 		watching.Go(func() { watchVacuum(ctx, r.store.HeldBack, log) })
 	}
-	err = r.run(ctx, shifts, servePublic, serveOperator)
+	err = r.run(ctx, generations, servePublic, serveOperator)
 	log.Info().Err(err).Msg("stopped")
 	return err
 }
@@ -178,7 +178,7 @@ func serve(ctx context.Context, all loaded, socket net.Listener, log zerolog.Log
 // the relay is unready and begins no attempt. When the attempts have ended and no request
 // comes any more, the doors close. So they are closed only for a moment, however long
 // EasyBroker takes. Leads that are kept meanwhile are due at the next start.
-func (r relay) run(ctx context.Context, shifts *shifts, servePublic, serveOperator func() error) error {
+func (r relay) run(ctx context.Context, generations *generations, servePublic, serveOperator func() error) error {
 	life := context.WithoutCancel(ctx)
 	ask, stopAsking := context.WithCancel(life)
 	parts, ctx := errgroup.WithContext(ctx)
@@ -190,15 +190,15 @@ func (r relay) run(ctx context.Context, shifts *shifts, servePublic, serveOperat
 		defer stopAsking() // which the public door asks it to do
 		<-ctx.Done()
 		r.drain.Begin()
-		shifts.stopCarrying()
+		generations.stopCarrying()
 		if errors.Is(context.Cause(ctx), died) { // we were asked to stop
-			r.awaitQuiet(shifts.drain())
+			r.awaitQuiet(generations.drain())
 		}
-		shifts.couriers.Wait()
+		generations.couriers.Wait()
 		return r.closeDoors()
 	})
 	err := parts.Wait()
-	<-shifts.now.ended // before the store closes
+	<-generations.now.ended // before the store closes
 	return err
 }
 

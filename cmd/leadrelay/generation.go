@@ -18,10 +18,10 @@ import (
 	"leadrelay/internal/server"
 )
 
-// shift is all of a relay that is made of its settings. A reload makes a new one, which
+// generation is all of a relay that is made of its settings. A reload makes a new one, which
 // takes over while the doors stay open and the store as it is; the old one ends what it has
 // begun.
-type shift struct {
+type generation struct {
 	relay
 	cfg        config.Config
 	log        zerolog.Logger
@@ -37,8 +37,8 @@ type shift struct {
 	ended        chan struct{} // closed when all else has
 }
 
-func newShift(cfg config.Config, r relay, metrics *server.Metrics, log zerolog.Logger) (*shift, error) {
-	s := &shift{relay: r, cfg: cfg, log: log, carried: make(chan struct{}), ended: make(chan struct{})}
+func newGeneration(cfg config.Config, r relay, metrics *server.Metrics, log zerolog.Logger) (*generation, error) {
+	s := &generation{relay: r, cfg: cfg, log: log, carried: make(chan struct{}), ended: make(chan struct{})}
 	var err error
 	if s.token, err = operatorToken(cfg); err != nil {
 		return nil, err
@@ -59,8 +59,8 @@ func newShift(cfg config.Config, r relay, metrics *server.Metrics, log zerolog.L
 }
 
 // begin begins to carry leads. What must be done by one alone (to tell people of trouble,
-// to erase) begins when the shift before has ended; before is closed then.
-func (s *shift) begin(ctx context.Context, before <-chan struct{}) {
+// to erase) begins when the generation before has ended; before is closed then.
+func (s *generation) begin(ctx context.Context, before <-chan struct{}) {
 	life := context.WithoutCancel(ctx)
 	var carry, rest context.Context
 	carry, s.stopCarrying = context.WithCancel(life)
@@ -89,15 +89,15 @@ func (s *shift) begin(ctx context.Context, before <-chan struct{}) {
 	}()
 }
 
-// end ends the shift: it begins nothing any more, and does not wait.
-func (s *shift) end() {
+// end ends the generation: it begins nothing any more, and does not wait.
+func (s *generation) end() {
 	s.over.Store(true)
 	s.stopCarrying()
 	s.stopRest()
 }
 
-// shifts are those of a running relay, one after the other.
-type shifts struct {
+// generations are those of a running relay, one after the other.
+type generations struct {
 	base             relay
 	metrics          *server.Metrics
 	log              zerolog.Logger
@@ -107,15 +107,15 @@ type shifts struct {
 	failed           prometheus.Gauge
 
 	mu        sync.Mutex
-	now       *shift
+	now       *generation
 	isStopped bool
-	couriers  sync.WaitGroup // of all shifts
+	couriers  sync.WaitGroup // of all generations
 }
 
-// start begins the first shift.
-func (s *shifts) start(ctx context.Context, cfg config.Config) error {
+// start begins the first generation.
+func (s *generations) start(ctx context.Context, cfg config.Config) error {
 	s.base.reload = s.reload
-	first, err := newShift(cfg, s.base, s.metrics, s.log)
+	first, err := newGeneration(cfg, s.base, s.metrics, s.log)
 	if err != nil {
 		return err
 	}
@@ -127,9 +127,9 @@ func (s *shifts) start(ctx context.Context, cfg config.Config) error {
 	return nil
 }
 
-// takeOver has a shift serve from now on. Requests that are being answered are the old
+// takeOver has a generation serve from now on. Requests that are being answered are the old
 // one's; no door is closed meanwhile.
-func (s *shifts) takeOver(ctx context.Context, next *shift, before <-chan struct{}) {
+func (s *generations) takeOver(ctx context.Context, next *generation, before <-chan struct{}) {
 	s.base.store.Subscribe(subscriptions(next.cfg.Sites))
 	s.base.store.BlockFor(time.Duration(next.cfg.Retention.Blocked))
 	s.public.set(next.public)
@@ -142,8 +142,8 @@ func (s *shifts) takeOver(ctx context.Context, next *shift, before <-chan struct
 	s.now = next
 }
 
-// stopCarrying ends the shift: no attempt begins any more, and no shift takes over.
-func (s *shifts) stopCarrying() {
+// stopCarrying ends the generation: no attempt begins any more, and no generation takes over.
+func (s *generations) stopCarrying() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.isStopped = true
@@ -153,7 +153,7 @@ func (s *shifts) stopCarrying() {
 }
 
 // drain returns for how long the relay may drain.
-func (s *shifts) drain() time.Duration {
+func (s *generations) drain() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now.cfg.Drain
