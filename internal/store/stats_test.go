@@ -16,7 +16,7 @@ import (
 )
 
 // back6 takes a SQLite database back to step 6 of its schema.
-const back6 = `DROP TABLE tests; DROP TABLE deliveries; DROP TABLE delivery_channels; DROP TABLE audit; DROP TABLE tokens; DROP TABLE alerts; DROP TABLE seen_leads; DROP TRIGGER search_changed; DROP TRIGGER search_gone; DROP TABLE search_blocks; DROP TABLE search_pages; DROP TABLE search_stale;
+const back6 = `DROP TABLE tests; DROP TABLE person_requests; DROP TABLE blocked_leads; DROP TABLE deliveries; DROP TABLE delivery_channels; DROP TABLE audit; DROP TABLE tokens; DROP TABLE alerts; DROP TABLE seen_leads; DROP TRIGGER search_changed; DROP TRIGGER search_gone; DROP TABLE search_blocks; DROP TABLE search_pages; DROP TABLE search_stale;
 	DROP TRIGGER leads_moved; DROP TABLE lead_changes; DROP TRIGGER leads_changed; DROP TRIGGER leads_erased; DROP VIEW lead_stats;
 	DROP TABLE stats; DROP TABLE stat_kinds; DROP TABLE stat_steps; DROP TABLE shared_secret; DROP TABLE ended_sessions;
 	DROP TABLE pauses; DROP TABLE jobs; DROP TABLE job_leads; DELETE FROM schema_versions WHERE version >= 7; DELETE FROM schema_oldest; `
