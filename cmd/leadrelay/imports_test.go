@@ -79,7 +79,7 @@ var mayImport = map[string][]string{
 	"internal/smtp/smtptest":      {},
 	"internal/store/postgrestest": {},
 	"internal/bench": {
-		"internal/bench/stock", "internal/config", "internal/fakebroker", "internal/intake", "internal/lead", "internal/server", "internal/site", "internal/spam", "internal/store",
+		"internal/bench/stock", "internal/config", "internal/fakebroker", "internal/intake", "internal/lead", "internal/server", "internal/site", "internal/smtp/smtptest", "internal/spam", "internal/store",
 		"internal/store/postgrestest",
 	},
 	"internal/bench/stock": {"internal/lead", "internal/store"},

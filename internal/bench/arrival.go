@@ -18,7 +18,7 @@ func (b *bench) arrival(ctx context.Context) error {
 		return err
 	}
 	defer r.close()
-	answered, err := postOneByOne(ctx, r.public, b.scale.arrivals)
+	answered, _, err := postOneByOne(ctx, r.public, b.scale.arrivals)
 	if err != nil {
 		return err
 	}
@@ -26,41 +26,40 @@ func (b *bench) arrival(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var took []float64
-	for id, at := range answered {
-		// It may arrive before we have read the answer.
-		took = append(took, max(0, milliseconds(arrived[id].Sub(at))))
-	}
+	took := sinceAnswers(answered, arrived)
 	b.table.add("from 202 to EasyBroker, p50", median(took), "ms")
 	b.table.atMost(100, "from 202 to EasyBroker, p99", quantile(took, 0.99), "ms")
 	return nil
 }
 
-// postOneByOne returns when each inquiry was acknowledged.
-func postOneByOne(ctx context.Context, address string, n int) (map[lead.RemoteID]time.Time, error) {
+// postOneByOne returns when each inquiry was acknowledged, and how many milliseconds that
+// took.
+func postOneByOne(ctx context.Context, address string, n int) (answered map[lead.RemoteID]time.Time, took []float64, err error) {
 	const pause = 25 * time.Millisecond // so that each finds the relay asleep
 	c, err := dial(ctx, address)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { _ = c.Close() }()
-	answered := make(map[lead.RemoteID]time.Time, n)
+	answered = make(map[lead.RemoteID]time.Time, n)
 	for range n {
+		begun := time.Now()
 		body, err := c.post()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		took = append(took, milliseconds(time.Since(begun)))
 		now := time.Now().Round(0)
 		var answer struct {
 			RemoteID lead.RemoteID `json:"remote_id"`
 		}
 		if err := json.Unmarshal(body, &answer); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		answered[answer.RemoteID] = now
 		time.Sleep(pause)
 	}
-	return answered, nil
+	return answered, took, nil
 }
 
 // awaitArrivals waits until so many leads have arrived.

@@ -131,6 +131,7 @@ func (b *bench) measure(ctx context.Context, dir string, progress io.Writer) (er
 		{name: "size", run: b.size},
 		{name: "claims", run: b.claims},
 		{name: "start", run: b.start},
+		{name: "channels", run: b.channels, apart: true},
 		{name: "postgres-accepts", run: b.postgresAccepts, apart: true},
 		{name: "postgres", run: b.postgresKeeps, apart: true},
 		{name: "postgres-claims", run: b.postgresClaims, apart: true},
