@@ -112,8 +112,8 @@ type generations struct {
 	couriers  sync.WaitGroup // of all generations
 }
 
-// start begins the first generation.
-func (s *generations) start(ctx context.Context, cfg config.Config) error {
+// start has the first generation serve, and calls opened before it carries anything.
+func (s *generations) start(ctx context.Context, cfg config.Config, opened func(relay)) error {
 	s.base.reload = s.reload
 	first, err := newGeneration(cfg, s.base, s.metrics, s.log)
 	if err != nil {
@@ -123,13 +123,15 @@ func (s *generations) start(ctx context.Context, cfg config.Config) error {
 	close(before)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.takeOver(ctx, first, before)
+	s.takeOver(first)
+	opened(first.relay)
+	s.carry(ctx, before)
 	return nil
 }
 
 // takeOver has a generation serve from now on. Requests that are being answered are the old
 // one's; no door is closed meanwhile.
-func (s *generations) takeOver(ctx context.Context, next *generation, before <-chan struct{}) {
+func (s *generations) takeOver(next *generation) {
 	s.base.store.Subscribe(subscriptions(next.cfg.Sites))
 	s.base.store.BlockFor(time.Duration(next.cfg.Retention.Blocked))
 	s.public.set(next.public)
@@ -137,9 +139,14 @@ func (s *generations) takeOver(ctx context.Context, next *generation, before <-c
 	for _, c := range next.collectors {
 		s.metrics.Replace(c)
 	}
-	next.begin(ctx, before)
-	s.couriers.Go(func() { <-next.carried })
 	s.now = next
+}
+
+// carry has the generation that serves begin to carry leads. See [generation.begin].
+func (s *generations) carry(ctx context.Context, before <-chan struct{}) {
+	now := s.now
+	now.begin(ctx, before)
+	s.couriers.Go(func() { <-now.carried })
 }
 
 // stopCarrying ends the generation: no attempt begins any more, and no generation takes over.

@@ -48,7 +48,8 @@ func (s *generations) reload(ctx context.Context) (console.Reload, error) {
 	}
 	s.failed.Set(0)
 	old.courier.HandOver(next.courier)
-	s.takeOver(ctx, next, old.ended)
+	s.takeOver(next)
+	s.carry(ctx, old.ended)
 	old.end()
 	for _, name := range later {
 		s.log.Warn().Str("setting", name).Msg("the setting has changed, and will be heeded at the next start alone")

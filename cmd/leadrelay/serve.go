@@ -155,12 +155,14 @@ func serve(ctx context.Context, all loaded, socket net.Listener, log zerolog.Log
 		base: r, metrics: server.NewMetrics(version()), log: log, public: &public, operator: &operator, read: all.read, tell: all.tell, failed: newReloadFailed(),
 	}
 	generations.metrics.Register(generations.failed)
-	if err = generations.start(ctx, cfg); err != nil {
+	err = generations.start(ctx, cfg, func(first relay) {
+		log.Info().Str("version", version()).Str("public", r.public.Addr()).Str("operator", r.operator.Addr()).
+			Stringer("database", cfg.Database).Int("sites", len(cfg.Sites)).Dur("took", time.Since(begun)).Msg("started")
+		opened(first)
+	})
+	if err != nil {
 		return errors.Join(err, r.closeDoors())
 	}
-	log.Info().Str("version", version()).Str("public", r.public.Addr()).Str("operator", r.operator.Addr()).
-		Stringer("database", cfg.Database).Int("sites", len(cfg.Sites)).Dur("took", time.Since(begun)).Msg("started")
-	opened(r)
 	var watching sync.WaitGroup
 	defer watching.Wait() // before the store closes
 	watching.Go(func() { watchFiles(ctx, r.store, log) })
