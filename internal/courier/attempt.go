@@ -208,20 +208,21 @@ func (w *credentialWorker) settle(ctx context.Context, c lead.Claim, to lead.Set
 	}
 }
 
-// noteSettled wakes the loop that has the lead next. If nothing is left to do, it
-// forgets the lead.
+// noteSettled wakes the loop that has the lead next, which is that of another courier if
+// one has taken over. If nothing is left to do, it forgets the lead.
 func (w *credentialWorker) noteSettled(c lead.Claim, to lead.Settlement) {
-	wasRefused := verify.RemoteIDRefused(c) || to.Attempt != nil && to.Attempt.Outcome == lead.OutcomeRefused
-	if to.State == lead.Queued && !wasRefused {
-		w.queues[c.Lead.Site].pause.leadArrived()
-	}
-	if to.DueAt.IsZero() {
+	next := w.courier.workerOf(c.Lead.Site)
+	if to.DueAt.IsZero() || next == nil { // without its site a lead waits until that is back
 		w.memory.Forget(c.Lead.RemoteID)
 		return
 	}
-	wake := w.lookUpWake
+	wasRefused := verify.RemoteIDRefused(c) || to.Attempt != nil && to.Attempt.Outcome == lead.OutcomeRefused
+	wake := next.lookUpWake
 	if to.State == lead.Queued {
-		wake = w.sendWake
+		wake = next.sendWake
+		if !wasRefused {
+			next.queues[c.Lead.Site].pause.leadArrived()
+		}
 	}
 	wake.at(time.Now().Add(to.DueAt.Sub(to.At)))
 }

@@ -153,11 +153,7 @@ func (c *Courier) Run(ctx context.Context) error {
 
 // Wake tells the courier that a lead of the site was queued just now.
 func (c *Courier) Wake(site string) {
-	if next := c.next.Load(); next != nil {
-		next.Wake(site)
-		return
-	}
-	if w := c.bySite[site]; w != nil {
+	if w := c.workerOf(site); w != nil {
 		w.queues[site].pause.leadArrived()
 		w.sendWake.at(time.Now())
 	}
@@ -165,8 +161,18 @@ func (c *Courier) Wake(site string) {
 
 // HandOver says that another courier takes over, with other routes: whoever wakes this one
 // wakes the other. The other may run as soon as the context of this one's Run has ended. It
-// has nothing of what this one has begun, and which it ends.
+// has nothing of what this one has begun, and which it ends; what is to be done with those
+// leads then is the other's.
 func (c *Courier) HandOver(next *Courier) { c.next.Store(next) }
+
+// workerOf returns the worker of the site: of this courier, or of the one that has taken
+// over. It is nil if that has no such site.
+func (c *Courier) workerOf(site string) *credentialWorker {
+	for next := c.next.Load(); next != nil; next = c.next.Load() {
+		c = next
+	}
+	return c.bySite[site]
+}
 
 // Now returns the time, on whose clock all processes on the database agree.
 func (c *Courier) Now() time.Time { return c.clock.Read() }

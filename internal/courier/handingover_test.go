@@ -2,6 +2,7 @@ package courier_test
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -51,4 +52,46 @@ func TestAnotherCourierTakesOver(t *testing.T) {
 			require.Equal(t, []string{"k", "another"}, []string{b.kept[0].key, b.kept[1].key})
 		})
 	})
+}
+
+// What becomes of an attempt of the old courier is seen to by the new one as soon as it is
+// due, though nobody wakes either: a lead that the old key could not send goes out with the
+// new one, and one that is in doubt is looked for.
+func TestWhatTheOldCourierEndsTheNewOneSeesTo(t *testing.T) {
+	for name, tt := range map[string]struct {
+		first answer
+		soon  time.Duration
+	}{
+		"the key is refused": {answer{err: status(http.StatusUnauthorized), took: 8 * time.Second}, 2 * time.Second},
+		"it is unsure":       {answer{keep: true, err: errReset, took: 8 * time.Second}, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := &broker{answer: func(call int, _ easybroker.Account) answer {
+					if call == 1 {
+						return tt.first
+					}
+					return answer{keep: true}
+				}}
+				w := start(t, b, courier.Options{})
+				id := w.post("casas")
+				time.Sleep(time.Second)
+				another := casas
+				another.Account.Key = secret.New("another")
+				next := courier.New(w.store, b, []courier.Route{another}, couriertest.WithDefaults(courier.Options{}))
+				w.courier.HandOver(next)
+				w.cancel()
+				ctx, stop := context.WithCancel(context.Background())
+				ended := make(chan error, 1)
+				go func() { ended <- next.Run(ctx) }()
+				defer func() {
+					stop()
+					require.NoError(t, <-ended)
+				}()
+				time.Sleep(7 * time.Second) // the attempt ends, and the new courier has long been asleep
+				w.await(id, lead.Confirmed, tt.soon+30*time.Second)
+				b.now(func(b *broker) { require.Len(t, b.kept, 1) })
+			})
+		})
+	}
 }

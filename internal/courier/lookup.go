@@ -82,6 +82,9 @@ func (w *credentialWorker) unclaim(ctx context.Context, groups []verify.Group) {
 			if err := w.outbox.Unclaim(context.WithoutCancel(ctx), c); err != nil {
 				w.opt.Log.Warn().Str("site", c.Lead.Site).Int64("remote_id", int64(c.Lead.RemoteID)).Err(err).Msg("look-up not given back")
 			}
+			if next := w.courier.workerOf(c.Lead.Site); next != nil && next != w {
+				next.lookUpWake.at(time.Now())
+			}
 		}
 	}
 }

@@ -27,6 +27,7 @@ const (
 // credential's pace. A worker has no lock: each of its parts has its own, or
 // belongs to one goroutine.
 type credentialWorker struct {
+	courier  *Courier
 	outbox   Outbox
 	broker   Broker
 	account  easybroker.Account
@@ -57,6 +58,7 @@ type credentialWorker struct {
 func newCredentialWorker(outbox Outbox, broker Broker, routes []Route, opt Options, c *Courier, budget *verify.Budget) *credentialWorker {
 	clock, paused := c.clock, c.paused
 	w := &credentialWorker{
+		courier: c,
 		outbox:  outbox,
 		broker:  broker,
 		account: routes[0].Account,
