@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -38,6 +39,7 @@ func startPausable(t *testing.T, b *broker, opt courier.Options, routes ...couri
 func (w *world) pauseFor(site string, length time.Duration) {
 	w.Helper()
 	require.NoError(w, w.courier.Pause(w.Context(), []string{site}, lead.Pause{Until: time.Now().Add(length), Why: "mantenimiento"}))
+	synctest.Wait() // for a claim that was under way
 }
 
 // Nothing of the site goes out before the end. Another site that shares the credential is
