@@ -466,6 +466,9 @@ var notSeen = map[string]string{
 // described: addresses, statuses, headers, types and bodies.
 func TestAnswersAreAsDescribed(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	doc := usualAnswers(t)
 	answersWhileSending(t, doc)
 	answersWithoutADefault(t, doc)

@@ -20,6 +20,9 @@ import (
 const longestLine = 120
 
 func TestTheMarkdownHasNoDeadLink(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it has nothing to race with")
+	}
 	root := os.DirFS("../..")
 	require.Empty(t, deadLinks(t, root, markdown(t, root)))
 }
