@@ -16,6 +16,9 @@ import (
 // binary is the path of the relay that the tests run.
 var binary string
 
+// Binary returns the path of the relay that the tests run.
+func Binary() string { return binary }
+
 // prebuilt is the directory of the relays that make test builds once for all packages:
 // plain/leadrelay and race/leadrelay, which has the race detector.
 var prebuilt = os.Getenv("LEADRELAY_BIN")

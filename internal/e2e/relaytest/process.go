@@ -80,6 +80,12 @@ func Start(t *testing.T, env map[string]string, args ...string) *Process {
 func Command(t *testing.T, env map[string]string, args ...string) *Process {
 	t.Helper()
 	require.NotEmpty(t, binary, "TestMain has to call relaytest.Main")
+	return CommandOf(t, binary, env, args...)
+}
+
+// CommandOf is Command with another release of the relay.
+func CommandOf(t *testing.T, binary string, env map[string]string, args ...string) *Process {
+	t.Helper()
 	p := &Process{t: t, Cmd: exec.Command(binary, args...), Client: NewClient(t), Token: env["LEADRELAY_OPERATOR_TOKEN"], Done: make(chan struct{})}
 	p.Cmd.Dir = t.TempDir()
 	p.Cmd.Env = Environment()
