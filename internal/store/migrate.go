@@ -74,7 +74,7 @@ func migrateStep(ctx context.Context, db *sql.DB, d *dialect, files []string, ex
 	case has >= len(files):
 		return false, tx.Commit()
 	}
-	return true, takeStep(ctx, tx, has+1, files[has])
+	return true, takeStep(ctx, tx, d, has+1, files[has])
 }
 
 // schemaSQL returns the newest step that the database has, and the oldest that a relay
@@ -82,8 +82,11 @@ func migrateStep(ctx context.Context, db *sql.DB, d *dialect, files []string, ex
 const schemaSQL = `SELECT COALESCE(max(v.version), 0), COALESCE(max(CASE WHEN v.version > $1 THEN COALESCE(o.oldest, v.version) END), 0)
 	FROM schema_versions AS v LEFT JOIN schema_oldest AS o ON o.version = v.version`
 
+// errOthersCarry means that the next step must wait: relays that cannot bear it carry leads.
+var errOthersCarry = errors.New("a new release has to change what older ones need, and such a relay carries leads still: stop all of them first")
+
 // takeStep takes a step and commits.
-func takeStep(ctx context.Context, tx *sql.Tx, number int, file string) error {
+func takeStep(ctx context.Context, tx *sql.Tx, d *dialect, number int, file string) error {
 	if !strings.HasPrefix(path.Base(file), fmt.Sprintf("%04d_", number)) {
 		return fmt.Errorf("expected step %d and found %s", number, file)
 	}
@@ -94,6 +97,8 @@ func takeStep(ctx context.Context, tx *sql.Tx, number int, file string) error {
 	oldest := strconv.Itoa(number)
 	if found := beside.FindSubmatch(text); found != nil {
 		oldest = string(found[1])
+	} else if err := checkNobodyCarries(ctx, tx, d); err != nil {
+		return err
 	}
 	for _, statement := range []string{
 		string(text), fmt.Sprintf(`INSERT INTO schema_oldest (version, oldest) VALUES (%d, %s)`, number, oldest),
@@ -104,4 +109,20 @@ func takeStep(ctx context.Context, tx *sql.Tx, number int, file string) error {
 		}
 	}
 	return tx.Commit()
+}
+
+// checkNobodyCarries fails if some relay has a lease. One that was killed has it for a while.
+func checkNobodyCarries(ctx context.Context, tx *sql.Tx, d *dialect) error {
+	if !d.isShared {
+		return nil // the file is locked
+	}
+	var isTable, isCarried bool // there is none before the step that makes it
+	err := tx.QueryRowContext(ctx, `SELECT to_regclass('leases') IS NOT NULL`).Scan(&isTable)
+	if err == nil && isTable {
+		err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM leases WHERE until > `+d.clock()+`)`).Scan(&isCarried)
+	}
+	if err == nil && isCarried {
+		return errOthersCarry
+	}
+	return err
 }

@@ -140,3 +140,36 @@ func TestAStepWaitsForALongReader(t *testing.T) {
 	requireLeads(t, newer, 20)
 	require.NoError(t, newer.Close())
 }
+
+// A step that an older release cannot bear is not taken while a relay carries leads. The start
+// waits until that one is stopped, and says so.
+func TestAStepWaitsForRelaysThatCannotBearIt(t *testing.T) {
+	address := postgrestest.Database(t)
+	older := openPostgres(t, address)
+	ask := askFor("older", time.Minute)
+	_, err := acquire(t, older, ask)
+	require.NoError(t, err)
+	defer store.AddStep(t, nextStep(t, older), column)()
+	waits := make(chan error, 100)
+	opened := make(chan *store.Store)
+	go func() {
+		newer, err := store.OpenPostgres(t.Context(), address, store.PostgresOptions{Away: func(err error) { waits <- err }})
+		assert.NoError(t, err)
+		opened <- newer
+	}()
+	select {
+	case err := <-waits:
+		require.ErrorContains(t, err, "stop all of them first")
+	case s := <-opened:
+		require.NoError(t, s.Close())
+		require.Fail(t, "the step was taken")
+	}
+	_, err = keepInTime(t, older, inquiry(t, "Hola"))
+	require.NoError(t, err)
+	ask.Length = 0
+	_, err = renew(t, older, ask)
+	require.NoError(t, err)
+	newer := <-opened
+	requireLeads(t, newer, 1)
+	require.NoError(t, newer.Close())
+}

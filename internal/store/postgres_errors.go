@@ -101,7 +101,7 @@ func isAwaited(err error) bool {
 			return isAway(err) || strings.HasPrefix(code, shortOf)
 		}
 	}
-	return isAway(err)
+	return isAway(err) || errors.Is(err, errOthersCarry)
 }
 
 // isBroken reports whether the connection broke, or there was none.
