@@ -309,6 +309,13 @@ func inTheConsole(cookie string) []question {
 	return []question{
 		{"GET /leads?state=failed&site=&q=", 200, "", "<html", look},
 		{"GET /leads?state=lost", 400, "", "<html", look},
+		{"GET /leads?q=Luz", 303, "", "", look},
+		{"POST /leads", 303, "q=Luz&state=failed", "", post},
+		{"POST /leads", 400, "q=%zz", "<html", post},
+		{"POST /leads", 403, "q=Luz", "", fromElsewhere},
+		{"POST /quarantine", 303, "q=Luz", "", post},
+		{"POST /quarantine", 400, "q=%zz", "<html", post},
+		{"POST /quarantine", 403, "q=Luz", "", fromElsewhere},
 		{"GET /leads/{failed}", 200, "", "<html", look},
 		{"GET /leads/1", 404, "", "<html", look},
 		{"GET /leads/{failed}/edit", 200, "", "<html", look},
@@ -376,6 +383,8 @@ func inTheConsoleWithoutAStore(cookie string) []question {
 		{"GET /leads", 503, "", "<html", look},
 		{"GET /leads/1", 503, "", "<html", look},
 		{"GET /leads/1/edit", 503, "", "<html", look},
+		{"POST /leads", 503, "q=Luz", "<html", post},
+		{"POST /quarantine", 503, "q=Luz", "<html", post},
 		{"POST /leads/1/edit", 503, "name=Luz", "<html", post},
 		{"GET /quarantine", 503, "", "<html", look},
 		{"POST /leads/confirm", 503, "do=retry&id=1", "<html", post},
@@ -556,7 +565,7 @@ func (d *doors) askForbidden() {
 			case operation.Responses.Status(http.StatusForbidden) == nil || !slices.Contains(doorsOf(item), operatorName):
 			case operation.Security != nil:
 				d.ask(d.doc, question{line, 403, "", `"forbidden"`, "Authorization: Bearer " + text})
-			case path != "/login" && path != "/logout" && path != "/language":
+			case !slices.Contains([]string{"/login", "/logout", "/language", "/leads", "/quarantine"}, path): // which a viewer may
 				d.ask(d.doc, question{line, 403, "", "<html", asForm + "\n" + session})
 			}
 		}

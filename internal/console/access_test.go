@@ -137,6 +137,7 @@ var walk = map[string]visit{
 	"GET /leads/{failed}": wants(access.See), "GET /quarantine": wants(access.See), "GET /jobs": wants(access.See), "GET /sites": wants(access.See), "GET /tests": wants(access.See),
 	"GET /leads/{failed}/edit": wants(access.Act), "POST /leads/{failed}/edit": sends(access.Act, "name=Luz"),
 	"GET /sites/{site}/pause": wants(access.Act), "POST /sites/{site}/pause": sends(access.Act, "lasts=2h0m0s&why=x"), "POST /sites/{site}/resume": wants(access.Act),
+	"POST /leads": sends(access.See, "q=visitor&state=failed"), "POST /quarantine": sends(access.See, "q=visitor"),
 	"POST /leads/confirm": sends(access.Act, "do=retry&id={failed}"), "POST /leads/move": sends(access.Act, "do=retry&id={failed}"),
 	"POST /jobs/confirm": sends(access.Act, "do=release&site={site}"), "POST /jobs": sends(access.Act, "do=release&site={site}&newest={quarantined}&told=999"),
 	"POST /jobs/{job}/abort": wants(access.Act), "POST /probe": sends(access.Act, "site={site}"), "POST /alerts/seen": sends(access.Act, "id={site}"),

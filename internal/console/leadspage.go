@@ -54,20 +54,27 @@ func (w words) tally(byReason map[string]int) []web.ReasonCount {
 	return all[:min(len(all), 30)]
 }
 
-// showList lists the leads that the address asks for.
+// showList lists the leads that the address asks for. One that has a search in plain words,
+// which a person typed or has kept, is exchanged for one that has not.
 func (p *Pages) showList(w http.ResponseWriter, r *http.Request, page web.LeadsPage) error {
 	query := r.URL.Query()
 	query.Del("done")
+	if len(query[plainSearch]) == 1 && query.Get(plainSearch) != "" {
+		return p.toList(w, r, page.Path, query)
+	}
+	plain, over := p.opened(r, query)
 	page.Filter = web.Filter{
-		Site: query.Get("site"), State: query.Get("state"), PropertyID: query.Get("property_id"), Text: query.Get("q"), After: query.Get("after"), Before: query.Get("before"), Notice: query.Get("notice"),
+		Site: plain.Get("site"), State: plain.Get("state"), PropertyID: plain.Get("property_id"), Text: plain.Get("q"), After: plain.Get("after"), Before: plain.Get("before"), Notice: plain.Get("notice"),
 	}
 	page.Sites, page.States, page.Self = p.siteIDs(r.Context(), page.Filter.Site), stateNames(), page.Back
-	f, err := listFilter(query)
+	f, err := listFilter(plain)
 	if page.Quarantine != nil {
 		page.Filter.State, f.State = "", lead.Quarantined
 	}
 	status := http.StatusOK
-	if err != nil {
+	if over != nil {
+		status, page.Wrong = http.StatusBadRequest, locale.Text(page.Lang, "leads.search.over")
+	} else if err != nil {
 		status, page.Wrong = http.StatusBadRequest, locale.Text(page.Lang, "leads.wrong")
 	} else if err := p.fillList(r, f, query, &page); err != nil {
 		var e *problem.Error
@@ -105,16 +112,16 @@ func (p *Pages) fillList(r *http.Request, f lead.Filter, query url.Values, page 
 		page.All = p.allOf(r.Context(), t, f, *page)
 	}
 	if len(leads) > 0 {
-		page.Exports = t.exports(f)
+		page.Exports = t.exports(f, query.Get(sealedSearch))
 	}
 	return nil
 }
 
 // exports returns the addresses of files with all leads that the filter selects, on
 // whichever page of the list a person is.
-func (w words) exports(f lead.Filter) (all []web.Link) {
+func (w words) exports(f lead.Filter, search string) (all []web.Link) {
 	query := url.Values{}
-	for name, value := range map[string]string{"site": f.Site, "state": string(f.State), "property_id": f.PropertyID, "q": f.Text, "notice": f.Notice} {
+	for name, value := range map[string]string{"site": f.Site, "state": string(f.State), "property_id": f.PropertyID, sealedSearch: search, "notice": f.Notice} {
 		if value != "" {
 			query.Set(name, value)
 		}

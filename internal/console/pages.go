@@ -95,7 +95,7 @@ func (p *Pages) Route(mux chi.Router) {
 			access.See: {
 				"/": p.showOverview, "/leads": p.showLeads, "/leads/{remote_id}": p.showLead, "/quarantine": p.showQuarantine, "/jobs": p.showJobs, "/sites": p.showSites, "/tests": p.showTests,
 				"/audit": p.showAudit, "/audit.ndjson": exporting(p.auditLines),
-				"/leads.csv": exporting(exports.csv), "/leads.ndjson": exporting(exports.ndjson),
+				"/leads.csv": exporting(p.opening(exports.csv)), "/leads.ndjson": exporting(p.opening(exports.ndjson)),
 			},
 			access.Act:           {"/leads/{remote_id}/edit": p.showEdit, "/sites/{site}/pause": p.showPause},
 			access.Own:           {"/people": p.showPeople},
@@ -111,6 +111,7 @@ func (p *Pages) Route(mux chi.Router) {
 		mux.Method(method, "/assets/*", web.ConsoleAssets())
 	}
 	for need, pages := range map[access.Need]map[string]pageFunc{
+		access.See: {"/leads": p.search("/leads"), "/quarantine": p.search("/quarantine")},
 		access.Act: {
 			"/leads/confirm": p.confirmMove, "/leads/move": p.moveMany, "/leads/{remote_id}/edit": p.saveEdit,
 			"/jobs": p.order, "/jobs/confirm": p.confirmJob, "/jobs/{id}/abort": p.abortByForm,
@@ -166,9 +167,9 @@ func (p *Pages) serve(h pageFunc, w http.ResponseWriter, r *http.Request) {
 // those use the page who may do what it needs.
 func (p *Pages) requireSession(need access.Need, h pageFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		by, isGood, err := p.whoseSession(w, r)
+		one, by, isGood, err := p.whoseSession(w, r)
 		if isGood {
-			r = r.WithContext(access.With(r.Context(), p.gate.from(r, by)))
+			r = r.WithContext(withSession(access.With(r.Context(), p.gate.from(r, by)), one))
 		}
 		p.serve(func(w http.ResponseWriter, r *http.Request) error {
 			switch {
@@ -184,26 +185,27 @@ func (p *Pages) requireSession(need access.Need, h pageFunc) http.HandlerFunc {
 	}
 }
 
-// whoseSession returns who has the request's session, and starts one if nobody needs a
-// token.
-func (p *Pages) whoseSession(w http.ResponseWriter, r *http.Request) (by access.Access, isGood bool, err error) {
-	one, isGood, err := p.sessions.check(r)
+// whoseSession returns the request's session and who has it, and starts one if nobody needs
+// a token.
+func (p *Pages) whoseSession(w http.ResponseWriter, r *http.Request) (one session, by access.Access, isGood bool, err error) {
+	one, isGood, err = p.sessions.check(r)
 	if err != nil {
-		return by, false, err
+		return one, by, false, err
 	}
 	if isGood {
 		if by, isGood, err = p.gate.holder(r.Context(), one.token); err != nil {
-			return by, false, err
+			return one, by, false, err
 		}
 	}
 	if isGood {
 		p.sessions.goOn(w, r, one)
-		return by, true, nil
+		return one, by, true, nil
 	}
 	if p.opt.IsOpen {
-		return access.Settings(), true, p.sessions.start(w, r, access.TokenID{})
+		one, err = p.sessions.start(w, r, access.TokenID{})
+		return one, access.Settings(), true, err
 	}
-	return by, false, nil
+	return one, by, false, nil
 }
 
 func (p *Pages) showLogin(w http.ResponseWriter, r *http.Request) error {
@@ -223,7 +225,7 @@ func (p *Pages) login(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("WWW-Authenticate", challenge)
 		return showLoginError(w, r, http.StatusUnauthorized, "console.login.wrong")
 	}
-	if err := p.sessions.start(w, r, by.Token); err != nil {
+	if _, err := p.sessions.start(w, r, by.Token); err != nil {
 		return err
 	}
 	p.note(access.With(r.Context(), by), access.Entry{What: access.DidLogIn, Sites: by.Sites})

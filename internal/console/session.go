@@ -83,15 +83,15 @@ func (s session) isOver(now time.Time) bool {
 
 // start starts a session and ends the one that the browser had, so that nobody else
 // has it.
-func (s *Sessions) start(w http.ResponseWriter, r *http.Request, token access.TokenID) error {
+func (s *Sessions) start(w http.ResponseWriter, r *http.Request, token access.TokenID) (session, error) {
 	if err := s.end(r); err != nil {
-		return err
+		return session{}, err
 	}
 	now := s.now()
 	one := session{token: token, begun: now, usedAt: now}
 	_, _ = rand.Read(one.id[:]) // never fails
 	s.give(w, r, one)
-	return nil
+	return one, nil
 }
 
 // end ends the request's session at all replicas.
