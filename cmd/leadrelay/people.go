@@ -13,10 +13,11 @@ import (
 )
 
 type peopleCmd struct {
-	Export   peopleExportCmd `cmd:"" help:"Print all that is kept of a person, as JSON."`
-	Block    peopleBlockCmd  `cmd:"" help:"Take what a person wrote out of everybody's sight but an owner's. It is erased by itself after retention.blocked. Asks on a terminal, and wants --yes elsewhere. Exits with 1 if leads are on their way and stay."`
-	Requests requestsCmd     `cmd:"" help:"What people ask for that is theirs by law, with its clock: access, rectification, cancellation, opposition."`
-	Erase    peopleEraseCmd  `cmd:"" help:"Erase what a person wrote. Folio, site, state and times stay. Asks on a terminal, and wants --yes elsewhere. Exits with 1 if leads are on their way and stay."`
+	Export   peopleExportCmd  `cmd:"" help:"Print all that is kept of a person, as JSON."`
+	Block    peopleBlockCmd   `cmd:"" help:"Take what a person wrote out of everybody's sight but an owner's. It is erased by itself after retention.blocked. Asks on a terminal, and wants --yes elsewhere. Exits with 1 if leads are on their way and stay."`
+	Unblock  peopleUnblockCmd `cmd:"" help:"Lift a block: a mistaken identity, or a request that was withdrawn. All is back in its place; what was on its way when it was blocked stays discarded. Asks on a terminal, and wants --yes elsewhere."`
+	Requests requestsCmd      `cmd:"" help:"What people ask for that is theirs by law, with its clock: access, rectification, cancellation, opposition."`
+	Erase    peopleEraseCmd   `cmd:"" help:"Erase what a person wrote. Folio, site, state and times stay. Asks on a terminal, and wants --yes elsewhere. Exits with 1 if leads are on their way and stay."`
 }
 
 // whoArg is the argument that names a person.
@@ -59,28 +60,47 @@ func (c peopleExportCmd) Run(p *program) error {
 	return printJSON(p.stdout, all)
 }
 
-// forgetArgs are what to block and to erase a person have in common.
+// forgetArgs are what to block, to unblock and to erase a person have in common.
 type forgetArgs struct {
 	whoArg
 
-	Force  bool `help:"Leads that are on their way as well. They are discarded; EasyBroker may have them already."`
 	DryRun bool `help:"Only say what would be done."`
 	Yes    bool `help:"Do not ask."`
 	JSON   bool `name:"json" help:"Print JSON."`
 }
 
-type peopleBlockCmd struct{ forgetArgs }
+// forceArgs are what to block and to erase a person have in common.
+type forceArgs struct {
+	forgetArgs
+
+	Force bool `help:"Leads that are on their way as well. They are discarded; EasyBroker may have them already."`
+}
+
+func (c forceArgs) body() map[string]any {
+	body := c.forgetArgs.body()
+	body["force"] = c.Force
+	return body
+}
+
+type peopleBlockCmd struct{ forceArgs }
 
 // Run blocks a person.
 func (c peopleBlockCmd) Run(p *program) error {
-	return c.run(p, "block", "Block this? It is erased after the time of retention.blocked.")
+	return c.run(p, c.body(), "block", "Block this? It is erased after the time of retention.blocked.")
 }
 
-type peopleEraseCmd struct{ forgetArgs }
+type peopleUnblockCmd struct{ forgetArgs }
+
+// Run lifts a block.
+func (c peopleUnblockCmd) Run(p *program) error {
+	return c.run(p, c.body(), "unblock", "Unblock this? Everybody sees it again who sees its site.")
+}
+
+type peopleEraseCmd struct{ forceArgs }
 
 // Run erases what a person wrote.
 func (c peopleEraseCmd) Run(p *program) error {
-	return c.run(p, "erase", "Erase this for good? It cannot be brought back.")
+	return c.run(p, c.body(), "erase", "Erase this for good? It cannot be brought back.")
 }
 
 var (
@@ -89,14 +109,13 @@ var (
 )
 
 // run does it, after it has said what and has asked.
-func (c forgetArgs) run(p *program, verb, question string) error {
+func (c forgetArgs) run(p *program, body map[string]any, verb, question string) error {
 	op, err := p.operator()
 	if err != nil {
 		return err
 	}
 	call := func(dryRun bool) (e console.Erasure, err error) {
-		body := c.body()
-		body["dry_run"], body["force"] = dryRun, c.Force
+		body["dry_run"] = dryRun
 		return e, op.call(p.ctx, http.MethodPost, "/api/v1/people/"+verb, body, &e, longCall)
 	}
 	if c.DryRun || !c.Yes {

@@ -44,6 +44,7 @@ const (
 
 	DidExportPerson = "people.export"
 	DidBlockPerson  = "people.block"
+	DidUnblock      = "people.unblock"
 	DidErasePerson  = "people.erase"
 
 	DidOpenRequest = "request.open"
@@ -56,7 +57,7 @@ func RequestDeed(step lead.RequestStep) string { return "request." + string(step
 func Deeds() []string {
 	all := []string{
 		DidLogIn, DidRetry, DidRelease, DidDiscard, DidEdit, DidReplay, DidOrder, DidAbort, DidPause, DidResume, DidProbe, DidSee, DidReconcile, DidExport, DidDoctor,
-		DidMakeToken, DidRevoke, DidReload, DidExportPerson, DidBlockPerson, DidErasePerson, DidOpenRequest,
+		DidMakeToken, DidRevoke, DidReload, DidExportPerson, DidBlockPerson, DidUnblock, DidErasePerson, DidOpenRequest,
 	}
 	for _, step := range lead.RequestSteps() {
 		all = append(all, RequestDeed(step))

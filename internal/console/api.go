@@ -142,6 +142,7 @@ func (a api) route(mux chi.Router, gate *Gate) {
 	mux.Method(http.MethodPost, "/api/v1/people/requests", needs(allSites(access.Own), withoutQuery(a.openRequest)))
 	mux.Method(http.MethodPost, "/api/v1/people/requests/{id}/{step}", needs(allSites(access.Own), withoutQuery(a.stepRequest)))
 	mux.Method(http.MethodPost, "/api/v1/people/block", needs(access.Own, withoutQuery(a.forgetPerson(blocking))))
+	mux.Method(http.MethodPost, "/api/v1/people/unblock", needs(access.Own, withoutQuery(a.forgetPerson(unblocking))))
 	mux.Method(http.MethodPost, "/api/v1/people/erase", needs(access.Own, withoutQuery(a.forgetPerson(erasing))))
 	mux.Method(http.MethodPost, "/api/v1/tokens", needs(access.Own, withoutQuery(a.makeToken)))
 	mux.Method(http.MethodPost, "/api/v1/tokens/{name}/revoke", needs(access.Own, withoutQuery(a.revokeToken)))

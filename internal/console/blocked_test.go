@@ -97,6 +97,17 @@ func TestNobodyButAnOwnerSeesABlockedLead(t *testing.T) {
 
 	require.Equal(t, http.StatusOK, h.people(token, "block", `{"email":"zoraida@ejemplo.mx"}`, &done))
 	require.Equal(t, "blocked before", done.Leads[0].Verdict)
+	require.Equal(t, http.StatusForbidden, h.people(tokens[access.Operator], "unblock", `{"email":"zoraida@ejemplo.mx"}`, &done))
+	require.Equal(t, http.StatusUnprocessableEntity, h.people(token, "unblock", `{"email":"zoraida@ejemplo.mx","force":true}`, &done), "there is nothing to force")
+	require.Equal(t, http.StatusOK, h.people(token, "unblock", `{"email":"beto@ejemplo.mx"}`, &done))
+	require.Equal(t, "not blocked", done.Leads[0].Verdict)
+	require.Contains(t, h.request("POST /people/unblock", "who=zoraida@ejemplo.mx", token).Body.String(), "4 leads were unblocked.")
+	require.Contains(t, h.request("GET /leads/"+hers[0], "", tokens[access.Viewer]).Body.String(), "Zoraida", "what failed waits for somebody again")
+	require.Contains(t, h.request("GET /leads?state=failed", "", tokens[access.Viewer]).Body.String(), "/leads/"+hers[0])
+	require.Equal(t, http.StatusOK, h.people(token, "block", `{"email":"zoraida@ejemplo.mx"}`, &done))
+	require.Equal(t, http.StatusOK, h.people(token, "unblock", `{"email":"zoraida@ejemplo.mx","dry_run":true}`, &done))
+	require.Equal(t, "would be unblocked", done.Leads[0].Verdict)
+
 	page := h.request("POST /people", "who=zoraida@ejemplo.mx", token).Body.String()
 	require.Contains(t, page, "blocked, is erased on")
 	require.NotContains(t, page, `action="/people/block"`, "there is nothing left to block")

@@ -117,7 +117,7 @@ func (p *Pages) Route(mux chi.Router) {
 			"/jobs": p.order, "/jobs/confirm": p.confirmJob, "/jobs/{id}/abort": p.abortByForm,
 			"/probe": p.probe, "/alerts/seen": p.seeAlert, "/sites/{site}/pause": p.pause, "/sites/{site}/resume": p.resume,
 		},
-		access.Own:           {"/people": p.findPeople, "/people/export": p.exportPeople, "/people/block": p.forgetPeople(blocking), "/people/erase": p.forgetPeople(erasing)},
+		access.Own:           {"/people": p.findPeople, "/people/export": p.exportPeople, "/people/block": p.forgetPeople(blocking), "/people/unblock": p.forgetPeople(unblocking), "/people/erase": p.forgetPeople(erasing)},
 		allSites(access.Act): {"/reports": p.runReport},
 		allSites(access.Own): {"/settings": p.examine, "/people/requests": p.openRequestByForm, "/people/requests/{id}/{step}": p.stepRequestByForm},
 	} {

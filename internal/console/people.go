@@ -16,6 +16,7 @@ import (
 type PeopleStore interface {
 	ErasePerson(ctx context.Context, ids []lead.RemoteID, may func(*lead.Lead) bool) ([]lead.RemoteID, error)
 	BlockPerson(ctx context.Context, ids []lead.RemoteID, may func(*lead.Lead) bool) ([]lead.RemoteID, error)
+	UnblockPerson(ctx context.Context, ids []lead.RemoteID, may func(*lead.Lead) bool) ([]lead.RemoteID, error)
 	// Blocked calls do with all blocked leads, newest first, as they were.
 	Blocked(ctx context.Context, do func(*lead.BlockedLead)) error
 	FindBlocked(ctx context.Context, id lead.RemoteID) (lead.BlockedLead, []lead.Attempt, error)
@@ -93,19 +94,34 @@ func (s sight) FindBlocked(ctx context.Context, id lead.RemoteID) (lead.BlockedL
 	return b, attempts, err
 }
 
-// forgetting is a way to forget a person: what it is called when it is done, and before.
+// forgetting is a way to forget a person, or to take that back: what it is called when it is
+// done, and before, and what does it.
 type forgetting struct {
-	done, would string
-	isBlock     bool
+	name, done, would string
+	by                func(PeopleStore, context.Context, []lead.RemoteID, func(*lead.Lead) bool) ([]lead.RemoteID, error)
 }
 
 var (
-	blocking = forgetting{done: "blocked", would: "would be blocked", isBlock: true}
-	erasing  = forgetting{done: "erased", would: "would be erased"}
+	blocking   = forgetting{"block", "blocked", "would be blocked", PeopleStore.BlockPerson}
+	unblocking = forgetting{"unblock", "unblocked", "would be unblocked", PeopleStore.UnblockPerson}
+	erasing    = forgetting{"erase", "erased", "would be erased", PeopleStore.ErasePerson}
 )
 
+// passesOver says why a lead of the person stays as it is. It is empty if it does not.
+func (f forgetting) passesOver(l *lead.Lead, force bool) string {
+	switch isBlocked := l.IsBlocked(); {
+	case f.name == unblocking.name && !isBlocked:
+		return notBlocked
+	case f.name == blocking.name && isBlocked:
+		return blockedBefore
+	case l.IsOnItsWay() && !force:
+		return onItsWay
+	}
+	return ""
+}
+
 // ForgetPerson erases what a person wrote in the leads, which must still be theirs, or blocks
-// it. Those on their way are passed over unless forced.
+// it, or takes that back. Those on their way are passed over unless forced.
 func (s sight) ForgetPerson(ctx context.Context, f forgetting, p lead.Person, leads []lead.Lead, force bool) ([]lead.RemoteID, error) {
 	by, err := access.Check(ctx, access.Own)
 	if err != nil {
@@ -115,11 +131,7 @@ func (s sight) ForgetPerson(ctx context.Context, f forgetting, p lead.Person, le
 	for i := range leads {
 		ids[i] = leads[i].RemoteID
 	}
-	forget := s.all.ErasePerson
-	if f.isBlock {
-		forget = s.all.BlockPerson
-	}
-	return forget(ctx, ids, func(l *lead.Lead) bool {
+	return f.by(s.all, ctx, ids, func(l *lead.Lead) bool {
 		return by.Sees(l.Site) && p.Has(&l.Inquiry) && (force || !l.IsOnItsWay())
 	})
 }
@@ -143,10 +155,11 @@ type PersonLead struct {
 const (
 	onItsWay       = "on its way"
 	blockedBefore  = "blocked before"
+	notBlocked     = "not blocked"
 	changedVerdict = "changed" // since it was found
 )
 
-// Erasure is what became of the leads of a person who is erased or blocked, or would.
+// Erasure is what became of the leads of a person who is erased, blocked or unblocked, or would.
 type Erasure struct {
 	DryRun bool         `json:"dry_run"`
 	Leads  []ErasedLead `json:"leads"`
@@ -268,15 +281,19 @@ func (a api) personLead(ctx context.Context, id lead.RemoteID) (PersonLead, erro
 	return PersonLead{a.detail(ctx, b.Lead, attempts), timeOrNull(b.Until)}, nil
 }
 
-// forgetPerson returns the handler that erases or blocks what a person wrote, or says what
-// that would do.
+// forgetPerson returns the handler that erases, blocks or unblocks what a person wrote, or
+// says what that would do.
 func (a api) forgetPerson(f forgetting) problem.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error { return a.forget(w, r, f) }
 }
 
 func (a api) forget(w http.ResponseWriter, r *http.Request, f forgetting) error {
 	var dryRun, force bool
-	p, err := readPerson(w, r, jsonFields{"dry_run": parseInto(&dryRun), "force": parseInto(&force)})
+	known := jsonFields{"dry_run": parseInto(&dryRun)}
+	if f.name != unblocking.name {
+		known["force"] = parseInto(&force)
+	}
+	p, err := readPerson(w, r, known)
 	if err != nil {
 		return err
 	}
@@ -293,16 +310,15 @@ func (a api) forget(w http.ResponseWriter, r *http.Request, f forgetting) error 
 		}
 	}
 	for _, l := range found.leads {
-		one := ErasedLead{RemoteID: l.RemoteID, Site: l.Site, State: l.State, Verdict: changedVerdict}
+		one := ErasedLead{RemoteID: l.RemoteID, Site: l.Site, State: l.State, Verdict: f.passesOver(&l, force)}
 		switch {
 		case slices.Contains(done, l.RemoteID):
 			one.Verdict = f.done
-		case f.isBlock && l.IsBlocked():
-			one.Verdict = blockedBefore
-		case l.IsOnItsWay() && !force:
-			one.Verdict = onItsWay
+		case one.Verdict != "":
 		case dryRun:
 			one.Verdict = f.would
+		default:
+			one.Verdict = changedVerdict
 		}
 		answer.Leads = append(answer.Leads, one)
 	}

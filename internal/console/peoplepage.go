@@ -78,7 +78,7 @@ func (p *Pages) writePerson(w http.ResponseWriter, r *http.Request, person lead.
 	for _, id := range found.mentioned[:min(len(found.mentioned), shown)] {
 		page.Mentioned = append(page.Mentioned, leadLink(id))
 	}
-	for _, f := range []forgetting{blocking, erasing} {
+	for _, f := range []forgetting{blocking, unblocking, erasing} {
 		if act, isThere := t.forgetAct(f, &found); isThere {
 			page.Acts = append(page.Acts, act)
 		}
@@ -86,24 +86,20 @@ func (p *Pages) writePerson(w http.ResponseWriter, r *http.Request, person lead.
 	return writePeople(w, r, http.StatusOK, page)
 }
 
-// forgetAct tells what blocking or erasing a person would do, if there is anything that it
-// could do.
+// forgetAct tells what blocking, unblocking or erasing a person would do, if there is anything
+// that it could do.
 func (w words) forgetAct(f forgetting, found *personLeads) (act web.PersonAct, isThere bool) {
 	onWay, ready := 0, 0
 	for _, l := range found.leads {
-		switch {
-		case l.IsOnItsWay():
+		switch f.passesOver(&l, false) {
+		case onItsWay:
 			onWay++
-		case !f.isBlock || !l.IsBlocked():
+		case "":
 			ready++
 		}
 	}
-	name := "erase"
-	if f.isBlock {
-		name = "block"
-	}
-	key := "people." + name
-	act = web.PersonAct{Name: name, Title: w.text(key), Button: w.text(key), IsGrave: !f.isBlock, Effects: []string{w.text(key + ".effect"), w.text(key + ".final")}}
+	key := "people." + f.name
+	act = web.PersonAct{Name: f.name, Title: w.text(key), Button: w.text(key), IsGrave: f.name == erasing.name, Effects: []string{w.text(key + ".effect"), w.text(key + ".final")}}
 	if ready > 0 {
 		act.Button = w.count(key+".button", ready)
 	}
@@ -138,8 +134,8 @@ func (p *Pages) exportPeople(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// forgetPeople returns the handler that erases or blocks what a person wrote, and shows what
-// is left.
+// forgetPeople returns the handler that erases, blocks or unblocks what a person wrote, and
+// shows what is left.
 func (p *Pages) forgetPeople(f forgetting) pageFunc {
 	return func(w http.ResponseWriter, r *http.Request) error { return p.forgetByForm(w, r, f) }
 }

@@ -24,6 +24,7 @@ type contents struct {
 	Reason     string          `json:"reason"`
 	Body       json.RawMessage `json:"body"`
 	Details    map[int]string  `json:"details"` // of attempts, by their numbers
+	State      lead.State      `json:"state"`   // empty if a former release has blocked it
 }
 
 // BlockFor says for how long what blocked people wrote is kept from now on.
@@ -56,7 +57,7 @@ func (tx *writeTx) keepApart(l *lead.Lead, now, until time.Time) error {
 	if err != nil {
 		return err
 	}
-	c := contents{PropertyID: l.PropertyID, Reason: l.Reason, Body: json.RawMessage(packed), Details: map[int]string{}}
+	c := contents{PropertyID: l.PropertyID, Reason: l.Reason, Body: json.RawMessage(packed), Details: map[int]string{}, State: l.State}
 	rows, err := tx.Query(`SELECT number, detail FROM attempts WHERE remote_id = $1 AND detail <> ''`, int64(l.RemoteID))
 	if err != nil {
 		return err
@@ -80,19 +81,62 @@ func (tx *writeTx) keepApart(l *lead.Lead, now, until time.Time) error {
 // putBack puts what is kept apart of a blocked lead into the lead, as it is in memory. A
 // relay of an older release may have changed its reason.
 func (tx *writeTx) putBack(l *lead.Lead) error {
-	var text []byte
-	var c contents
-	err := tx.QueryRow(`SELECT contents FROM blocked_leads WHERE remote_id = $1`, int64(l.RemoteID)).Scan(&text)
+	c, err := tx.keptApart(l.RemoteID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &c)
 	}
 	if err == nil {
 		l.Reason = lead.ReasonBlocked
 		err = c.into(l)
 	}
+	return err
+}
+
+func (tx *writeTx) keptApart(id lead.RemoteID) (c contents, err error) {
+	var text []byte
+	if err := tx.QueryRow(`SELECT contents FROM blocked_leads WHERE remote_id = $1`, int64(id)).Scan(&text); err != nil {
+		return c, err
+	}
+	return c, json.Unmarshal(text, &c)
+}
+
+// unblockSQL makes a move that no other statement may: what waited for a person does so again.
+const unblockSQL = `UPDATE leads SET state = $1, reason = $2, property_id = $3, body = $4, due_at = NULL, fence = fence + 1, moved_at = $5 WHERE remote_id = $6`
+
+// UnblockPerson puts what is kept apart of blocked leads back into them, and returns those
+// leads. What waited for a person waits again. What was on its way when it was blocked stays
+// discarded, because EasyBroker may have it: a person decides. The time that a discarded lead
+// is kept begins anew. It passes over leads that are not blocked. See [Store.ErasePerson].
+func (s *Store) UnblockPerson(ctx context.Context, ids []lead.RemoteID, may func(*lead.Lead) bool) ([]lead.RemoteID, error) {
+	return s.forgetLeads(ctx, ids, forgetting{
+		deed: access.DidUnblock, one: (*writeTx).unblock,
+		may: func(l *lead.Lead) bool { return l.IsBlocked() && may(l) },
+	})
+}
+
+// unblock writes a lead that has what was kept apart of it.
+func (tx *writeTx) unblock(l *lead.Lead, now time.Time) error {
+	c, err := tx.keptApart(l.RemoteID)
+	if err != nil {
+		return err
+	}
+	l.Reason = c.Reason
+	if l.State == lead.Discarded && (c.State == lead.Failed || c.State == lead.Quarantined) {
+		l.State = c.State
+	}
+	body, err := pack(l)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(unblockSQL, string(l.State), l.Reason, l.PropertyID, body, now.UnixMilli(), int64(l.RemoteID)); err != nil {
+		return err
+	}
+	for number, detail := range c.Details {
+		if _, err := tx.Exec(`UPDATE attempts SET detail = $1 WHERE remote_id = $2 AND number = $3`, detail, int64(l.RemoteID), number); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(`DELETE FROM blocked_leads WHERE remote_id = $1`, int64(l.RemoteID))
 	return err
 }
 

@@ -27,7 +27,7 @@ func (s *Store) ErasePerson(ctx context.Context, ids []lead.RemoteID, may func(*
 	})
 }
 
-// forgetting is a way in which people are forgotten.
+// forgetting is a way in which people are forgotten, or not any more.
 type forgetting struct {
 	deed string // its name in the audit
 	may  func(*lead.Lead) bool
@@ -35,11 +35,15 @@ type forgetting struct {
 }
 
 func (s *Store) forget(ctx context.Context, ids []lead.RemoteID, f forgetting) (forgotten []lead.RemoteID, err error) {
-	const step = 32
 	// A test inquiry is nobody's data for long, and may have anybody's.
 	if err := s.EraseTests(ctx, time.UnixMilli(maxMillis)); err != nil {
 		return nil, err
 	}
+	return s.forgetLeads(ctx, ids, f)
+}
+
+func (s *Store) forgetLeads(ctx context.Context, ids []lead.RemoteID, f forgetting) (forgotten []lead.RemoteID, err error) {
+	const step = 32
 	for len(ids) > 0 {
 		some := ids[:min(step, len(ids))]
 		ids = ids[len(some):]

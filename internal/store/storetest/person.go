@@ -172,6 +172,70 @@ func personBlocked(t *testing.T, s *store.Store) {
 	require.NoError(t, err)
 }
 
+func personUnblocked(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now().Add(-time.Hour)
+	arrived := keep(t, s, at)
+	settle(t, s, at, lead.Settlement{State: lead.Delivered, Attempt: &lead.Attempt{Outcome: lead.OutcomeDelivered, Status: 200, Detail: "gracias María José"}})
+	all := []lead.RemoteID{arrived}
+	for _, state := range []lead.State{lead.Failed, lead.Quarantined, lead.Discarded, lead.Confirmed} {
+		all = append(all, keepIn(t, s, state, at))
+	}
+	onItsWay, other := keep(t, s, at), keep(t, s, at)
+	seen := func() (was []lead.Lead) {
+		for _, id := range append(all, onItsWay) {
+			l, _, err := s.Find(t.Context(), id)
+			require.NoError(t, err)
+			was = append(was, l)
+		}
+		return was
+	}
+	before := seen()
+	everyLead := func(*lead.Lead) bool { return true }
+	blocked, err := s.BlockPerson(by(t, "ana"), append(all, onItsWay), everyLead)
+	require.NoError(t, err)
+	require.Len(t, blocked, len(before))
+	unblocked, err := s.UnblockPerson(by(t, "ana"), all, func(*lead.Lead) bool { return false })
+	require.NoError(t, err)
+	require.Empty(t, unblocked)
+	unblocked, err = s.UnblockPerson(by(t, "luz"), append(all, other, onItsWay), func(l *lead.Lead) bool { return l.Name != "" })
+	require.NoError(t, err)
+	require.Equal(t, append(all, onItsWay), unblocked)
+
+	for i, l := range seen() {
+		was := before[i]
+		require.Equal(t, was.Inquiry, l.Inquiry)
+		require.Equal(t, was.Reason, l.Reason)
+		if was.State == lead.Queued {
+			was.State = lead.Discarded // EasyBroker may have it
+		}
+		require.Equal(t, was.State, l.State)
+		require.Zero(t, l.DueAt)
+		_, _, err := s.FindBlocked(t.Context(), l.RemoteID)
+		require.ErrorIs(t, err, lead.ErrNotFound)
+	}
+	_, attempts, err := s.Find(t.Context(), arrived)
+	require.NoError(t, err)
+	require.Equal(t, "gracias María José", attempts[0].Detail)
+	index(t, s)
+	leads, _, err := s.List(t.Context(), lead.Filter{Text: "ejemplo", Limit: 20})
+	require.NoError(t, err)
+	require.Len(t, leads, len(before)+1, "the search has them again")
+	n, err := s.Erase(t.Context(), lead.Discarded, now().Add(-time.Minute))
+	require.NoError(t, err)
+	require.Zero(t, n, "what was discarded is kept as long as if it were discarded now")
+	s.BlockFor(time.Nanosecond)
+	n, err = s.EraseBlocked(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, n)
+	_, err = s.Amend(t.Context(), onItsWay, func(l *lead.Lead) error { return l.Retry(now(), false) })
+	require.NoError(t, err, "a person may send it")
+	did := entries(t, s, entryFilter("people.unblock"))
+	require.Len(t, did, 1)
+	require.Equal(t, "luz", did[0].Who)
+	require.Len(t, did[0].RemoteIDs, len(before))
+}
+
 // checkOutOfSight requires that two blocked leads are in nothing that others see, whatever
 // is done, and that what has arrived is not taken back.
 func checkOutOfSight(t *testing.T, s *store.Store, arrived, failed lead.RemoteID, since lead.EventCursor) {

@@ -115,6 +115,7 @@ func ofOne() tests {
 		"a person is erased, and the number, site, state and times stay": personErased,
 		"what people ask for is kept until it has ended":                 requestsKept,
 		"a person is blocked, and erased when the time is over":          personBlocked,
+		"a person who was blocked by mistake is unblocked":               personUnblocked,
 
 		"alerts stay, and closed ones for a day":          alertsStay,
 		"leads that wait for too long are found":          stuckLeads,
