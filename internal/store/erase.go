@@ -18,9 +18,11 @@ const mayEnd = `state IN (` + sqlQuarantined + `, ` + sqlDiscarded + `, ` + sqlC
 
 // erasableSQL finds the leads that may be erased. SQLite uses the index only if
 // its condition on the states is here word for word. A lead that is still due has
-// not ended, and one that is blocked has its own time.
+// not ended, nor has one of which somebody is yet to be told; a delivery is given up
+// after three days. One that is blocked has its own time.
 const erasableSQL = `SELECT remote_id FROM leads WHERE ` + mayEnd + `
-	AND ` + isSeen + ` AND state = '%s' AND ` + endedAt + ` < $1 AND due_at IS NULL ORDER BY ` + endedAt + ` LIMIT $2`
+	AND ` + isSeen + ` AND state = '%s' AND ` + endedAt + ` < $1 AND due_at IS NULL
+	AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.remote_id = leads.remote_id AND d.due_at IS NOT NULL) ORDER BY ` + endedAt + ` LIMIT $2`
 
 // Erase removes the quarantined, discarded or confirmed leads that came into the
 // state before a time, with their attempts, and returns how many. It works in

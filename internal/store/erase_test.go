@@ -86,6 +86,38 @@ func TestWhatHasEndedIsErasedByItsState(t *testing.T) {
 	})
 }
 
+// A lead whose time is short is there until a webhook that was away has been told of it, or is
+// given up.
+func TestWhatIsYetToBeToldIsNotErased(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, filepath.Join(t.TempDir(), "leads.db"))
+		defer func() { require.NoError(t, s.Close()) }()
+		site := storetest.Draft(t, time.Now()).Site
+		hook := lead.HookChannel(site, "https://crm.mx/")
+		s.Subscribe(map[string][]lead.Subscription{site: {{Channel: hook, Notices: []lead.Notice{lead.NoticeReceived}}}})
+		told, untold := keep(t, s, time.Now()), keep(t, s, time.Now())
+		for _, id := range []lead.RemoteID{told, untold} {
+			isNews, err := s.Confirm(t.Context(), id, time.Now(), "")
+			require.NoError(t, err)
+			require.True(t, isNews)
+		}
+		all, err := s.ClaimDeliveries(t.Context(), hook, time.Now(), 10, time.Minute)
+		require.NoError(t, err)
+		require.Len(t, all, 2)
+		for _, d := range all {
+			if d.RemoteID == told {
+				require.NoError(t, s.SettleDelivery(t.Context(), d, lead.DeliveryEnd{State: lead.DeliveryTaken, Status: 200, At: time.Now()}))
+			}
+		}
+		time.Sleep(25 * time.Hour)
+		require.Equal(t, 1, erase(t, s, lead.Confirmed, days))
+		require.Equal(t, []lead.RemoteID{untold}, ids(t, s))
+		time.Sleep(2 * days)
+		require.NoError(t, s.TidyDeliveries(t.Context(), []lead.Channel{hook}, time.Now().Add(-3*days)))
+		require.Equal(t, 1, erase(t, s, lead.Confirmed, days))
+	})
+}
+
 // A hundred thousand leads fall due at once while visitors' leads are kept: they
 // go, and nobody waits for it.
 func TestAHundredThousandErased(t *testing.T) {
