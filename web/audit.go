@@ -8,7 +8,8 @@ type AuditPage struct {
 	Who, What, After, Before, Folio string // the filter
 	Deeds                           []Choice
 	Entries                         []AuditEntry
-	Next, Export                    string // addresses; Next is empty on the last page
+	Next                            string // address of the next page, if there is one
+	Exports                         []Link // files with all of it
 	IsFiltered                      bool
 	Wrong                           string // what is wrong with the filter; optional
 }

@@ -110,7 +110,7 @@ func consolePages(l locale.Lang, v string) map[string]func(*bytes.Buffer) error 
 			}})
 		},
 		"audit": func(b *bytes.Buffer) error {
-			return RenderAudit(b, AuditPage{Frame: frame(l, "/audit"), Who: v, Folio: v, After: v, Deeds: []Choice{{Value: "retry", Label: v, IsChosen: true}}, IsFiltered: true, Next: "/audit?cursor=7", Export: "/audit.ndjson?", Entries: []AuditEntry{
+			return RenderAudit(b, AuditPage{Frame: frame(l, "/audit"), Who: v, Folio: v, After: v, Deeds: []Choice{{Value: "retry", Label: v, IsChosen: true}}, IsFiltered: true, Next: "/audit?cursor=7", Exports: []Link{{Text: v, URL: "/audit.csv"}, {Text: v, URL: "/audit.ndjson"}}, Entries: []AuditEntry{
 				{At: noon, Who: v, From: "203.0.113.0/24", What: v, Leads: []Link{{Text: "28 793 951 000", URL: "/leads/28793951000"}}, About: []string{v, v}}, {At: noon, Who: v, What: v},
 			}})
 		},

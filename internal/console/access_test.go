@@ -163,7 +163,7 @@ var walk = map[string]visit{
 	"POST /people/requests":     sends(forAll(access.Own), "kind=access&who=failed@{site}.mx"),
 	"POST /api/v1/people/block": sends(access.Own, `{"email":"failed@{site}.mx","dry_run":true}`),
 	"POST /people/unblock":      sends(access.Own, "who=nobody@{site}.mx"), "POST /api/v1/people/unblock": sends(access.Own, `{"email":"failed@{site}.mx","dry_run":true}`),
-	"GET /audit": wants(access.See), "GET /audit.ndjson": wants(access.See), "GET /api/v1/audit": wants(access.See), "GET /api/v1/audit.ndjson": wants(access.See),
+	"GET /audit": wants(access.See), "GET /audit.ndjson": wants(access.See), "GET /audit.csv": wants(access.See), "GET /api/v1/audit.csv": wants(access.See), "GET /api/v1/audit": wants(access.See), "GET /api/v1/audit.ndjson": wants(access.See),
 
 	"GET /api/v1/tokens": wants(access.Own), "POST /api/v1/tokens": {need: access.Own, body: `{"name":"{name}","role":"viewer","sites":["{site}"]}`}, "POST /api/v1/tokens/{token}/revoke": wants(access.Own),
 }

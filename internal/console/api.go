@@ -125,6 +125,7 @@ func (a api) route(mux chi.Router, gate *Gate) {
 		mux.Method(method, "/api/v1/tests/{remote_id}", needs(access.See, withoutQuery(a.showTest)))
 		mux.Method(method, "/api/v1/audit", needs(access.See, problem.HandlerFunc(a.audit)))
 		mux.Method(method, "/api/v1/audit.ndjson", needs(access.See, problem.HandlerFunc(a.auditLines)))
+		mux.Method(method, "/api/v1/audit.csv", needs(access.See, problem.HandlerFunc(a.auditTable)))
 		mux.Method(method, "/api/v1/people/requests", needs(allSites(access.Own), withoutQuery(a.listRequests)))
 		mux.Method(method, "/api/v1/tokens", needs(access.Own, withoutQuery(a.listTokens)))
 		mux.Method(method, "/api/v1/stats", needs(access.See, problem.HandlerFunc(a.stats)))

@@ -3,6 +3,7 @@ package console
 import (
 	"bufio"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -141,6 +142,48 @@ func (a api) audit(w http.ResponseWriter, r *http.Request) error {
 
 // auditLines answers all that was done, one entry to a line.
 func (a api) auditLines(w http.ResponseWriter, r *http.Request) error {
+	return a.auditFile(w, r, "application/x-ndjson", "audit.ndjson", func(out io.Writer) func([]access.Entry) {
+		each := json.NewEncoder(out)
+		return func(page []access.Entry) {
+			for _, e := range page {
+				_ = each.Encode(viewEntry(e)) // whoever flushes sees an error
+			}
+		}
+	})
+}
+
+var auditColumns = []string{"at", "who", "from", "what", "sites", "remote_ids", "leads", "job", "about"}
+
+// auditTable answers all that was done as a table for a spreadsheet, which runs none of it.
+func (a api) auditTable(w http.ResponseWriter, r *http.Request) error {
+	return a.auditFile(w, r, "text/csv; charset=utf-8", "audit.csv", func(out io.Writer) func([]access.Entry) {
+		_, _ = io.WriteString(out, "\ufeff") // as of leads.csv
+		rows := csv.NewWriter(out)
+		_ = rows.Write(auditColumns)
+		return func(page []access.Entry) {
+			for _, e := range page {
+				_ = rows.Write(auditRow(viewEntry(e)))
+			}
+			rows.Flush()
+		}
+	})
+}
+
+func auditRow(e AuditEntry) []string {
+	folios, job := make([]string, len(e.RemoteIDs)), ""
+	for i, id := range e.RemoteIDs {
+		folios[i] = id.String()
+	}
+	if e.Job != nil {
+		job = strconv.FormatInt(*e.Job, 10)
+	}
+	return []string{
+		csvTime(e.At), safeCell(e.Who), csvText(e.From), e.What, safeCell(strings.Join(e.Sites, " ")), strings.Join(folios, " "), strconv.Itoa(e.Leads), job, csvText(e.About),
+	}
+}
+
+// auditFile answers all that was done as a file, a page at a time.
+func (a api) auditFile(w http.ResponseWriter, r *http.Request, contentType, name string, begin func(io.Writer) func([]access.Entry)) error {
 	f := access.EntryFilter{Limit: exportPage}
 	names := slices.DeleteFunc(slices.Clone(auditParameters), func(name string) bool { return name == "limit" || name == "cursor" })
 	if err := parseQuery(r, names, func(name, value string) bool { return setAuditParameter(&f, name, value) }); err != nil {
@@ -150,17 +193,15 @@ func (a api) auditLines(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	w.Header().Set("Content-Disposition", `attachment; filename="audit.ndjson"`)
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
 	if r.Method == http.MethodHead {
 		return nil
 	}
 	out := bufio.NewWriter(patientWriter{w, http.NewResponseController(w)})
-	each := json.NewEncoder(out)
+	write := begin(out)
 	for {
-		for _, e := range page {
-			_ = each.Encode(viewEntry(e))
-		}
+		write(page)
 		if out.Flush() != nil || !more {
 			return nil // it is through, or the client has gone
 		}
@@ -219,7 +260,10 @@ func (p *Pages) fillAudit(r *http.Request, f access.EntryFilter, query url.Value
 			query.Set(name, at.Format(time.RFC3339))
 		}
 	}
-	page.Export = "/audit.ndjson?" + query.Encode()
+	for _, kind := range []string{"csv", "ndjson"} {
+		u := url.URL{Path: "/audit." + kind, RawQuery: query.Encode()}
+		page.Exports = append(page.Exports, web.Link{Text: t.text("export." + kind), URL: web.SafeURL(u.String())})
+	}
 	return nil
 }
 

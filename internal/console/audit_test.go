@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"encoding/csv"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -19,6 +20,7 @@ func TestEveryChangeIsInTheAudit(t *testing.T) {
 	text := h.give(access.Owner)
 	quiet := map[string]bool{ // what changes nothing, and asks before something is done
 		"POST /leads/confirm": true, "POST /jobs/confirm": true, "POST /login": true, "POST /logout": true, "POST /language": true,
+		"GET /audit.csv": true, "GET /api/v1/audit.csv": true,
 		"POST /leads": true, "POST /quarantine": true, "POST /people": true, "POST /people/erase": true, "POST /api/v1/people/erase": true, "POST /people/block": true, "POST /api/v1/people/block": true, "POST /people/unblock": true, "POST /api/v1/people/unblock": true, "POST /api/v1/jobs": true, "POST /api/v1/replays": true, // dry runs here
 		"POST /alerts/seen": true, "POST /api/v1/alerts/{site}/seen": true, // the watcher of the tests notes nothing
 	}
@@ -86,4 +88,30 @@ func TestThePageOfTheAudit(t *testing.T) {
 	require.Contains(t, see("/audit?remote_id="+id.String(), "en", token), ">Discarded<")
 	require.NotContains(t, see("/audit?what=retry", "en", token), `href="/leads/`+id.String()+`"`)
 	require.NotContains(t, see("/audit", "en", h.give(access.Owner, "lofts")), `href="/leads/`+id.String()+`"`)
+}
+
+// A spreadsheet that opens the audit runs nothing of it, and sees all of it.
+func TestTheAuditAsATable(t *testing.T) {
+	h := newHouse(t)
+	by := access.Access{Name: `=cmd|' /C calc'!A0`, Role: access.Owner}
+	require.NoError(t, h.store.Note(access.With(t.Context(), by), access.Entry{What: access.DidPause, Sites: []string{"casas", "lofts"}, About: "+1; =2"}))
+	require.Equal(t, http.StatusOK, h.send("Bearer "+token, "POST", "/api/v1/leads/"+h.casas[lead.Failed].String()+"/discard", "").Code)
+	w := h.get("/api/v1/audit.csv")
+	require.Equal(t, http.StatusOK, w.Code)
+	require.Equal(t, "text/csv; charset=utf-8", w.Header().Get("Content-Type"))
+	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(w.Body.String(), "\ufeff"))).ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, []string{"at", "who", "from", "what", "sites", "remote_ids", "leads", "job", "about"}, rows[0])
+	require.Len(t, rows, len(h.noted())+1)
+	var pause []string
+	for _, row := range rows {
+		if row[3] == access.DidPause {
+			pause = row
+		}
+		for _, cell := range row {
+			require.NotRegexp(t, `^[=+\-@\t\r]`, cell)
+		}
+	}
+	require.Equal(t, []string{`'=cmd|' /C calc'!A0`, "", "pause", "casas lofts", "", "0", "", "'+1; =2"}, pause[1:])
+	require.Contains(t, h.page("/audit"), `href="/audit.csv"`)
 }

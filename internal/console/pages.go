@@ -94,7 +94,7 @@ func (p *Pages) Route(mux chi.Router) {
 		for need, pages := range map[access.Need]map[string]pageFunc{
 			access.See: {
 				"/": p.showOverview, "/leads": p.showLeads, "/leads/{remote_id}": p.showLead, "/quarantine": p.showQuarantine, "/jobs": p.showJobs, "/sites": p.showSites, "/tests": p.showTests,
-				"/audit": p.showAudit, "/audit.ndjson": exporting(p.auditLines),
+				"/audit": p.showAudit, "/audit.ndjson": exporting(p.auditLines), "/audit.csv": exporting(p.auditTable),
 				"/leads.csv": exporting(p.opening(exports.csv)), "/leads.ndjson": exporting(p.opening(exports.ndjson)),
 			},
 			access.Act:           {"/leads/{remote_id}/edit": p.showEdit, "/sites/{site}/pause": p.showPause},
