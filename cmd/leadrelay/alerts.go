@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -34,15 +33,11 @@ func newWatcher(cfg config.Config, r relay, skew func() time.Duration, log zerol
 	return alerts.New(r.store, r.courier.Status, opt)
 }
 
-// namedChannels names the channels by their kind, and the second of a kind with a number.
+// namedChannels gives the channels their names.
 func namedChannels(all config.Channels) []alerts.Channel {
-	named, seen := make([]alerts.Channel, len(all)), map[string]int{}
-	for i, c := range all {
-		seen[c.Kind]++
-		named[i] = alerts.Channel{Name: c.Kind, Send: c.Send}
-		if n := seen[c.Kind]; n > 1 {
-			named[i].Name += "-" + strconv.Itoa(n)
-		}
+	named := make([]alerts.Channel, len(all))
+	for i, name := range all.Names() {
+		named[i] = alerts.Channel{Name: name, Send: all[i].Send}
 	}
 	return named
 }

@@ -45,6 +45,9 @@ func (c doctorCmd) Run(p *program) error {
 			return err
 		}
 	}
+	if o, err := p.operator(); err == nil { // else the settings say what is wrong, or there is no token yet
+		d.Alerts = o.openAlerts
+	}
 	done := p.progress().start("looking")
 	all := d.Examine(p.ctx)
 	done()
@@ -85,6 +88,19 @@ func (p *program) testInquiry(site string) (*doctor.Inquiry, error) {
 		}
 		return all, err
 	}}, nil
+}
+
+// openAlerts asks the relay which alerts are open.
+func (o operator) openAlerts(ctx context.Context) (open []doctor.Alert, err error) {
+	o.progress = progress{}
+	var all struct{ Alerts []console.Alert }
+	err = o.get(ctx, "/api/v1/alerts", &all)
+	for _, a := range all.Alerts {
+		if a.ClosedAt == nil && a.Since != nil {
+			open = append(open, doctor.Alert{Kind: a.Kind, Since: *a.Since, Cause: a.Cause, Remedy: a.Remedy})
+		}
+	}
+	return open, err
 }
 
 func (p *program) printFindings(all []doctor.Finding) {

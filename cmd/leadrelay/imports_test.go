@@ -67,7 +67,7 @@ var mayImport = map[string][]string{
 	"internal/problem": {"internal/locale"},
 	"internal/server":  {"internal/bounded", "internal/locale", "internal/problem"},
 	"internal/config":  {"internal/alerts/channel", "internal/captcha", "internal/easybroker", "internal/lead", "internal/loopback", "internal/notify", "internal/secret", "internal/site", "internal/smtp", "internal/spam"},
-	"internal/doctor":  {"internal/config", "internal/easybroker", "internal/lead", "internal/notify", "internal/smtp", "internal/store"},
+	"internal/doctor":  {"internal/alerts/channel", "internal/config", "internal/easybroker", "internal/lead", "internal/notify", "internal/smtp", "internal/store"},
 	"web":              {"internal/accept", "internal/bounded", "internal/locale"},
 
 	// For tests, the demo and measurements.

@@ -47,6 +47,19 @@ func (c Channels) String() string {
 	return secret.Dots
 }
 
+// Names tell the channels apart by their kinds; the second of a kind has a number.
+func (c Channels) Names() []string {
+	names, seen := make([]string, len(c)), map[string]int{}
+	for i, one := range c {
+		seen[one.Kind]++
+		names[i] = one.Kind
+		if n := seen[one.Kind]; n > 1 {
+			names[i] += "-" + strconv.Itoa(n)
+		}
+	}
+	return names
+}
+
 // nextAddress finds where an address begins. A comma may also be in one.
 var nextAddress = regexp.MustCompile(`[\s,]+[a-z][a-z0-9+]*://`)
 

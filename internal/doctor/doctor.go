@@ -1,6 +1,7 @@
 // Package doctor looks at a relay from outside and says what is wrong with it, and how
 // to mend that. It changes nothing, sends nothing to anybody but EasyBroker, of which it
-// reads one line, and the relay's own doors. To the mail server it only logs in. If it is asked to, it posts a test inquiry.
+// reads one line, and the relay's own doors. To mail servers it only logs in,
+// and at channels it knocks. If it is asked to, it posts a test inquiry.
 package doctor
 
 import (
@@ -49,6 +50,9 @@ type Doctor struct {
 	Operator   string // and the operator's
 	Client     *http.Client
 	Inquiry    *Inquiry // that is to be sent; nil for none
+
+	// Alerts asks the running relay which alerts are open. It may be nil.
+	Alerts func(ctx context.Context) ([]Alert, error)
 }
 
 // patience bounds the look at one thing.
@@ -59,7 +63,7 @@ const patience = 20 * time.Second
 func (d Doctor) Examine(ctx context.Context) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	looks := []func(context.Context) []Finding{d.settings, d.database, d.relay, d.credentials, d.doors, d.mailServer, d.hooks, d.inquiry}
+	looks := []func(context.Context) []Finding{d.settings, d.database, d.relay, d.alerts, d.credentials, d.doors, d.mailServer, d.hooks, d.channels, d.inquiry}
 	found := make([][]Finding, len(looks))
 	var looking sync.WaitGroup
 	for i, look := range looks {

@@ -15,6 +15,7 @@ import (
 
 	"leadrelay/internal/config"
 	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
 	"leadrelay/internal/store"
 )
 
@@ -154,6 +155,13 @@ func TestWhatIsBrokenIsNamed(t *testing.T) {
 		"nothing can be written": {answer: at("/readyz", text(`{"ready":false,"store":"the disk is full"}`)),
 			level: Trouble, says: "takes no inquiries: the disk is full", remedy: "the relay's log"},
 		"it stops": {answer: at("/readyz", text(`{"ready":false,"store":"ok","draining":true}`)), level: Warning, says: "about to stop", remedy: "again"},
+		"somebody's transaction stays open": {answer: at("/readyz", text(`{"ready":true,"store":"ok","vacuum_held_back_seconds":700}`)),
+			level: Warning, says: "open for 11m40s, keeps PostgreSQL from cleaning up", remedy: "pg_terminate_backend"},
+		"an alert is open": {spoil: func(_ *testing.T, d *Doctor, _ *lister) {
+			d.Alerts = func(context.Context) ([]Alert, error) {
+				return []Alert{{lead.AlertHeld, time.Now(), "told already", ""}, {lead.AlertSilence, time.Now(), "“casas” gets no inquiries any more", "Send an inquiry"}}, nil
+			}
+		}, level: Trouble, says: "gets no inquiries any more", remedy: "Send an inquiry"},
 		"a key is held": {answer: at("/readyz", text(`{"ready":true,"store":"ok","credentials":[{"sites":["casas"],"state":"held","reason":"EasyBroker refuses the key (401)","since":"2026-11-29T02:10:00Z"}]}`)),
 			level: Trouble, says: "held since 2026-11-2", remedy: "EASYBROKER_API_KEY"},
 		"EasyBroker is down": {answer: at("/readyz", text(`{"ready":true,"store":"ok","credentials":[{"sites":["casas"],"state":"down","reason":"easybroker: status 500"}]}`)),
@@ -209,7 +217,10 @@ func TestTheDisk(t *testing.T) {
 	require.Equal(t, Trouble, roomOf("/data", 400e6, 1e9).Level)
 	require.Equal(t, Trouble, room(filepath.Join(t.TempDir(), "nowhere")).Level)
 	require.Equal(t, Fine, speedOf("/data", time.Millisecond).Level)
-	require.Equal(t, Warning, speedOf("/data", 80*time.Millisecond).Level)
+	slow := speedOf("/data", 80*time.Millisecond)
+	require.Equal(t, Warning, slow.Level)
+	require.Contains(t, slow.Says, "it takes 80ms to write 4 KiB for good, and each inquiry waits for that")
+	require.Equal(t, "Put the database on a local disk, not on a network's.", slow.Remedy)
 	require.Equal(t, Warning, speed(filepath.Join(t.TempDir(), "nowhere")).Level)
 }
 

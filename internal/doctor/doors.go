@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"leadrelay/internal/lead"
 )
@@ -30,6 +31,7 @@ func (d Doctor) relay(ctx context.Context) []Finding {
 		Store       string
 		Draining    bool
 		Credentials []lead.Credential
+		HeldBack    int `json:"vacuum_held_back_seconds"`
 	}
 	if err := json.Unmarshal(body, &says); err != nil {
 		return []Finding{{Trouble, about, fmt.Sprintf("what answers at %s is no relay (%s)", d.Operator, answer.Status), "See what else has that address, or set another one: LEADRELAY_OPERATOR_ADDR."}}
@@ -42,6 +44,10 @@ func (d Doctor) relay(ctx context.Context) []Finding {
 		all = append(all, Finding{Trouble, about, "it takes no inquiries: " + says.Store, "See what is said of the database here, and the relay's log."})
 	default:
 		all = append(all, fine(about, "it takes inquiries"))
+	}
+	if says.HeldBack >= int(time.Minute.Seconds()) {
+		all = append(all, Finding{Warning, "database", fmt.Sprintf("another program's transaction, which has been open for %s, keeps PostgreSQL from cleaning up, and the tables grow",
+			(time.Duration(says.HeldBack) * time.Second).String()), "End it: the relay's log names its process, for pg_terminate_backend, once it is ten minutes old."})
 	}
 	for _, c := range says.Credentials {
 		if c.State == lead.CredentialWorking {

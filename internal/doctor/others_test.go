@@ -3,14 +3,17 @@ package doctor
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"leadrelay/internal/alerts/channel"
 	"leadrelay/internal/config"
 	"leadrelay/internal/lead"
 	"leadrelay/internal/smtp"
@@ -59,6 +62,52 @@ func TestTheMailServer(t *testing.T) {
 	}
 	require.Empty(t, office.Taken())
 	require.Empty(t, Doctor{}.mailServer(t.Context()), "nobody mails anything")
+}
+
+// Each channel is broken in one way after the other, and nobody is told anything.
+func TestTheChannels(t *testing.T) {
+	office, err := smtptest.Listen("127.0.0.1:0", nil)
+	require.NoError(t, err)
+	defer office.Close()
+	office.Demand("relay", "s3cret")
+	posts := atomic.Int32{}
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodHead || r.URL.Path != "/" {
+			posts.Add(1)
+		}
+		http.NotFound(w, r) // at its root there is nothing
+	}))
+	defer service.Close()
+	secure := httptest.NewTLSServer(nil)
+	defer secure.Close()
+	deaf, err := net.Listen("tcp", "127.0.0.1:0") // it takes a connection and never answers
+	require.NoError(t, err)
+	defer func() { _ = deaf.Close() }()
+	here := service.Listener.Addr().String()
+	for name, test := range map[string]struct{ address, says, remedy string }{
+		"all is well":             {"generic+http://" + here + "/s3cret", "it can be reached", ""},
+		"all is well by mail":     {"smtp://relay:s3cret@" + office.Addr + "/?from=relay@casas.mx&to=luz@casas.mx", "it can be reached", ""},
+		"a wrong password":        {"smtp://relay:s3cret2@" + office.Addr + "/?from=relay@casas.mx&to=luz@casas.mx", "does not let the relay in", "user and password"},
+		"nobody there":            {"ntfy://:s3cret@127.0.0.1:1/s3cret?scheme=http", "it cannot be reached", "its service runs"},
+		"a name that is none":     {"ntfy://ntfy.invalid/s3cret", "its name cannot be looked up", "name server"},
+		"a certificate of nobody": {"generic+https://" + secure.Listener.Addr().String() + "/s3cret", "its certificate is not good", "certificate"},
+		"it hangs":                {"generic+http://" + deaf.Addr().String() + "/s3cret", "no answer in time", "firewall"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			c, err := channel.Parse(test.address)
+			require.NoError(t, err)
+			found := Doctor{Settings: config.Config{Alerts: config.Alerts{To: config.Channels{c}}}}.channels(ctx)
+			require.Len(t, found, 1)
+			require.Contains(t, found[0].Says, test.says)
+			require.Contains(t, found[0].Remedy, test.remedy)
+			require.Equal(t, test.remedy == "", found[0].Level == Fine)
+			require.NotContains(t, found[0].About+found[0].Says+found[0].Remedy, "s3cret")
+		})
+	}
+	require.Zero(t, posts.Load())
+	require.Empty(t, office.Taken())
 }
 
 func TestTheHooks(t *testing.T) {

@@ -7,6 +7,7 @@ package channel
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"leadrelay/internal/loopback"
+	"leadrelay/internal/smtp"
 )
 
 // Message is what a person is to know.
@@ -49,7 +51,7 @@ type Channel struct {
 	// Kind is the scheme of its address, such as ntfy.
 	Kind string
 
-	send func(ctx context.Context, m Message) error
+	way
 }
 
 // timeout bounds the time that a message takes.
@@ -62,10 +64,28 @@ func (c Channel) Send(ctx context.Context, m Message) error {
 	return explain(ctx, c.send(ctx, m))
 }
 
+// Check sees whether a message would get there, and sends none: it logs in at a mail server,
+// and at a web service it knocks. The error is an [*Error].
+func (c Channel) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return explain(ctx, c.check(ctx))
+}
+
 // Error is why a message was not sent. It does not say where to.
 type Error struct{ why string }
 
 func (e *Error) Error() string { return e.why }
+
+// Why a channel is not reached, whatever the message.
+var (
+	ErrLate        = &Error{"no answer in time"}
+	ErrUnknownName = &Error{"its name cannot be looked up"}
+	ErrUnreachable = &Error{"it cannot be reached"}
+	ErrInsecure    = &Error{"its certificate is not good, or it offers no TLS"}
+	ErrLogin       = &Error{"it does not let the relay in"}
+	ErrBroken      = &Error{"it does not work"}
+)
 
 // refusedError is an answer that says that the message was not taken.
 type refusedError struct{ status int }
@@ -77,21 +97,27 @@ func explain(ctx context.Context, err error) error {
 	var refused *refusedError
 	var name *net.DNSError
 	var dial *net.OpError
+	var login *smtp.RefusedError
+	var certificate *tls.CertificateVerificationError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &refused):
 		return &Error{refused.Error()}
 	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return &Error{"no answer in time"}
+		return ErrLate
 	case errors.As(err, &name):
-		return &Error{"its name cannot be looked up"}
+		return ErrUnknownName
 	case errors.As(err, &dial) && dial.Op == "dial":
-		return &Error{"it cannot be reached"}
+		return ErrUnreachable
 	case errors.Is(err, errRefused):
 		return &Error{errRefused.Error()}
+	case errors.As(err, &login) && login.AtLogin:
+		return ErrLogin
+	case errors.As(err, &certificate), errors.Is(err, smtp.ErrNoTLS):
+		return ErrInsecure
 	}
-	return &Error{"it does not work"}
+	return ErrBroken
 }
 
 // errRefused is a message that was answered, but not taken.
@@ -113,17 +139,17 @@ func Parse(address string) (Channel, error) {
 	c := Channel{Kind: kind}
 	switch kind {
 	case "smtp":
-		c.send, err = parseSMTP(u)
+		c.way, err = parseSMTP(u)
 	case "ntfy":
-		c.send, err = parseNtfy(u)
+		c.way, err = parseNtfy(u)
 	case "slack":
-		c.send, err = parseSlack(u)
+		c.way, err = parseSlack(u)
 	case "telegram":
-		c.send, err = parseTelegram(u)
+		c.way, err = parseTelegram(u)
 	case "teams":
-		c.send, err = parseTeams(u, inner)
+		c.way, err = parseTeams(u, inner)
 	case "generic":
-		c.send, err = parseGeneric(u, inner)
+		c.way, err = parseGeneric(u, inner)
 	default:
 		err = fmt.Errorf("has a channel that is not known; known are %s", strings.Join(Schemes(), ", "))
 	}
@@ -176,6 +202,25 @@ func post(req *http.Request) ([]byte, error) {
 		return nil, &refusedError{resp.StatusCode}
 	}
 	return answer, err
+}
+
+// knock asks the service at an address for its root, which does nothing there. Whatever it
+// answers, it answers.
+func knock(ctx context.Context, address string) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
+	root := url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, root.String(), nil)
+	if err != nil {
+		return err
+	}
+	var refused *refusedError
+	if _, err = post(req); errors.As(err, &refused) {
+		return nil
+	}
+	return err
 }
 
 // postJSON sends a value as JSON.

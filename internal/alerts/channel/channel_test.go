@@ -235,7 +235,7 @@ func TestAChannelThatHangs(t *testing.T) {
 
 func TestTheTimeOfAMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := Channel{Kind: "ntfy", send: func(ctx context.Context, _ Message) error { <-ctx.Done(); return ctx.Err() }}
+		c := Channel{Kind: "ntfy", way: way{send: func(ctx context.Context, _ Message) error { <-ctx.Done(); return ctx.Err() }}}
 		begun := time.Now()
 		require.EqualError(t, c.Send(t.Context(), message), "no answer in time")
 		require.Equal(t, timeout, time.Since(begun))

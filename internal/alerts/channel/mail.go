@@ -19,7 +19,7 @@ type mailTo struct {
 }
 
 // parseSMTP reads smtp://user:password@host:port/?from=…&to=a,b.
-func parseSMTP(u *url.URL) (sender, error) {
+func parseSMTP(u *url.URL) (way, error) {
 	server, err := smtp.Parse(u, loopback.IsHost(u.Hostname()))
 	t := mailTo{server: server}
 	for one := range strings.SplitSeq(smtp.Parameter(u, "to", "toaddresses"), ",") {
@@ -28,9 +28,9 @@ func parseSMTP(u *url.URL) (sender, error) {
 		}
 	}
 	if err != nil || len(t.to) == 0 || t.message(Message{}) == nil {
-		return nil, errors.New("wants smtp://user:password@host:587/?from=address&to=address")
+		return way{}, errors.New("wants smtp://user:password@host:587/?from=address&to=address")
 	}
-	return t.send, nil
+	return way{t.send, server.Check}, nil
 }
 
 // message returns the mail, or nil if an address is none.

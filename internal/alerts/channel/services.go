@@ -12,13 +12,24 @@ import (
 
 type sender = func(ctx context.Context, m Message) error
 
+// way is how messages get to a channel, and how to see whether it is open.
+type way struct {
+	send  sender
+	check func(ctx context.Context) error
+}
+
+// web is the way to a web address.
+func web(address string, send sender) way {
+	return way{send, func(ctx context.Context) error { return knock(ctx, address) }}
+}
+
 // parseNtfy reads ntfy://[user:password@]host/topic, with a token as the password of
 // nobody. One sequence is one notification on the phone.
-func parseNtfy(u *url.URL) (sender, error) {
+func parseNtfy(u *url.URL) (way, error) {
 	q := u.Query()
 	topic := strings.Trim(u.Path, "/")
 	if topic == "" || strings.Contains(topic, "/") {
-		return nil, errors.New("wants ntfy://host/topic")
+		return way{}, errors.New("wants ntfy://host/topic")
 	}
 	root := url.URL{Host: u.Host}
 	if root.Host == "" {
@@ -26,7 +37,7 @@ func parseNtfy(u *url.URL) (sender, error) {
 	}
 	root, err := webAddress(root, q.Get("scheme") == "http" || isYes(q.Get("disabletls")))
 	if err != nil {
-		return nil, err
+		return way{}, err
 	}
 	var header http.Header
 	if u.User != nil {
@@ -35,7 +46,7 @@ func parseNtfy(u *url.URL) (sender, error) {
 		req.SetBasicAuth(u.User.Username(), password)
 		header = req.Header
 	}
-	return func(ctx context.Context, m Message) error {
+	return web(root.String(), func(ctx context.Context, m Message) error {
 		body := map[string]any{"topic": topic, "title": m.Title, "message": m.Text, "priority": 4, "tags": []string{"warning"}}
 		if m.IsOver {
 			body["priority"], body["tags"] = 3, []string{"white_check_mark"}
@@ -48,7 +59,7 @@ func parseNtfy(u *url.URL) (sender, error) {
 		}
 		_, err := postJSON(ctx, root.String(), header, body)
 		return err
-	}, nil
+	}), nil
 }
 
 // slackAPI and telegramAPI are where their services are; a test puts its own there.
@@ -59,23 +70,23 @@ var (
 )
 
 // parseSlack reads slack://hook:A-B-C@webhook, slack://A/B/C and slack://xoxb:…@channel.
-func parseSlack(u *url.URL) (sender, error) {
+func parseSlack(u *url.URL) (way, error) {
 	token, _ := u.User.Password()
 	parts := strings.Split(token, "-")
 	switch kind := u.User.Username(); {
 	case kind == "hook" && len(parts) == 3:
 	case strings.HasPrefix(kind, "xox") && token != "" && u.Host != "":
-		return slackBot(kind+"-"+token, u.Host), nil
+		return web(slackAPI, slackBot(kind+"-"+token, u.Host)), nil
 	case token == "" && len(strings.Split(strings.Trim(u.Path, "/"), "/")) == 2:
 		parts = append([]string{u.Host}, strings.Split(strings.Trim(u.Path, "/"), "/")...)
 	default:
-		return nil, errors.New("wants slack://hook:A-B-C@webhook, or slack://xoxb:TOKEN@CHANNEL")
+		return way{}, errors.New("wants slack://hook:A-B-C@webhook, or slack://xoxb:TOKEN@CHANNEL")
 	}
 	address := slackHooks + strings.Join(parts, "/")
-	return func(ctx context.Context, m Message) error {
+	return web(address, func(ctx context.Context, m Message) error {
 		_, err := postJSON(ctx, address, nil, map[string]string{"text": slackText(m.all())})
 		return err
-	}, nil
+	}), nil
 }
 
 func slackBot(token, channel string) sender {
@@ -103,7 +114,7 @@ func okOr(answer []byte, err error) error {
 }
 
 // parseTelegram reads telegram://TOKEN@telegram?chats=@channel,123.
-func parseTelegram(u *url.URL) (sender, error) {
+func parseTelegram(u *url.URL) (way, error) {
 	var chats []string
 	for chat := range strings.SplitSeq(u.Query().Get("chats")+","+u.Query().Get("channels"), ",") {
 		if chat = strings.TrimSpace(chat); chat != "" {
@@ -112,10 +123,10 @@ func parseTelegram(u *url.URL) (sender, error) {
 	}
 	key, _ := u.User.Password()
 	if key == "" || len(chats) == 0 || u.Host != "telegram" {
-		return nil, errors.New("wants telegram://TOKEN@telegram?chats=@channel,123")
+		return way{}, errors.New("wants telegram://TOKEN@telegram?chats=@channel,123")
 	}
 	path := "/bot" + url.PathEscape(u.User.Username()+":"+key) + "/sendMessage"
-	return func(ctx context.Context, m Message) error {
+	return web(telegramAPI, func(ctx context.Context, m Message) error {
 		var failed error
 		for _, chat := range chats {
 			answer, err := postJSON(ctx, telegramAPI+path, nil, map[string]any{
@@ -124,36 +135,36 @@ func parseTelegram(u *url.URL) (sender, error) {
 			failed = errors.Join(failed, okOr(answer, err))
 		}
 		return failed
-	}, nil
+	}), nil
 }
 
 // parseTeams reads teams://GROUP@TENANT/ALT/OWNER[/EXTRA]?host=ORGANIZATION.webhook.office.com,
 // and teams+https:// with the address of a workflow that waits for a webhook.
-func parseTeams(u *url.URL, inner string) (sender, error) {
+func parseTeams(u *url.URL, inner string) (way, error) {
 	if inner != "" {
 		address, err := webAddress(*u, inner == "http")
 		if inner != "https" && inner != "http" {
 			err = errors.New("wants teams+https:// with the address of a workflow")
 		}
-		return func(ctx context.Context, m Message) error {
+		return web(address.String(), func(ctx context.Context, m Message) error {
 			_, err := postJSON(ctx, address.String(), nil, adaptiveCard(m))
 			return err
-		}, err
+		}), err
 	}
 	parts, host := strings.Split(strings.Trim(u.Path, "/"), "/"), u.Query().Get("host")
 	if u.User == nil || len(parts) < 2 || len(parts) > 3 || !strings.HasSuffix(host, ".webhook.office.com") || strings.ContainsAny(host, "/@?#:") {
-		return nil, errors.New("wants teams://GROUP@TENANT/ALT/OWNER/EXTRA?host=ORGANIZATION.webhook.office.com, or teams+https:// with the address of a workflow")
+		return way{}, errors.New("wants teams://GROUP@TENANT/ALT/OWNER/EXTRA?host=ORGANIZATION.webhook.office.com, or teams+https:// with the address of a workflow")
 	}
 	address := url.URL{Scheme: "https", Host: host}
 	path := append([]string{"webhookb2", u.User.Username() + "@" + u.Host, "IncomingWebhook"}, parts...)
 	to := address.JoinPath(path...).String()
-	return func(ctx context.Context, m Message) error {
+	return web(to, func(ctx context.Context, m Message) error {
 		_, err := postJSON(ctx, to, nil, map[string]string{
 			"@type": "MessageCard", "@context": "https://schema.org/extensions", "summary": m.Title, "title": m.Title,
 			"text": strings.ReplaceAll(m.body(), "\n", "\n\n"),
 		})
 		return err
-	}, nil
+	}), nil
 }
 
 func adaptiveCard(m Message) any {
@@ -175,9 +186,9 @@ func adaptiveCard(m Message) any {
 // parseGeneric reads generic+https:// and generic:// with any address. The text is posted
 // as it is, or with template=json as an object; @name=value is a header, and $name=value
 // one more value of the object.
-func parseGeneric(u *url.URL, inner string) (sender, error) {
+func parseGeneric(u *url.URL, inner string) (way, error) {
 	if inner != "" && inner != "https" && inner != "http" {
-		return nil, errors.New("wants generic+https:// with an address")
+		return way{}, errors.New("wants generic+https:// with an address")
 	}
 	g := generic{header: http.Header{}, extra: map[string]string{}, titleKey: "title", messageKey: "message"}
 	q := u.Query()
@@ -197,7 +208,7 @@ func parseGeneric(u *url.URL, inner string) (sender, error) {
 			g.messageKey = value
 		case name == "method" && value == http.MethodPost, name == "disabletls", name == "title":
 		case name == "template", name == "method", name == "contenttype":
-			return nil, errors.New("wants POST and no template but json for a generic channel")
+			return way{}, errors.New("wants POST and no template but json for a generic channel")
 		default:
 			isOurs = false
 		}
@@ -207,11 +218,11 @@ func parseGeneric(u *url.URL, inner string) (sender, error) {
 	}
 	address, err := webAddress(*u, isPlain)
 	if err != nil {
-		return nil, err
+		return way{}, err
 	}
 	address.RawQuery = q.Encode()
 	g.address = address.String()
-	return g.send, nil
+	return web(g.address, g.send), nil
 }
 
 type generic struct {
