@@ -200,6 +200,7 @@ func TestAStoreThatCannotBeReached(t *testing.T) {
 		away.set(errors.New("away"))
 		time.Sleep(time.Minute)
 		require.Equal(t, []string{"leadrelay: Nothing can be written to the database"}, w.titles())
+		require.Contains(t, w.heard[0].Text, "Look at the disk of the database, or at its server")
 		beats := w.counted()
 		time.Sleep(10 * time.Minute)
 		require.Equal(t, beats, w.counted(), "no heartbeat says that all is well")

@@ -107,6 +107,8 @@ func Remedy(l locale.Lang, a lead.Alert) string {
 	switch {
 	case a.Kind == lead.AlertHeld && lead.Explain(a.Reason).Key == "redirected":
 		key = "redirected"
+	case a.Kind == lead.AlertDown && waitingIsNotEnough(a.Reason):
+		key = cause(a.Reason)
 	case a.Kind == lead.AlertPaused && !a.Until.IsZero():
 		key = "paused_by_hand"
 	case a.Kind == lead.AlertRefused:
@@ -117,6 +119,18 @@ func Remedy(l locale.Lang, a lead.Alert) string {
 		key = "mail"
 	}
 	return locale.Text(l, "remedy."+key)
+}
+
+// waitingIsNotEnough reports whether the way to EasyBroker is broken in a way that mostly
+// does not mend itself.
+func waitingIsNotEnough(reason string) bool {
+	return slices.Contains([]string{"insecure", "unknown_name"}, cause(reason))
+}
+
+// cause is the key of a reason, or of the one behind it.
+func cause(reason string) string {
+	e := lead.Explain(reason)
+	return cmp.Or(e.Cause, e.Key)
 }
 
 // Found says what a reconciliation has found.
@@ -140,13 +154,9 @@ func count(l locale.Lang, key string, n int) string {
 
 // reason says why, with nothing that EasyBroker says, because that may quote a visitor.
 func reason(l locale.Lang, reason string) string {
-	e := lead.Explain(reason)
-	if e.Key == "" {
+	e, key := lead.Explain(reason), cause(reason)
+	if key == "" {
 		return locale.Text(l, "alert.unexplained")
-	}
-	key := e.Key
-	if e.Cause != "" {
-		key = e.Cause
 	}
 	text := locale.First(l, []string{fmt.Sprintf("reason.%s.%d", key, e.Status), "reason." + key})
 	if e.Status != 0 {

@@ -64,6 +64,27 @@ func TestManyAreOneMessage(t *testing.T) {
 	require.True(t, over.IsOver)
 }
 
+// A lead that waits though nothing is known to stop it is told of, with where to look.
+func TestALeadThatWaitsIsTold(t *testing.T) {
+	c := newClerk()
+	c.live(step, always(Facts{Stuck: []lead.Stuck{{Kind: lead.AlertLate, Site: "casas", Leads: 1, Since: began}}}))
+	require.Len(t, c.book.all(), 1)
+	require.Equal(t, "1 lead of “casas” waits for too long", Cause(locale.EN, c.book.all()[0]))
+	require.Contains(t, Remedy(locale.EN, c.book.all()[0]), "it says what was tried, and when it will be tried again")
+}
+
+// Whoever waits for EasyBroker is not told to wait if the way there is broken here.
+func TestWhereWaitingIsNotEnough(t *testing.T) {
+	for reason, want := range map[string]string{
+		lead.ReasonInsecure: "certificates", lead.ReasonUnknownName: "name server", lead.ReasonUnreachable: "tried by itself",
+		lead.LookUpFailed(lead.ReasonInsecure): "certificates", lead.WithStatus(lead.ReasonError, 503): "tried by itself",
+	} {
+		for _, a := range usual().signs(Facts{Credentials: []lead.Credential{{Sites: []string{"casas"}, State: lead.CredentialDown, Reason: reason}}}, nil) {
+			require.Contains(t, Remedy(locale.EN, a), want, reason)
+		}
+	}
+}
+
 // A mailbox that is off is not called a webhook.
 func TestAMailboxIsNoWebhook(t *testing.T) {
 	a := lead.Alert{Kind: lead.AlertHook, Subject: string(lead.MailChannel("casas", "ventas@casas.mx")), Sites: []string{"casas"}, Reason: lead.OffExpired}

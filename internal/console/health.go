@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -39,7 +40,10 @@ func Readyz(
 		defer cancel()
 		all := Readiness{Store: "ok", Draining: draining(), Credentials: credentials()}
 		err := ready(ctx)
-		if err != nil {
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			all.Store = "the database does not answer in time: another program may hold it, or its disk or server is slow"
+		case err != nil:
 			all.Store = err.Error()
 		}
 		if held, err := heldBack(ctx); err == nil { // else nobody knows, and all is as ready as it was
