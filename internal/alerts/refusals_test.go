@@ -80,3 +80,16 @@ func TestWhoIsAVisitor(t *testing.T) {
 	require.Equal(t, visitor(netip.MustParseAddr("192.0.2.1")), visitor(netip.MustParseAddr("::ffff:192.0.2.1")))
 	require.Equal(t, netip.Prefix{}, visitor(netip.Addr{}))
 }
+
+// What a taken post pays for it, from all processors at once.
+func BenchmarkGood(b *testing.B) {
+	r := NewRefusals()
+	for i := range 10 {
+		r.Add("origin", "casas", "https://other.example", client(i))
+	}
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			r.Good("casas")
+		}
+	})
+}

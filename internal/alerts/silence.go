@@ -27,6 +27,12 @@ type rhythm [knownHours]float64
 // how many of them are to be expected meanwhile decides: the site's own hours of the day and
 // days of the week say how many. What is known of a small site is uncertain itself. Where
 // visitors come in crowds, because of a campaign or a holiday, a crowd counts as one.
+//
+// To be told within a day of the dead form of a site with five a day, and of no site in
+// vain more than once a year, cannot both be had: such a site has a day of silence several
+// times a year though its form works (TestADayIsTooShortForFiveADay). Peace was chosen, and
+// the dead form is told of within three days; with fifty a day, within one
+// (TestSilenceIsNoiseOnceAYear). Who wants it sooner sets a time by hand.
 func (r *rhythm) hasDied(last, now int64) bool {
 	total, byHour, byDay := r.profile(last)
 	if total < fewest {

@@ -100,6 +100,27 @@ func TestSilenceIsNoiseOnceAYear(t *testing.T) {
 	}
 }
 
+// A day without an inquiry tells nothing of a site with five a day: one whose form works has
+// several such days a year. So its dead form cannot be told of within a day unless people
+// are told of nothing far more often than once a year.
+func TestADayIsTooShortForFiveADay(t *testing.T) {
+	const years = 20
+	v, quiet := town{5, false, rand.New(rand.NewPCG(1, 1))}, 0
+	start := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	last := start
+	for at := start; at.Before(start.AddDate(years, 0, 0)); at = at.Add(time.Hour) {
+		if v.hour(at) == 0 {
+			continue
+		}
+		if at.Sub(last) > 24*time.Hour {
+			quiet++
+		}
+		last = at
+	}
+	t.Logf("%.1f times a year", float64(quiet)/years)
+	require.Greater(t, quiet, 5*years)
+}
+
 // hours is a store whose site had an inquiry in each of these hours.
 type hours []time.Time
 
