@@ -2,8 +2,8 @@
 # Installs what the tests need beyond Go, where it is missing: a C compiler for
 # the race detector, Chromium and Firefox for the pages, Node.js and curl for
 # the clients that sites use, buildah and crun for the image, nginx, HAProxy and
-# Caddy for the files in this folder, promtool for the rules, PostgreSQL and
-# pgbouncer for the store, Exim for mails.
+# Caddy for the files in this folder, Prometheus for the rules, PostgreSQL and
+# pgbouncer for the store, Exim for mails, PHP for a receiver of webhooks.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -26,6 +26,7 @@ command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/n
 need pgbouncer pgbouncer
 need exim4 exim4-daemon-light
 need promtool prometheus
+need php php-cli
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 [ -n "$missing" ] || exit 0
 
