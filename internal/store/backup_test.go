@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -145,7 +146,9 @@ func TestWhatWasDueInABackupIsDoubtful(t *testing.T) {
 	path, backup, restored := filepath.Join(dir, "leads.db"), filepath.Join(dir, "backup.db"), filepath.Join(dir, "restored.db")
 	s := open(t, path)
 	last := fill(t, s, 60)
+	tellOthers(t, s, 10)
 	apart := keepApart(t, s)
+	told := toldOthers(t, s)
 	_, err := store.Backup(t.Context(), path, backup) // some are being sent
 	require.NoError(t, err)
 	before := map[lead.State]int{}
@@ -162,7 +165,7 @@ func TestWhatWasDueInABackupIsDoubtful(t *testing.T) {
 
 	b, err := store.Restore(t.Context(), backup, restored)
 	require.NoError(t, err)
-	require.Equal(t, 61, b.Leads)
+	require.Equal(t, 71, b.Leads)
 	_, err = store.Restore(t.Context(), backup, restored)
 	require.ErrorContains(t, err, "restored.db is there already")
 
@@ -179,6 +182,8 @@ func TestWhatWasDueInABackupIsDoubtful(t *testing.T) {
 		lead.Failed: before[lead.Failed], lead.Quarantined: 1,
 	}, after)
 	require.Equal(t, lead.Quarantined, find(t, s, apart).State)
+	require.Len(t, told, 20)
+	require.Equal(t, told, toldOthers(t, s), "others are told what they had not been")
 	claims, _, err := s.ClaimLookups(t.Context(), []string{storetest.Draft(t, time.Now()).Site}, lead.Due{Now: time.Now(), N: 100, Lease: time.Minute})
 	require.NoError(t, err)
 	require.Len(t, claims, after[lead.Doubtful], "all are due at once")
@@ -187,6 +192,22 @@ func TestWhatWasDueInABackupIsDoubtful(t *testing.T) {
 		require.False(t, c.LastEndedAt.Before(c.FirstAttempt))
 	}
 	require.Greater(t, keep(t, s, time.Now()), last)
+}
+
+// toldOthers are what others were told, or are to be, by their ids.
+func toldOthers(t *testing.T, s *store.Store) map[string]lead.Delivery {
+	t.Helper()
+	all := map[string]lead.Delivery{}
+	leads, _, err := s.List(t.Context(), lead.Filter{Limit: 500})
+	require.NoError(t, err)
+	for _, l := range leads {
+		told, err := s.Deliveries(t.Context(), l.RemoteID)
+		require.NoError(t, err)
+		for _, d := range told {
+			all[fmt.Sprint(d.RemoteID, d.Channel, d.Notice, d.Number)] = d
+		}
+	}
+	return all
 }
 
 // A log beside the path would become the restored database's own.

@@ -409,6 +409,7 @@ func TestDamageThatIsFoundLaterIsNamed(t *testing.T) {
 	_, err = s.Keep(t.Context(), lead.Submission{Lead: storetest.Draft(t, time.Now()), Tick: lead.Milliseconds})
 	var damaged *store.DamagedError
 	require.ErrorAs(t, err, &damaged)
+	require.ErrorContains(t, err, "is damaged")
 	require.ErrorContains(t, err, ".recover")
 	_ = s.Close()
 }

@@ -96,6 +96,33 @@ func fill(t *testing.T, s *store.Store, leads int) (last lead.RemoteID) {
 	return last
 }
 
+// tellOthers keeps leads that a webhook and a mailbox are to be told of. Some of that was
+// taken, some is due again, some is under way, and then the webhook is switched off.
+func tellOthers(t *testing.T, s *store.Store, leads int) {
+	t.Helper()
+	hook, box := lead.HookChannel("casas", "https://crm.casas.mx/leads"), lead.MailChannel("casas", "ventas@casas.mx")
+	received := []lead.Notice{lead.NoticeReceived}
+	s.Subscribe(map[string][]lead.Subscription{"casas": {{Channel: hook, Notices: received}, {Channel: box, Notices: received}}})
+	defer s.Subscribe(nil)
+	for range leads {
+		l := storetest.Draft(t, time.Now())
+		l.Message = rand.Text()
+		_, err := s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds, Content: l.Content()})
+		require.NoError(t, err)
+	}
+	now := time.Now()
+	claimed, err := s.ClaimDeliveries(t.Context(), hook, now, 4, time.Hour)
+	require.NoError(t, err)
+	require.Len(t, claimed, 4)
+	for i, end := range []lead.DeliveryEnd{
+		{State: lead.DeliveryTaken, Status: 204, At: now},
+		{State: lead.DeliveryDue, Status: 503, At: now, DueAt: now.Add(time.Hour)},
+		{State: lead.DeliveryGivenUp, Status: 410, At: now, Off: lead.OffGone},
+	} {
+		require.NoError(t, s.SettleDelivery(t.Context(), claimed[i], end))
+	}
+}
+
 // whole is all that people see of a database.
 func whole(t *testing.T, s *store.Store) (all []string) {
 	t.Helper()
@@ -104,8 +131,13 @@ func whole(t *testing.T, s *store.Store) (all []string) {
 	for _, l := range leads {
 		again, attempts, err := s.Find(t.Context(), l.RemoteID)
 		require.NoError(t, err)
-		all = append(all, fmt.Sprintf("%+v %+v", again, attempts))
+		told, err := s.Deliveries(t.Context(), l.RemoteID)
+		require.NoError(t, err)
+		all = append(all, fmt.Sprintf("%+v %+v %+v", again, attempts, told))
 	}
+	off, err := s.ChannelTroubles(t.Context())
+	require.NoError(t, err)
+	all = append(all, fmt.Sprintf("%+v", off))
 	require.NoError(t, s.Blocked(t.Context(), func(b *lead.BlockedLead) { all = append(all, fmt.Sprintf("%+v", *b)) }))
 	reports, _, err := s.Reports(t.Context(), 10)
 	require.NoError(t, err)
@@ -120,10 +152,12 @@ func TestTransfer(t *testing.T) {
 		t.Skip("it has nothing to race with")
 	}
 	t.Parallel()
-	const leads = 1501
+	const filled, told = 1500, 10
+	const leads = filled + told + 1
 	first, server, second := filepath.Join(t.TempDir(), "a.db"), postgrestest.Database(t), filepath.Join(t.TempDir(), "b.db")
 	s := openEither(t, first)
-	last := fill(t, s, leads-1)
+	last := fill(t, s, filled)
+	tellOthers(t, s, told)
 	kept, err := s.Keep(t.Context(), lead.Submission{Lead: storetest.Draft(t, time.Now()), Tick: lead.Milliseconds})
 	require.NoError(t, err)
 	_, err = s.BlockPerson(t.Context(), []lead.RemoteID{kept.RemoteID}, func(*lead.Lead) bool { return true })
@@ -140,7 +174,7 @@ func TestTransfer(t *testing.T) {
 		reports++
 		rows := map[string]int{}
 		require.NoError(t, transfer(t, step.from, step.to, func(done store.Transferred, _ context.CancelFunc) { rows[done.Table] = done.Rows }))
-		require.Equal(t, map[string]int{"leads": leads, "attempts": leads / 2, "repeats": leads / 2, "reconciliations": reports, "pauses": 2, "blocked_leads": 1, "person_requests": 1}, rows)
+		require.Equal(t, map[string]int{"leads": leads, "attempts": filled / 2, "repeats": filled / 2, "reconciliations": reports, "pauses": 2, "blocked_leads": 1, "person_requests": 1, "deliveries": 2 * told, "delivery_channels": 1}, rows)
 		_, err := openAny(t, step.from)
 		require.ErrorContains(t, err, "were moved to another database", "two relays would send them twice")
 		told := map[string]int{}
