@@ -251,7 +251,7 @@ func lockFile(path string) (unlock func() error, err error) {
 		return nil, err
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("database %s is in use by another leadrelay", strings.TrimSuffix(path, ".lock")), f.Close())
+		return nil, errors.Join(fmt.Errorf("database %s is in use by another leadrelay: end that, or set another LEADRELAY_DATABASE", strings.TrimSuffix(path, ".lock")), f.Close())
 	}
 	return func() error { return unlockFile(f) }, nil
 }
