@@ -53,7 +53,7 @@ func faultsOfTheDisk() []fault {
 			return func() string { return says(t, env, "serve") }
 		}},
 		{id: "H12", what: "it has a million leads", where: nowhere, shownBy: "TestNothingReadsAllLeads, TestAHundredThousandErased"},
-		{id: "H13", what: "a backup is cut off", where: "restore", says: "is damaged", next: "another", bring: tornBackupFault},
+		{id: "H13", what: "a backup is cut off", where: "restore", says: "is damaged (", next: "there, run: sqlite3", bring: tornBackupFault},
 		{id: "H14", what: "the power goes while it writes", where: nowhere, shownBy: "TestATornEndIsNoDamage, TestEveryByteOfTheLogIsWatched"},
 	}
 }
@@ -174,7 +174,7 @@ func faultsOfTheHost() []fault {
 			<-w.p.Done
 			return w.doctor
 		}},
-		{id: "J3c", what: "the same, and nobody looks", where: "Prometheus", says: "LeadrelayDown", shownBy: "TestPrometheusSeesARelayInTrouble"},
+		{id: "J3c", what: "the same, and nobody looks", where: "Prometheus", says: "LeadrelayDown", next: "runbook.md#leadrelaydown", shownBy: "TestPrometheusSeesARelayInTrouble"},
 		{id: "J4", what: "new settings are wrong", where: inDoctor, says: `unknown key "sauce"`, next: "Set it right: the relay does not start like this.", bring: func(t *testing.T) func() string {
 			t.Helper()
 			env := relaytest.SettingsWith(t, "127.0.0.1:1", "sites:\n  default:\n    sauce: x\n")

@@ -178,8 +178,9 @@ func TestThePageOfFaults(t *testing.T) {
 	b.WriteString(`# Faults, and where they are told
 
 Each of these is brought about by a test, with the settings that a relay has by default. Within a minute there is an
-alert, a line of the console or a finding of ` + "`leadrelay doctor`" + ` that says what it is and what to do. The words stand here
-as they are told. [The runbook](runbook.md) says more of each alert. Inquiries are taken and kept in nearly all of these.
+alert, a line of the console or a finding of ` + "`leadrelay doctor`" + ` that says what it is and what to do. Parts of these words
+stand here as they are told; what goes on by itself needs none. [The runbook](runbook.md) says more of each alert.
+Inquiries are taken and kept in nearly all of these.
 
 This page is written by ` + "`go test ./internal/e2e/process -run TestThePageOfFaults -update`" + `.
 `)
