@@ -105,7 +105,7 @@ func TestLeadsAreComparedEachNight(t *testing.T) {
 		}
 
 		broker.fail(true)
-		time.Sleep(at.Next(time.Now()).Sub(time.Now()) + 49*time.Minute)
+		time.Sleep(time.Until(at.Next(time.Now())) + 49*time.Minute)
 		require.Len(t, reports(), 3, "it is tried again")
 		require.GreaterOrEqual(t, len(broker.times()), 5)
 		time.Sleep(2 * time.Minute)
@@ -113,8 +113,8 @@ func TestLeadsAreComparedEachNight(t *testing.T) {
 		require.Len(t, reports()[0].Unreadable, 1)
 
 		broker.fail(true)
-		time.AfterFunc(at.Next(time.Now()).Sub(time.Now())+25*time.Minute, func() { broker.fail(false) })
-		time.Sleep(at.Next(time.Now()).Sub(time.Now()) + time.Hour)
+		time.AfterFunc(time.Until(at.Next(time.Now()))+25*time.Minute, func() { broker.fail(false) })
+		time.Sleep(time.Until(at.Next(time.Now())) + time.Hour)
 		require.Len(t, reports(), 5)
 		require.Empty(t, reports()[0].Unreadable, "the third try")
 		require.Empty(t, log.String())
