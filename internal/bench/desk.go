@@ -43,6 +43,7 @@ func (b *bench) desk(ctx context.Context, database string) error {
 	for _, page := range []string{
 		"/", "/?span=90d", "/leads", "/leads?state=failed", "/leads?q=maria&state=quarantined", "/leads/" + folio, "/quarantine", "/reports", "/sites",
 	} {
+		b.say("asking for %s", page)
 		var slowest float64
 		for range times {
 			time.Sleep(countsLast) // else those of the page before would do

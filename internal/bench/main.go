@@ -42,6 +42,7 @@ type bench struct {
 	scale   scale
 	table   table
 	server  *postgrestest.Server // nil before it is needed
+	out     io.Writer            // for progress
 }
 
 // scale is how much is measured.
@@ -78,6 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&b.profile, "profile", "", "write a processor profile of the durable stack to this `file`")
 	flags.StringVar(&b.only, "only", "", "measure this `step` alone")
 	dir := flags.String("dir", "bin", "where the databases lie for the time being; a disk, not tmpfs")
+	leads := flags.Int("leads", 0, "how many `leads` the large database has, if not as many as usual")
 	short := flags.Bool("short", false, "measure less, in less than 20 s")
 	asJSON := flags.Bool("json", false, "print the figures for programs")
 	strict := flags.Bool("strict", false, "fail when a target is missed")
@@ -88,6 +90,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if *short {
 		b.scale = shortScale()
+	}
+	if *leads > 0 {
+		b.scale.leads = *leads
 	}
 	if err := b.measure(ctx, *dir, stderr); err != nil {
 		return report(err, stderr)
@@ -111,6 +116,7 @@ func report(err error, stderr io.Writer) int {
 
 // measure fills the table.
 func (b *bench) measure(ctx context.Context, dir string, progress io.Writer) (err error) {
+	b.out = progress
 	if b.dir, err = os.MkdirTemp(dir, "bench-"); err != nil {
 		return err
 	}
@@ -143,10 +149,15 @@ func (b *bench) measure(ctx context.Context, dir string, progress io.Writer) (er
 		if b.only != step.name && (b.only != "" || step.apart) {
 			continue
 		}
-		_, _ = fmt.Fprintf(progress, "measuring %s\n", step.name)
+		b.say("measuring %s", step.name)
 		if err := step.run(ctx); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
 	return nil
+}
+
+// say tells whoever waits what is being done.
+func (b *bench) say(format string, args ...any) {
+	_, _ = fmt.Fprintln(b.out, time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 }

@@ -20,6 +20,7 @@ const maxSearch = 50 // ms
 // filter, on the first page and the next ones, and what the pages of the console take.
 func (b *bench) search(ctx context.Context) error {
 	file := filepath.Join(b.dir, "search.db")
+	b.say("making and indexing %d leads", b.scale.leads)
 	if err := stock.FillPeople(ctx, file, b.scale.leads); err != nil {
 		return err
 	}
@@ -47,13 +48,12 @@ func (b *bench) postgresSearch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(b.dir, "move.db")
-	if err := stock.FillPeople(ctx, file, b.scale.leads); err != nil {
+	b.say("making %d leads", b.scale.leads)
+	err = stock.FillPeopleServer(ctx, server, b.scale.leads, func(n int) { b.say("%d leads", n) })
+	if err != nil {
 		return err
 	}
-	if err := move(ctx, file, server); err != nil {
-		return err
-	}
+	b.say("indexing them")
 	if err := indexAll(ctx, server); err != nil {
 		return err
 	}
@@ -64,26 +64,13 @@ func (b *bench) postgresSearch(ctx context.Context) error {
 	return b.lookUp(ctx, server)
 }
 
-// move moves the leads of a file to a server.
-func move(ctx context.Context, file, server string) error {
-	from, err := store.Open(ctx, file)
-	if err != nil {
-		return err
-	}
-	to, err := openStore(ctx, server)
-	if err != nil {
-		return errors.Join(err, from.Close())
-	}
-	err = store.Transfer(ctx, from, to, func(store.Transferred) {})
-	return errors.Join(err, to.Close(), from.Close())
-}
-
 // lookUp measures the searches and the pages on a database.
 func (b *bench) lookUp(ctx context.Context, database string) error {
 	s, err := openStore(ctx, database)
 	if err != nil {
 		return err
 	}
+	b.say("searching")
 	found, err := searchAll(ctx, s, b.scale.leads)
 	if err = errors.Join(err, s.Close()); err != nil {
 		return err

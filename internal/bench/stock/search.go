@@ -114,7 +114,7 @@ func insertPeople(ctx context.Context, db *sql.DB, total int) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO leads (remote_id, site, state, property_id, body, received_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?)`)
+	insert, err := tx.PrepareContext(ctx, `INSERT INTO leads (`+strings.Join(peopleColumns, ", ")+`) VALUES (?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -122,22 +122,36 @@ func insertPeople(ctx context.Context, db *sql.DB, total int) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM leads`); err != nil {
 		return err
 	}
-	begun := time.Now().Add(-24*time.Hour - time.Duration(total)*time.Minute)
+	at := peopleRows(total)
 	for n := range total {
+		row, err := at(n)
+		if err != nil {
+			return err
+		}
+		if _, err := insert.ExecContext(ctx, row...); err != nil {
+			return err
+		}
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE remote_ids SET last = (SELECT max(remote_id) FROM leads) WHERE tick = 'ms'`)
+	return errors.Join(err, tx.Commit())
+}
+
+var peopleColumns = []string{"remote_id", "site", "state", "property_id", "body", "received_at", "due_at"}
+
+// peopleRows returns the row of the n-th lead of so many.
+func peopleRows(total int) func(n int) ([]any, error) {
+	begun := time.Now().Add(-24*time.Hour - time.Duration(total)*time.Minute)
+	return func(n int) ([]any, error) {
 		q := Person(n)
 		body, err := json.Marshal(q)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		at := begun.Add(time.Duration(n) * time.Minute)
 		state, due := stateOf(n, total), any(nil)
 		if state == lead.Queued {
 			due = at.AddDate(10, 0, 0).UnixMilli() // not while it is measured
 		}
-		if _, err := insert.ExecContext(ctx, int64(PersonID(n)), q.Site, string(state), q.PropertyID, string(body), at.UnixMilli(), due); err != nil {
-			return err
-		}
+		return []any{int64(PersonID(n)), q.Site, string(state), q.PropertyID, string(body), at.UnixMilli(), due}, nil
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE remote_ids SET last = (SELECT max(remote_id) FROM leads) WHERE tick = 'ms'`)
-	return errors.Join(err, tx.Commit())
 }
