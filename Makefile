@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 
-.PHONY: help go build demo run test test-binary test-left-out torture deps lint fmt vuln fuzz domains pictures widget bench bench-web cover image clean
+.PHONY: help go build demo run test torture deps lint fmt vuln fuzz domains pictures widget bench bench-web cover image clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,14 +40,8 @@ test: go deps ## Run every test, with the race detector; installs what they need
 	GORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $(LONGEST) $$($(GO) list ./... | grep -v /internal/e2e/)
 	$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay
 	$(GO) build -o bin/plain/leadrelay ./cmd/leadrelay
-	$(MAKE) --no-print-directory -j 2 test-binary test-left-out
-
-# These mostly wait, each package for other things, so they run side by side.
-test-binary:
-	LEADRELAY_BIN=$(CURDIR)/bin LEADRELAY_KILL_ROUNDS=30 $(GO) test $(TEST) -p 3 ./internal/e2e/process ./internal/e2e/...
-
-test-left-out:
-	$(GO) test $(TEST) -p 1 -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)
+	LEADRELAY_BIN=$(CURDIR)/bin LEADRELAY_KILL_ROUNDS=30 $(GO) test $(TEST) ./internal/e2e/process ./internal/e2e/...
+	$(GO) test $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)
 
 # Whoever takes longest begins first.
 LONGEST := ./internal/store ./internal/courier ./internal/e2e/torture

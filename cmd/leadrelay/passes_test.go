@@ -29,9 +29,8 @@ func TestWhatShortLeavesOutRunsAfterIt(t *testing.T) {
 		"\nLONGEST := ./internal/store ./internal/courier ./internal/e2e/torture\n",
 		"\t$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay\n",
 		"\t$(GO) build -o bin/plain/leadrelay ./cmd/leadrelay\n",
-		"\t$(MAKE) --no-print-directory -j 2 test-binary test-left-out\n",
-		"\tLEADRELAY_BIN=$(CURDIR)/bin LEADRELAY_KILL_ROUNDS=30 $(GO) test $(TEST) -p 3 ./internal/e2e/process ./internal/e2e/...\n",
-		"\t$(GO) test $(TEST) -p 1 -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)\n",
+		"\tLEADRELAY_BIN=$(CURDIR)/bin LEADRELAY_KILL_ROUNDS=30 $(GO) test $(TEST) ./internal/e2e/process ./internal/e2e/...\n",
+		"\t$(GO) test $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)\n",
 		"\nSHORTENED := ./" + strings.Join(left.packages, " ./") + "\n",
 		"\nTEST := -vet=off -shuffle=on -timeout 30m\n",
 	} {
