@@ -12,7 +12,9 @@ import (
 
 	"leadrelay/internal/courier/breaker"
 	"leadrelay/internal/courier/verify"
+	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
+	"leadrelay/internal/panics"
 )
 
 // About is what a refusal speaks of.
@@ -73,7 +75,15 @@ func (w *credentialWorker) send(ctx context.Context, c call) verdict {
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.opt.Timeout)
 	defer cancel()
-	receipt, err := w.broker.Create(ctx, w.account, w.queues[c.Lead.Site].route.Request(c.Lead))
+	var receipt easybroker.Receipt
+	var err error
+	if caught := panics.Catch(func() {
+		receipt, err = w.broker.Create(ctx, w.account, w.queues[c.Lead.Site].route.Request(c.Lead))
+	}); caught != nil {
+		panics.Log(w.opt.Log.With().Str("site", c.Lead.Site).Int64("remote_id", int64(c.Lead.RemoteID)).Logger(), caught)
+		w.bugs.note(c.Lead.RemoteID)
+		err = caught
+	}
 	v := judge(receipt, err)
 	v.cut = v.status == 0 && err != nil && !w.lease.isHeld()
 	return v
@@ -86,7 +96,7 @@ func (w *credentialWorker) settlementFor(c lead.Claim, v verdict, began time.Tim
 	to := lead.Settlement{State: lead.Queued, Reason: v.why, At: now, Tries: c.Tries + 1}
 	to.Attempt = &lead.Attempt{Number: c.Number, EndedAt: now, Outcome: v.outcome, Status: v.status, Detail: v.why}
 	switch {
-	case v.unsent, v.cut:
+	case v.unsent, v.cut, v.bug:
 	case v.aboutCredential, v.outcome == lead.OutcomeUnsure && !v.refusedID: // a refusal is about the lead, whatever it means
 		w.noteFailure(v, c.Lead.RemoteID)
 	case w.breaker.Worked(began):

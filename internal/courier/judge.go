@@ -8,6 +8,7 @@ import (
 	"leadrelay/internal/courier/verify"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
+	"leadrelay/internal/panics"
 )
 
 // verdict is how a call to EasyBroker ended.
@@ -37,6 +38,9 @@ type verdict struct {
 	// end says nothing about the credential.
 	cut bool
 
+	// bug is set if the call panicked. That is about this lead and us.
+	bug bool
+
 	// strange is set for a refusal that nobody has seen EasyBroker give, such as one
 	// by a proxy on the way. The lead fails if it is given again and again.
 	strange bool
@@ -48,6 +52,7 @@ func judge(receipt easybroker.Receipt, err error) verdict {
 		notSent    *easybroker.NotSentError
 		unreadable *easybroker.UnreadableError
 		status     *easybroker.StatusError
+		caught     *panics.Error
 	)
 	switch {
 	case err == nil:
@@ -58,6 +63,8 @@ func judge(receipt easybroker.Receipt, err error) verdict {
 		return verdict{outcome: lead.OutcomeUnsure, status: unreadable.Status, detail: unreadable.Error(), why: verify.Why(err)}
 	case errors.As(err, &status):
 		return judgeStatus(status)
+	case errors.As(err, &caught): // before or after bytes left
+		return verdict{outcome: lead.OutcomeUnsure, detail: err.Error(), why: lead.ReasonBug, bug: true}
 	default: // bytes left, and no answer says what became of them
 		return verdict{outcome: lead.OutcomeUnsure, detail: err.Error(), why: verify.Why(err)}
 	}

@@ -10,6 +10,7 @@ import (
 	"leadrelay/internal/courier/verify"
 	"leadrelay/internal/easybroker"
 	"leadrelay/internal/lead"
+	"leadrelay/internal/panics"
 )
 
 const (
@@ -57,9 +58,28 @@ func (w *credentialWorker) lookUpLoop(ctx context.Context) {
 	}
 }
 
-// lookUp looks up the claimed leads, and settles each of them by what the list
-// says. It gives back the leads that it does not get to while they are ours.
+// lookUp looks up the claimed leads. If it panics, one of them has met a bug: each is
+// looked up alone then, and the one comes back when its lease is over.
 func (w *credentialWorker) lookUp(ctx context.Context, claims []lead.Claim) {
+	settled := map[lead.RemoteID]bool{}
+	caught := panics.Catch(func() { w.lookUpTogether(ctx, claims, settled) })
+	if caught == nil {
+		return
+	}
+	panics.Log(w.opt.Log.With().Str("site", claims[0].Lead.Site).Int64("remote_id", int64(claims[0].Lead.RemoteID)).Int("leads", len(claims)).Logger(), caught)
+	if len(claims) == 1 {
+		return
+	}
+	for _, c := range claims {
+		if !settled[c.Lead.RemoteID] {
+			w.lookUp(ctx, []lead.Claim{c})
+		}
+	}
+}
+
+// lookUpTogether settles each of the leads by what the list says. It gives back those that
+// it does not get to while they are ours.
+func (w *credentialWorker) lookUpTogether(ctx context.Context, claims []lead.Claim, settled map[lead.RemoteID]bool) {
 	ctx, cancel := context.WithTimeout(ctx, lookUpLease)
 	defer cancel()
 	groups := w.verifier.Group(claims)
@@ -72,6 +92,7 @@ func (w *credentialWorker) lookUp(ctx context.Context, claims []lead.Claim) {
 			to := w.settlementAfter(f)
 			w.logLookUp(f, to)
 			_ = w.settle(ctx, f.Claim, to) // settle has logged it, and the lead comes back when the lease is over
+			settled[f.Claim.Lead.RemoteID] = true
 		}
 	}
 }
@@ -201,7 +222,9 @@ func (w *credentialWorker) settleAbsent(f verify.Finding, to *lead.Settlement) {
 		return
 	}
 	isSure := c.MaybeTaken == 1 && c.LastStatus != http.StatusConflict
-	if verify.RemoteIDRefused(c) && (isSure || w.clock.Since(c.FirstAttempt) > longDoubt) {
+	if w.bugs.areTooMany(c.Lead.RemoteID) {
+		to.State, to.DueAt, to.Reason = lead.Failed, time.Time{}, lead.ReasonBug
+	} else if verify.RemoteIDRefused(c) && (isSure || w.clock.Since(c.FirstAttempt) > longDoubt) {
 		meaning := lead.ReasonNumber
 		if w.account.API != easybroker.Partner {
 			meaning = lead.ReasonConflict

@@ -51,6 +51,7 @@ type credentialWorker struct {
 	lookUpWake *wakeup
 
 	lookUpHorizon horizon // lookUpLoop's
+	bugs          *bugs
 }
 
 // newCredentialWorker returns the worker of the routes, which have one account. It shares
@@ -78,6 +79,7 @@ func newCredentialWorker(outbox Outbox, broker Broker, routes []Route, opt Optio
 		lookUpWake: newWakeup(),
 
 		lookUpHorizon: horizon{clock: clock, farthest: longestLookUpWait + time.Hour},
+		bugs:          newBugs(),
 	}
 	wordings := map[string]verify.Route{}
 	for _, r := range routes {

@@ -34,6 +34,7 @@ const (
 	ReasonStopped     = "the credential was stopped before sending"
 	ReasonLeaseLost   = "the lease was lost before sending"
 	ReasonInterrupted = "interrupted"
+	ReasonBug         = "this relay has a bug that this lead meets"
 
 	// ReasonRestored is for a lead that was due in a backup, and for the attempt that may
 	// have been made since.
@@ -102,7 +103,7 @@ var reasonKeys = map[string]string{
 	ReasonStrange: "strange", ReasonGateway: "gateway",
 
 	ReasonUnanswered: "unanswered", ReasonBroken: "broken", ReasonUnreachable: "unreachable", ReasonUnknownName: "unknown_name",
-	ReasonInsecure: "insecure", ReasonStoodStill: "stood_still", ReasonStopped: "stopped", ReasonLeaseLost: "lease_lost", ReasonInterrupted: "interrupted", ReasonRestored: "restored",
+	ReasonInsecure: "insecure", ReasonStoodStill: "stood_still", ReasonStopped: "stopped", ReasonLeaseLost: "lease_lost", ReasonInterrupted: "interrupted", ReasonBug: "bug", ReasonRestored: "restored",
 
 	ReasonNotListedYet: "not_listed_yet", ReasonNotListed: "not_listed", ReasonSeveral: "several", ReasonForeignID: "foreign_id",
 	ReasonNumber: "number", ReasonConflict: "conflict", ReasonBeyondProof: "beyond_proof",

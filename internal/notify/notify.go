@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"leadrelay/internal/lead"
+	"leadrelay/internal/panics"
 )
 
 // Outbox is what a carrier uses of the store.
@@ -249,7 +250,11 @@ func (c *Carrier) attempt(run context.Context, l *channelWorker, d lead.Delivery
 	sending, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	defer context.AfterFunc(run, func() { time.AfterFunc(grace, stop) })()
-	r := l.Send(sending, d, now)
+	var r Result
+	if caught := panics.Catch(func() { r = l.Send(sending, d, now) }); caught != nil {
+		panics.Log(c.opt.Log, caught)
+		r = Result{Why: caught.Error()}
+	}
 	r.RetryAfter = min(r.RetryAfter, longestAsked)
 	l.note(r, c.opt.Schedule)
 	took := time.Since(begun)

@@ -1,15 +1,14 @@
 package server
 
 import (
-	"fmt"
 	"net/http"
-	"runtime"
 	"runtime/debug"
 
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/rs/zerolog"
 
 	"leadrelay/internal/locale"
+	"leadrelay/internal/panics"
 	"leadrelay/internal/problem"
 )
 
@@ -30,7 +29,7 @@ func Recover(next http.Handler) http.Handler {
 			if what == http.ErrAbortHandler { //nolint:errorlint // net/http compares it in this way
 				panic(what)
 			}
-			zerolog.Ctx(r.Context()).Error().Str("panic", describe(what)).Bytes("stack", debug.Stack()).Msg("panic")
+			zerolog.Ctx(r.Context()).Error().Str("panic", panics.Describe(what)).Bytes("stack", debug.Stack()).Msg("panic")
 			if ww.Status() != 0 {
 				panic(http.ErrAbortHandler)
 			}
@@ -41,13 +40,4 @@ func Recover(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(ww, r)
 	})
-}
-
-// describe returns the text of a runtime error, and only the type of any other value,
-// which may contain what a visitor typed.
-func describe(what any) string {
-	if err, ok := what.(runtime.Error); ok {
-		return err.Error()
-	}
-	return fmt.Sprintf("%T", what)
 }
