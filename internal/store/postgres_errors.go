@@ -65,7 +65,7 @@ func mayRetryPostgres(err error, n int) bool {
 	switch {
 	case !errors.As(err, &failed):
 		return pgconn.SafeToRetry(err) || !isCommit && isBroken(err)
-	case failed.Code == serializationFailure, failed.Code == deadlockDetected:
+	case failed.Code == serializationFailure, failed.Code == deadlockDetected, failed.Code == stoodStill: // before it heard of a commit
 		return true
 	case failed.Code == noStatement, failed.Code == otherStatement: // the session is another
 		return !isCommit

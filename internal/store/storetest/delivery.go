@@ -189,6 +189,12 @@ func deliveriesForgotten(t *testing.T, s *store.Store) {
 	require.NoError(t, err)
 	n, err := s.Erase(ctx, lead.Confirmed, now().Add(-30*24*time.Hour))
 	require.NoError(t, err)
+	require.Zero(t, n, "somebody is yet to be told of it")
+	for _, d := range claimDeliveries(t, s, now(), 10) {
+		require.NoError(t, s.SettleDelivery(ctx, d, lead.DeliveryEnd{State: lead.DeliveryTaken, At: now()}))
+	}
+	n, err = s.Erase(ctx, lead.Confirmed, now().Add(-30*24*time.Hour))
+	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Empty(t, notices(t, s, spam), "it goes with its lead")
 }
