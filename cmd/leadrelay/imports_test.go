@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"internal/locale":   {},
 	"internal/accept":   {},
 	"internal/bounded":  {},
+	"internal/panics":   {},
 	"internal/loopback": {},
 	"internal/signals":  {},
 	"internal/site":     {"internal/lead"},
@@ -36,12 +37,12 @@ var mayImport = map[string][]string{
 	"internal/intake/body":   {},
 	"internal/intake/fields": {"internal/intake/body", "internal/lead"},
 	"internal/store":         {"internal/access", "internal/bounded", "internal/lead", "internal/store/grams"},
-	"internal/courier":       {"internal/courier/breaker", "internal/courier/verify", "internal/courier/wallclock", "internal/easybroker", "internal/lead"},
+	"internal/courier":       {"internal/courier/breaker", "internal/courier/verify", "internal/courier/wallclock", "internal/easybroker", "internal/lead", "internal/bounded", "internal/panics"},
 	"internal/easybroker":    {"internal/loopback", "internal/secret"},
 	"internal/console":       {"internal/access", "internal/alerts", "internal/lead", "internal/locale", "internal/problem", "internal/secret", "web"},
 
 	// Who tells others.
-	"internal/notify": {"internal/lead", "internal/locale", "internal/loopback", "internal/smtp"},
+	"internal/notify": {"internal/lead", "internal/locale", "internal/loopback", "internal/smtp", "internal/panics"},
 	"internal/smtp":   {},
 
 	// Who watches them.
@@ -65,7 +66,7 @@ var mayImport = map[string][]string{
 
 	// What stands around them.
 	"internal/problem": {"internal/locale"},
-	"internal/server":  {"internal/bounded", "internal/locale", "internal/problem"},
+	"internal/server":  {"internal/bounded", "internal/locale", "internal/problem", "internal/panics"},
 	"internal/config":  {"internal/alerts/channel", "internal/captcha", "internal/easybroker", "internal/lead", "internal/loopback", "internal/notify", "internal/secret", "internal/site", "internal/smtp", "internal/spam"},
 	"internal/doctor":  {"internal/alerts/channel", "internal/config", "internal/easybroker", "internal/lead", "internal/notify", "internal/smtp", "internal/store"},
 	"web":              {"internal/accept", "internal/bounded", "internal/locale"},

@@ -54,7 +54,7 @@ func TestALeadThatMeetsABugStopsNoOther(t *testing.T) {
 		}
 		l, attempts := w.find(bad)
 		require.Equal(t, lead.Failed, l.State)
-		require.Equal(t, lead.ReasonBug, l.Reason)
+		require.Equal(t, "this relay has a bug that this lead meets", l.Reason)
 		require.Len(t, attempts, 3)
 	})
 }

@@ -138,7 +138,7 @@ func faultsOfAServer() []fault {
 		{id: "I7", what: "its sessions are ended, or shared by a pooler", where: nowhere, shownBy: "TestConnectionsThatAreTerminated, TestPgbouncer"},
 		{id: "I9", what: "a relay is killed while it sends", where: nowhere, shownBy: "TestReplicasCarryEachInquiryOnce"},
 		{id: "I11", what: "a relay is cut off from it, and not from EasyBroker", where: nowhere, shownBy: "TestAReplicaThatIsCutOffStopsInTime"},
-		{id: "I13", what: "two releases run beside each other", where: nowhere, shownBy: "TestANewerReleaseBesideAnOlder"},
+		{id: "I13", what: "two releases run beside each other", where: nowhere, shownBy: "TestANewerReleaseBesideAnOlder, TestTheReleaseBeforeBesideThisOne"},
 		{id: "I14", what: "its commits are not for good", where: inDoctor, says: "synchronous_commit is off: a power cut of its machine loses inquiries", next: "Set synchronous_commit to on.", bring: func(t *testing.T) func() string {
 			t.Helper()
 			env := asIfByDefault(t, "127.0.0.1:1")
@@ -184,6 +184,7 @@ func faultsOfTheHost() []fault {
 		{id: "J5", what: "it stands still for minutes", where: nowhere, shownBy: "TestAProcessThatStoodStillSendsNothingTwice, TestAMachineThatSleptSendsNothing"},
 		{id: "J5b", what: "the clock is set, or wrong", where: inDoctor, says: "behind https://api.easybroker.com", next: "NTP", shownBy: "TestWhatIsBrokenIsNamed"},
 		{id: "J6", what: "a request meets a bug (a panic)", where: inLog, says: "panic", shownBy: "TestAPanicIsAnsweredAndLoggedOnce"},
+		{id: "J6b", what: "a lead meets a bug on its way", where: inLead, says: "this relay has a bug that this lead meets", shownBy: "TestALeadThatMeetsABugStopsNoOther"},
 		{id: "J9", what: "it has little memory", where: nowhere, shownBy: "TestTheMemoryIsBoundedUnderAttack, TestTheMemoryLimitFollowsTheConnections"},
 		{id: "J10", what: "it has little of the processor", where: inAlert, says: "1 lead of “casas” waits for too long", next: "it says what was tried, and when it will be tried again", shownBy: "TestALeadThatWaitsIsTold"},
 		{id: "J12", what: "two are started on one file", where: inStart, says: "is in use by another leadrelay", next: "end that, or set another", shownBy: "the story database"},
