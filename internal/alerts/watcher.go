@@ -18,6 +18,7 @@ import (
 
 // Store is what a watcher uses of the store.
 type Store interface {
+	IsShared() bool
 	TakeAlertTurn(ctx context.Context, holder string, length time.Duration) (isMine bool, err error)
 	Alerts(ctx context.Context) ([]lead.Alert, error)
 	SaveAlerts(ctx context.Context, holder string, all []lead.Alert) error
@@ -90,7 +91,8 @@ const (
 	// everyMinute is how many steps that are.
 	everyMinute = int(time.Minute / step)
 	// otherPatience is for how long a relay that does not tell waits with an alert of its
-	// own about the store: the one that tells may be cut off just as well.
+	// own about the store: the one that tells may be cut off just as well. A relay that has
+	// the store to itself waits for nobody.
 	otherPatience = 5 * time.Minute
 )
 
@@ -140,7 +142,7 @@ func (w *Watcher) step(ctx context.Context) {
 		return
 	}
 	switch {
-	case err != nil && !wasMine && w.isGoneFor() < otherPatience:
+	case err != nil && !wasMine && w.store.IsShared() && w.isGoneFor() < otherPatience:
 		return
 	case err != nil: // whoever told goes on, because nobody else can be asked
 		isMine = true

@@ -211,6 +211,21 @@ func TestAStoreThatCannotBeReached(t *testing.T) {
 	})
 }
 
+// A store that could not be reached from the start is told of as soon, by a relay that has it
+// to itself.
+func TestAStoreThatWasNeverReached(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, w := openStore(t), new(world)
+		defer func() { require.NoError(t, s.Close()) }()
+		away := &awayStore{Store: s}
+		away.set(errors.New("away"))
+		stop := watch(t, New(away, w.status, w.options()))
+		defer func() { stop() }()
+		time.Sleep(time.Minute)
+		require.Equal(t, []string{"leadrelay: Nothing can be written to the database"}, w.titles())
+	})
+}
+
 // awayStore is a store that cannot be reached for a while.
 type awayStore struct {
 	*store.Store
