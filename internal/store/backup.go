@@ -52,6 +52,10 @@ func Restore(ctx context.Context, from, to string) (b BackedUp, err error) {
 		b, err = checkCopy(ctx, path)
 		return err
 	})
+	if damaged, ok := errors.AsType[*DamagedError](err); ok {
+		damaged.Remedy = fmt.Sprintf("Take another backup, if there is one. Otherwise copy it to another folder; "+
+			"there, run: sqlite3 %s .recover | sqlite3 recovered.db", filepath.Base(from))
+	}
 	return b, err
 }
 

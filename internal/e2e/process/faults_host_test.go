@@ -53,7 +53,7 @@ func faultsOfTheDisk() []fault {
 			return func() string { return says(t, env, "serve") }
 		}},
 		{id: "H12", what: "it has a million leads", where: nowhere, shownBy: "TestNothingReadsAllLeads, TestAHundredThousandErased"},
-		{id: "H13", what: "a backup is cut off", where: "restore", says: "is damaged (", next: "there, run: sqlite3", bring: tornBackupFault},
+		{id: "H13", what: "a backup is cut off", where: "restore", says: "is damaged (", next: "Take another backup, if there is one.", bring: tornBackupFault},
 		{id: "H14", what: "the power goes while it writes", where: nowhere, shownBy: "TestATornEndIsNoDamage, TestEveryByteOfTheLogIsWatched"},
 	}
 }
