@@ -62,7 +62,10 @@ func openWard(t *testing.T, all []fault) *ward {
 		}
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
-	t.Cleanup(s.CloseClientConnections) // some of them never end
+	t.Cleanup(func() {
+		s.CloseClientConnections() // some of them never end
+		s.Close()
+	})
 	env := asIfByDefault(t, s.Listener.Addr().String())
 	delete(env, "LEADRELAY_SOURCE")
 	delete(env, "EASYBROKER_API_KEY")
