@@ -134,7 +134,7 @@ func serve(ctx context.Context, all loaded, socket net.Listener, log zerolog.Log
 	if r.shared { // the server may be unreachable for long, and balancers ask meanwhile
 		servePublic, serveOperator = inBackground(servePublic), inBackground(serveOperator)
 	}
-	if r.store, err = openDatabase(ctx, cfg, log); err != nil {
+	if r.store, err = openDatabase(ctx, cfg, all.read, log); err != nil {
 		return errors.Join(err, r.closeDoors())
 	}
 	defer func() { err = errors.Join(err, r.store.Close()) }()
@@ -261,19 +261,27 @@ func (r *relay) closeDoors() error {
 }
 
 // openDatabase opens the database of the settings. For a server that cannot be reached it
-// waits, and logs why every few seconds.
-func openDatabase(ctx context.Context, cfg config.Config, log zerolog.Logger) (*store.Store, error) {
+// waits, and logs why every few seconds. The settings are read anew, if they can be, when it
+// refuses the password.
+func openDatabase(ctx context.Context, cfg config.Config, read func() (config.Config, error), log zerolog.Logger) (*store.Store, error) {
 	if !cfg.Database.IsServer() {
 		return openStore(log, func() (*store.Store, error) { return store.Open(ctx, string(cfg.Database)) })
 	}
 	const pause = 5 * time.Second
 	lines := rate.Sometimes{Interval: pause}
-	s, err := store.OpenPostgres(ctx, string(cfg.Database), store.PostgresOptions{
+	opt := store.PostgresOptions{
 		Connections: cfg.Connections,
 		Away: func(cause error) {
 			lines.Do(func() { log.Error().Err(cause).Msg("not ready: the database cannot be reached") })
 		},
-	})
+	}
+	if read != nil {
+		opt.Address = func() (string, error) {
+			now, _ := read() // another setting may be wrong meanwhile
+			return string(now.Database), nil
+		}
+	}
+	s, err := store.OpenPostgres(ctx, string(cfg.Database), opt)
 	if err == nil {
 		warnOfDurability(ctx, s, log)
 	}

@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -37,6 +36,14 @@ const (
 const ownSession = `SET idle_in_transaction_session_timeout = 1000; SET lock_timeout = 1300; SET statement_timeout = 1500; SET client_min_messages = warning;
 	SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET jit = off`
 
+// ownReader is for a session that is ours and only reads. The database or the user may have
+// a time limit for other programs, or wait for transactions of others before each query,
+// which is meant for reports. Our limits are those of the pools.
+const ownReader = `SET statement_timeout = 0; SET lock_timeout = 0; SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, NOT DEFERRABLE`
+
+// beginLong begins the transaction of statements that are sent together, and may take long.
+const beginLong = `SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; `
+
 // greetPostgres is said to a server on another machine: it learns soon that ours is gone,
 // and gives up the locks that we held. Settings in the first message would do the same,
 // but a pooler refuses them.
@@ -61,7 +68,9 @@ func unblockPostgres(ctx context.Context, db *sql.DB, err error) {
 // outside of a transaction. If all of them only read, a query may be repeated.
 func openPool(server *postgresServer, most int, limit time.Duration, onlyReads bool) *sql.DB {
 	const idle = 5 * time.Minute
-	db := sql.OpenDB(&connector{Connector: stdlib.GetConnector(*server.config), server: server, limit: limit, onlyReads: onlyReads})
+	db := sql.OpenDB(&connector{
+		Connector: stdlib.GetConnector(*server.config, stdlib.OptionBeforeConnect(server.prepare)), server: server, limit: limit, onlyReads: onlyReads,
+	})
 	db.SetMaxOpenConns(most)
 	db.SetMaxIdleConns(most)
 	db.SetConnMaxIdleTime(idle)
@@ -70,77 +79,6 @@ func openPool(server *postgresServer, most int, limit time.Duration, onlyReads b
 
 // connectPatience bounds the search for a server that takes connections.
 const connectPatience = 1500 * time.Millisecond
-
-// postgresServer is the server that all pools of a store use, or several of which one
-// is the primary.
-type postgresServer struct {
-	config *pgx.ConnConfig
-	// demoted counts how often a server was no primary any more.
-	demoted atomic.Int64
-}
-
-// parsePostgres reads the address of a database. What pgx says of one that it cannot read
-// may have the password in it.
-func parsePostgres(address string) (*postgresServer, error) {
-	config, err := pgx.ParseConfig(address)
-	if err != nil {
-		return nil, errors.New("the address of the database cannot be read: it is postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full, " +
-			"with %XX for special characters in each part, and files that it names must be there")
-	}
-	if config.RuntimeParams["application_name"] == "" {
-		config.RuntimeParams["application_name"] = "leadrelay"
-	}
-	// No statement is prepared, unless a connection says so: the readers' have many
-	// shapes, and the plan for one is bad for another.
-	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	if config.ConnectTimeout == 0 { // for each of the hosts
-		config.ConnectTimeout = connectPatience / time.Duration(1+len(config.Fallbacks))
-	}
-	dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
-	config.DialFunc = dialer.DialContext
-	server := &postgresServer{config: config}
-	server.watch()
-	return server, nil
-}
-
-// watch lets the server hear of what its connections are told.
-func (s *postgresServer) watch() {
-	asked := s.config.ValidateConnect // what the address says of its hosts
-	s.config.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
-		if asked != nil {
-			if err := asked(ctx, conn); err != nil {
-				return err
-			}
-		}
-		return greet(ctx, conn)
-	}
-	isFatal := s.config.OnPgError
-	s.config.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
-		if err.Code == readOnly || err.Code == beginReadOnly {
-			s.demoted.Add(1)
-			return false
-		}
-		return isFatal(conn, err)
-	}
-	s.config.OnNotice = func(conn *pgconn.PgConn, n *pgconn.Notice) {
-		if n.Routine == cancelledWait || n.Code == noTransaction {
-			conn.CustomData()[warning] = n
-		}
-	}
-}
-
-// greet returns an error if the server is a standby, as it has told us: even what is read
-// there may be old.
-func greet(ctx context.Context, conn *pgconn.PgConn) error {
-	if conn.ParameterStatus("in_hot_standby") == "on" {
-		return errors.New("it is a standby, and takes no writes")
-	}
-	if conn.Conn().RemoteAddr().Network() == "unix" {
-		return nil
-	}
-	_, err := conn.Exec(ctx, greetPostgres).ReadAll()
-	return err
-}
 
 // connector makes connections that wait for the server no longer than a limit.
 type connector struct {
@@ -155,12 +93,16 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
 	demoted := c.server.demoted.Load()
+	login := c.server.login.Load()
 	inner, err := c.Connector.Connect(ctx)
+	if err != nil && isRefused(err) && c.server.renew(login) {
+		inner, err = c.Connector.Connect(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
 	conn := &connection{Conn: inner.(*stdlib.Conn), connector: c, demoted: demoted, mode: pgx.QueryExecModeCacheDescribe, begin: beginPostgres + limits}
-	if c.onlyReads || c.isPooled.Load() {
+	if c.isPooled.Load() {
 		return conn, nil
 	}
 	if err := conn.own(ctx); err != nil {
@@ -185,8 +127,13 @@ func (c *connection) own(ctx context.Context) error {
 	if err := conn.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&process); err != nil || process != conn.PgConn().PID() {
 		return err
 	}
-	c.mode, c.begin = pgx.QueryExecModeCacheStatement, beginPostgres
-	_, err := conn.Exec(ctx, ownSession)
+	own := ownSession
+	if c.connector.onlyReads {
+		own = ownReader
+	} else {
+		c.mode, c.begin = pgx.QueryExecModeCacheStatement, beginPostgres
+	}
+	_, err := conn.Exec(ctx, own)
 	return err
 }
 

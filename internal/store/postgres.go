@@ -87,6 +87,10 @@ type PostgresOptions struct {
 	Connections int
 	// Away is told why the database cannot be reached, each time that it was tried.
 	Away func(error)
+	// Address reads the address anew, after a server has refused the password or a
+	// certificate. Its hosts and its database count at the next start. If it is nil, the
+	// files that the address names are read anew.
+	Address func() (string, error)
 
 	transfer bool
 }
@@ -101,6 +105,9 @@ func OpenPostgres(ctx context.Context, address string, opt PostgresOptions) (*St
 	server, err := parsePostgres(address)
 	if err != nil {
 		return nil, err
+	}
+	if opt.Address != nil {
+		server.address = opt.Address
 	}
 	s := newPostgres(server, cmp.Or(opt.Connections, DefaultConnections))
 	s.transfer = opt.transfer
@@ -142,12 +149,18 @@ func newPostgres(server *postgresServer, connections int) *Store {
 func checkPostgres(ctx context.Context, db *sql.DB) error {
 	const oldest = 150000
 	var number int
-	var version string
-	err := db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_version')`).Scan(&number, &version)
-	if err == nil && number < oldest {
-		err = fmt.Errorf("its version is %s, and leadrelay needs 15 or later", version)
+	var version, encoding string
+	err := db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_setting('server_encoding')`).
+		Scan(&number, &version, &encoding)
+	switch {
+	case err != nil:
+		return err
+	case number < oldest:
+		return fmt.Errorf("its version is %s, and leadrelay needs 15 or later", version)
+	case encoding != "UTF8": // it would refuse what visitors write, or take it for other signs
+		return fmt.Errorf("its encoding is %s, and leadrelay needs UTF8: create another database with TEMPLATE template0 ENCODING 'UTF8'", encoding)
 	}
-	return err
+	return nil
 }
 
 // takeIDsSQL advances the sequence of a tick, and reads the database's clock. The lock

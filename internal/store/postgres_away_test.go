@@ -159,6 +159,7 @@ func TestOpeningFails(t *testing.T) {
 		"a server that is too old": {old, func(a string) string { return a + "&search_path=public,pg_catalog" }, "its version is 14.9, and leadrelay needs 15 or later"},
 		"a user without rights":    {"", func(a string) string { return guarded(a, "s3cret%2Fp%2540ss") }, "GRANT CREATE ON SCHEMA public"},
 		"a newer schema":           {`CREATE TABLE schema_versions (version BIGINT, applied_at BIGINT); INSERT INTO schema_versions VALUES (99, 1)`, func(a string) string { return a }, "start the newer version"},
+		"a schema that is none":    {"", func(a string) string { return a + "&search_path=nowhere" }, "search_path names no schema"},
 		"an address that is none":  {"", func(string) string { return "postgres://ana:s3cret/s3cret@localhost/leads" }, "%XX for special characters"},
 		"a port that is none":      {"", func(string) string { return "postgres://ana:s3cret:s3cret@localhost:s3cret/leads" }, "%XX for special characters"},
 		"a file that is not there": {"", func(string) string {

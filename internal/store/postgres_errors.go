@@ -27,6 +27,7 @@ const (
 	wrongPassword        = "28P01"
 	wrongUser            = "28000"
 	noDatabase           = "3D000"
+	noSchema             = "3F000"
 	notAllowed           = "42501"
 	lockNotAvailable     = "55P03"
 	cancelled            = "57014"
@@ -38,7 +39,7 @@ const (
 	otherStatement = "42P05"             // has the name of one that is prepared
 
 	// The first characters of some codes.
-	badData, badRow, connectionException, shutdown, shortOf = "22", "23", "08", "57P", "53"
+	badData, badRow, connectionException, notLetIn, shutdown, shortOf = "22", "23", "08", "28", "57P", "53"
 )
 
 // isPostgresTrouble: see [dialect]. Trouble is all that is not in the data.
@@ -104,6 +105,15 @@ func isAwaited(err error) bool {
 	return isAway(err) || errors.Is(err, errOthersCarry)
 }
 
+// isRefused reports whether a server did not let us in, or we did not trust it. A pooler has
+// one code for all of its errors.
+func isRefused(err error) bool {
+	if failed, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return strings.HasPrefix(failed.Code, notLetIn) || strings.HasPrefix(failed.Code, connectionException)
+	}
+	return remedy(err) != ""
+}
+
 // isBroken reports whether the connection broke, or there was none.
 func isBroken(err error) bool {
 	connect, network := (*pgconn.ConnectError)(nil), net.Error(nil)
@@ -126,6 +136,7 @@ var remedies = map[string]string{
 	wrongPassword:    "check the user and the password in the address",
 	wrongUser:        "check the user and sslmode in the address, and whom the server lets in from this machine (pg_hba.conf)",
 	noDatabase:       "create it, or name another in the address",
+	noSchema:         "the user's search_path names no schema that is there: create it, or set another (ALTER ROLE … SET search_path = public)",
 	notAllowed:       "the user must be allowed to create tables (GRANT CREATE ON SCHEMA public), and own those that are there",
 	lockNotAvailable: "somebody else uses the tables for long, such as pg_dump, and a new release has to change them",
 }

@@ -207,7 +207,7 @@ const recountSQL = `DELETE FROM stats WHERE gone = 0;
 func (s *Store) Recount(ctx context.Context) error {
 	var err error
 	if s.IsShared() { // without the writer, whose transactions must be short
-		_, err = s.people.ExecContext(ctx, `LOCK TABLE leads IN SHARE MODE; `+foldStatsSQL+`; `+recountSQL)
+		_, err = s.people.ExecContext(ctx, beginLong+`LOCK TABLE leads IN SHARE MODE; `+foldStatsSQL+`; `+recountSQL)
 	} else {
 		err = s.writer.do(ctx, func(tx *writeTx) error {
 			_, err := tx.Exec(recountSQL)
@@ -233,7 +233,7 @@ func (s *Store) FoldStats(ctx context.Context) error {
 	if !s.IsShared() {
 		return nil
 	}
-	if _, err := s.people.ExecContext(ctx, foldStatsSQL); err != nil {
+	if _, err := s.people.ExecContext(ctx, beginLong+foldStatsSQL); err != nil {
 		return fmt.Errorf("fold stats: %w", err)
 	}
 	return nil
