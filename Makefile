@@ -62,7 +62,7 @@ LEFT_OUT := TestABackupThatIsCopiedOverIsNoticed TestACutFileIsLost TestADamaged
 	TestHalfABlockIsNotLeftBehind TestIntentsRunAheadOfAFastBrokerOnly TestKeysAreForgotten \
 	TestLeadsThatComeAndGoLeaveLittleBehind TestManyLeads TestManySitesOnThreeReplicas TestNewBlocksBecomeALargeOne \
 	TestNothingReadsAllLeads TestOneAgencysTroubleDelaysNoOther TestPgbouncer TestPostgres TestRecentLeadsAreBounded \
-	TestReplayingTwiceDeliversOnce TestSQLite TestSQLiteAfterADeath TestSilenceIsNoiseOnceAYear \
+	TestReplayingTwiceDeliversOnce TestSQLite TestSQLiteAfterADeath TestSettingsOfADatabase TestSilenceIsNoiseOnceAYear \
 	TestSitesWithOneKeyShareItsPaceInTurn TestStatsAreTransferred TestTenThousandAttempts \
 	TestTheBookForgetsTheOldest TestTheDiskTakesWhatTheGateCounts TestTheEndOfThreeDaysSwitchesOff \
 	TestTheIndexOfALeadIsBounded TestTheLeadsOfAFormerVersionAreCounted TestTheMarkdownHasNoDeadLink TestTheRateHoldsWhateverWaits TestTransfer \
@@ -75,7 +75,7 @@ TEST := -vet=off -shuffle=on -timeout 30m
 
 torture: deps bin/caddy ## Every fault at every instant, in full; takes a while.
 	$(IN_FULL) ./internal/e2e/torture
-	$(IN_FULL) -run 'TestStoriesOnPostgreSQL|TestEightFaults|TestKill9|TestGoodVisitorsUnderSiege|TestACrowdKeeps|TestTheMemoryIsBounded|AProxy|TestRubbishCosts|TestAFailOver|TestAFloodFromMany|TestSearchesKeep|TestAHundredThousand|TestAPersonAmong|TestLeadsThatComeAndGo|TestCheckpointsAreNoAlarm|TestSQLite|TestPostgres|TestPgbouncer|TestLighthouse|TestTheWidgetLooksAtHome|TestTheWidgetOnAPageThatAFramework|TestHostedPages|TestTheOperatorsConsole|TestTheOperatorsPages' \
+	$(IN_FULL) -run 'TestStoriesOnPostgreSQL|TestEightFaults|TestKill9|TestGoodVisitorsUnderSiege|TestACrowdKeeps|TestTheMemoryIsBounded|AProxy|TestRubbishCosts|TestAFailOver|TestAFloodFromMany|TestSearchesKeep|TestAHundredThousand|TestAPersonAmong|TestLeadsThatComeAndGo|TestCheckpointsAreNoAlarm|TestSQLite|TestPostgres|TestPgbouncer|TestSettingsOfADatabase|TestLighthouse|TestTheWidgetLooksAtHome|TestTheWidgetOnAPageThatAFramework|TestHostedPages|TestTheOperatorsConsole|TestTheOperatorsPages' \
 		./internal/e2e/process ./internal/e2e/browser ./internal/e2e/stories ./internal/store ./cmd/leadrelay
 	$(GO) test $(RACE) -count=1 -p 1 -timeout 1h ./internal/e2e/... ./internal/courier/... ./internal/notify ./internal/store ./internal/console
 
