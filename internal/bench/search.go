@@ -21,7 +21,7 @@ const maxSearch = 50 // ms
 func (b *bench) search(ctx context.Context) error {
 	file := filepath.Join(b.dir, "search.db")
 	b.say("making and indexing %d leads", b.scale.leads)
-	if err := stock.FillPeople(ctx, file, b.scale.leads); err != nil {
+	if err := stock.FillPeople(ctx, file, b.scale.leads, func(n int) { b.say("%d leads", n) }); err != nil {
 		return err
 	}
 	before, err := os.Stat(file)

@@ -93,8 +93,8 @@ func stateOf(n, total int) lead.State {
 }
 
 // FillPeople makes a database of so many people's leads, a minute apart, the last of
-// which came a day ago.
-func FillPeople(ctx context.Context, path string, total int) error {
+// which came a day ago. It tells how many leads are there, now and then.
+func FillPeople(ctx context.Context, path string, total int, tell func(n int)) error {
 	if err := keepOne(ctx, path); err != nil {
 		return err
 	}
@@ -102,13 +102,13 @@ func FillPeople(ctx context.Context, path string, total int) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(insertPeople(ctx, db, total), db.Close()); err != nil {
+	if err := errors.Join(insertPeople(ctx, db, total, tell), db.Close()); err != nil {
 		return fmt.Errorf("fill %s: %w", path, err)
 	}
 	return flush(path)
 }
 
-func insertPeople(ctx context.Context, db *sql.DB, total int) error {
+func insertPeople(ctx context.Context, db *sql.DB, total int, tell func(n int)) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -131,10 +131,16 @@ func insertPeople(ctx context.Context, db *sql.DB, total int) error {
 		if _, err := insert.ExecContext(ctx, row...); err != nil {
 			return err
 		}
+		if made := n + 1; made%tellEvery == 0 || made == total {
+			tell(made)
+		}
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE remote_ids SET last = (SELECT max(remote_id) FROM leads) WHERE tick = 'ms'`)
 	return errors.Join(err, tx.Commit())
 }
+
+// tellEvery is after how many leads it is told how many there are.
+const tellEvery = 50_000
 
 var peopleColumns = []string{"remote_id", "site", "state", "property_id", "body", "received_at", "due_at"}
 

@@ -54,7 +54,7 @@ func FillPeopleServer(ctx context.Context, address string, total int, tell func(
 }
 
 func copyPeople(ctx context.Context, conn *pgx.Conn, total int, tell func(n int)) error {
-	const step = 50_000
+	const step = tellEvery
 	at := peopleRows(total)
 	for from := 0; from < total; from += step {
 		rows := pgx.CopyFromSlice(min(step, total-from), func(i int) ([]any, error) { return at(from + i) })
