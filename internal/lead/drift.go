@@ -134,6 +134,30 @@ func (d *Drift) Found() bool {
 	return slices.ContainsFunc(DriftKinds(), func(kind DriftKind) bool { return d.Count(kind) > 0 })
 }
 
+// Revealing returns the leads of which the report says more than number, site and state.
+func (d *Drift) Revealing() (ids []RemoteID) {
+	for _, kind := range DriftKinds() {
+		for _, one := range *d.Of(kind) {
+			if one.PropertyID != "" || len(one.Fields) > 0 {
+				ids = append(ids, one.RemoteID)
+			}
+		}
+	}
+	return ids
+}
+
+// Forget takes everything out of the report that it says of the leads, but for number, site
+// and state.
+func (d *Drift) Forget(ids []RemoteID) {
+	for _, kind := range DriftKinds() {
+		for i, one := range *d.Of(kind) {
+			if slices.Contains(ids, one.RemoteID) {
+				(*d.Of(kind))[i] = Drifted{RemoteID: one.RemoteID, Site: one.Site, State: one.State}
+			}
+		}
+	}
+}
+
 // Verdict is what a replay decides for a lead.
 type Verdict string
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -310,6 +311,9 @@ func forgottenInFiles(t *testing.T, forget func(*Store, []lead.RemoteID) ([]lead
 	defer func() { require.NoError(t, s.Close()) }()
 	first := clone(t, s, smallBlock)
 	hers := []lead.RemoteID{first, first + 7, first + smallBlock - 1}
+	report, err := json.Marshal(lead.Drift{OnlyHere: []lead.Drifted{{RemoteID: hers[0], PropertyID: "EB-Wzqkjx"}}})
+	require.NoError(t, err)
+	require.NoError(t, s.KeepReport(t.Context(), time.Now(), report))
 	for i, id := range hers {
 		_, err = s.Amend(t.Context(), id, func(l *lead.Lead) error {
 			l.Name, l.Email, l.Phone, l.Message = "Wzqkjx Vwpfgh", "wzqkjx@vwpfgh.mx", "55 1234 9876", strings.Repeat("Wzqkjx Vwpfgh ", 100*(1+i))

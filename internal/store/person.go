@@ -17,7 +17,7 @@ const erasePersonSQL = `UPDATE leads SET state = $1, reason = $2, property_id = 
 // ErasePerson erases what visitors wrote in the leads, a few to a commit, and returns those
 // that it has erased. It passes over those that may says no to, and those that were erased
 // before. EasyBroker's words in their attempts go with it, the fingerprints of what was
-// sent, and the keys by which a repeat is known. What is left in other places (the search
+// sent, the keys by which a repeat is known, and what reports say of it. What is left in other places (the search
 // index, the log of a file) goes with [Store.Scrub]. A blocked lead is shown to may, and
 // erased, with what is kept apart of it.
 func (s *Store) ErasePerson(ctx context.Context, ids []lead.RemoteID, may func(*lead.Lead) bool) ([]lead.RemoteID, error) {
@@ -58,6 +58,9 @@ func (s *Store) forgetLeads(ctx context.Context, ids []lead.RemoteID, f forgetti
 		forgotten = append(forgotten, done...)
 	}
 	s.unscrubbed.Store(true)
+	if err := s.scrubReports(ctx); err != nil {
+		return forgotten, fmt.Errorf("forget a person in reports: %w", err)
+	}
 	return forgotten, nil
 }
 
@@ -123,9 +126,10 @@ func (tx *writeTx) empty(l *lead.Lead, now time.Time) error {
 }
 
 // Scrub takes care that what was erased is in no file: it waits for the search index, which
-// [Store.Index] makes anew, and then empties a file's log, or has the server clean up. It
-// does nothing while there is nothing to do, and tries again at the next call if somebody
-// reads. Whoever starts calls it once in any case, because a process may have died before.
+// [Store.Index] makes anew, takes people out of reports that were made meanwhile, and then
+// empties a file's log, or has the server clean up. It does nothing while there is nothing
+// to do, and tries again at the next call if somebody reads. Whoever starts calls it once in
+// any case, because a process may have died before.
 func (s *Store) Scrub(ctx context.Context) error {
 	if !s.unscrubbed.Load() {
 		return nil
@@ -136,7 +140,10 @@ func (s *Store) Scrub(ctx context.Context) error {
 		return err
 	}
 	s.unscrubbed.Store(false) // first: what is erased meanwhile sets it again
-	isDone, err := s.scrub(ctx)
+	var isDone bool
+	if err = s.scrubReports(ctx); err == nil {
+		isDone, err = s.scrub(ctx)
+	}
 	if !isDone {
 		s.unscrubbed.Store(true)
 	}
@@ -148,7 +155,7 @@ func (s *Store) Scrub(ctx context.Context) error {
 
 func (s *Store) scrub(ctx context.Context) (bool, error) {
 	if s.IsShared() {
-		_, err := s.people.ExecContext(ctx, `VACUUM leads, attempts, repeats, tests, search_blocks, search_pages, blocked_leads, person_requests`)
+		_, err := s.people.ExecContext(ctx, `VACUUM leads, attempts, repeats, tests, search_blocks, search_pages, blocked_leads, person_requests, reconciliations`)
 		return true, err // if it fails, the server cleans up by itself some time
 	}
 	conn, err := s.writer.db.Conn(ctx)

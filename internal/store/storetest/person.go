@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -170,6 +171,47 @@ func personBlocked(t *testing.T, s *store.Store) {
 	require.ErrorIs(t, err, lead.ErrNotFound)
 	_, _, err = s.FindBlocked(t.Context(), arrived)
 	require.NoError(t, err)
+}
+
+func personInReports(t *testing.T, s *store.Store) {
+	t.Helper()
+	at := now().Add(-time.Hour)
+	erased, blocked, other := keepIn(t, s, lead.Confirmed, at), keepIn(t, s, lead.Confirmed, at), keepIn(t, s, lead.Confirmed, at)
+	about := func(id lead.RemoteID) lead.Drifted {
+		return lead.Drifted{RemoteID: id, Site: site, State: lead.Confirmed, PropertyID: "EB-AB1234", Fields: []lead.Field{lead.Phone}}
+	}
+	bare := func(id lead.RemoteID) lead.Drifted {
+		return lead.Drifted{RemoteID: id, Site: site, State: lead.Confirmed}
+	}
+	drift := lead.Drift{ReadAt: at, Ours: 3, OnlyHere: []lead.Drifted{about(erased)}, Twice: []lead.Drifted{about(other), about(blocked)}, Differing: []lead.Drifted{about(erased)}, LeftOut: map[lead.DriftKind]int{lead.Twice: 4}}
+	keep := func() {
+		t.Helper()
+		body, err := json.Marshal(drift)
+		require.NoError(t, err)
+		require.NoError(t, s.KeepReport(t.Context(), at, body))
+	}
+	newest := func() (d lead.Drift) {
+		t.Helper()
+		bodies, _, err := s.Reports(t.Context(), 1)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(bodies[0], &d))
+		return d
+	}
+	keep()
+	everyLead := func(*lead.Lead) bool { return true }
+	_, err := s.ErasePerson(by(t, "ana"), []lead.RemoteID{erased}, everyLead)
+	require.NoError(t, err)
+	_, err = s.BlockPerson(by(t, "ana"), []lead.RemoteID{blocked}, everyLead)
+	require.NoError(t, err)
+	scrubbed := drift
+	scrubbed.OnlyHere, scrubbed.Twice, scrubbed.Differing = []lead.Drifted{bare(erased)}, []lead.Drifted{about(other), bare(blocked)}, []lead.Drifted{bare(erased)}
+	require.Equal(t, scrubbed, newest())
+
+	keep() // of a reconciliation that had begun before
+	require.Equal(t, drift, newest())
+	index(t, s)
+	require.NoError(t, s.Scrub(t.Context()))
+	require.Equal(t, scrubbed, newest())
 }
 
 func personUnblocked(t *testing.T, s *store.Store) {
