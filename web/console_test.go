@@ -126,6 +126,14 @@ func consolePages(l locale.Lang, v string) map[string]func(*bytes.Buffer) error 
 		"people-wrong": func(b *bytes.Buffer) error {
 			return RenderPeople(b, PeoplePage{Frame: frame(l, "/people"), Who: v, Error: v})
 		},
+		"tokens": func(b *bytes.Buffer) error {
+			return RenderTokens(b, TokensPage{Frame: frame(l, "/tokens"), First: v, Made: v, Secret: v, Name: v, Error: v, None: v,
+				Tokens: []TokenView{{Name: v, Role: v, Sites: v, By: v, Made: noon, Used: v, Ends: v, Revoke: "/tokens/ana/revoke", HasExpired: true}},
+				Roles:  []Choice{{Value: "viewer", Label: v}}, Sites: []Choice{{Value: v, Label: v, IsChosen: true}}, Lasts: []Choice{{Value: "30", Label: v, IsChosen: true}}})
+		},
+		"tokens-none": func(b *bytes.Buffer) error {
+			return RenderTokens(b, TokensPage{Frame: frame(l, "/tokens"), First: v, IsGood: true, None: v})
+		},
 		"jobs-none":    func(b *bytes.Buffer) error { return RenderJobs(b, JobsPage{Frame: frame(l, "/leads")}) },
 		"reports-none": func(b *bytes.Buffer) error { return RenderReports(b, ReportsPage{Frame: frame(l, "/reports")}) },
 		"settings": func(b *bytes.Buffer) error {

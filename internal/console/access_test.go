@@ -165,6 +165,8 @@ var walk = map[string]visit{
 	"POST /people/unblock":      sends(access.Own, "who=nobody@{site}.mx"), "POST /api/v1/people/unblock": sends(access.Own, `{"email":"failed@{site}.mx","dry_run":true}`),
 	"GET /audit": wants(access.See), "GET /audit.ndjson": wants(access.See), "GET /audit.csv": wants(access.See), "GET /api/v1/audit.csv": wants(access.See), "GET /api/v1/audit": wants(access.See), "GET /api/v1/audit.ndjson": wants(access.See),
 
+	"GET /tokens": wants(access.Own), "POST /tokens": sends(access.Own, "name={name}&role=viewer&site={site}&lasts=30"),
+	"GET /tokens/{token}/revoke": wants(access.Own), "POST /tokens/{token}/revoke": wants(access.Own),
 	"GET /api/v1/tokens": wants(access.Own), "POST /api/v1/tokens": {need: access.Own, body: `{"name":"{name}","role":"viewer","sites":["{site}"]}`}, "POST /api/v1/tokens/{token}/revoke": wants(access.Own),
 }
 

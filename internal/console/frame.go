@@ -114,7 +114,7 @@ var (
 func (w words) notice(r *http.Request) string {
 	done := r.URL.Query().Get("done")
 	switch done {
-	case "edit", "report", "seen", "job", "abort":
+	case "edit", "report", "seen", "job", "abort", "revoked":
 		return w.text("done." + done)
 	case "probe.works":
 		return w.text("done.probe.works")

@@ -98,7 +98,7 @@ func (p *Pages) Route(mux chi.Router) {
 				"/leads.csv": exporting(p.opening(exports.csv)), "/leads.ndjson": exporting(p.opening(exports.ndjson)),
 			},
 			access.Act:           {"/leads/{remote_id}/edit": p.showEdit, "/sites/{site}/pause": p.showPause},
-			access.Own:           {"/people": p.showPeople},
+			access.Own:           {"/people": p.showPeople, "/tokens": p.showTokens, "/tokens/{name}/revoke": p.confirmRevoke},
 			allSites(access.See): {"/reports": p.showReports},
 			allSites(access.Own): {"/settings": p.showSettings},
 		} {
@@ -117,7 +117,10 @@ func (p *Pages) Route(mux chi.Router) {
 			"/jobs": p.order, "/jobs/confirm": p.confirmJob, "/jobs/{id}/abort": p.abortByForm,
 			"/probe": p.probe, "/alerts/seen": p.seeAlert, "/sites/{site}/pause": p.pause, "/sites/{site}/resume": p.resume,
 		},
-		access.Own:           {"/people": p.findPeople, "/people/export": p.exportPeople, "/people/block": p.forgetPeople(blocking), "/people/unblock": p.forgetPeople(unblocking), "/people/erase": p.forgetPeople(erasing)},
+		access.Own: {
+			"/people": p.findPeople, "/people/export": p.exportPeople, "/people/block": p.forgetPeople(blocking), "/people/unblock": p.forgetPeople(unblocking), "/people/erase": p.forgetPeople(erasing),
+			"/tokens": p.makeTokenByForm, "/tokens/{name}/revoke": p.revokeByForm,
+		},
 		allSites(access.Act): {"/reports": p.runReport},
 		allSites(access.Own): {"/settings": p.examine, "/people/requests": p.openRequestByForm, "/people/requests/{id}/{step}": p.stepRequestByForm},
 	} {

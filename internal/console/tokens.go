@@ -151,13 +151,10 @@ func tokenProblem(r *http.Request, err error) error {
 	wrong := func(field lead.Field, code lead.Code) error {
 		return invalid(r, &lead.InvalidError{Fields: []lead.FieldError{{Field: field, Code: code}}})
 	}
+	if code := nameCode(err); code != "" {
+		return wrong("name", code)
+	}
 	switch {
-	case errors.Is(err, access.ErrName):
-		return wrong("name", "TOKEN_NAME")
-	case errors.Is(err, access.ErrTaken):
-		return wrong("name", "TOKEN_TAKEN")
-	case errors.Is(err, access.ErrFull):
-		return wrong("name", "TOKENS_FULL")
 	case errors.Is(err, access.ErrRole):
 		return wrong("role", codeInvalid)
 	case errors.Is(err, access.ErrBeyond):
@@ -168,6 +165,19 @@ func tokenProblem(r *http.Request, err error) error {
 		return problem.New(problem.NotFound, err)
 	}
 	return storeProblem(r.Context(), err)
+}
+
+// nameCode returns what is wrong with a new token's name, if that is it.
+func nameCode(err error) lead.Code {
+	switch {
+	case errors.Is(err, access.ErrName):
+		return "TOKEN_NAME"
+	case errors.Is(err, access.ErrTaken):
+		return "TOKEN_TAKEN"
+	case errors.Is(err, access.ErrFull):
+		return "TOKENS_FULL"
+	}
+	return ""
 }
 
 func (a api) revokeToken(w http.ResponseWriter, r *http.Request) error {

@@ -13,7 +13,7 @@ func TestTheConsoleInFirefox(t *testing.T) {
 	t.Parallel()
 	o := openOffice(t)
 	failed := "/leads/" + o.leads("failed")[0].RemoteID.String()
-	pages := []string{"/", "/leads", "/quarantine", "/jobs", "/reports", "/sites", "/settings", "/audit", "/people", failed, failed + "/edit"}
+	pages := []string{"/", "/leads", "/quarantine", "/jobs", "/reports", "/sites", "/settings", "/audit", "/people", "/tokens", failed, failed + "/edit"}
 	type seen struct {
 		Status int
 		Title  string
