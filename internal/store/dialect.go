@@ -44,6 +44,7 @@ type dialect struct {
 	joinedIDs  string // all remote ids of a query, with commas between them
 	oneOf      string // is one of several numbers, which are in the parameter %s with commas between them
 	oneOfTexts string // is one of several texts, which are a JSON list in the parameter %s
+	bodyHas    string // the body of a lead has the text in the parameter %s
 
 	// texts are the statements that only this database needs.
 	texts [statements]string

@@ -233,6 +233,10 @@ func (s *Store) list(ctx context.Context, f lead.Filter, from lead.RemoteID, p *
 	for below := cmp.Or(int64(f.Below), maxMillis); ; limit = min(4*limit, most) {
 		before := p.rows
 		of, args := s.writer.dialect.ofSites(f.Sites, append(matching(f), below, int64(from), int64(limit)))
+		if f.Notice != "" { // most leads need not be read for it
+			args = append(args, inJSON(f.Notice))
+			of += " AND " + fmt.Sprintf(s.writer.dialect.bodyHas, "$"+strconv.Itoa(len(args)))
+		}
 		err := s.addRows(ctx, f, p, fmt.Sprintf(listSQL, of), args...)
 		if err != nil || p.more || p.rows-before < limit {
 			return err

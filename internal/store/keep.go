@@ -191,14 +191,22 @@ type body struct {
 // pack encodes the body without escaping < > and &. The body never goes into a
 // page as it is, and six bytes for one would be most of what a flood costs the
 // disk.
-func pack(l *lead.Lead) (string, error) {
+func pack(l *lead.Lead) (string, error) { return encode(body{Inquiry: l.Inquiry, Source: l.Source}) }
+
+func encode(v any) (string, error) {
 	var packed strings.Builder
 	e := json.NewEncoder(&packed)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(body{Inquiry: l.Inquiry, Source: l.Source}); err != nil {
+	if err := e.Encode(v); err != nil {
 		return "", err
 	}
 	return strings.TrimSuffix(packed.String(), "\n"), nil
+}
+
+// inJSON returns a part of a text as a body has it.
+func inJSON(text string) string {
+	quoted, _ := encode(text) // never fails
+	return quoted[1 : len(quoted)-1]
 }
 
 func unpack(data []byte, l *lead.Lead) error {

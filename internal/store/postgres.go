@@ -47,6 +47,7 @@ var postgresDialect = dialect{
 	joinedIDs:   `string_agg(remote_id::text, ',')`,
 	oneOf:       `= ANY (('{' || %s::text || '}')::bigint[])`,
 	oneOfTexts:  `= ANY (ARRAY(SELECT json_array_elements_text(%s::json)))`,
+	bodyHas:     `position(%s::text IN body) > 0`,
 	nextIDs:     (*writeTx).takeIDs,
 	insert:      (*writeTx).insertArrays,
 	clock:       func() string { return clockSQL },

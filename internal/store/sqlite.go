@@ -33,6 +33,7 @@ var sqliteDialect = dialect{
 	joinedIDs:   `group_concat(remote_id)`,
 	oneOf:       `IN (SELECT value FROM json_each('[' || %s || ']'))`,
 	oneOfTexts:  `IN (SELECT value FROM json_each(%s))`,
+	bodyHas:     `instr(body, %s) > 0`,
 
 	lastChange: `SELECT 0, number FROM lead_changes ORDER BY number DESC LIMIT 1`,
 	hasChange:  `SELECT EXISTS (SELECT 1 FROM lead_changes WHERE $1 = 0 AND number = $2)`,

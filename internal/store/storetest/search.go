@@ -205,3 +205,36 @@ func compareSearch(t *testing.T, s *store.Store, f lead.Filter, all []lead.Lead)
 	}
 	require.Equal(t, want, got, "%+v", f)
 }
+
+// noticeFound looks for texts that are written in another way where they are kept, or mean
+// something to a database.
+func noticeFound(t *testing.T, s *store.Store) {
+	t.Helper()
+	notices := []string{`https://casas.mx/aviso?v=2&b=<3>`, `el "aviso" \u00e9`, "Acepto\tel año ñandú 🏡\u2028", `100%_de'l`, "\u0001\u007f", "[a-z]*?"}
+	var ids []lead.RemoteID
+	for _, notice := range notices {
+		l := Draft(t, now())
+		l.Context = map[string]string{"consent": "antes " + notice + " después"}
+		kept, err := s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds})
+		require.NoError(t, err)
+		ids = append(ids, kept.RemoteID)
+	}
+	other := Draft(t, now())
+	other.Message, other.Context = strings.Join(notices, " "), map[string]string{"page_url": notices[0]}
+	_, err := s.Keep(t.Context(), lead.Submission{Lead: other, Tick: lead.Milliseconds})
+	require.NoError(t, err)
+	for i, notice := range notices {
+		found, more, err := s.List(t.Context(), lead.Filter{Notice: notice, Limit: 10})
+		require.NoError(t, err)
+		require.False(t, more)
+		require.Len(t, found, 1, notice)
+		require.Equal(t, ids[i], found[0].RemoteID)
+	}
+	found, _, err := s.List(t.Context(), lead.Filter{Notice: "ACEPTO", Limit: 10})
+	require.NoError(t, err)
+	require.Empty(t, found)
+	some, more, err := s.List(t.Context(), lead.Filter{Notice: "antes", Limit: 4})
+	require.NoError(t, err)
+	require.True(t, more)
+	require.Len(t, some, 4)
+}

@@ -114,6 +114,7 @@ func ofOne() tests {
 
 		"a person is erased, and the number, site, state and times stay": personErased,
 		"what people ask for is kept until it has ended":                 requestsKept,
+		"a notice is found, with whatever signs":                         noticeFound,
 		"a report tells no more of who is blocked or erased":             personInReports,
 		"a person is blocked, and erased when the time is over":          personBlocked,
 		"a person who was blocked by mistake is unblocked":               personUnblocked,
