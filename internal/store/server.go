@@ -36,26 +36,34 @@ type postgresServer struct {
 // parsePostgres reads the address of a database. What pgx says of one that it cannot read
 // may have the password in it.
 func parsePostgres(address string) (*postgresServer, error) {
-	config, err := pgx.ParseConfig(address)
+	server := &postgresServer{address: func() (string, error) { return address, nil }}
+	config, err := server.parse(address)
 	if err != nil {
 		return nil, errors.New("the address of the database cannot be read: it is postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full, " +
 			"with %XX for special characters in each part, and files that it names must be there")
 	}
+	server.config, server.hasTimeout = config, config.ConnectTimeout != 0
+	server.login.Store(config)
+	return server, nil
+}
+
+// parse returns how connections are made to an address.
+func (s *postgresServer) parse(address string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, err
+	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "leadrelay"
 	}
+	config.RuntimeParams["client_encoding"] = "UTF8" // whatever the database's sessions begin with
 	// No statement is prepared, unless a connection says so: the readers' have many
 	// shapes, and the plan for one is bad for another.
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	config.RuntimeParams["client_encoding"] = "UTF8" // whatever the database's sessions begin with
 	dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
 	config.DialFunc = dialer.DialContext
-	server := &postgresServer{
-		config: config, address: func() (string, error) { return address, nil }, hasTimeout: config.ConnectTimeout != 0,
-	}
-	server.login.Store(config)
-	server.watch()
-	return server, nil
+	s.watch(config)
+	return config, nil
 }
 
 // renew reads the address and the files that it names anew, because a server has refused
@@ -76,7 +84,7 @@ func (s *postgresServer) renew(refused *pgx.ConnConfig) bool {
 	if err != nil {
 		return false
 	}
-	next, err := pgx.ParseConfig(address)
+	next, err := s.parse(address)
 	if err != nil || !slices.Equal(places(next), places(s.config)) || next.Database != s.config.Database {
 		return false // another database is one for the next start
 	}
@@ -95,8 +103,9 @@ func places(config *pgx.ConnConfig) []string {
 
 // prepare completes what a connection is made with.
 func (s *postgresServer) prepare(ctx context.Context, config *pgx.ConnConfig) error {
-	login := s.login.Load()
-	config.User, config.Password, config.TLSConfig, config.Fallbacks = login.User, login.Password, login.TLSConfig, login.Fallbacks
+	lookUp := config.LookupFunc
+	*config = *s.login.Load() // all of it, because pgx finds a certificate's file by the rest
+	config.LookupFunc = lookUp
 	if !s.hasTimeout {
 		shareTime(ctx, config)
 	}
@@ -130,9 +139,9 @@ func shareTime(ctx context.Context, config *pgx.ConnConfig) {
 }
 
 // watch lets the server hear of what its connections are told.
-func (s *postgresServer) watch() {
-	asked := s.config.ValidateConnect // what the address says of its hosts
-	s.config.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+func (s *postgresServer) watch(config *pgx.ConnConfig) {
+	asked := config.ValidateConnect // what the address says of its hosts
+	config.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
 		if asked != nil {
 			if err := asked(ctx, conn); err != nil {
 				return err
@@ -140,15 +149,15 @@ func (s *postgresServer) watch() {
 		}
 		return greet(ctx, conn)
 	}
-	isFatal := s.config.OnPgError
-	s.config.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+	isFatal := config.OnPgError
+	config.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
 		if err.Code == readOnly || err.Code == beginReadOnly {
 			s.demoted.Add(1)
 			return false
 		}
 		return isFatal(conn, err)
 	}
-	s.config.OnNotice = func(conn *pgconn.PgConn, n *pgconn.Notice) {
+	config.OnNotice = func(conn *pgconn.PgConn, n *pgconn.Notice) {
 		if n.Routine == cancelledWait || n.Code == noTransaction {
 			conn.CustomData()[warning] = n
 		}
