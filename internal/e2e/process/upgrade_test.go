@@ -78,7 +78,7 @@ func (u *upgrade) start(place int, binary string) *relaytest.Process {
 // post posts at a place until it is over. Whoever comes while a relay has ended gets no
 // answer.
 func (u *upgrade) post(place int, isOver *atomic.Bool) {
-	const pause = 10 * time.Millisecond
+	const pause = 40 * time.Millisecond
 	for n := 0; !isOver.Load(); n++ {
 		p := u.relays[place].Load()
 		words := fmt.Sprintf("from %d, the %dth", place, n)
