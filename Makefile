@@ -39,7 +39,7 @@ RACE := -race -gcflags='modernc.org/sqlite/lib=-race=false'
 test: go deps ## Run every test, with the race detector; installs what they need.
 	GORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $(LONGEST) $$($(GO) list ./... | grep -v /internal/e2e/)
 	$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay
-	$(GO) build -o bin/plain/leadrelay ./cmd/leadrelay
+	$(GO) build -ldflags '-s -w' -o bin/plain/leadrelay ./cmd/leadrelay
 	LEADRELAY_BIN=$(CURDIR)/bin LEADRELAY_KILL_ROUNDS=30 $(GO) test $(TEST) ./internal/e2e/process ./internal/e2e/...
 	$(GO) test $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)
 

@@ -28,7 +28,7 @@ func TestWhatShortLeavesOutRunsAfterIt(t *testing.T) {
 		"\tGORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $(LONGEST) $$($(GO) list ./... | grep -v /internal/e2e/)\n",
 		"\nLONGEST := ./internal/store ./internal/courier ./internal/e2e/torture\n",
 		"\t$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay\n",
-		"\t$(GO) build -o bin/plain/leadrelay ./cmd/leadrelay\n",
+		"\t$(GO) build -ldflags '-s -w' -o bin/plain/leadrelay ./cmd/leadrelay\n",
 		"\tLEADRELAY_BIN=$(CURDIR)/bin LEADRELAY_KILL_ROUNDS=30 $(GO) test $(TEST) ./internal/e2e/process ./internal/e2e/...\n",
 		"\t$(GO) test $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)\n",
 		"\nSHORTENED := ./" + strings.Join(left.packages, " ./") + "\n",

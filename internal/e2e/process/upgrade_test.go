@@ -95,13 +95,18 @@ func (u *upgrade) post(place int, isOver *atomic.Bool) {
 	}
 }
 
-// carries waits until the relay, which nobody has seen carrying, does so, and its operator
-// finds what has come.
-func (u *upgrade) carries(p *relaytest.Process) {
+func (u *upgrade) hasLease(p *relaytest.Process) {
 	u.t.Helper()
 	relaytest.Eventually(u.t, "it carries", func() bool {
 		return strings.Contains(p.Out.String(), "this replica carries the credential")
 	})
+}
+
+// carries waits until the relay, which nobody has seen carrying, does so, and its operator
+// finds what has come.
+func (u *upgrade) carries(p *relaytest.Process) {
+	u.t.Helper()
+	u.hasLease(p)
 	relaytest.Eventually(u.t, "leads arrive", func() bool { return len(p.Leads("limit=1&q=from&state=delivered").Leads) > 0 })
 	p.Ask("/api/v1/stats", func(io.Reader) {})
 }
@@ -115,6 +120,7 @@ func TestTheReleaseBeforeBesideThisOne(t *testing.T) {
 	u := &upgrade{t: t, older: older(t), env: relaytest.Settings(t, address), kept: map[int64]string{}}
 	u.env["LEADRELAY_DATABASE"] = postgrestest.Database(t)
 	first := u.start(0, u.older)
+	u.hasLease(first) // before somebody else asks
 	second := u.start(1, u.older)
 	var isOver atomic.Bool
 	var posting sync.WaitGroup
