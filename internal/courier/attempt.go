@@ -80,7 +80,7 @@ func (w *credentialWorker) send(ctx context.Context, c call) verdict {
 	if caught := panics.Catch(func() {
 		receipt, err = w.broker.Create(ctx, w.account, w.queues[c.Lead.Site].route.Request(c.Lead))
 	}); caught != nil {
-		panics.Log(w.opt.Log.With().Str("site", c.Lead.Site).Int64("remote_id", int64(c.Lead.RemoteID)).Logger(), caught)
+		w.logBug(c.Claim, caught)
 		w.bugs.note(c.Lead.RemoteID)
 		err = caught
 	}

@@ -5,6 +5,7 @@ import (
 
 	"leadrelay/internal/bounded"
 	"leadrelay/internal/lead"
+	"leadrelay/internal/panics"
 )
 
 // bugs remembers which leads have met a bug of ours, that is, a panic. Such a lead stops no
@@ -36,4 +37,8 @@ func (b *bugs) areTooMany(id lead.RemoteID) bool {
 	defer b.mu.Unlock()
 	n, _ := b.met.Get(id)
 	return n >= tooManyBugs
+}
+
+func (w *credentialWorker) logBug(c lead.Claim, caught error) {
+	panics.Log(w.opt.Log.With().Str("site", c.Lead.Site).Int64("remote_id", int64(c.Lead.RemoteID)).Logger(), caught)
 }

@@ -66,7 +66,7 @@ func (w *credentialWorker) lookUp(ctx context.Context, claims []lead.Claim) {
 	if caught == nil {
 		return
 	}
-	panics.Log(w.opt.Log.With().Str("site", claims[0].Lead.Site).Int64("remote_id", int64(claims[0].Lead.RemoteID)).Int("leads", len(claims)).Logger(), caught)
+	w.logBug(claims[0], caught) // or another of them
 	if len(claims) == 1 {
 		return
 	}

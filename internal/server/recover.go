@@ -29,7 +29,7 @@ func Recover(next http.Handler) http.Handler {
 			if what == http.ErrAbortHandler { //nolint:errorlint // net/http compares it in this way
 				panic(what)
 			}
-			zerolog.Ctx(r.Context()).Error().Str("panic", panics.Describe(what)).Bytes("stack", debug.Stack()).Msg("panic")
+			panics.Log(*zerolog.Ctx(r.Context()), &panics.Error{What: panics.Describe(what), Stack: debug.Stack()})
 			if ww.Status() != 0 {
 				panic(http.ErrAbortHandler)
 			}
