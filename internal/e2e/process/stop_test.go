@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"os/signal"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -107,6 +109,7 @@ func TestAnIdleRelayStopsAtOnce(t *testing.T) {
 // The doors stay open while EasyBroker keeps an attempt waiting, which may take
 // longer than any proxy waits.
 func TestAStopThatWaitsForEasyBrokerTakesInquiries(t *testing.T) {
+	t.Parallel()
 	broker, address := relaytest.StartBroker(t)
 	const slow = 2 * time.Second
 	broker.Misbehave(fakebroker.Faults{Trouble: []fakebroker.Trouble{{On: "POST", Delay: fakebroker.Duration(slow), Next: 1}}})
@@ -133,6 +136,9 @@ func TestAStopThatWaitsForEasyBrokerTakesInquiries(t *testing.T) {
 
 // Who presses Ctrl-C twice does not want to wait.
 func TestASecondSignalEndsTheDrain(t *testing.T) {
+	// A script's background job ignores SIGINT, and so would the relay.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT)
+	defer signal.Reset(syscall.SIGINT)
 	env := relaytest.Settings(t, "127.0.0.1:1")
 	env["LEADRELAY_DRAIN"] = "1h"
 	p := relaytest.Start(t, env, "serve").Started()
