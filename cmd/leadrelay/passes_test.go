@@ -25,12 +25,13 @@ func TestWhatShortLeavesOutRunsAfterIt(t *testing.T) {
 	makefile, err := os.ReadFile("../../Makefile")
 	require.NoError(t, err)
 	for _, line := range []string{
-		"\tGORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $(LONGEST) $$($(GO) list ./... | grep -v /internal/e2e/)\n",
+		"\tGORACE=atexit_sleep_ms=50 $(GO) test $(RACE) -short $(TEST) $(LONGEST) $$($(GO) list ./... | grep -vE '$(subst $(space),|,$(WHOLE))')\n",
 		"\nLONGEST := ./internal/store ./internal/courier ./internal/e2e/torture\n",
 		"\t$(GO) build $(RACE) -o bin/race/leadrelay ./cmd/leadrelay\n",
-		"\t$(GO) build -ldflags '-s -w' -o bin/plain/leadrelay ./cmd/leadrelay\n",
-		"\tLEADRELAY_BIN=$(CURDIR)/bin LEADRELAY_KILL_ROUNDS=30 $(GO) test $(TEST) ./internal/e2e/process ./internal/e2e/...\n",
-		"\t$(GO) test $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)\n",
+		"\t$(STATIC) build -trimpath -ldflags '-s -w' -o bin/plain/leadrelay ./cmd/leadrelay\n",
+		"\tLEADRELAY_BIN=$(CURDIR)/bin LEADRELAY_KILL_ROUNDS=30 $(STATIC) test -trimpath $(TEST) ./internal/e2e/process $(addsuffix /...,$(addprefix .,$(WHOLE)))\n",
+		"\nWHOLE := /internal/e2e /internal/bench /deploy/imagetest\n",
+		"\t$(STATIC) test -trimpath $(TEST) -run '^($(subst $(space),|,$(LEFT_OUT)))$$' $(SHORTENED)\n",
 		"\nSHORTENED := ./" + strings.Join(left.packages, " ./") + "\n",
 		"\nTEST := -vet=off -shuffle=on -timeout 30m\n",
 	} {

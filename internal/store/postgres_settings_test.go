@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -27,22 +28,35 @@ func set(t *testing.T, address string, settings ...string) {
 }
 
 // Whatever a database's sessions begin with, because that suits other programs, a store
-// does the same.
+// does the same. A pooler lends another session for each transaction, takes no setting at
+// the start of one, and keeps no prepared statement.
 func TestSettingsOfADatabase(t *testing.T) {
 	if testing.Short() {
 		t.Skip("what could race does so in TestPostgres")
 	}
 	fewHistories(t)
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) *store.Store {
+	odd := func(t *testing.T) string {
 		address := newPostgres(t)
 		set(t, address,
 			"default_transaction_isolation = serializable", "default_transaction_read_only = on", "default_transaction_deferrable = on",
 			"statement_timeout = 100", "lock_timeout = 100", "idle_session_timeout = 300",
 			"client_encoding = LATIN1", "standard_conforming_strings = off", "bytea_output = escape", "array_nulls = off", "transform_null_equals = on",
 			"timezone = 'Asia/Kathmandu'", "datestyle = 'German, DMY'", "intervalstyle = iso_8601", "extra_float_digits = -15")
-		return openPostgres(t, address)
-	})
+		return address
+	}
+	ways := map[string]func(t *testing.T) string{
+		"odd ones behind a pooler": func(t *testing.T) string { return postgrestest.Pooled(t, odd(t)) },
+	}
+	if os.Getenv("LEADRELAY_TORTURE") == "full" {
+		ways["odd ones"] = odd
+		ways["a pooler"] = func(t *testing.T) string { return postgrestest.Pooled(t, newPostgres(t)) }
+	}
+	for name, address := range ways {
+		t.Run(name, func(t *testing.T) {
+			storetest.Run(t, func(t *testing.T) *store.Store { return openPostgres(t, address(t)) })
+		})
+	}
 }
 
 // A time limit that the user has for other programs cuts no query of a person, and none

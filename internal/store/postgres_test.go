@@ -36,19 +36,6 @@ func TestPostgres(t *testing.T) {
 	run(t, func(t *testing.T) *store.Store { return openPostgres(t, newPostgres(t)) })
 }
 
-// A pooler lends another session for each transaction, takes no setting at the
-// start of one, and keeps no prepared statement.
-func TestPgbouncer(t *testing.T) {
-	if testing.Short() {
-		t.Skip("what could race does so in TestPostgres")
-	}
-	fewHistories(t)
-	t.Parallel()
-	storetest.Run(t, func(t *testing.T) *store.Store {
-		return openPostgres(t, postgrestest.Pooled(t, newPostgres(t)))
-	})
-}
-
 // Two processes that get the same inquiries at the same time keep each once, and
 // their couriers claim different leads.
 func TestTwoProcessesShareADatabase(t *testing.T) {

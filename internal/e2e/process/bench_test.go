@@ -17,7 +17,7 @@ func TestTheBenchStillMeasures(t *testing.T) {
 	relaytest.Beside(t)
 	dir := t.TempDir()
 	bench := filepath.Join(dir, "bench")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bench, "leadrelay/internal/bench").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", bench, "leadrelay/internal/bench").CombinedOutput()
 	require.NoError(t, err, string(out))
 	p := relaytest.Command(t, nil)
 	cmd := exec.CommandContext(t.Context(), bench, "-binary", p.Cmd.Path, "-dir", dir, "-short", "-only", "memory", "-json")

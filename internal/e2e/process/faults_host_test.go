@@ -52,7 +52,7 @@ func faultsOfTheDisk() []fault {
 			env["LEADRELAY_DATABASE"] = filepath.Join(t.TempDir(), "nowhere", "leadrelay.db")
 			return func() string { return says(t, env, "serve") }
 		}},
-		{id: "H12", what: "it has a million leads", where: nowhere, shownBy: "TestNothingReadsAllLeads, TestAHundredThousandErased"},
+		{id: "H12", what: "it has a million leads", where: nowhere, shownBy: "TestNothingReadsAllLeads, TestAMillionErased"},
 		{id: "H13", what: "a backup is cut off", where: "restore", says: "is damaged (", next: "Take another backup, if there is one.", bring: tornBackupFault},
 		{id: "H14", what: "the power goes while it writes", where: nowhere, shownBy: "TestATornEndIsNoDamage, TestEveryByteOfTheLogIsWatched"},
 	}
@@ -135,7 +135,7 @@ func faultsOfAServer() []fault {
 			return func() string { return doctor(t, env) }
 		}},
 		{id: "I6", what: "a transaction is given up (40001, 40P01)", where: nowhere, shownBy: "TestASerializationFailure, TestADeadlock"},
-		{id: "I7", what: "its sessions are ended, or shared by a pooler", where: nowhere, shownBy: "TestConnectionsThatAreTerminated, TestPgbouncer"},
+		{id: "I7", what: "its sessions are ended, or shared by a pooler", where: nowhere, shownBy: "TestConnectionsThatAreTerminated, TestSettingsOfADatabase"},
 		{id: "I9", what: "a relay is killed while it sends", where: nowhere, shownBy: "TestReplicasCarryEachInquiryOnce"},
 		{id: "I11", what: "a relay is cut off from it, and not from EasyBroker", where: nowhere, shownBy: "TestAReplicaThatIsCutOffStopsInTime"},
 		{id: "I13", what: "two releases run beside each other", where: nowhere, shownBy: "TestANewerReleaseBesideAnOlder, TestTheReleaseBeforeBesideThisOne"},

@@ -20,6 +20,7 @@ import (
 // are there once, leads that waited go out once, and no relay starts on a database that
 // has been left, or has not all leads yet.
 func TestKill9AndAMove(t *testing.T) {
+	t.Parallel()
 	for name, direction := range map[string]func(file, server string) (from, to string){
 		"to a server":   func(file, server string) (string, string) { return file, server },
 		"from a server": func(file, server string) (string, string) { return server, file },

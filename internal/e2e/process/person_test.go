@@ -94,7 +94,9 @@ func indexAtOnce(t *testing.T, file string) {
 // A minute after a person was erased, a relay that goes on working has no byte of it left in
 // any file, nor has a backup that is made then; nor has a server's table, when it has cleaned up.
 func TestAnErasedPersonIsGoneWithinAMinute(t *testing.T) {
+	t.Parallel()
 	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
 		env := erasing(t)
 		p := relaytest.Start(t, env, "serve").Started()
 		eraseUnderTraffic(t, p, func() []string {
@@ -106,6 +108,7 @@ func TestAnErasedPersonIsGoneWithinAMinute(t *testing.T) {
 		})
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
 		cluster := postgrestest.NewCluster(t)
 		env := erasing(t)
 		env["LEADRELAY_DATABASE"] = cluster.Address()

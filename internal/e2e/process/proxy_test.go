@@ -432,6 +432,7 @@ func TestACrowdAtAProxy(t *testing.T) {
 // A restart loses no inquiry behind a proxy: they wait there. Of those that the
 // relay has begun to read when it is killed, none is sent again.
 func TestRestartsBehindAProxy(t *testing.T) {
+	t.Parallel()
 	for name, proxy := range allFronts(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // it waits for most of its time

@@ -101,6 +101,7 @@ var balancers = map[string]func(t *testing.T, relays ...string) front{
 // Three relays behind a balancer that asks whether they are ready are restarted one after
 // the other, and nobody notices. One that is killed costs at most what it was answering.
 func TestARollingRestartOfReplicas(t *testing.T) {
+	t.Parallel()
 	for name, balance := range balancers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // it waits for most of its time

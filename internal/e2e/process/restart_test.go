@@ -17,6 +17,7 @@ import (
 // that nobody else has the lead. It looks the lead up at once. The attempt ended when
 // the process was last alive, not when the next one started.
 func TestAnAttemptThatKill9CutIsLookedUpAtOnce(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		arrives  bool
 		attempts int

@@ -49,7 +49,7 @@ func older(t *testing.T) (binary string) {
 		mkdir "$2/source"
 		cd "$2/source"
 		tar -xf ../older.tar
-		go build -o ../older ./cmd/leadrelay`, "sh", before(t), dir)
+		CGO_ENABLED=0 go build -trimpath -o ../older ./cmd/leadrelay`, "sh", before(t), dir)
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return binary

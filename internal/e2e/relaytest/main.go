@@ -69,7 +69,7 @@ func (m tests) Run() int {
 	return 0
 }
 
-// beside lets three times as many parallel tests run at once as usual, unless -parallel
+// beside lets four times as many parallel tests run at once as usual, unless -parallel
 // says how many: they wait for most of their time.
 func beside() error {
 	flag.Parse()
@@ -78,7 +78,7 @@ func beside() error {
 	if said {
 		return nil
 	}
-	return flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0)))
+	return flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0)))
 }
 
 func fail(err error) int {
