@@ -42,6 +42,7 @@ func requireWorking(t *testing.T, s *store.Store, message string) {
 // While the database is away, visitors and probes hear of it in time. When it is
 // back, everything works at once.
 func TestADatabaseThatIsAway(t *testing.T) {
+	t.Parallel()
 	for name, away := range map[string]struct{ goes, returns func(*postgrestest.Proxy) }{
 		"it refuses connections": {(*postgrestest.Proxy).Stop, (*postgrestest.Proxy).Start},
 		"nothing is heard of it": {
@@ -50,6 +51,7 @@ func TestADatabaseThatIsAway(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s, p, _ := openBroken(t)
 			requireWorking(t, s, "1")
 			away.goes(p)
@@ -96,6 +98,7 @@ func TestAServerThatCrashes(t *testing.T) {
 // Of several hosts the one that can be written to is found in time, also if another
 // takes connections and never answers.
 func TestSeveralHosts(t *testing.T) {
+	t.Parallel()
 	address := postgrestest.Database(t)
 	first, firstAddress := postgrestest.NewProxy(t, address)
 	second, secondAddress := postgrestest.NewProxy(t, address)

@@ -207,6 +207,7 @@ func listAll(t *testing.T, s *store.Store) (ids []lead.RemoteID) {
 }
 
 func TestConnectionsThatAreTerminated(t *testing.T) {
+	t.Parallel()
 	address := newPostgres(t)
 	s, db := openPostgres(t, address), session(t, address)
 	terminate := func() {
@@ -279,6 +280,7 @@ func TestADeadlock(t *testing.T) {
 
 // Whoever waits for a lock, or for a statement, gives up in time and keeps nothing.
 func TestALockThatNobodyGivesUp(t *testing.T) {
+	t.Parallel()
 	address := newPostgres(t)
 	s, db := openPostgres(t, address), session(t, address)
 	tx, err := db.BeginTx(t.Context(), nil)
