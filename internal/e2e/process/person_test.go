@@ -49,14 +49,48 @@ func people(t *testing.T, p *relaytest.Process, verb, email string, into any) ti
 
 // One person among a million is shown and erased within two seconds.
 func TestAPersonAmongMany(t *testing.T) {
-	leads := 20_000
+	t.Parallel()
+	leads := 5_000
 	if relaytest.InFull() {
 		leads = 1_000_000
 	}
-	_, address := relaytest.StartBroker(t)
-	env := relaytest.Settings(t, address)
-	require.NoError(t, stock.FillPeople(t.Context(), env["LEADRELAY_DATABASE"], leads, func(n int) { t.Logf("%d leads are made", n) }))
-	indexAtOnce(t, env["LEADRELAY_DATABASE"])
+	tell := func(n int) { t.Logf("%d leads are made", n) }
+	t.Run("SQLite", func(t *testing.T) {
+		_, address := relaytest.StartBroker(t)
+		env := relaytest.Settings(t, address)
+		require.NoError(t, stock.FillPeople(t.Context(), env["LEADRELAY_DATABASE"], leads, tell))
+		// In virtual time the rests of the indexing take none, which are three quarters of it.
+		synctest.Test(t, func(t *testing.T) { indexAll(t, env["LEADRELAY_DATABASE"]) })
+		onePersonOf(t, leads, env)
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		_, address := relaytest.StartBroker(t)
+		env := relaytest.Settings(t, address)
+		env["LEADRELAY_DATABASE"] = postgrestest.Database(t)
+		require.NoError(t, stock.FillPeopleServer(t.Context(), env["LEADRELAY_DATABASE"], leads, tell))
+		indexAll(t, env["LEADRELAY_DATABASE"])
+		onePersonOf(t, leads, env)
+	})
+}
+
+func indexAll(t *testing.T, address string) {
+	t.Helper()
+	open := store.Open
+	if strings.HasPrefix(address, "postgres:") {
+		open = func(ctx context.Context, address string) (*store.Store, error) {
+			return store.OpenPostgres(ctx, address, store.PostgresOptions{})
+		}
+	}
+	s, err := open(t.Context(), address)
+	require.NoError(t, err)
+	for range 2 { // what there is at the first call is indexed by the second
+		require.NoError(t, s.Index(t.Context()))
+	}
+	require.NoError(t, s.Close())
+}
+
+func onePersonOf(t *testing.T, leads int, env map[string]string) {
+	t.Helper()
 	p := relaytest.Start(t, env, "serve").Started()
 	const most = 2 * time.Second
 	for _, n := range []int{1, leads / 2, leads - 2} {
@@ -73,22 +107,6 @@ func TestAPersonAmongMany(t *testing.T) {
 		require.Less(t, shown, most)
 		require.Less(t, erased, most)
 	}
-}
-
-// indexAtOnce indexes the leads of a file. In virtual time the rests take none, which are
-// three quarters of it.
-func indexAtOnce(t *testing.T, file string) {
-	t.Helper()
-	begun := time.Now()
-	synctest.Test(t, func(t *testing.T) {
-		s, err := store.Open(t.Context(), file)
-		require.NoError(t, err)
-		for range 2 { // what there is at the first call is indexed by the second
-			require.NoError(t, s.Index(t.Context()))
-		}
-		require.NoError(t, s.Close())
-	})
-	t.Logf("indexed in %v", time.Since(begun).Round(time.Second))
 }
 
 // A minute after a person was erased, a relay that goes on working has no byte of it left in
