@@ -69,7 +69,7 @@ func TestLeadsAreComparedEachNight(t *testing.T) {
 		require.NoError(t, err)
 		broker := new(listing)
 		var log bytes.Buffer
-		r := relay{store: s, courier: newCourier(cfg, s, broker, server.NewMetrics("test"), zerolog.Nop())}
+		r := relay{store: s, courier: newCourier(cfg, s, broker, nil, server.NewMetrics("test"), zerolog.Nop())}
 		r.auditor = courier.NewAuditor(r.courier, s)
 		r.alerts = alerts.New(s, r.courier.Status, alerts.Options{Log: zerolog.Nop()})
 		ctx, stop := context.WithCancel(t.Context())

@@ -63,7 +63,7 @@ func openDoors(t *testing.T, env map[string]string) *doors {
 	d.reload = func(context.Context) (console.Reload, error) {
 		return console.Reload{Sites: []string{"default"}, AtRestart: []string{}}, nil
 	}
-	d.courier = newCourier(cfg, d.store, newBroker(cfg), metrics, log)
+	d.courier = newCourier(cfg, d.store, newBroker(cfg), nil, metrics, log)
 	d.auditor = courier.NewAuditor(d.courier, d.store)
 	d.refusals = alerts.NewRefusals()
 	d.alerts = newWatcher(cfg, d.relay, nil, log)

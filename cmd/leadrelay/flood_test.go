@@ -44,7 +44,7 @@ func atTheUsualDoor(t *testing.T, then func(d *usual)) {
 		require.NoError(t, err)
 		defer func() { require.NoError(t, r.store.Close()) }()
 		metrics := server.NewMetrics("")
-		r.courier = newCourier(cfg, r.store, newBroker(cfg), metrics, zerolog.Nop())
+		r.courier = newCourier(cfg, r.store, newBroker(cfg), nil, metrics, zerolog.Nop())
 		r.refusals = alerts.NewRefusals()
 		then(&usual{t, publicDoor(cfg, r, metrics, zerolog.Nop()), r.store})
 	})

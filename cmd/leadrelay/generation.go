@@ -44,7 +44,7 @@ func newGeneration(cfg config.Config, r relay, metrics *server.Metrics, log zero
 		return nil, err
 	}
 	broker := newBroker(cfg)
-	s.courier = newCourier(cfg, s.store, broker, metrics, log)
+	s.courier = newCourier(cfg, s.store, broker, s.tracer, metrics, log)
 	s.auditor = courier.NewAuditor(s.courier, s.store)
 	s.refusals = alerts.NewRefusals()
 	s.alerts = newWatcher(cfg, s.relay, broker.skew, log)

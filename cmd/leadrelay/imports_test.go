@@ -68,6 +68,7 @@ var mayImport = map[string][]string{
 	"internal/problem": {"internal/locale"},
 	"internal/server":  {"internal/bounded", "internal/locale", "internal/problem", "internal/panics"},
 	"internal/config":  {"internal/alerts/channel", "internal/captcha", "internal/easybroker", "internal/lead", "internal/loopback", "internal/notify", "internal/secret", "internal/site", "internal/smtp", "internal/spam"},
+	"internal/tracing": {"internal/lead"},
 	"internal/doctor":  {"internal/alerts/channel", "internal/config", "internal/easybroker", "internal/lead", "internal/notify", "internal/smtp", "internal/store"},
 	"web":              {"internal/accept", "internal/bounded", "internal/locale"},
 
@@ -77,8 +78,9 @@ var mayImport = map[string][]string{
 	"internal/fakebroker/fault": {},
 	"internal/store/storetest":  {"internal/access", "internal/lead", "internal/store"},
 
-	"internal/smtp/smtptest":      {},
-	"internal/store/postgrestest": {},
+	"internal/smtp/smtptest":       {},
+	"internal/tracing/tracingtest": {},
+	"internal/store/postgrestest":  {},
 	"internal/bench": {
 		"internal/bench/stock", "internal/config", "internal/fakebroker", "internal/intake", "internal/lead", "internal/server", "internal/site", "internal/smtp/smtptest", "internal/spam", "internal/store",
 		"internal/store/postgrestest",
@@ -97,7 +99,7 @@ var mayImport = map[string][]string{
 	// The only place that knows everybody.
 	"cmd/leadrelay": {
 		"internal/access", "internal/alerts", "internal/alerts/channel", "internal/captcha", "internal/config", "internal/console", "internal/courier", "internal/doctor", "internal/easybroker", "internal/fakebroker", "internal/fakebroker/fault",
-		"internal/flood", "internal/intake", "internal/lead", "internal/locale", "internal/mx", "internal/notify", "internal/secret", "internal/server", "internal/signals", "internal/site", "internal/store", "web",
+		"internal/flood", "internal/intake", "internal/lead", "internal/locale", "internal/mx", "internal/notify", "internal/secret", "internal/server", "internal/signals", "internal/site", "internal/store", "internal/tracing", "web",
 	},
 }
 

@@ -30,6 +30,7 @@ import (
 	"leadrelay/internal/server"
 	"leadrelay/internal/site"
 	"leadrelay/internal/store"
+	"leadrelay/internal/tracing"
 	"leadrelay/web"
 )
 
@@ -102,6 +103,7 @@ type loaded struct {
 type relay struct {
 	store            *store.Store
 	mail             *mx.Checker
+	tracer           *tracing.Tracer // nil unless posts are traced
 	public, operator *server.Door
 	drain            *server.Drain
 	shared           bool   // other relays are on the same database
@@ -129,6 +131,9 @@ func serve(ctx context.Context, all loaded, socket net.Listener, log zerolog.Log
 	var public, operator lateHandler
 	if err = r.listen(ctx, cfg, socket, &public, &operator); err != nil {
 		return err
+	}
+	if r.tracer = tracing.New(all.env, version(), log); r.tracer != nil {
+		defer r.tracer.Close() // when all else has ended
 	}
 	servePublic, serveOperator := r.public.Serve, r.operator.Serve
 	if r.shared { // the server may be unreachable for long, and balancers ask meanwhile
@@ -350,7 +355,7 @@ func newBroker(cfg config.Config) *datedBroker {
 	return &datedBroker{Client: easybroker.New(easybroker.Options{Timeout: cfg.Courier.Timeout, UserAgent: "leadrelay/" + version()})}
 }
 
-func newCourier(cfg config.Config, s *store.Store, broker courier.Broker, metrics *server.Metrics, log zerolog.Logger) *courier.Courier {
+func newCourier(cfg config.Config, s *store.Store, broker courier.Broker, tracer *tracing.Tracer, metrics *server.Metrics, log zerolog.Logger) *courier.Courier {
 	routes := make([]courier.Route, len(cfg.Sites))
 	for i, s := range cfg.Sites {
 		routes[i] = courier.Route{Site: s.ID, Account: s.EasyBroker, SendSource: s.SendSource, Template: s.Template}
@@ -360,6 +365,9 @@ func newCourier(cfg config.Config, s *store.Store, broker courier.Broker, metric
 	opt.Attempt = func(o lead.Outcome, took time.Duration) { metrics.Attempt(string(o), took) }
 	opt.Refused = func(site string, status int, about courier.About) { metrics.Refused(site, status, string(about)) }
 	opt.Pauses = s
+	if tracer != nil {
+		opt.Traced = tracer.Step
+	}
 	if s.IsShared() {
 		opt.Leases = s
 	}
@@ -397,6 +405,7 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 		Now:       r.courier.Now,
 
 		SecurityContacts: cfg.Contacts,
+		Trace:            traceOf(r.tracer),
 	})
 	mux := door("public", server.Readyz(r.store.Ready, r.drain), r, metrics, log, proxies.WarnOfUntrusted(log), server.BelowPath(cfg.URL.Path))
 	assets := web.Assets()
@@ -411,6 +420,14 @@ func publicDoor(cfg config.Config, r relay, metrics *server.Metrics, log zerolog
 	mux.NotFound(forms.ServeHTTP) // a form's address that ends with a slash, too
 	mux.MethodNotAllowed(forms.ServeHTTP)
 	return mux
+}
+
+// traceOf returns what begins the trace of a post, or nil if none is traced.
+func traceOf(t *tracing.Tracer) func(lead.Trace, string, string) intake.Trace {
+	if t == nil {
+		return nil
+	}
+	return func(parent lead.Trace, route, siteID string) intake.Trace { return t.Post(parent, route, siteID) }
 }
 
 // floodGate returns the gate for all sites. Half of the courier's calls are for

@@ -64,6 +64,9 @@ type Options struct {
 	// Refused is called when EasyBroker refuses a lead and the lead fails, or waits
 	// because its site is paused.
 	Refused func(site string, status int, about About)
+	// Traced is called after each attempt and each look-up of a lead that has a trace. It
+	// must not block.
+	Traced func(lead.TraceStep)
 }
 
 // complete panics if a required option is missing, and fills in the others.
@@ -87,6 +90,9 @@ func (o Options) complete() Options {
 	}
 	if o.Refused == nil {
 		o.Refused = func(string, int, About) {}
+	}
+	if o.Traced == nil {
+		o.Traced = func(lead.TraceStep) {}
 	}
 	return o
 }

@@ -88,10 +88,16 @@ func (w *credentialWorker) lookUpTogether(ctx context.Context, claims []lead.Cla
 			w.unclaim(ctx, groups[i:])
 			return
 		}
+		began := time.Now()
 		for f := range w.verifier.LookUp(ctx, group) {
-			to := w.settlementAfter(f)
+			to, ended := w.settlementAfter(f), time.Now()
 			w.logLookUp(f, to)
-			_ = w.settle(ctx, f.Claim, to) // settle has logged it, and the lead comes back when the lease is over
+			err := w.settle(ctx, f.Claim, to) // settle has logged it, and the lead comes back when the lease is over
+			if l := f.Claim.Lead; l.Trace != "" && err == nil {
+				step := stepOf(&l, to, began, ended)
+				step.Found = f.Found
+				w.opt.Traced(step)
+			}
 			settled[f.Claim.Lead.RemoteID] = true
 		}
 	}
@@ -260,6 +266,6 @@ func (w *credentialWorker) logLookUp(f verify.Finding, to lead.Settlement) {
 		to.State == lead.Doubtful && to.At.Sub(c.LastAttempt) > longDoubt:
 		event = w.opt.Log.Error()
 	}
-	withNext(event, to.DueAt).Int64("remote_id", int64(c.Lead.RemoteID)).Str("site", c.Lead.Site).Int("found", f.Found).
+	withTrace(withNext(event, to.DueAt), &c.Lead).Int64("remote_id", int64(c.Lead.RemoteID)).Str("site", c.Lead.Site).Int("found", f.Found).
 		Bool("whole", f.Complete).AnErr("cause", f.Err).Str("state", string(to.State)).Str("reason", lead.Line(lead.Unquoted(to.Reason))).Msg("look-up")
 }

@@ -94,9 +94,9 @@ func (a Account) checkAPI() error {
 	return nil
 }
 
-// contactRequests returns the address that takes and lists contact requests.
+// ContactRequests returns the address that takes and lists contact requests.
 // Source: page (Partner), ref (Plain).
-func (a Account) contactRequests() string {
+func (a Account) ContactRequests() string {
 	root := strings.TrimRight(a.URL, "/")
 	if a.API == Partner {
 		return root + "/integration_partners/contact_requests"

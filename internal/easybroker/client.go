@@ -129,7 +129,7 @@ func (c *Client) build(ctx context.Context, a Account, r request) (*http.Request
 	if r.body != nil {
 		body = bytes.NewReader(r.body)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, a.contactRequests(), body)
+	req, err := http.NewRequestWithContext(ctx, r.method, a.ContactRequests(), body)
 	if err != nil {
 		return nil, err
 	}

@@ -93,6 +93,10 @@ type Options struct {
 	Secret []byte
 	// Now is the clock on which all replicas agree; time.Now if nil.
 	Now func() time.Time
+	// Trace begins the trace of a post to the route and the site. It goes on with a trace
+	// that the page has begun, unless parent is empty or no traceparent. The site is empty
+	// if there is no such. If Trace is nil, nothing is traced.
+	Trace func(parent lead.Trace, route, siteID string) Trace
 }
 
 // Refusal is a post that was refused because of how the site is set up.
@@ -138,7 +142,7 @@ func New(sites []site.Site, keep Keeper, opt Options) *Handler {
 
 func (h *handler) route(mux chi.Router) {
 	for _, path := range []string{"/f", "/f/{site}"} {
-		mux.Post(path, h.serve(h.submit))
+		mux.Post(path, h.servePost(path))
 		mux.Get(path, h.serve(h.showForm))
 		mux.Head(path, h.serve(h.showForm))
 		mux.Options(path, h.serve(h.preflight))
@@ -167,11 +171,12 @@ type handler struct {
 // serve adapts a method. The request is looked at first, so that every answer,
 // including an error, has its CORS headers, form and language.
 func (h *handler) serve(method func(http.ResponseWriter, *request) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		req := h.newRequest(w.Header(), r)
-		if err := method(w, req); err != nil {
-			req.writeError(w, err)
-		}
+	return func(w http.ResponseWriter, r *http.Request) { h.newRequest(w.Header(), r).serve(w, method) }
+}
+
+func (r *request) serve(w http.ResponseWriter, method func(http.ResponseWriter, *request) error) {
+	if err := method(w, r); err != nil {
+		r.writeError(w, err)
 	}
 }
 
@@ -201,7 +206,7 @@ func (h *handler) submit(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	r.delayIfMistyped(&l)
-	kept, err := h.store(r.Context(), r.submission(l))
+	kept, err := h.keepLead(r, l)
 	wasKept := err == nil && (!kept.Again || kept.Sooner) // a repeat that changes nothing is not kept
 	if !wasKept {
 		h.uncount(decision)

@@ -32,6 +32,7 @@ type request struct {
 	lang      locale.Lang                               // the language of the answer
 	origin    string                                    // the site's own origin of the page that asks; empty if it is not listed
 	client    netip.Addr                                // who sends it; set for posts
+	trace     Trace                                     // nil unless it is traced
 
 	// The fields below are set once the body has been read.
 	posted  []body.Field

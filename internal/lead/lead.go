@@ -23,6 +23,8 @@ type Lead struct {
 	DueAt       time.Time
 	DeliveredAt time.Time
 	ConfirmedAt time.Time
+
+	Trace Trace // of the post that brought it
 }
 
 // New cleans the inquiry's text and makes a lead of it if it meets the rules. The

@@ -83,7 +83,7 @@ func (l *Lead) Erase() {
 	for i, pair := range l.Extra {
 		extra[i].Name = pair.Name
 	}
-	l.Inquiry = Inquiry{Site: l.Site, Extra: extra}
+	l.Inquiry, l.Trace = Inquiry{Site: l.Site, Extra: extra}, ""
 	if l.State == Queued || l.State == Sending || l.State == Doubtful || l.State == Failed || l.State == Quarantined {
 		l.State = Discarded
 	}

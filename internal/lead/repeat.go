@@ -41,6 +41,8 @@ type Kept struct {
 	ByKey    bool // the repeat was recognized by the sender's id, not by the content alone
 	Sooner   bool // the repeat queued the lead, or made it due sooner
 
+	First Trace // of the post that brought the lead, if this is a repeat of it
+
 	// DueAt is when the lead is due on the clock of the database, which may not be the
 	// one that the submission's times came from. It is zero if this repeat changed
 	// nothing about that.

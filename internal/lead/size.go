@@ -14,7 +14,7 @@ const (
 	maxMessageBytes = 12_000 // 5,000 characters of Spanish, 4,000 of Chinese, 3,000 emoji
 	maxContextBytes = 4_000
 	maxEscape       = len(`\u0000`) // the most bytes of JSON that one byte becomes
-	bodyOverhead    = 100           // the names of the fields, quotes and braces
+	bodyOverhead    = 170           // the names of the fields, quotes and braces, and a trace
 	pairOverhead    = len(`{"name":"","value":""},`)
 	contextOverhead = len(`"":"",`)
 )

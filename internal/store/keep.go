@@ -185,13 +185,14 @@ func (tx *writeTx) insertMany(leads []*newLead) (left []*newLead, err error) {
 // body is the part of a lead that is no column of its own.
 type body struct {
 	lead.Inquiry
-	Source string `json:"source"`
+	Source string     `json:"source"`
+	Trace  lead.Trace `json:"trace,omitempty"` // older releases leave it out
 }
 
 // pack encodes the body without escaping < > and &. The body never goes into a
 // page as it is, and six bytes for one would be most of what a flood costs the
 // disk.
-func pack(l *lead.Lead) (string, error) { return encode(body{Inquiry: l.Inquiry, Source: l.Source}) }
+func pack(l *lead.Lead) (string, error) { return encode(body{l.Inquiry, l.Source, l.Trace}) }
 
 func encode(v any) (string, error) {
 	var packed strings.Builder
@@ -214,6 +215,6 @@ func unpack(data []byte, l *lead.Lead) error {
 	if err := json.Unmarshal(data, &b); err != nil {
 		return fmt.Errorf("unreadable body: %w", err)
 	}
-	l.Inquiry, l.Source = b.Inquiry, b.Source
+	l.Inquiry, l.Source, l.Trace = b.Inquiry, b.Source, b.Trace
 	return nil
 }

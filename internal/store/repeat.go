@@ -27,7 +27,7 @@ func (tx *writeTx) isRepeat(n *newLead, id lead.RemoteID) (bool, error) {
 		tx.w.repeats.add(n.Content, id, n.Lead.ReceivedAt)
 		return false, nil
 	}
-	n.kept.Again = true
+	n.kept.Again, n.kept.First = true, first.Trace
 	return true, tx.mergeRepeat(n, first)
 }
 

@@ -36,6 +36,7 @@ func TestALeadTakes16kB(t *testing.T) {
 			q.Site, q.PropertyID, q.Email, q.Name = "casas", strings.Repeat("E", 64), "a@x.mx", strings.Repeat("ñ", 200)
 			l, err := lead.New(q, "casas.mx", lead.DefaultRules(), now)
 			require.NoError(t, err)
+			l.Trace = "00-00112233445566778899aabbccddeeff-0011223344556677-01"
 			before := fileSize(t, s)
 			for i := range leads {
 				_, err := s.Keep(t.Context(), lead.Submission{Lead: l, Tick: lead.Milliseconds, Key: lead.KeyOf("casas", fmt.Sprint(i))})
