@@ -55,6 +55,7 @@ func ofMany() tests {
 func ofOne() tests {
 	return tests{
 		"a lead that was kept is found again, the same":          foundAgain,
+		"a lead has the trace of the first post":                 keepsTrace,
 		"ids grow when the clock jumps back":                     clockJumpsBack,
 		"ids that count seconds and milliseconds never meet":     bothTicks,
 		"an attempt that nobody ended makes the lead doubtful":   interrupted,
