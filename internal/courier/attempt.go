@@ -50,14 +50,7 @@ func (w *credentialWorker) attempt(ctx context.Context, c call) (settle func(con
 		err := w.settle(ctx, c.Claim, to)
 		w.opt.Attempt(to.Attempt.Outcome, took)
 		w.logAttempt(c.Claim, to, v, took)
-		if c.Lead.Trace != "" {
-			step := stepOf(&c.Lead, to, began, began.Add(took))
-			if err != nil {
-				step.State = ""
-			}
-			step.Attempt, step.URL, step.Outcome, step.Status = c.Number, w.account.ContactRequests(), to.Attempt.Outcome, v.status
-			w.opt.Traced(step)
-		}
+		w.traceAttempt(c.Claim, to, v, began, took, err)
 		if errors.Is(err, lead.ErrLost) {
 			// Another courier took us for dead. What we did is not written down, so for
 			// a while no list can prove that it was not done.
@@ -257,19 +250,6 @@ func (w *credentialWorker) logAttempt(c lead.Claim, to lead.Settlement, v verdic
 		Str("outcome", string(to.Attempt.Outcome)).Int("status", v.status).Str("detail", v.detail).
 		Str("state", string(to.State)).Dur("took", took).
 		Dur("age", to.At.Sub(c.Lead.ReceivedAt)).Msg("attempt")
-}
-
-// stepOf returns what a trace tells of an attempt and of a look-up alike.
-func stepOf(l *lead.Lead, to lead.Settlement, began, ended time.Time) lead.TraceStep {
-	return lead.TraceStep{Trace: l.Trace, Site: l.Site, RemoteID: l.RemoteID, Began: began, Ended: ended, Was: l.State, State: to.State}
-}
-
-// withTrace adds the id of the lead's trace, if there is one.
-func withTrace(e *zerolog.Event, l *lead.Lead) *zerolog.Event {
-	if id := l.Trace.ID(); id != "" {
-		return e.Str("trace_id", id)
-	}
-	return e
 }
 
 // withNext adds when the lead is seen to again, if ever.

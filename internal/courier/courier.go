@@ -64,8 +64,8 @@ type Options struct {
 	// Refused is called when EasyBroker refuses a lead and the lead fails, or waits
 	// because its site is paused.
 	Refused func(site string, status int, about About)
-	// Traced is called after each attempt and each look-up of a lead that has a trace. It
-	// must not block.
+	// Traced is called after each attempt and each look-up of a lead that has a trace, and
+	// when a person's command confirms one. It must not block. Nil if nobody traces.
 	Traced func(lead.TraceStep)
 }
 
@@ -90,9 +90,6 @@ func (o Options) complete() Options {
 	}
 	if o.Refused == nil {
 		o.Refused = func(string, int, About) {}
-	}
-	if o.Traced == nil {
-		o.Traced = func(lead.TraceStep) {}
 	}
 	return o
 }
@@ -213,6 +210,9 @@ func NewAuditor(c *Courier, ledger verify.Ledger) *Auditor {
 	verifiers := make([]*verify.Verifier, len(c.workers))
 	for i, w := range c.workers {
 		verifiers[i] = w.verifier
+	}
+	if c.opt.Traced != nil {
+		ledger = tracedLedger{ledger, c.opt.Traced}
 	}
 	return &Auditor{c, verify.NewAuditor(ledger, verifiers, c.clock, c.Wake, c.opt.Log)}
 }

@@ -93,11 +93,7 @@ func (w *credentialWorker) lookUpTogether(ctx context.Context, claims []lead.Cla
 			to, ended := w.settlementAfter(f), time.Now()
 			w.logLookUp(f, to)
 			err := w.settle(ctx, f.Claim, to) // settle has logged it, and the lead comes back when the lease is over
-			if l := f.Claim.Lead; l.Trace != "" && err == nil {
-				step := stepOf(&l, to, began, ended)
-				step.Found = f.Found
-				w.opt.Traced(step)
-			}
+			w.traceLookUp(f, to, began, ended, err)
 			settled[f.Claim.Lead.RemoteID] = true
 		}
 	}
