@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -21,6 +22,7 @@ import (
 	"leadrelay/internal/e2e/relaytest"
 	"leadrelay/internal/fakebroker"
 	"leadrelay/internal/smtp/smtptest"
+	"leadrelay/internal/tracing/tracingtest"
 )
 
 // The canaries are found again wherever they fly to: no word that leadrelay
@@ -107,7 +109,7 @@ func TestNoCanaryEscapes(t *testing.T) {
 	t.Parallel()
 	broker, address := relaytest.StartBroker(t)
 	env := canarySettings(t, address)
-	told := tellCanaries(t, env)
+	told, traces := tellCanaries(t, env), traceCanaries(t, env)
 	p := relaytest.Start(t, env, "serve").Started()
 	for name, send := range canaryRequests(t) {
 		answer := send(p)
@@ -134,6 +136,11 @@ func TestNoCanaryEscapes(t *testing.T) {
 	}
 	relaytest.Eventually(t, "an alert", func() bool { return strings.Contains(told(), "espera") })
 	requireNoCanary(t, "the alerts", told())
+	relaytest.Eventually(t, "traces", func() bool { return len(traces.Named("confirmed")) > 0 && len(traces.Named("POST /f")) > 1 })
+	require.NoError(t, traces.Err())
+	for _, r := range traces.Requests() {
+		requireNoCanary(t, "the traces", r.Path+r.Body)
+	}
 	p.Kill()
 	<-p.Done
 	requireNoCanary(t, "the log", p.Output())
@@ -171,6 +178,32 @@ func tellCanaries(t *testing.T, env map[string]string) (told func() string) {
 		defer mu.Unlock()
 		return all.String()
 	}
+}
+
+// traceCanaries starts a collector that wants a password, a key and a token, and repeats them
+// when it refuses.
+func traceCanaries(t *testing.T, env map[string]string) *tracingtest.Collector {
+	t.Helper()
+	collector := collect(t, env)
+	var asked atomic.Int64
+	collector.Answer(func(w http.ResponseWriter, _ *http.Request) bool {
+		echo := "user-" + canary + " key-" + canary
+		switch asked.Add(1) {
+		case 1:
+			http.Error(w, echo, http.StatusUnauthorized)
+		case 2:
+			w.Header().Set("Location", "https://"+canary+".example/")
+			w.WriteHeader(http.StatusFound)
+		case 3:
+			_, _ = fmt.Fprintf(w, `{"partialSuccess":{"rejectedSpans":"1","errorMessage":%q}}`, echo)
+		default:
+			return false
+		}
+		return true
+	})
+	env["OTEL_EXPORTER_OTLP_ENDPOINT"] = strings.Replace(env["OTEL_EXPORTER_OTLP_ENDPOINT"], "://", "://user-"+canary+":password-"+canary+"@", 1) + "?token=" + canary
+	env["OTEL_EXPORTER_OTLP_HEADERS"] = "api-key=key-" + canary + ",bad name=" + canary
+	return collector
 }
 
 // mishapTold is what EasyBroker does, and what the log then says.
@@ -242,6 +275,8 @@ func canaryRequests(t *testing.T) map[string]func(*relaytest.Process) string {
 		"a body that ends early":   post("/f", "email="+canary, "Content-Length: 1000"),
 		"a foreign page":           post("/f", form(), "Origin: https://user:"+canary+"@otra.mx"),
 		"a page of no site":        post("/f", form(), "Origin: null", "Accept: application/json"),
+		"a page that is traced":    post("/f", form("message", "Rastreada, "+canary), "Origin: https://casas.mx", "Traceparent: "+traceparent, "Tracestate: v="+canary, "Baggage: email="+canary),
+		"a trace that is none":     post("/f", form("message", "Mal rastreada, "+canary), "Origin: https://casas.mx", "Traceparent: "+canary),
 		"an unknown site":          post("/f/"+canary+secret, form()),
 		"a path that is none":      post("/"+canary+"/"+canary+secret, form()),
 		"a method that is none": func(p *relaytest.Process) string {
