@@ -2,14 +2,18 @@ package intake_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
+
 	"leadrelay/internal/intake"
 	"leadrelay/internal/lead"
+	"leadrelay/internal/tracing"
 )
 
 type nowhere struct{}
@@ -42,6 +46,21 @@ func BenchmarkSubmit(b *testing.B) {
 			}
 		})
 	}
+	b.Run("traced", func(b *testing.B) {
+		collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+		defer collector.Close()
+		tracer := tracing.New(map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": collector.URL}, "test", zerolog.Nop())
+		defer tracer.Close()
+		handler := intake.New(sites(b), nowhere{}, intake.Options{
+			Trace: func(parent lead.Trace, route, siteID string) intake.Trace { return tracer.Post(parent, route, siteID) },
+		})
+		b.ReportAllocs()
+		for b.Loop() {
+			if w := ask(handler, http.MethodPost, "/f/casas", wholeForm, "Content-Type", formType, "Origin", "https://casas.mx"); w.Code != 303 {
+				b.Fatal(w.Code, w.Body)
+			}
+		}
+	})
 	b.Run("the request and recorder alone", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
