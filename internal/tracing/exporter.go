@@ -85,9 +85,6 @@ func (e *exporter) post(ctx context.Context, body []byte) error {
 	defer context.AfterFunc(e.life, cancel)()
 	var err error
 	for pause := shortest; ; pause *= 2 {
-		if deadline, _ := ctx.Deadline(); e.notBefore.After(deadline) {
-			return cmp.Or(err, errors.New("the collector has asked to be left alone"))
-		}
 		if !sleepUntil(ctx, e.notBefore) {
 			return cmp.Or(err, ctx.Err())
 		}
