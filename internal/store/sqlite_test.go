@@ -411,5 +411,6 @@ func TestDamageThatIsFoundLaterIsNamed(t *testing.T) {
 	require.ErrorAs(t, err, &damaged)
 	require.ErrorContains(t, err, "is damaged")
 	require.ErrorContains(t, err, ".recover")
+	require.Error(t, s.Ready(t.Context()), "so whoever is on call is told")
 	_ = s.Close()
 }

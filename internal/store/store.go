@@ -149,8 +149,8 @@ func (s *Store) Lost() error { return s.writer.files.check() }
 func (s *Store) Missing() error { return s.missing }
 
 // Ready reports whether leads can be kept now. If there was a commit in the last
-// two seconds and the files are still there, that is proof enough. Otherwise
-// Ready makes a commit.
+// two seconds and the files are still there, that is proof enough, unless the last lead
+// could not be kept. Otherwise Ready makes a commit.
 func (s *Store) Ready(ctx context.Context) error {
 	const proof = 2 * time.Second
 	if err := s.writer.files.check(); err != nil {
@@ -158,19 +158,46 @@ func (s *Store) Ready(ctx context.Context) error {
 	}
 	now := time.Now()
 	since := now.UnixMilli() - s.keeper.lastCommit.Load()
-	if s.writer.reserve.isThere() && since >= 0 && since < proof.Milliseconds() {
+	if s.writer.reserve.isThere() && since >= 0 && since < proof.Milliseconds() && !s.keeper.failed.Load() {
 		return nil
 	}
 	ctx, cancel := s.keeper.dialect.wait(ctx)
 	defer cancel()
+	room := error(nil)
 	err := s.keeper.do(ctx, func(tx *writeTx) error {
-		_, err := tx.Exec(`UPDATE pulse SET beat_at = $1 WHERE id = 1`, now.UnixMilli())
+		if _, err := tx.Exec(`UPDATE pulse SET beat_at = $1 WHERE id = 1`, now.UnixMilli()); err != nil || !s.keeper.failed.Load() {
+			return err
+		}
+		failed, err := tx.wouldKeep()
+		room = failed
 		return err
 	})
-	if err == nil && !s.writer.reserve.isThere() {
-		err = errDiskFull
+	switch {
+	case err != nil:
+		return err
+	case room != nil:
+		return damaged(s.writer.path, room)
+	case !s.writer.reserve.isThere():
+		return errDiskFull
 	}
-	return err
+	s.keeper.failed.Store(false)
+	return nil
+}
+
+// wouldKeepSQL inserts more than fits into a page.
+const wouldKeepSQL = `WITH RECURSIVE many (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < 16)
+	INSERT INTO leads (remote_id, site, state, property_id, body, received_at, due_at) SELECT -n, '', 'quarantined', '', $1, 0, 0 FROM many`
+
+// wouldKeep keeps a few leads and takes them back. It returns why they could not be kept: a
+// server whose disk is full writes down a pulse, which needs no more room than the last one
+// had, and no lead. The other writes of the transaction do not suffer.
+func (tx *writeTx) wouldKeep() (failed, err error) {
+	if _, err := tx.Exec(`SAVEPOINT room`); err != nil {
+		return nil, err
+	}
+	_, failed = tx.Exec(wouldKeepSQL, strings.Repeat("x", 1500))
+	_, err = tx.Exec(`ROLLBACK TO SAVEPOINT room`)
+	return failed, err
 }
 
 // Free returns how many bytes are free where the database lies. The error wraps

@@ -32,6 +32,7 @@ type writer struct {
 	quit       chan struct{} // closed to stop the writer
 	done       chan struct{} // closed when the writer has stopped
 	lastCommit atomic.Int64  // Unix milliseconds
+	failed     atomic.Bool   // the last lead could not be kept
 
 	// A database that is not in a file of ours has no path, no files to watch,
 	// and a nil reserve.
@@ -247,6 +248,9 @@ func (w *writer) commit(batch []*job) {
 		if err = w.files.checkCommit(); err == nil {
 			w.lastCommit.Store(time.Now().UnixMilli())
 		}
+	}
+	if slices.ContainsFunc(batch, func(j *job) bool { return j.lead != nil }) {
+		w.failed.Store(err != nil)
 	}
 	answer(batch, damaged(w.path, err))
 }
