@@ -6,9 +6,11 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -95,13 +97,19 @@ func requireToSurvive(t *testing.T, d fullDisk, broker *fakebroker.Broker) {
 	}
 	require.Equal(t, acknowledged, allLeads(d.p))
 
-	db, err := sql.Open("sqlite", d.database)
+	requireSound(t, d.database)
+	d.p.End(os.Interrupt, 0)
+}
+
+// requireSound looks for damage in a database.
+func requireSound(t *testing.T, database string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", database)
 	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
 	var sound string
 	require.NoError(t, db.QueryRow("PRAGMA integrity_check").Scan(&sound))
 	require.Equal(t, "ok", sound)
-	require.NoError(t, db.Close())
-	d.p.End(os.Interrupt, 0)
 }
 
 func status(t *testing.T, p *relaytest.Process, path string) int {
@@ -129,35 +137,37 @@ func allLeads(p *relaytest.Process) map[int64]string {
 }
 
 const (
-	// smallDisk is leadrelay on a file system of its own, which goes when the
-	// process does.
+	// smallDisk is leadrelay with a file system of its own, which is mounted where its
+	// database lies and goes when the process does.
 	smallDisk     = "leadrelay-on-a-small-disk"
 	smallDiskSize = 16 << 20 // bytes; more than a full write-ahead log
 )
 
-// mainOnASmallDisk becomes the program that its arguments name, in a mount
-// namespace of its own.
+// mainOnASmallDisk mounts what its first argument says, in a mount namespace of its own, and
+// becomes the program that the others name.
 func mainOnASmallDisk() {
 	runtime.LockOSThread()
-	dir := filepath.Dir(os.Getenv("LEADRELAY_DATABASE"))
 	err := syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
 	if err == nil {
-		err = syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(smallDiskSize))
+		mount := exec.Command("mount", append(strings.Fields(os.Args[1]), filepath.Dir(os.Getenv("LEADRELAY_DATABASE")))...)
+		mount.Stderr = os.Stderr
+		err = mount.Run()
 	}
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "mount:", err)
 		os.Exit(1)
 	}
-	err = syscall.Exec(os.Args[1], os.Args[1:], os.Environ())
+	err = syscall.Exec(os.Args[2], os.Args[2:], os.Environ())
 	_, _ = fmt.Fprintln(os.Stderr, "exec:", err)
 	os.Exit(1)
 }
 
-// smallFileSystem mounts one, as root or in a user namespace.
-func smallFileSystem(t *testing.T, env map[string]string) fullDisk {
+// startOnADisk starts a relay whose database lies on a file system of its own, as root or in
+// a user namespace. folder is where this process sees it.
+func startOnADisk(t *testing.T, env map[string]string, mount string) (p *relaytest.Process, folder string) {
 	t.Helper()
-	p := relaytest.Command(t, env, "serve")
-	p.Cmd.Path, p.Cmd.Args = itself(t), []string{smallDisk, p.Cmd.Path, "serve"}
+	p = relaytest.Command(t, env, "serve")
+	p.Cmd.Path, p.Cmd.Args = itself(t), []string{smallDisk, mount, p.Cmd.Path, "serve"}
 	p.Cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 	if os.Getuid() != 0 {
 		p.Cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
@@ -166,13 +176,25 @@ func smallFileSystem(t *testing.T, env map[string]string) fullDisk {
 	}
 	require.NoError(t, p.Cmd.Start(), "this test mounts a file system: run it as root, or allow user namespaces")
 	p.Watch()
-	p.Public, p.Operator = p.Out.Started(t, p.Done)
-	require.NotEmpty(t, p.Public, p.Output())
-	database := "/proc/" + strconv.Itoa(p.Cmd.Process.Pid) + "/root" + env["LEADRELAY_DATABASE"]
-	filler := filepath.Join(filepath.Dir(database), "filler")
-	return fullDisk{p: p, database: database, carries: true, fill: func() {
-		require.ErrorIs(t, os.WriteFile(filler, make([]byte, smallDiskSize), 0o600), syscall.ENOSPC)
-	}, free: func() { require.NoError(t, os.Remove(filler)) }}
+	p.Started()
+	return p, "/proc/" + strconv.Itoa(p.Cmd.Process.Pid) + "/root" + filepath.Dir(env["LEADRELAY_DATABASE"])
+}
+
+// smallFileSystem mounts one.
+func smallFileSystem(t *testing.T, env map[string]string) fullDisk {
+	t.Helper()
+	p, folder := startOnADisk(t, env, "-t tmpfs -o size="+strconv.Itoa(smallDiskSize)+" tmpfs")
+	fill, free := filler(t, folder, smallDiskSize)
+	return fullDisk{p: p, database: filepath.Join(folder, filepath.Base(env["LEADRELAY_DATABASE"])), carries: true, fill: fill, free: free}
+}
+
+// filler fills a disk of so many bytes, and makes room there again.
+func filler(t *testing.T, folder string, size int) (fill, free func()) {
+	t.Helper()
+	name := filepath.Join(folder, "filler")
+	return func() {
+		require.ErrorIs(t, os.WriteFile(name, make([]byte, size), 0o600), syscall.ENOSPC)
+	}, func() { require.NoError(t, os.Remove(name)) }
 }
 
 // fileSizeLimit lets no file of the relay grow.

@@ -138,6 +138,7 @@ func (f failOver) check(t *testing.T, crowd *crowdOfRepeaters, book []fakebroker
 // crowdOfRepeaters are visitors who send each inquiry until it is acknowledged.
 type crowdOfRepeaters struct {
 	visitors sync.WaitGroup
+	restarts bool // the relay is started anew, and some meet nobody
 
 	mu         sync.Mutex
 	ids        map[int64]string                 // the messages, by the ids that were acknowledged
@@ -167,14 +168,14 @@ func (c *crowdOfRepeaters) inquire(p *relaytest.Process, message string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.longest = max(c.longest, time.Since(begun))
-	switch status {
-	case http.StatusAccepted:
+	switch {
+	case status == http.StatusAccepted:
 		if earlier, twice := c.ids[answer.RemoteID]; twice {
 			c.wrong = append(c.wrong, fmt.Sprintf("%s: remote id %d belongs to %s", message, answer.RemoteID, earlier))
 		}
 		c.ids[answer.RemoteID], c.at[answer.RemoteID], c.served[p] = message, begun, time.Now()
 		return true
-	case http.StatusServiceUnavailable:
+	case status == http.StatusServiceUnavailable, status == 0 && c.restarts:
 		c.turnedAway++
 	default:
 		c.wrong = append(c.wrong, fmt.Sprintf("%s: status %d", message, status))

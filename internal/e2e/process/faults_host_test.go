@@ -37,9 +37,12 @@ func faultsOfTheDisk() []fault {
 			d.fill()
 			return (&ward{t: t, env: env, p: d.p}).login().overview
 		}},
-		{id: "H2", what: "the disk takes nothing more: a quota, or it is read-only", where: inAlert, says: nothingWritten, next: seeToDisk, shownBy: "TestAStoreThatCannotBeReached, TestAFullDisk"},
+		{id: "H1b", what: "the same, and nothing more can be written", where: inAlert, says: nothingWritten, next: seeToDisk, shownBy: "TestABrokenDisk, TestAFullDisk, TestAStoreThatCannotBeReached"},
+		{id: "H2", what: "the disk is read-only after an error", where: inAlert, says: nothingWritten, next: seeToDisk, shownBy: "TestABrokenDisk, TestAStoreThatCannotBeReached"},
 		{id: "H4", what: "the disk gives back what was not written", where: inLog, says: "is damaged", next: ".recover", shownBy: "TestDamageThatIsFoundLaterIsNamed"},
+		{id: "H4b", what: "each call of the disk is an error", where: inAlert, says: nothingWritten, next: seeToDisk, shownBy: "TestABrokenDisk, TestAStoreThatCannotBeReached"},
 		{id: "H5", what: "the disk takes long to write for good", where: inDoctor, says: "each inquiry waits for that", next: "Put the database on a local disk, not on a network's.", shownBy: "TestTheDisk"},
+		{id: "H5b", what: "the disk stands still", where: inAlert, says: nothingWritten, next: seeToDisk, shownBy: "TestABrokenDisk, TestAStoreThatCannotBeReached"},
 		{id: "H6", what: "another program holds the database", where: inDoctor, says: "it takes no inquiries: the database does not answer in time: another program may hold it", next: lookAgain, bring: heldDatabaseFault},
 		{id: "H8", what: "the file of the database is damaged", where: inStart, says: "is damaged (", next: "there, run: sqlite3", bring: func(t *testing.T) func() string { t.Helper(); return damagedFault(t, "serve") }},
 		{id: "H8b", what: "the same, before the start", where: inDoctor, says: "is damaged (", next: `deploy/README.md, "A damaged disk"`, bring: func(t *testing.T) func() string { t.Helper(); return damagedFault(t, "doctor") }},
@@ -147,7 +150,7 @@ func faultsOfAServer() []fault {
 			startWard(t, env).p.End(os.Interrupt, 0)
 			return func() string { return doctor(t, env) }
 		}},
-		{id: "I15", what: "its disk is full", where: inAlert, says: nothingWritten, next: seeToDisk, shownBy: "TestAStoreThatCannotBeReached"},
+		{id: "I15", what: "its disk is full: it panics, or a table cannot grow", where: inAlert, says: nothingWritten, next: seeToDisk, shownBy: "TestAFullDiskOfPostgreSQL, TestWhoCannotKeepALeadIsNotReady, TestAStoreThatCannotBeReached"},
 		{id: "I16", what: "another program's transaction stays open", where: inDoctor, says: "keeps PostgreSQL from cleaning up", next: "pg_terminate_backend", shownBy: "TestWhatIsBrokenIsNamed"},
 	}
 }

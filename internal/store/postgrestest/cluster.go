@@ -31,6 +31,25 @@ func NewCluster(tb testing.TB, settings ...string) *Cluster {
 	return c
 }
 
+// NewClusterOnADisk is [NewCluster] with its data on a file system of so many bytes, which
+// root may mount. data is its folder.
+func NewClusterOnADisk(tb testing.TB, size int, settings ...string) (c *Cluster, data string) {
+	tb.Helper()
+	c = newCluster(tb, settings)
+	require.NoError(tb, os.Mkdir(c.data(), 0o700))
+	require.NoError(tb, syscall.Mount("tmpfs", c.data(), "tmpfs", 0, fmt.Sprint("size=", size)), "run this test as root")
+	tb.Cleanup(func() { require.NoError(tb, syscall.Unmount(c.data(), syscall.MNT_DETACH)) })
+	require.NoError(tb, c.run("/bin/true")) // which gives the folder to the server's user
+	info, err := os.Stat(c.dir)
+	require.NoError(tb, err)
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	require.True(tb, ok)
+	require.NoError(tb, os.Chown(c.data(), int(owner.Uid), int(owner.Gid)))
+	require.NoError(tb, c.create("local all all trust\n"))
+	require.NoError(tb, c.start())
+	return c, c.data()
+}
+
 func newCluster(tb testing.TB, settings []string) *Cluster {
 	tb.Helper()
 	dir, err := newFolder()
@@ -86,6 +105,24 @@ func (c *Cluster) Kill() {
 	c.tb.Helper()
 	require.NoError(c.tb, c.signal(syscall.SIGKILL))
 	_ = c.end() // not well
+}
+
+// Panic lets a server write its log where that cannot grow, and returns when it has ended.
+func (c *Cluster) Panic() {
+	c.tb.Helper()
+	require.Eventually(c.tb, func() bool {
+		_ = execute(c.dir, `SELECT pg_switch_wal()`) // it may end at once, or with the next write
+		_, err := c.pid()
+		return err != nil
+	}, 10*time.Second, 100*time.Millisecond)
+	require.Contains(c.tb, c.Log(), "PANIC")
+}
+
+// Start starts a server again that has ended.
+func (c *Cluster) Start() {
+	c.tb.Helper()
+	_ = c.end() // not well
+	require.NoError(c.tb, c.start())
 }
 
 // Promote makes a primary of the standby, and returns when it takes writes.

@@ -151,7 +151,7 @@ func (s *server) create(access string) error {
 	if err := initdb(); err != nil {
 		return err
 	}
-	if err := s.run("/bin/cp", "-a", template.data(), s.data()); err != nil {
+	if err := s.run("/bin/cp", "-a", template.data()+"/.", s.data()); err != nil {
 		return err
 	}
 	// Nothing that a test does stops the machine.
