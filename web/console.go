@@ -58,6 +58,7 @@ type SiteView struct {
 	Trouble    []Trouble // what keeps its leads waiting, with what can be done about it
 	Paused     string    // until when and why a person has paused it; optional
 	Waiting    string    // how many leads wait there; optional
+	Quiet      string    // since when no inquiry has come, and how often that happens; optional
 }
 
 // PausePage asks how long a site is to be paused, and why. If it is paused, it offers to

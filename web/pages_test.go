@@ -321,7 +321,8 @@ func retriableProblem(l locale.Lang) ProblemPage {
 
 func sampleSites(l locale.Lang) SitesPage {
 	return SitesPage{Frame: frame(l, "/sites"), Relay: "https://leads.casas.mx", PropertyID: "EB-AB1234", Sites: []SiteView{
-		{ID: "casas", Source: "casas.mx", Origins: []string{"https://casas.mx", "https://*.casas.mx"}, Form: "https://leads.casas.mx/f/casas", Tag: "<script defer></script>", PinnedTag: "<script defer integrity></script>"},
+		{ID: "casas", Source: "casas.mx", Origins: []string{"https://casas.mx", "https://*.casas.mx"}, Form: "https://leads.casas.mx/f/casas", Tag: "<script defer></script>", PinnedTag: "<script defer integrity></script>",
+			Quiet: locale.Text(l, "console.quiet.many", locale.Text(l, "ago.hours", 22), "11-28 14:00", 17)},
 		{ID: "lofts", Source: "lofts.mx", Form: "https://leads.casas.mx/f/lofts", Tag: "<script defer></script>", PinnedTag: "<script defer integrity></script>",
 			Paused: locale.Text(l, "console.paused_by_hand", "2026-11-28 18:00 UTC", "<mantenimiento>"), Waiting: locale.Text(l, "console.waiting", 1, "2026-11-28 12:00 UTC")},
 	}}

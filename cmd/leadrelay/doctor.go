@@ -90,17 +90,17 @@ func (p *program) testInquiry(site string) (*doctor.Inquiry, error) {
 	}}, nil
 }
 
-// openAlerts asks the relay which alerts are open.
-func (o operator) openAlerts(ctx context.Context) (open []doctor.Alert, err error) {
+// openAlerts asks the relay which alerts are open, and which sites are quiet.
+func (o operator) openAlerts(ctx context.Context) (open []doctor.Alert, quiet []lead.Quiet, err error) {
 	o.progress = progress{}
-	var all struct{ Alerts []console.Alert }
+	var all console.AlertList
 	err = o.get(ctx, "/api/v1/alerts", &all)
 	for _, a := range all.Alerts {
 		if a.ClosedAt == nil && a.Since != nil {
 			open = append(open, doctor.Alert{Kind: a.Kind, Since: *a.Since, Cause: a.Cause, Remedy: a.Remedy})
 		}
 	}
-	return open, err
+	return open, all.Quiet, err
 }
 
 func (p *program) printFindings(all []doctor.Finding) {

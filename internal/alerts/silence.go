@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"leadrelay/internal/lead"
@@ -22,32 +24,38 @@ const (
 // last hour is the one with the last inquiry.
 type rhythm [knownHours]float64
 
-// hasDied reports whether the silence since the last hour is so long that it happens by
-// chance less than once in a year. Both are hours since 1970. Visitors come as they like, so
-// how many of them are to be expected meanwhile decides: the site's own hours of the day and
-// days of the week say how many. What is known of a small site is uncertain itself. Where
-// visitors come in crowds, because of a campaign or a holiday, a crowd counts as one.
-//
-// To be told within a day of the dead form of a site with five a day, and of no site in
-// vain more than once a year, cannot both be had: such a site has a day of silence several
-// times a year though its form works (TestADayIsTooShortForFiveADay). Peace was chosen, and
-// the dead form is told of within three days; with fifty a day, within one
-// (TestSilenceIsNoiseOnceAYear). Who wants it sooner sets a time by hand.
-func (r *rhythm) hasDied(last, now int64) bool {
+// timesAYear returns how many times a year a silence as long as that since the last hour
+// happens by chance, or infinity if too little is known. Both are hours since 1970. Visitors
+// come as they like, so how many of them are to be expected meanwhile decides: the site's own
+// hours of the day and days of the week say how many. What is known of a small site is
+// uncertain itself. Where visitors come in crowds, because of a campaign or a holiday, a
+// crowd counts as one.
+func (r *rhythm) timesAYear(last, now int64) float64 {
 	total, byHour, byDay := r.profile(last)
 	if total < fewest {
-		return false
+		return math.Inf(1)
 	}
 	independent := total / r.crowd()
 	expected := 0.0 // inquiries since the last one
 	for hour := last + 1; hour < now; hour++ {
 		expected += total / weeks * byHour[hourOfDay(hour)] * byDay[weekday(hour)]
 	}
-	// Each inquiry begins a gap, and of all gaps of two years one may be that long: in real
-	// years there is more that nobody foresees.
-	const inTwoYears = 2 * 365.25 / (7 * weeks)
-	return independent*math.Log1p(expected/total) >= math.Log(independent*inTwoYears)
+	// Each inquiry begins a gap, and so many of all gaps of a year are as long.
+	const inAYear = 365.25 / (7 * weeks)
+	return independent * inAYear * math.Exp(-independent*math.Log1p(expected/total))
 }
+
+// died is how many times a year the silence of a dead form happens by chance, and quiet how
+// many times one that is worth a hint does to whoever looks. That of a dead form happens
+// once in two years: in real years there is more that nobody foresees.
+//
+// To be told within a day of the dead form of a site with five a day, and of no site in
+// vain more than once a year, cannot both be had: such a site has a day of silence several
+// times a year though its form works (TestADayIsTooShortForFiveADay). Peace was chosen, and
+// the dead form is told of within three days; with fifty a day, within one
+// (TestSilenceIsNoiseOnceAYear). Who wants it sooner sets a time by hand, and who looks sees
+// the hint within a day (TestAQuietSiteIsHintedAt).
+const died, quiet = 0.5, 52
 
 // hourOfDay and weekday are those of UTC. The first day of 1970 was a Thursday.
 func hourOfDay(hour int64) int64 { return hour % 24 }
@@ -181,19 +189,38 @@ func (s *silence) silent(now time.Time, byHand time.Duration) (all []lead.Stuck)
 		last := time.Unix(h.last*3600, 0).UTC()
 		isSilent := byHand > 0 && now.Sub(last) >= byHand+time.Hour
 		if byHand == 0 {
-			var r rhythm
-			for hour, n := range h.hours {
-				if i := hour - h.last + knownHours - 1; i >= 0 {
-					r[i] = n
-				}
-			}
-			isSilent = r.hasDied(h.last, now.Unix()/3600)
+			isSilent = h.timesAYear(now) <= died
 		}
 		if isSilent {
 			all = append(all, lead.Stuck{Kind: lead.AlertSilence, Site: site, Since: last})
 		}
 	}
 	return all
+}
+
+// quiet returns the sites whose silence happens by chance less often than once a week.
+func (s *silence) quiet(now time.Time) (all []lead.Quiet) {
+	for site, h := range s.sites {
+		if h.last == 0 {
+			continue
+		}
+		if often := h.timesAYear(now); often < quiet {
+			all = append(all, lead.Quiet{Site: site, Since: time.Unix(h.last*3600, 0).UTC(), TimesAYear: max(1, int(math.Round(often)))})
+		}
+	}
+	slices.SortFunc(all, func(a, b lead.Quiet) int { return strings.Compare(a.Site, b.Site) })
+	return all
+}
+
+// timesAYear returns how many times a year a silence as long as the site's happens by chance.
+func (h *heard) timesAYear(now time.Time) float64 {
+	var r rhythm
+	for hour, n := range h.hours {
+		if i := hour - h.last + knownHours - 1; i >= 0 {
+			r[i] = n
+		}
+	}
+	return r.timesAYear(h.last, now.Unix()/3600)
 }
 
 // flooded returns the sites that got twenty times their usual inquiries in this hour or the

@@ -121,6 +121,53 @@ func TestADayIsTooShortForFiveADay(t *testing.T) {
 	require.Greater(t, quiet, 5*years)
 }
 
+// Who looks sees a hint before an alert tells of a silence: of the dead form of a site with
+// five a day within a day, or two hours later if it dies on a Saturday. It is there twice a
+// month though a form works, for eight hours, and goes by itself. Were it there once a month
+// at most, every third dead form would take longer than a day, and one 41 hours.
+func TestAQuietSiteIsHintedAt(t *testing.T) {
+	const sites, hoursOfAYear = 24, 365 * 24
+	hints, shown, soon, longest := 0, 0, 0, time.Duration(0)
+	for site := range sites { // each dies at another hour of the week
+		n, lasted, dead := look(town{5, false, rand.New(rand.NewPCG(uint64(site), 2))}, time.Duration(hoursOfAYear+7*site)*time.Hour)
+		hints, shown, longest = hints+n, shown+lasted, max(longest, dead)
+		if dead <= 24*time.Hour {
+			soon++
+		}
+	}
+	t.Logf("in a year a site has %d hints, for %d hours; of %d dead forms %d are hinted at within a day, and all within %v", hints/sites, shown/sites, sites, soon, longest)
+	require.LessOrEqual(t, hints/sites, 26)
+	require.LessOrEqual(t, shown/sites, hoursOfAYear*3/100)
+	require.GreaterOrEqual(t, soon, sites*9/10)
+	require.LessOrEqual(t, longest, 26*time.Hour)
+}
+
+// look returns how many hints of a silence there are while the form works, for how many
+// hours there is one, and how long it takes until there is one after that.
+func look(v town, works time.Duration) (hints, hours int, dead time.Duration) {
+	start := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	s := silence{sites: map[string]*heard{}}
+	wasQuiet := false
+	end := start.Add(works)
+	for at := start; ; at = at.Add(time.Hour) {
+		if at.Before(end) {
+			s.note(lead.Bucket{At: at, Site: "casas", Received: v.hour(at)})
+		}
+		s.forget(at)
+		isQuiet := len(s.quiet(at.Add(time.Hour-time.Second))) > 0
+		switch {
+		case !at.Before(end) && isQuiet:
+			return hints, hours, at.Add(time.Hour).Sub(end)
+		case isQuiet && !wasQuiet:
+			hints++
+		}
+		if isQuiet {
+			hours++
+		}
+		wasQuiet = isQuiet
+	}
+}
+
 // hours is a store whose site had an inquiry in each of these hours.
 type hours []time.Time
 

@@ -73,12 +73,14 @@ type Watcher struct {
 	steps int // of this relay, while it tells
 	// What is read less often than every step.
 	drift   *lead.Drift
-	silence silence
 	silent  []lead.Stuck
 	flooded []lead.Stuck
 	clock   clock
 	beatAt  time.Time
 	goneAt  time.Time // since when a relay that does not tell cannot reach the store
+
+	hearing chan struct{} // a token for who reads how inquiries came
+	silence silence
 }
 
 const (
@@ -101,7 +103,7 @@ func New(store Store, status func() []lead.Credential, opt Options) *Watcher {
 	if opt.Wall == nil {
 		opt.Wall = time.Now
 	}
-	w := &Watcher{store: store, status: status, opt: opt, holder: rand.Text(), failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+	w := &Watcher{store: store, status: status, opt: opt, holder: rand.Text(), hearing: make(chan struct{}, 1), failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "leadrelay_alert_failures_total", Help: "Messages about trouble that a channel did not take, by channel.",
 	}, []string{"channel"})}
 	w.book.load(nil)
@@ -270,9 +272,39 @@ func (w *Watcher) gather(ctx context.Context) Facts {
 // listen looks for sites that get no inquiries any more, or far too many. The first time there is much to
 // read, and it may take some minutes until all is known.
 func (w *Watcher) listen(ctx context.Context, now time.Time) {
-	if err := w.silence.read(ctx, w.store, now); err == nil {
-		w.silent, w.flooded = w.silence.silent(now, w.opt.Rules.After[lead.AlertSilence]), w.silence.flooded(now)
+	_ = w.hear(ctx, now, func(s *silence) {
+		w.silent, w.flooded = s.silent(now, w.opt.Rules.After[lead.AlertSilence]), s.flooded(now)
+	})
+}
+
+// hear lets f know how inquiries came until now.
+func (w *Watcher) hear(ctx context.Context, now time.Time, f func(*silence)) error {
+	select {
+	case w.hearing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
+	defer func() { <-w.hearing }()
+	if err := w.silence.read(ctx, w.store, now); err != nil {
+		return err
+	}
+	f(&w.silence)
+	return nil
+}
+
+// Quiet returns the sites that have been silent for longer than usual, and of which no alert
+// tells. Each relay knows them. The first who asks may ask in vain, until all is read.
+func (w *Watcher) Quiet(ctx context.Context) (all []lead.Quiet) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	now, err := w.store.Now(ctx)
+	if err != nil {
+		return nil
+	}
+	_ = w.hear(ctx, now, func(s *silence) { all = s.quiet(now) })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(all, func(q lead.Quiet) bool { return w.book.isOpen(q.Site, lead.AlertSilence) })
 }
 
 func (w *Watcher) lastDrift(ctx context.Context) (*lead.Drift, error) {

@@ -265,3 +265,46 @@ func (s *awayStore) SaveAlerts(ctx context.Context, holder string, all []lead.Al
 	}
 	return s.Store.SaveAlerts(ctx, holder, all)
 }
+
+// hoursStore is a store whose site had inquiries in these hours.
+type hoursStore struct {
+	*store.Store
+	hours
+}
+
+// Stats implements [StatsStore].
+func (s hoursStore) Stats(ctx context.Context, q lead.StatsQuery) ([]lead.Bucket, error) {
+	return s.hours.Stats(ctx, q)
+}
+
+// Any relay knows who is quiet, also one that tells nobody. Once an alert tells of the
+// silence, nothing hints at it any more.
+func TestEachRelayKnowsWhoIsQuiet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openStore(t)
+		defer func() { require.NoError(t, s.Close()) }()
+		var came hours
+		for day := range 28 {
+			for hour := range 5 {
+				came = append(came, time.Now().AddDate(0, 0, day-28).Add(time.Duration(2*hour)*time.Hour))
+			}
+		}
+		last := came[len(came)-1].Truncate(time.Hour)
+		w := New(hoursStore{s, came}, new(world).status, new(world).options())
+		require.Empty(t, w.Quiet(t.Context()), "sixteen hours are nothing")
+		time.Sleep(12 * time.Hour)
+		all := w.Quiet(t.Context())
+		require.Len(t, all, 1)
+		require.Equal(t, "casas", all[0].Site)
+		require.True(t, last.Equal(all[0].Since))
+		require.Greater(t, all[0].TimesAYear, 1)
+		require.Less(t, all[0].TimesAYear, 52)
+		time.Sleep(5 * 24 * time.Hour)
+		require.Equal(t, 1, w.Quiet(t.Context())[0].TimesAYear)
+		stop := watch(t, w)
+		defer func() { stop() }()
+		time.Sleep(2 * time.Minute)
+		require.Equal(t, lead.AlertSilence, w.Alerts()[0].Kind)
+		require.Empty(t, w.Quiet(t.Context()))
+	})
+}

@@ -24,6 +24,8 @@ type Watcher interface {
 	// See notes that a person has looked at the leads of an alert. The error wraps
 	// [lead.ErrNotFound] if there is no such alert.
 	See(ctx context.Context, id string) (lead.Alert, error)
+	// Quiet returns the sites that have been silent for longer than usual.
+	Quiet(ctx context.Context) []lead.Quiet
 }
 
 // Alert is an alert in the API, in the language of who asks.
@@ -37,6 +39,12 @@ type Alert struct {
 	Cause     string          `json:"cause"`
 	Remedy    string          `json:"remedy"`
 	ClosedAt  *time.Time      `json:"closed_at"`
+}
+
+// AlertList is what people are told of, and what they may see besides.
+type AlertList struct {
+	Alerts []Alert      `json:"alerts"`
+	Quiet  []lead.Quiet `json:"quiet"`
 }
 
 func viewAlert(l locale.Lang, a lead.Alert) Alert {
@@ -63,7 +71,7 @@ func (a alertsAPI) list(w http.ResponseWriter, r *http.Request) error {
 	for _, one := range a.watcher.Alerts(r.Context()) {
 		views = append(views, viewAlert(language(r), one))
 	}
-	return writeJSON(w, map[string][]Alert{"alerts": views})
+	return writeJSON(w, AlertList{Alerts: views, Quiet: append([]lead.Quiet{}, a.watcher.Quiet(r.Context())...)})
 }
 
 func (a alertsAPI) see(w http.ResponseWriter, r *http.Request) error {

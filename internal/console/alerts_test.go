@@ -45,6 +45,21 @@ func TestAlertsOnTheOverview(t *testing.T) {
 	require.Contains(t, o.see(address), "Anotado: ya los viste.")
 }
 
+// Whoever looks at a site reads that it is quiet, in their language.
+func TestAQuietSite(t *testing.T) {
+	o := newOffice(t)
+	mux := chi.NewRouter()
+	sessions := console.NewSessions(secret.New(token), []byte("of the database"), o.store, time.Now)
+	sites := console.PageOptions{Sites: []console.Site{{ID: "casas"}, {ID: "costa"}}}
+	console.NewPages(o.store, o.courier, openAlerts(), gate(token), sessions, sites).Route(mux)
+	o.person.door = mux
+	page := o.see("/sites")
+	_, ofCosta, found := strings.Cut(page, `id="site-costa"`)
+	require.True(t, found)
+	require.Contains(t, ofCosta, "Un silencio así ocurre por azar unas 12 veces al año")
+	require.Equal(t, 1, strings.Count(page, "por azar"), "casas is not quiet")
+}
+
 // The API tells of alerts in the words of the console, in the language of who asks.
 func TestAlertsInTheAPI(t *testing.T) {
 	mux := chi.NewRouter()
@@ -58,13 +73,14 @@ func TestAlertsInTheAPI(t *testing.T) {
 		return w.Code, w.Body.String()
 	}
 	_, text := ask(http.MethodGet, "/api/v1/alerts", "en")
-	var all struct{ Alerts []console.Alert }
+	var all console.AlertList
 	require.NoError(t, json.Unmarshal([]byte(text), &all))
 	require.Len(t, all.Alerts, 3)
 	require.Equal(t, "1 lead of “casas” waits for you", all.Alerts[0].Cause)
 	require.Equal(t, []lead.RemoteID{7}, all.Alerts[0].RemoteIDs)
 	require.Nil(t, all.Alerts[0].ClosedAt)
 	require.Equal(t, noon.Add(time.Hour), all.Alerts[2].ClosedAt.UTC())
+	require.Equal(t, []lead.Quiet{{Site: "costa", Since: noon, TimesAYear: 12}}, all.Quiet)
 	_, text = ask(http.MethodPost, "/api/v1/alerts/F/seen", "es")
 	require.Contains(t, text, `"cause":"1 lead de «casas» espera tu decisión"`)
 	code, _ := ask(http.MethodPost, "/api/v1/alerts/X/seen", "es")

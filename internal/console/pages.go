@@ -262,8 +262,9 @@ func (p *Pages) showSites(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	quiet := p.watcher.Quiet(r.Context())
 	for i, s := range p.sitesOf(r.Context()) {
-		view := web.SiteView{ID: s.ID, Source: s.Source, Origins: s.Origins, Trouble: trouble[s.ID]}
+		view := web.SiteView{ID: s.ID, Source: s.Source, Origins: s.Origins, Trouble: trouble[s.ID], Quiet: wordsFor(r).quiet(quiet, s.ID)}
 		view.Paused, view.Waiting = wordsFor(r).describe(statuses[i])
 		if isAddress {
 			s.Snippet.Relay, s.Snippet.PropertyID = page.Relay, page.PropertyID

@@ -96,6 +96,16 @@ type knownAlerts []lead.Alert
 // Alerts implements [console.Watcher].
 func (w knownAlerts) Alerts() []lead.Alert { return w }
 
+// Quiet implements [console.Watcher].
+func (w knownAlerts) Quiet(context.Context) (all []lead.Quiet) {
+	for _, a := range w {
+		if a.Kind == lead.AlertSilence {
+			all = append(all, lead.Quiet{Site: a.Subject, Since: a.Since, TimesAYear: 12})
+		}
+	}
+	return all
+}
+
 // See implements [console.Watcher].
 func (w knownAlerts) See(_ context.Context, id string) (lead.Alert, error) {
 	for _, a := range w {

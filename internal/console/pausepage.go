@@ -56,6 +56,18 @@ func (w words) describe(s SiteStatus) (paused, waiting string) {
 	return paused, waiting
 }
 
+// quiet says since when a site has been silent, and how often that happens, if it is one of
+// those that are quiet.
+func (w words) quiet(all []lead.Quiet, site string) string {
+	for _, q := range all {
+		if q.Site == site {
+			at := q.Since.In(w.now.Location())
+			return w.count("console.quiet", q.TimesAYear, w.since(at), w.date(at)+at.Format("15:04"))
+		}
+	}
+	return ""
+}
+
 // pausePage returns the page of the site in the path.
 func (p *Pages) pausePage(r *http.Request) (page web.PausePage, err error) {
 	site := chi.URLParam(r, "site")

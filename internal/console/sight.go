@@ -349,6 +349,15 @@ func (o lookout) narrowed(ctx context.Context, by access.Access, a lead.Alert) l
 	return a
 }
 
+// Quiet returns those of their sites that have been silent for longer than usual.
+func (o lookout) Quiet(ctx context.Context) []lead.Quiet {
+	by, err := access.Check(ctx, access.See)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(o.all.Quiet(ctx)), func(q lead.Quiet) bool { return !by.Sees(q.Site) })
+}
+
 // See notes that a person has looked at the leads of an alert. All of them must be theirs.
 func (o lookout) See(ctx context.Context, id string) (lead.Alert, error) {
 	by, err := access.Check(ctx, access.Act)

@@ -20,12 +20,12 @@ type words struct {
 
 func (w words) text(key string, args ...any) string { return locale.Text(w.lang, key, args...) }
 
-// count returns the text for one or for many.
-func (w words) count(key string, n int) string {
+// count returns the text for one or for many, with more that both have before that.
+func (w words) count(key string, n int, more ...any) string {
 	if n == 1 {
-		return w.text(key + ".one")
+		return w.text(key+".one", more...)
 	}
-	return w.text(key+".many", n)
+	return w.text(key+".many", append(more, n)...)
 }
 
 // when returns a time with seconds, and with the date unless it is today.

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -24,7 +25,7 @@ func (d Doctor) alerts(ctx context.Context) (all []Finding) {
 	if d.Alerts == nil {
 		return nil
 	}
-	open, err := d.Alerts(ctx)
+	open, quiet, err := d.Alerts(ctx)
 	if err != nil {
 		return nil
 	}
@@ -33,7 +34,22 @@ func (d Doctor) alerts(ctx context.Context) (all []Finding) {
 			all = append(all, Finding{Trouble, "alert since " + a.Since.Local().Format("2006-01-02 15:04"), a.Cause, a.Remedy})
 		}
 	}
+	for _, q := range quiet {
+		all = append(all, quietFinding(q))
+	}
 	return all
+}
+
+// quietFinding hints at a silence, which may be chance.
+func quietFinding(q lead.Quiet) Finding {
+	often := fmt.Sprintf("%d times", q.TimesAYear)
+	if q.TimesAYear == 1 {
+		often = "once"
+	}
+	return Finding{
+		Warning, "site " + q.Site, "no inquiry since " + q.Since.Local().Format("2006-01-02 15:04") + "; such a silence happens about " + often + " a year by chance",
+		"If you expect more, send an inquiry from the site's page, to see that its form works. leadrelay doctor --site " + q.Site + " tries all that comes behind it.",
+	}
 }
 
 // channels sees whether people would be told of trouble, and tells them nothing.

@@ -13,6 +13,7 @@ import (
 
 	"leadrelay/internal/config"
 	"leadrelay/internal/easybroker"
+	"leadrelay/internal/lead"
 )
 
 // Level is how bad a finding is.
@@ -51,8 +52,9 @@ type Doctor struct {
 	Client     *http.Client
 	Inquiry    *Inquiry // that is to be sent; nil for none
 
-	// Alerts asks the running relay which alerts are open. It may be nil.
-	Alerts func(ctx context.Context) ([]Alert, error)
+	// Alerts asks the running relay which alerts are open, and which sites are quiet. It may be
+	// nil.
+	Alerts func(ctx context.Context) ([]Alert, []lead.Quiet, error)
 }
 
 // patience bounds the look at one thing.

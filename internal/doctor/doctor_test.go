@@ -158,10 +158,15 @@ func TestWhatIsBrokenIsNamed(t *testing.T) {
 		"somebody's transaction stays open": {answer: at("/readyz", text(`{"ready":true,"store":"ok","vacuum_held_back_seconds":700}`)),
 			level: Warning, says: "open for 11m40s, keeps PostgreSQL from cleaning up", remedy: "pg_terminate_backend"},
 		"an alert is open": {spoil: func(_ *testing.T, d *Doctor, _ *lister) {
-			d.Alerts = func(context.Context) ([]Alert, error) {
-				return []Alert{{lead.AlertHeld, time.Now(), "told already", ""}, {lead.AlertSilence, time.Now(), "“casas” gets no inquiries any more", "Send an inquiry"}}, nil
+			d.Alerts = func(context.Context) ([]Alert, []lead.Quiet, error) {
+				return []Alert{{lead.AlertHeld, time.Now(), "told already", ""}, {lead.AlertSilence, time.Now(), "“casas” gets no inquiries any more", "Send an inquiry"}}, nil, nil
 			}
 		}, level: Trouble, says: "gets no inquiries any more", remedy: "Send an inquiry"},
+		"a site is quiet": {spoil: func(_ *testing.T, d *Doctor, _ *lister) {
+			d.Alerts = func(context.Context) ([]Alert, []lead.Quiet, error) {
+				return nil, []lead.Quiet{{Site: "casas", Since: time.Now(), TimesAYear: 17}}, nil
+			}
+		}, level: Warning, says: "such a silence happens about 17 times a year by chance", remedy: "doctor --site casas"},
 		"a key is held": {answer: at("/readyz", text(`{"ready":true,"store":"ok","credentials":[{"sites":["casas"],"state":"held","reason":"EasyBroker refuses the key (401)","since":"2026-11-29T02:10:00Z"}]}`)),
 			level: Trouble, says: "held since 2026-11-2", remedy: "EASYBROKER_API_KEY"},
 		"EasyBroker is down": {answer: at("/readyz", text(`{"ready":true,"store":"ok","credentials":[{"sites":["casas"],"state":"down","reason":"easybroker: status 500"}]}`)),

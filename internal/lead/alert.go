@@ -98,6 +98,14 @@ type Stuck struct {
 	RemoteIDs []RemoteID // at most MaxAlertLeads
 }
 
+// Quiet is a site whose inquiries have stopped for longer than usual. It may be chance, so
+// it is a hint for who looks, and no alert.
+type Quiet struct {
+	Site       string    `json:"site"`
+	Since      time.Time `json:"since"`
+	TimesAYear int       `json:"times_a_year"` // such a silence happens by chance
+}
+
 // MaxStuck is how many leads of a site are counted that wait in the same way.
 const MaxStuck = 10_000
 
