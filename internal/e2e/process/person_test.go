@@ -50,7 +50,7 @@ func people(t *testing.T, p *relaytest.Process, verb, email string, into any) ti
 // One person among a million is shown and erased within two seconds.
 func TestAPersonAmongMany(t *testing.T) {
 	t.Parallel()
-	leads := 5_000
+	leads := 20_000
 	if relaytest.InFull() {
 		leads = 1_000_000
 	}
